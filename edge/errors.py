@@ -1,0 +1,79 @@
+"""Every error that a user can cause or meet, as one tree.
+
+::
+
+    ChromoError                  exit 1
+    ├── ConfigError              exit 2   an option or a setting is not usable
+    ├── FrameError               exit 3   a picture cannot be read as a metaphase frame
+    ├── CameraError              exit 4
+    │   ├── CameraNotFound                no camera answers to that name
+    │   ├── CameraLost                    it answered, then it was gone
+    │   └── CameraTimeout                 it is there, but no frame came in time
+    ├── ModelError               exit 5
+    │   ├── BundleInvalid                 missing, truncated, changed or foreign model files
+    │   ├── BundleMismatch                a sound bundle, for another task or another version
+    │   └── DelegateUnavailable           the accelerator asked for is not here
+    ├── StoreError               exit 6   the case store cannot be read or written
+    └── SinkError                exit 7   a result cannot be written
+
+The command line prints one line, ``error: <message>``, and leaves with ``exit_code``; ``--debug`` shows the traceback.
+A message says what was expected, what came and what to do. No chromosome, a blurred frame and a low confidence are
+results, not errors. The trainer adds its own leaves in ``trainer/errors.py``.
+
+``FrameError`` stands apart from ``CameraError`` because a batch goes on after a bad file and a live run does not go on
+after a lost camera.
+"""
+
+
+class ChromoError(Exception):
+    """Base of all expected failures. ``exit_code`` is the process's exit status."""
+
+    exit_code = 1
+
+
+class ConfigError(ChromoError):
+    exit_code = 2
+
+
+class FrameError(ChromoError):
+    exit_code = 3
+
+
+class CameraError(ChromoError):
+    exit_code = 4
+
+
+class CameraNotFound(CameraError):
+    pass
+
+
+class CameraLost(CameraError):
+    pass
+
+
+class CameraTimeout(CameraError):
+    pass
+
+
+class ModelError(ChromoError):
+    exit_code = 5
+
+
+class BundleInvalid(ModelError):
+    pass
+
+
+class BundleMismatch(ModelError):
+    pass
+
+
+class DelegateUnavailable(ModelError):
+    pass
+
+
+class StoreError(ChromoError):
+    exit_code = 6
+
+
+class SinkError(ChromoError):
+    exit_code = 7

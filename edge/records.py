@@ -1,0 +1,177 @@
+"""The typed values that pass between the stages; each is checked where it is made.
+
+Conventions: arrays are row-major (H, W); points are (x, y) in the frame's own pixels; boxes are half-open
+(x0, y0, x1, y1); 0 is dark. Times are seconds of the monotonic clock unless the name says otherwise.
+A record that does not hold what it promises raises ``ValueError`` at once: that is a bug, never a user's error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+LABELS: tuple[str, ...] = (*(str(n) for n in range(1, 23)), "X", "Y")
+"""The 24 classes, in the order of every score vector."""
+
+NOMINAL_UM_PER_PX = 0.065
+"""Scale that the models were trained at: a 100x objective on a 6.5 um camera pixel."""
+
+Status = Literal["accepted", "review"]
+Box = tuple[int, int, int, int]
+UInt8Array = npt.NDArray[np.uint8]
+BoolArray = npt.NDArray[np.bool_]
+Float32Array = npt.NDArray[np.float32]
+
+
+def _require(holds: bool, what: str, got: object) -> None:
+    if not holds:
+        raise ValueError(f"{what}; got {got}")
+
+
+def _check_grey(pixels: UInt8Array, name: str) -> None:
+    _require(
+        pixels.dtype == np.uint8 and pixels.ndim == 2 and pixels.size > 0,
+        f"{name} must be uint8 (H, W), not empty",
+        f"{pixels.dtype} {pixels.shape}",
+    )
+
+
+def _check_box(box: Box) -> None:
+    _require(len(box) == 4 and box[0] < box[2] and box[1] < box[3], "box_px must be (x0, y0, x1, y1), half-open", box)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture from a camera. ``pixels`` uint8 (H, W), 0 = dark; ``source`` is a file name or a camera's name."""
+
+    pixels: UInt8Array
+    index: int
+    captured_s: float
+    source: str
+    um_per_px: float = NOMINAL_UM_PER_PX
+
+    def __post_init__(self) -> None:
+        _check_grey(self.pixels, "Frame.pixels")
+        _require(self.index >= 0, "Frame.index must be >= 0", self.index)
+        _require(0.001 < self.um_per_px < 10, "Frame.um_per_px must be between 0.001 and 10", self.um_per_px)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """One located chromosome: its box, its mask within the box, its centre line end to end (n, 2), n >= 2."""
+
+    id: int
+    box_px: Box
+    mask: BoolArray
+    axis_px: Float32Array
+    overlaps: tuple[int, ...]
+    score: float
+
+    def __post_init__(self) -> None:
+        _check_box(self.box_px)
+        x0, y0, x1, y1 = self.box_px
+        _require(
+            self.mask.dtype == np.bool_ and self.mask.shape == (y1 - y0, x1 - x0),
+            f"Region.mask must be bool {(y1 - y0, x1 - x0)}, the size of its box",
+            f"{self.mask.dtype} {self.mask.shape}",
+        )
+        _require(
+            self.axis_px.ndim == 2 and self.axis_px.shape[0] >= 2 and self.axis_px.shape[1] == 2,
+            "Region.axis_px must be (n >= 2, 2)",
+            self.axis_px.shape,
+        )
+        _require(0.0 <= self.score <= 1.0, "Region.score must be in 0..1", self.score)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """One chromosome for the classifier: uint8 (H, W), straight, upright, neighbours removed, background 0,
+    stain 255, at the cell's scale."""
+
+    region_id: int
+    pixels: UInt8Array
+
+    def __post_init__(self) -> None:
+        _check_grey(self.pixels, "Crop.pixels")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What the classifier says of one crop alone: ``scores`` float32 (24,) in the order of ``LABELS``, calibrated,
+    summing to 1; ``p_arm_up`` is the probability that the crop's top end is the p arm's; ``single`` the
+    probability that it is one whole chromosome."""
+
+    region_id: int
+    scores: Float32Array
+    p_arm_up: float
+    single: float
+
+    def __post_init__(self) -> None:
+        _require(
+            self.scores.dtype == np.float32 and self.scores.shape == (len(LABELS),),
+            "Prediction.scores must be float32 (24,)",
+            f"{self.scores.dtype} {self.scores.shape}",
+        )
+        total = float(self.scores.sum())
+        _require(abs(total - 1.0) < 1e-3, "Prediction.scores must sum to 1", total)
+        _require(0.0 <= self.p_arm_up <= 1.0, "Prediction.p_arm_up must be in 0..1", self.p_arm_up)
+        _require(0.0 <= self.single <= 1.0, "Prediction.single must be in 0..1", self.single)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chromosome:
+    """One chromosome of a labelled cell. ``candidates``: (label, probability) from the crop alone, best first."""
+
+    region: Region
+    crop: Crop
+    label: str
+    confidence: float
+    status: Status
+    candidates: tuple[tuple[str, float], ...]
+    p_arm_up: bool
+
+    def __post_init__(self) -> None:
+        _require(self.label in LABELS, "Chromosome.label must be 1..22, X or Y", self.label)
+        _require(0.0 <= self.confidence <= 1.0, "Chromosome.confidence must be in 0..1", self.confidence)
+        _require(len(self.candidates) > 0, "Chromosome.candidates must not be empty", self.candidates)
+        _require(self.crop.region_id == self.region.id, "Chromosome.crop must be its region's", self.crop.region_id)
+
+    @property
+    def overridden(self) -> bool:
+        """Whether the assignment over the whole cell changed what the crop alone said."""
+        return self.label != self.candidates[0][0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """A labelled metaphase. ``stage_ms``: stage name to milliseconds; ``models``: role to ``sha256:<hex>``."""
+
+    frame: str
+    index: int
+    width_px: int
+    height_px: int
+    chromosomes: tuple[Chromosome, ...]
+    karyotype: str
+    findings: tuple[str, ...]
+    stage_ms: Mapping[str, float]
+    models: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        _require(self.width_px > 0 and self.height_px > 0, "Cell needs its frame's size", (self.width_px, self.height_px))
+        object.__setattr__(self, "stage_ms", MappingProxyType(dict(self.stage_ms)))
+        object.__setattr__(self, "models", MappingProxyType(dict(self.models)))
+
+    @property
+    def count(self) -> int:
+        return len(self.chromosomes)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Copies of each of the 24 labels, zero included."""
+        found = [c.label for c in self.chromosomes]
+        return {label: found.count(label) for label in LABELS}

@@ -1,0 +1,37 @@
+"""A case or a donor belongs to one split, or a test would measure memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trainer.errors import DatasetError
+
+SPLITS = ("train", "val", "test")
+
+
+def check_splits(members: Iterable[tuple[str, str]], kind: str, table: str) -> None:
+    """``members``: (case or donor, split) of every picture; ``kind``: "case" or "donor", for the message.
+
+    ``DatasetError`` if one of them is in two splits, or a split is none of ``SPLITS``.
+    """
+    split_of: dict[str, str] = {}
+    shared: dict[str, set[str]] = {}
+    for owner, split in members:
+        if split not in SPLITS:
+            raise DatasetError(f"{table}: split must be one of {', '.join(SPLITS)}, got '{split}'")
+        if split_of.setdefault(owner, split) != split:
+            shared.setdefault(owner, {split_of[owner]}).add(split)
+    if shared:
+        owner = min(shared)
+        raise DatasetError(
+            f"{table}: {len(shared)} {kind}(s) in more than one split, first '{owner}' in "
+            f"{' and '.join(sorted(shared[owner]))}; split by {kind}, never by picture"
+        )
+
+
+def pick_split(wanted: str, present: Iterable[str], table: str) -> str:
+    """``wanted`` if the table has it, else ``DatasetError`` naming the splits that are there."""
+    found = sorted(set(present))
+    if wanted not in found:
+        raise DatasetError(f"{table}: no picture in split '{wanted}'; splits here: {', '.join(found) or 'none'}")
+    return wanted

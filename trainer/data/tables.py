@@ -1,0 +1,69 @@
+"""CSV tables with a header, read whole, with messages that name the table, the line and the column."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.records import LABELS
+from trainer.errors import DatasetError
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table: the line's number in the file (header = 1) and its cells by column name."""
+
+    table: str
+    line: int
+    cells: dict[str, str]
+
+    def text(self, column: str) -> str:
+        return self.cells[column]
+
+    def integer(self, column: str) -> int:
+        try:
+            return int(self.cells[column])
+        except ValueError:
+            raise self.wrong(column, "a whole number") from None
+
+    def label(self, column: str = "label") -> str:
+        if self.cells[column] not in LABELS:
+            raise self.wrong(column, "one of 1..22, X, Y")
+        return self.cells[column]
+
+    def wrong(self, column: str, expected: str) -> DatasetError:
+        return DatasetError(
+            f"{self.table}, line {self.line}: column '{column}' must be {expected}, "
+            f"got '{self.cells[column]}'; correct the table"
+        )
+
+
+def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
+    """Rows of the CSV file at ``path``; ``DatasetError`` if it is missing, not UTF-8 text or lacks a column."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(
+            f"expected a table at {path}, cannot read it: {error.strerror}; name the data folder"
+        ) from error
+    return parse_table(data, str(path), columns)
+
+
+def parse_table(data: bytes, name: str, columns: Sequence[str]) -> list[Row]:
+    """As ``read_table``, from the file's bytes; ``name`` is used in messages only."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{name}: expected UTF-8 text, byte {error.start} is not; save it as UTF-8 CSV") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
+    header = list(reader.fieldnames or ())
+    missing = [c for c in columns if c not in header]
+    if missing:
+        raise DatasetError(
+            f"{name}: expected columns {', '.join(columns)}; "
+            f"missing {', '.join(missing)} in header '{','.join(header)}'"
+        )
+    return [Row(name, reader.line_num, {c: cells[c] for c in columns}) for cells in reader]

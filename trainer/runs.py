@@ -1,0 +1,238 @@
+"""A run folder: everything that a training leaves behind, and all that it needs to go on after a power cut.
+
+::
+
+    RUN/
+      config.json        what makes this run this run; a resumed run must bring the same
+      log.csv            one row a logged step, one column a value
+      curves.png         the same, drawn
+      checkpoints/
+        00001200/        weights, optimizer state and whatever else was passed to save(); the last few are kept
+
+A checkpoint is written under a hidden name and renamed when it is whole; a row of the log that is later than the
+checkpoint restored is cut off again. So ``kill -9`` costs the steps since the last save, nothing else::
+
+    run = Run.open(folder, config, resume=True)
+    step = run.restore(model=model, optimizer=optimizer)     # 0 in a fresh run
+    while step < last:
+        ...
+        run.log(step, loss=loss)
+        run.save(step, model=model, optimizer=optimizer)
+    run.draw_curves()
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.errors import ConfigError
+from trainer.files import write_atomic
+
+KEPT_CHECKPOINTS = 3
+STEP_DIGITS = 8
+
+
+class RunWarning(UserWarning):
+    """Something in a run folder was damaged and could be worked around."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An open run folder; make one with ``Run.open``."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path, config: Mapping[str, Any], resume: bool) -> Run:
+        """Open ``folder`` for a run with ``config`` (anything JSON can say; paths are written as text).
+
+        With ``resume`` a run that is there goes on, and ``ConfigError`` names the settings that differ from its own;
+        leave out of ``config`` what may differ, such as how long to train. Without, a run that is there is removed.
+        """
+        wanted: dict[str, Any] = json.loads(json.dumps(dict(config), default=str))
+        run = cls(folder)
+        try:
+            if not resume:
+                run._clear()
+            if run._config_path.exists():
+                _compare(run._config_path, wanted)
+            else:
+                write_atomic(run._config_path, (json.dumps(wanted, indent=2) + "\n").encode())
+            run._checkpoints.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"run folder {folder} cannot be used: {error.strerror}; choose another --out") from error
+        return run
+
+    def log(self, step: int, **values: float) -> None:
+        """Append one row; a value seen for the first time adds its column. The file is whole after each call."""
+        columns, rows = self._read_log()
+        row = {"step": str(step), **{name: f"{value:.6g}" for name, value in values.items()}}
+        added = [name for name in row if name not in columns]
+        if added:
+            self._write_log([*columns, *added], [*rows, row])
+            return
+        with self._log_path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, columns, restval="", lineterminator="\n").writerow(row)
+
+    def history(self) -> dict[str, list[tuple[int, float]]]:
+        """Every logged column as (step, value) pairs, in order."""
+        columns, rows = self._read_log()
+        return {c: [(int(r["step"]), float(r[c])) for r in rows if r[c]] for c in columns if c != "step"}
+
+    def save(self, step: int, **objects: Any) -> None:
+        """Write a checkpoint of TensorFlow trackables (models, optimizers, variables), by name; drops older ones."""
+        import tensorflow as tf
+
+        final = self._checkpoints / f"{step:0{STEP_DIGITS}d}"
+        part = self._checkpoints / f".{final.name}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        tf.train.Checkpoint(**objects).write(str(part / "state"))
+        shutil.rmtree(final, ignore_errors=True)
+        part.rename(final)
+        for old in self._saved()[KEPT_CHECKPOINTS:]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def restore(self, **objects: Any) -> int:
+        """Load the newest sound checkpoint into ``objects``, named as for ``save``; its step, or 0 if there is none.
+
+        A damaged checkpoint is skipped with a ``RunWarning``; if all are damaged, ``ConfigError``. Variables that an
+        optimizer has not made yet are filled when it makes them.
+        """
+        saved = self._saved()
+        for path in saved:
+            damage = _damage(path)
+            if damage:
+                warnings.warn(
+                    f"checkpoint {path} is damaged ({damage}); trying the one before", RunWarning, stacklevel=2
+                )
+                continue
+            _load(path, objects)
+            step = int(path.name)
+            self._cut_log(step)
+            return step
+        if saved:
+            raise ConfigError(f"{self._checkpoints}: none of {len(saved)} checkpoints is readable; start with --fresh")
+        self._cut_log(0)
+        return 0
+
+    def draw_curves(self) -> None:
+        """Draw the log as ``curves.png``: one panel a measure, with its ``val_`` twin in the same panel."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        history = self.history()
+        panels = list(dict.fromkeys(name.removeprefix("val_") for name in history))
+        if not panels:
+            return
+        figure = Figure(figsize=(7, 2.4 * len(panels)), layout="constrained")
+        for axes, panel in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
+            for name in (panel, f"val_{panel}"):
+                if history.get(name):
+                    axes.plot(
+                        *zip(*history[name], strict=True), label=name, marker="." if len(history[name]) < 50 else ""
+                    )
+            axes.legend(loc="best")
+            axes.grid(alpha=0.3)
+        axes.set_xlabel("step")
+        picture = io.BytesIO()
+        FigureCanvasAgg(figure).print_png(picture)
+        write_atomic(self.folder / "curves.png", picture.getvalue())
+
+    @property
+    def _config_path(self) -> Path:
+        return self.folder / "config.json"
+
+    @property
+    def _log_path(self) -> Path:
+        return self.folder / "log.csv"
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    def _saved(self) -> list[Path]:
+        """Finished checkpoints, newest first."""
+        return sorted((p for p in self._checkpoints.iterdir() if p.name.isdecimal()), key=lambda p: -int(p.name))
+
+    def _clear(self) -> None:
+        for path in (self._config_path, self._log_path, self.folder / "curves.png"):
+            path.unlink(missing_ok=True)
+        if self._checkpoints.exists():
+            shutil.rmtree(self._checkpoints)
+
+    def _read_log(self) -> tuple[list[str], list[dict[str, str]]]:
+        if not self._log_path.exists():
+            return ["step"], []
+        text = self._log_path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]  # a last line without its end was cut by a kill
+        reader = csv.DictReader(io.StringIO(whole), restval="")
+        rows = [row for row in reader if row["step"].isdecimal()]
+        if whole != text:
+            self._write_log(list(reader.fieldnames or ["step"]), rows)
+        return list(reader.fieldnames or ["step"]), rows
+
+    def _write_log(self, columns: list[str], rows: list[dict[str, str]]) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomic(self._log_path, text.getvalue().encode())
+
+    def _cut_log(self, step: int) -> None:
+        columns, rows = self._read_log()
+        kept = [row for row in rows if int(row["step"]) <= step]
+        if len(kept) < len(rows):
+            self._write_log(columns, kept)
+
+
+def _compare(path: Path, wanted: dict[str, Any]) -> None:
+    try:
+        stored = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ConfigError(f"{path} is not readable as JSON ({error}); start with --fresh") from error
+    if not isinstance(stored, dict):
+        raise ConfigError(f"{path}: expected a JSON object, got {type(stored).__name__}; start with --fresh")
+    missing = object()
+    differing = [
+        f"{key} ({stored.get(key, 'absent')} there, {wanted.get(key, 'absent')} now)"
+        for key in sorted({*stored, *wanted})
+        if stored.get(key, missing) != wanted.get(key, missing)
+    ]
+    if differing:
+        raise ConfigError(
+            f"{path.parent} holds a run with other settings: {', '.join(differing)}; "
+            "give the same settings, another --out, or --fresh to start over"
+        )
+
+
+def _damage(path: Path) -> str:
+    """Why the checkpoint in ``path`` cannot be read, or "". Reads every tensor, so that TensorFlow checks its sums."""
+    import tensorflow as tf
+
+    try:
+        reader = tf.train.load_checkpoint(str(path / "state"))
+        for name in reader.get_variable_to_dtype_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:  # IndexError: file too short
+        return (str(error).splitlines() or [type(error).__name__])[0]
+    return ""
+
+
+def _load(path: Path, objects: Mapping[str, Any]) -> None:
+    import tensorflow as tf
+
+    try:
+        status = tf.train.Checkpoint(**objects).read(str(path / "state"))
+        status.assert_existing_objects_matched()
+        status.expect_partial()
+    except (AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"checkpoint {path} is of another network ({reason}); start with --fresh") from error

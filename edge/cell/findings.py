@@ -1,0 +1,143 @@
+"""From copies of each chromosome to the karyotype string and to what it means.
+
+The string follows ISCN for whole chromosomes: how many, sex chromosomes, then autosomes in numeric order, ``+`` for a
+gain and ``-`` for a loss, one term a copy: ``47,XY,+21``. Gains and losses are told against the nearest ploidy level
+(ISCN: 35 to 57 near-diploid, 58 to 80 near-triploid, 81 to 103 near-tetraploid), which is written, ``70<3n>,XXX,+21``,
+where the reader could not know it.
+
+One frame is one cell, and a spread often loses chromosomes on the slide. So a string never claims what was not seen:
+
+* ``INCOMPLETE_FROM`` or more missing copies are taken for a broken or half-seen cell, not for as many monosomies. The
+  losses are then left out and ``inc`` (ISCN: incomplete karyotype) ends the string: ``41,XY,inc``. A gain is still
+  said, because those copies were seen: ``43,XX,+21,inc``.
+* No X in sight is marked with ``?`` (ISCN: questionable identification) and ``inc``: ``45,?Y,inc``; neither X nor Y:
+  ``44,?,inc``; an empty frame: ``0,?,inc``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edge.records import LABELS
+
+INCOMPLETE_FROM = 3
+"""Missing copies from which a cell counts as incomplete. Two whole-chromosome losses in one cell are rare but real."""
+
+AUTOSOMES = LABELS[:22]
+_SYNDROMES = {"13": "Patau syndrome", "18": "Edwards syndrome", "21": "Down syndrome"}
+_SOMIES = ("nullisomy", "monosomy", "disomy", "trisomy", "tetrasomy", "pentasomy")
+_PLOIDIES = {3: "triploidy", 4: "tetraploidy, or two cells in one frame"}
+_SEX_FINDINGS = {
+    "X": "monosomy X (Turner syndrome)",
+    "XXX": "trisomy X (triple X syndrome)",
+    "XXXX": "tetrasomy X",
+    "XXXXX": "pentasomy X",
+    "XXY": "XXY (Klinefelter syndrome)",
+    "XYY": "XYY (Jacobs syndrome)",
+    "XXYY": "XXYY syndrome",
+    "XXXY": "XXXY syndrome",
+    "XXXXY": "XXXXY syndrome",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Balance:
+    """Copies seen, against the ploidy level they are nearest to."""
+
+    total: int
+    ploidy: int
+    sex: str
+    autosome_change: dict[str, int]
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """Label (``X or Y`` for a sex chromosome) to how many copies are not there."""
+        lost = {label: -change for label, change in self.autosome_change.items() if change < 0}
+        sex_lost = max(0, self.ploidy - len(self.sex))
+        return {**lost, "X or Y": sex_lost} if sex_lost else lost
+
+    @property
+    def incomplete(self) -> bool:
+        return "X" not in self.sex or sum(self.missing.values()) >= INCOMPLETE_FROM
+
+
+def _balance(counts: Mapping[str, int]) -> _Balance:
+    strange = [f"{label!r}: {copies}" for label, copies in counts.items() if label not in LABELS or copies < 0]
+    if strange:
+        raise ValueError(f"counts must map 1..22, X and Y to copies >= 0; got {', '.join(strange)}")
+    total = sum(counts.values())
+    ploidy = max(2, round(total / 23))
+    changes = {label: counts.get(label, 0) - ploidy for label in AUTOSOMES}
+    return _Balance(
+        total=total,
+        ploidy=ploidy,
+        sex="X" * counts.get("X", 0) + "Y" * counts.get("Y", 0),
+        autosome_change={label: change for label, change in changes.items() if change},
+    )
+
+
+def karyotype_of(counts: Mapping[str, int]) -> str:
+    """ISCN string for whole-chromosome ``counts`` (label to copies; an absent label means none).
+
+    Raises ``ValueError`` for a label that is not one of the 24 or a negative count.
+    """
+    cell = _balance(counts)
+    sex = cell.sex if "X" in cell.sex else f"?{cell.sex}"
+    terms: list[str] = []
+    for label, change in cell.autosome_change.items():
+        if change > 0:
+            terms += [f"+{label}"] * change
+        elif not cell.incomplete:
+            terms += [f"-{label}"] * -change
+    level = f"<{cell.ploidy}n>" if cell.ploidy > 2 and (terms or cell.incomplete) else ""
+    return ",".join([f"{cell.total}{level}", sex, *terms, *(["inc"] if cell.incomplete else [])])
+
+
+def findings_of(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """What stands out in ``counts``, most far-reaching first; empty for a normal cell.
+
+    Raises ``ValueError`` like ``karyotype_of``.
+    """
+    cell = _balance(counts)
+    if cell.total == 0:
+        return ("no chromosome found",)
+    said: list[str] = []
+    if cell.ploidy > 2:
+        said.append(
+            _PLOIDIES.get(cell.ploidy, f"about {cell.ploidy} sets of chromosomes, or several cells in one frame")
+        )
+    if cell.incomplete:
+        said.append(_incomplete_finding(cell))
+    if cell.ploidy == 2 and "X" in cell.sex and not (cell.incomplete and len(cell.sex) < 2):
+        said += _sex_findings(cell.sex)
+    said += [
+        _autosome_finding(label, cell.ploidy, change)
+        for label, change in cell.autosome_change.items()
+        if change > 0 or not cell.incomplete
+    ]
+    gains = [label for label, change in cell.autosome_change.items() if change > 0]
+    if gains and cell.missing and not cell.incomplete:
+        said.append(f"gain and loss in one cell: check the labels of {', '.join([*gains, *cell.missing])}")
+    return tuple(said)
+
+
+def _incomplete_finding(cell: _Balance) -> str:
+    lost = [label if copies == 1 else f"{copies} of {label}" for label, copies in cell.missing.items()]
+    missing = f"; missing: {', '.join(lost)}" if lost else ""
+    no_x = "; no X found" if "X" not in cell.sex else ""
+    return f"incomplete cell: {cell.total} of {23 * cell.ploidy} chromosomes found{missing}{no_x}"
+
+
+def _sex_findings(sex: str) -> list[str]:
+    if sex in ("XX", "XY"):
+        return []
+    return [_SEX_FINDINGS.get(sex, f"sex chromosomes {sex}")]
+
+
+def _autosome_finding(label: str, ploidy: int, change: int) -> str:
+    copies = ploidy + change
+    if ploidy > 2:
+        return f"{'extra' if change > 0 else 'missing'} {label} ({copies} copies at the {ploidy}n level)"
+    name = f"{_SOMIES[copies]} {label}" if copies < len(_SOMIES) else f"{copies} copies of {label}"
+    return f"{name} ({_SYNDROMES[label]})" if copies == 3 and label in _SYNDROMES else name

@@ -1,0 +1,82 @@
+"""One JSON line a frame: the stable record that other programs build on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+from edge.errors import SinkError
+from edge.records import Cell, Chromosome, Frame
+from edge.sinks.files import reason
+
+
+def cell_to_json(cell: Cell) -> dict[str, Any]:
+    """The line's keys in their fixed order. ``box_px`` is half-open, in the frame's own pixels."""
+    return {
+        "frame": cell.frame,
+        "index": cell.index,
+        "width_px": cell.width_px,
+        "height_px": cell.height_px,
+        "count": cell.count,
+        "karyotype": cell.karyotype,
+        "findings": list(cell.findings),
+        "chromosomes": [_chromosome_to_json(c) for c in cell.chromosomes],
+        "stage_ms": {stage: round(float(ms), 2) for stage, ms in cell.stage_ms.items()},
+        "models": dict(cell.models),
+    }
+
+
+def _chromosome_to_json(chromosome: Chromosome) -> dict[str, Any]:
+    return {
+        "id": chromosome.region.id,
+        "box_px": [int(edge) for edge in chromosome.region.box_px],
+        "label": chromosome.label,
+        "confidence": round(float(chromosome.confidence), 4),
+        "status": chromosome.status,
+        "candidates": [[label, round(float(probability), 4)] for label, probability in chromosome.candidates],
+        "p_arm_up": bool(chromosome.p_arm_up),
+    }
+
+
+class JsonlSink:
+    """Writes each cell as a line of ``path`` (``-``: standard output) and flushes it, so nothing waits in a buffer.
+
+    An existing file is replaced, or with ``append`` continued. Raises ``SinkError`` when the file cannot be opened or a
+    line cannot be written; a reader that closed the pipe is told apart by Python's own ``BrokenPipeError``.
+    """
+
+    def __init__(self, path: Path, *, append: bool = False) -> None:
+        self._name = "standard output" if str(path) == "-" else str(path)
+        self._failed = False
+        self._file: TextIO
+        if str(path) == "-":
+            self._file = sys.stdout
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a" if append else "w", encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise SinkError(f"cannot write {path}: {reason(error)}; name another file with --jsonl") from error
+
+    def put(self, frame: Frame, cell: Cell) -> None:
+        line = json.dumps(cell_to_json(cell), allow_nan=False)  # ASCII: any file name survives, whatever the locale
+        try:
+            self._file.write(line + "\n")
+            self._file.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._failed = True
+            raise SinkError(f"cannot write {self._name}: {reason(error)}; the lines before it are kept") from error
+
+    def close(self) -> None:
+        if self._file is sys.stdout:
+            return
+        try:
+            self._file.close()
+        except OSError as error:
+            if self._failed:  # closing tries the line again that put() has already reported
+                return
+            raise SinkError(f"cannot write {self._name}: {reason(error)}") from error

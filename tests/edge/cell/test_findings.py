@@ -1,0 +1,107 @@
+"""Counts to ISCN: what a cytogeneticist would write, and nothing that was not seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.cell.findings import AUTOSOMES, findings_of, karyotype_of
+
+
+def cell(sex: str, ploidy: int = 2, **changes: int) -> dict[str, int]:
+    """Copies of a cell with ``sex`` and changes such as ``c21=+1``."""
+    counts = dict.fromkeys(AUTOSOMES, ploidy) | {"X": sex.count("X"), "Y": sex.count("Y")}
+    for name, change in changes.items():
+        counts[name[1:]] += change
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("counts", "karyotype", "findings"),
+    [
+        (cell("XX"), "46,XX", ()),
+        (cell("XY"), "46,XY", ()),
+        (cell("XY", c21=1), "47,XY,+21", ("trisomy 21 (Down syndrome)",)),
+        (cell("XX", c18=1), "47,XX,+18", ("trisomy 18 (Edwards syndrome)",)),
+        (cell("XX", c13=1), "47,XX,+13", ("trisomy 13 (Patau syndrome)",)),
+        (cell("XX", c8=1), "47,XX,+8", ("trisomy 8",)),
+        (cell("X"), "45,X", ("monosomy X (Turner syndrome)",)),
+        (cell("XXY"), "47,XXY", ("XXY (Klinefelter syndrome)",)),
+        (cell("XYY"), "47,XYY", ("XYY (Jacobs syndrome)",)),
+        (cell("XXX"), "47,XXX", ("trisomy X (triple X syndrome)",)),
+        (cell("XXXXX"), "49,XXXXX", ("pentasomy X",)),
+        (cell("XYYY"), "48,XYYY", ("sex chromosomes XYYY",)),
+        (
+            cell("XX", c21=1, c18=1),
+            "48,XX,+18,+21",
+            ("trisomy 18 (Edwards syndrome)", "trisomy 21 (Down syndrome)"),
+        ),
+        (cell("XXY", c21=1), "48,XXY,+21", ("XXY (Klinefelter syndrome)", "trisomy 21 (Down syndrome)")),
+        (cell("XX", c22=-1), "45,XX,-22", ("monosomy 22",)),
+        (cell("XX", c7=-2), "44,XX,-7,-7", ("nullisomy 7",)),
+        (cell("XX", c21=2), "48,XX,+21,+21", ("tetrasomy 21",)),
+        (cell("XX", c9=5), "51,XX,+9,+9,+9,+9,+9", ("7 copies of 9",)),
+        (cell("X", c22=-1), "44,X,-22", ("monosomy X (Turner syndrome)", "monosomy 22")),
+        (cell("XXX", 3), "69,XXX", ("triploidy",)),
+        (cell("XXY", 3), "69,XXY", ("triploidy",)),
+        (cell("XXX", 3, c21=1), "70<3n>,XXX,+21", ("triploidy", "extra 21 (4 copies at the 3n level)")),
+        (cell("XXYY", 4), "92,XXYY", ("tetraploidy, or two cells in one frame",)),
+    ],
+)
+def test_whole_cells(counts: dict[str, int], karyotype: str, findings: tuple[str, ...]) -> None:
+    assert karyotype_of(counts) == karyotype
+    assert findings_of(counts) == findings
+
+
+@pytest.mark.parametrize(
+    ("counts", "karyotype", "first_finding"),
+    [
+        (
+            cell("XX", c1=-1, c5=-2, c9=-1, c12=-1),
+            "41,XX,inc",
+            "incomplete cell: 41 of 46 chromosomes found; missing: 1, 2 of 5, 9, 12",
+        ),
+        (
+            cell("XX", c1=-1, c5=-2, c9=-1, c21=1),
+            "43,XX,+21,inc",
+            "incomplete cell: 43 of 46 chromosomes found; missing: 1, 2 of 5, 9",
+        ),
+        (
+            cell("X", c1=-1, c5=-1),
+            "43,X,inc",
+            "incomplete cell: 43 of 46 chromosomes found; missing: 1, 5, X or Y",
+        ),
+        (cell(""), "44,?,inc", "incomplete cell: 44 of 46 chromosomes found; missing: 2 of X or Y; no X found"),
+        (cell("Y"), "45,?Y,inc", "incomplete cell: 45 of 46 chromosomes found; missing: X or Y; no X found"),
+        (cell("YY"), "46,?YY,inc", "incomplete cell: 46 of 46 chromosomes found; no X found"),
+        ({}, "0,?,inc", "no chromosome found"),
+    ],
+)
+def test_incomplete_cells_claim_no_loss(counts: dict[str, int], karyotype: str, first_finding: str) -> None:
+    assert karyotype_of(counts) == karyotype
+    found = findings_of(counts)
+    assert found[0] == first_finding
+    assert not any("monosomy" in f or "nullisomy" in f for f in found)
+
+
+def test_a_seen_gain_is_said_of_an_incomplete_cell() -> None:
+    assert "trisomy 21 (Down syndrome)" in findings_of(cell("XX", c1=-1, c5=-2, c9=-1, c21=1))
+
+
+def test_gain_with_loss_asks_for_a_look_at_the_labels() -> None:
+    counts = cell("XX", c3=-1, c5=1)
+    assert karyotype_of(counts) == "46,XX,-3,+5"
+    assert findings_of(counts)[-1] == "gain and loss in one cell: check the labels of 5, 3"
+
+
+@pytest.mark.parametrize("total", range(0, 120))
+def test_the_first_number_is_always_the_number_given(total: int) -> None:
+    counts = dict.fromkeys(AUTOSOMES, 0)
+    for i in range(total):
+        counts[AUTOSOMES[i % 22]] += 1
+    assert karyotype_of(counts).split(",")[0].split("<")[0] == str(total)
+
+
+@pytest.mark.parametrize("counts", [{"23": 1}, {"1": -1}])
+def test_counts_that_cannot_be(counts: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="counts must map"):
+        karyotype_of(counts)

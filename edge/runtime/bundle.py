@@ -1,0 +1,199 @@
+"""A model and what must be known to use it: ``models/<name>/bundle.json`` and the ``.tflite`` file that it names.
+
+``bundle.json`` (schema 1)::
+
+    {"schema": 1, "name": "...", "task": "locator" | "classifier",
+     "model": "<file>.tflite", "sha256": "<64 hex digits>",
+     "labels": ["1", ...], "input": {"height_px": 128, "width_px": 64},
+     "preprocessing": {"<setting>": number | text},    how a picture becomes the input; read with Bundle.number()
+     "calibration": {"<setting>": number},             how an output becomes a probability
+     "data": {"name": "...", "split": "...", ...},     what it learned from
+     "command": "...", "git_commit": "..."}            how to make it again
+
+A bundle is verified whole before the interpreter sees a byte of it: the file's hash, then every field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, cast
+
+from edge.errors import BundleInvalid, BundleMismatch
+from edge.records import LABELS
+
+SCHEMA = 1
+BUNDLE_FILE = "bundle.json"
+TASKS = ("locator", "classifier")
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.tflite")
+TFLITE_MARK = b"TFL3"
+
+Task = Literal["locator", "classifier"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A verified model. ``model_bytes`` is what ``sha256`` was taken of; ``labels`` is ``LABELS`` for a classifier.
+
+    ``preprocessing`` holds numbers and text, ``calibration`` numbers; an empty ``git_commit`` means unknown.
+    """
+
+    task: Task
+    name: str
+    schema: int
+    model_path: Path
+    model_bytes: bytes
+    sha256: str
+    labels: tuple[str, ...]
+    input_height_px: int
+    input_width_px: int
+    preprocessing: Mapping[str, float | str]
+    calibration: Mapping[str, float]
+    data: Mapping[str, str]
+    command: str
+    git_commit: str
+
+    @property
+    def model_id(self) -> str:
+        """How results name the model: ``sha256:<hex>``."""
+        return f"sha256:{self.sha256}"
+
+    def number(self, setting: str) -> float:
+        """A number of ``preprocessing``; ``BundleInvalid`` if it is not there."""
+        value = self.preprocessing.get(setting)
+        if not isinstance(value, int | float):
+            raise BundleInvalid(
+                f"{self.model_path.parent / BUNDLE_FILE}: expected a number in preprocessing.{setting}, "
+                f"got {value!r}; export the model again"
+            )
+        return value
+
+
+def load_bundle(folder: Path, task: Task) -> Bundle:
+    """The bundle in ``folder``, verified.
+
+    ``BundleInvalid``: something is missing, truncated, changed or not a bundle. ``BundleMismatch``: a sound bundle,
+    but for another task, with other labels or of another schema.
+    """
+    path = folder / BUNDLE_FILE
+    fields = _read_json(folder, path)
+    if fields.get("schema") != SCHEMA and isinstance(fields.get("schema"), int):
+        raise BundleMismatch(
+            f"{path}: expected schema {SCHEMA}, got {fields['schema']}; use models made for this version"
+        )
+    _check_fields(path, fields)
+    if fields["task"] != task:
+        raise BundleMismatch(f"{path}: expected a {task}, got a {fields['task']}; name the {task}'s folder")
+    labels = tuple(fields["labels"])
+    if task == "classifier" and labels != LABELS:
+        raise BundleMismatch(
+            f"{path}: expected the {len(LABELS)} labels 1..22, X, Y in that order, "
+            f"got {len(labels)}: {_short(','.join(labels))}; use models made for this version"
+        )
+    model_path = folder / fields["model"]
+    model_bytes = _read_model(model_path, fields["sha256"])
+    return Bundle(
+        task=task,
+        name=fields["name"],
+        schema=SCHEMA,
+        model_path=model_path,
+        model_bytes=model_bytes,
+        sha256=fields["sha256"],
+        labels=labels,
+        input_height_px=fields["input"]["height_px"],
+        input_width_px=fields["input"]["width_px"],
+        preprocessing=MappingProxyType(fields["preprocessing"]),
+        calibration=MappingProxyType(fields["calibration"]),
+        data=MappingProxyType(fields["data"]),
+        command=fields["command"],
+        git_commit=fields["git_commit"],
+    )
+
+
+def _read_json(folder: Path, path: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise BundleInvalid(f"expected a model folder at {folder}, found none; name the folder with --models")
+    try:
+        fields = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise BundleInvalid(f"{folder}: expected {BUNDLE_FILE} in a model folder, found none") from None
+    except OSError as error:
+        raise BundleInvalid(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise BundleInvalid(f"{path}: not readable as JSON ({error}); copy the model folder again") from error
+    if not isinstance(fields, dict):
+        raise BundleInvalid(f"{path}: expected a JSON object, got {type(fields).__name__}; not a model bundle")
+    return cast(dict[str, Any], fields)
+
+
+def _read_model(path: Path, sha256: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BundleInvalid(f"{path}: cannot be read: {error.strerror}; copy the model folder again") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise BundleInvalid(
+            f"{path}: {len(data)} bytes with sha256 {found[:12]}..., expected {sha256[:12]}...: "
+            "truncated or changed; copy the model folder again"
+        )
+    if data[4:8] != TFLITE_MARK:
+        raise BundleInvalid(f"{path}: not a TFLite model; export it with 'trainer export --int8'")
+    return data
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _mapping_of(holds: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, dict) and all(holds(v) for v in value.values())
+
+
+CHECKS: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
+    ("schema", "a whole number", _is_size),
+    ("name", "text", _is_text),
+    ("task", "locator or classifier", lambda v: v in TASKS),
+    (
+        "model",
+        "a plain file name ending in .tflite",
+        lambda v: isinstance(v, str) and MODEL_NAME.fullmatch(v) is not None,
+    ),
+    ("sha256", "64 hex digits", lambda v: isinstance(v, str) and re.fullmatch("[0-9a-f]{64}", v) is not None),
+    ("labels", "a list of texts", lambda v: isinstance(v, list) and all(_is_text(x) for x in v)),
+    (
+        "input",
+        "height_px and width_px, whole numbers",
+        lambda v: isinstance(v, dict) and _is_size(v.get("height_px")) and _is_size(v.get("width_px")),
+    ),
+    ("preprocessing", "an object of numbers and texts", _mapping_of(lambda v: _is_number(v) or _is_text(v))),
+    ("calibration", "an object of numbers", _mapping_of(_is_number)),
+    ("data", "an object of texts", _mapping_of(_is_text)),
+    ("command", "text", _is_text),
+    ("git_commit", "text", _is_text),
+)
+
+
+def _check_fields(path: Path, fields: dict[str, Any]) -> None:
+    for name, expected, holds in CHECKS:
+        if name not in fields:
+            raise BundleInvalid(f"{path}: field '{name}' is missing; not a model bundle, or a damaged one")
+        if not holds(fields[name]):
+            raise BundleInvalid(f"{path}: field '{name}' must be {expected}, got {_short(repr(fields[name]))}")
+
+
+def _short(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -1,0 +1,184 @@
+"""One network, many runtimes: LiteRT where it is, else tflite-runtime, else the interpreter inside TensorFlow."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import BundleInvalid, BundleMismatch, ModelError
+from edge.records import Float32Array, UInt8Array
+from edge.runtime.bundle import Bundle
+
+Shape = tuple[int, int, int, int]
+
+
+class Network:
+    """A TFLite network with one picture input (n, H, W, C) and named outputs, on the processor's cores.
+
+    ``model`` is a file or its bytes. Inputs are given and outputs returned as real values: a quantized model's scales
+    and zero points are applied here. A batch goes through in one call; the interpreter is resized only when the
+    batch's size changes. Not to be shared between threads.
+
+    ``ModelError``: no runtime is installed; ``BundleInvalid``: the model is not one that the runtime can use.
+    """
+
+    def __init__(self, model: bytes | Path, threads: int = 2) -> None:
+        content = model if isinstance(model, bytes) else _read(model)
+        _, interpreter = _runtime()
+        try:
+            self._interpreter = interpreter(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise BundleInvalid(f"{runtime_name()} refuses the model: {_first_line(error)}; export it again") from error
+        inputs = self._interpreter.get_input_details()
+        if len(inputs) != 1 or len(inputs[0]["shape"]) != 4:
+            shapes = [tuple(int(v) for v in d["shape"]) for d in inputs]
+            raise BundleInvalid(f"expected a model with one input (n, height, width, channels), got {shapes}")
+        self._input = inputs[0]["index"]
+        self._scale, self._zero = inputs[0]["quantization"]
+        self._outputs = self._name_outputs()
+        _, height, width, channels = (int(v) for v in inputs[0]["shape"])
+        self.input_shape: Shape = (1, height, width, channels)
+        self.input_dtype: np.dtype[Any] = np.dtype(inputs[0]["dtype"])
+        self._batch = int(inputs[0]["shape"][0])
+        self._one_by_one = False
+        self._pixel_table = self._quantize(np.arange(256, dtype=np.float32) / np.float32(255))
+        self._flip_only = self.input_dtype == np.int8 and np.array_equal(
+            self._pixel_table.view(np.uint8), np.arange(256, dtype=np.uint8) ^ 0x80
+        )
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle, threads: int = 2) -> Network:
+        """The network of a verified bundle; ``BundleMismatch`` if its input is not what the bundle says."""
+        network = cls(bundle.model_bytes, threads)
+        stated = (bundle.input_height_px, bundle.input_width_px)
+        if network.input_shape[1:3] != stated:
+            raise BundleMismatch(
+                f"{bundle.model_path}: bundle.json says an input of {stated} px (height, width), "
+                f"the model has {network.input_shape[1:3]}; export it again"
+            )
+        return network
+
+    def run(self, batch: npt.NDArray[np.floating[Any]]) -> dict[str, Float32Array]:
+        """Outputs by name, float32 (n, ...), for ``batch`` of real values (n, H, W, C), or (n, H, W) if C is 1."""
+        return self._run(self._quantize(self._shaped(batch)))
+
+    def run_uint8(self, pixels: UInt8Array) -> dict[str, Float32Array]:
+        """As ``run``, for 8-bit pictures that mean ``pixels / 255``; the usual int8 input costs one flipped bit."""
+        if pixels.dtype != np.uint8:
+            raise ValueError(f"run_uint8 expects uint8 pixels, got {pixels.dtype}")
+        shaped = self._shaped(pixels)
+        return self._run((shaped ^ 0x80).view(np.int8) if self._flip_only else self._pixel_table[shaped])
+
+    def _shaped(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        shaped = batch[..., None] if batch.ndim == 3 else batch
+        if shaped.shape[1:] != self.input_shape[1:] or len(shaped) == 0:
+            raise ValueError(f"expected a batch (n >= 1, {self.input_shape[1:]}), got {batch.shape}")
+        return shaped
+
+    def _quantize(self, real: npt.NDArray[np.floating[Any]]) -> npt.NDArray[Any]:
+        if self.input_dtype.kind == "f" or self._scale == 0:
+            return real.astype(self.input_dtype)
+        limits = np.iinfo(self.input_dtype)
+        steps = np.rint(real.astype(np.float32) / np.float32(self._scale)) + self._zero
+        return np.asarray(np.clip(steps, limits.min, limits.max), self.input_dtype)
+
+    def _run(self, batch: npt.NDArray[Any]) -> dict[str, Float32Array]:
+        if not self._one_by_one and self._resize(len(batch)):
+            return self._invoke(batch)
+        self._resize(1)
+        parts = [self._invoke(batch[i : i + 1]) for i in range(len(batch))]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _resize(self, size: int) -> bool:
+        """Make room for a batch of ``size``; False, from then on, for a network whose inner shapes are fixed."""
+        if size == self._batch:
+            return True
+        try:
+            self._interpreter.resize_tensor_input(self._input, (size, *self.input_shape[1:]), strict=False)
+            self._interpreter.allocate_tensors()
+            self._batch = size
+            grown = all(int(d["shape"][0]) == size for d in self._interpreter.get_output_details())
+        except (ValueError, RuntimeError) as error:
+            if size == 1:
+                raise ModelError(f"{runtime_name()} cannot run the model: {_first_line(error)}") from error
+            self._batch, grown = 0, False
+        self._one_by_one = self._one_by_one or not grown
+        return grown
+
+    def _invoke(self, batch: npt.NDArray[Any]) -> dict[str, Float32Array]:
+        try:
+            self._interpreter.set_tensor(self._input, batch)
+            self._interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{runtime_name()} cannot run the model: {_first_line(error)}") from error
+        return {name: self._real(index, *scaling) for name, (index, scaling) in self._outputs.items()}
+
+    def _real(self, index: int, scale: float, zero: int) -> Float32Array:
+        raw = self._interpreter.get_tensor(index)
+        if raw.dtype.kind == "f" or scale == 0:
+            return np.asarray(raw, np.float32)
+        return np.asarray((raw.astype(np.float32) - np.float32(zero)) * np.float32(scale), np.float32)
+
+    def _name_outputs(self) -> dict[str, tuple[int, tuple[float, int]]]:
+        """Output name to tensor and (scale, zero point). Names are the signature's, else the tensors' own."""
+        details = {d["name"]: d for d in self._interpreter.get_output_details()}
+        signatures = self._interpreter.get_signature_list()
+        if len(signatures) == 1:
+            details = self._interpreter.get_signature_runner(next(iter(signatures))).get_output_details()
+        return {name: (d["index"], d["quantization"]) for name, d in details.items()}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleInvalid(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def runtime_name() -> str:
+    """Which interpreter is in use, with its version if it tells one: "ai-edge-litert 2.3.0"."""
+    return _runtime()[0]
+
+
+@cache
+def _runtime() -> tuple[str, Any]:
+    reasons = []
+    for package in ("ai_edge_litert", "tflite_runtime"):
+        try:
+            interpreter = importlib.import_module(f"{package}.interpreter").Interpreter
+        except (ImportError, AttributeError) as error:
+            reasons.append(f"{_dashed(package)}: {_first_line(error)}")
+            continue
+        if package == "tflite_runtime" and int(np.__version__.split(".")[0]) >= 2:
+            # It imports, then Interpreter() fails: its last release was built against numpy 1.
+            reasons.append(f"tflite-runtime needs numpy<2, numpy {np.__version__} is here (pip install 'numpy<2')")
+            continue
+        return f"{_dashed(package)} {_version(package)}".strip(), interpreter
+    if importlib.util.find_spec("tensorflow") is not None:
+        tensorflow = importlib.import_module("tensorflow")
+        return f"tensorflow {tensorflow.__version__}", tensorflow.lite.Interpreter
+    raise ModelError(f"no TFLite runtime is usable ({'; '.join(reasons)}); pip install ai-edge-litert")
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(_dashed(package))
+    except PackageNotFoundError:  # Debian's tflite-runtime comes without metadata
+        return ""
+
+
+def _dashed(package: str) -> str:
+    return package.replace("_", "-")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

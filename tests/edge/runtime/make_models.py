@@ -1,0 +1,57 @@
+"""Makes the small models beside it: ``python tests/edge/runtime/make_models.py`` (needs the trainer's extras).
+
+``tiny.tflite``   int8, input real 0..1, outputs ``scores`` (n, 5) and ``map`` (n, 8, 6, 3); takes any batch.
+``fixed.tflite``  int8, the same outputs through a reshape to a constant (1, 5): takes a batch of 1 only.
+``float.tflite``  float32, as ``tiny``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+HEIGHT, WIDTH = 16, 12
+
+
+def build(fixed: bool) -> Any:
+    keras.utils.set_random_seed(7)
+    picture = keras.Input((HEIGHT, WIDTH, 1))
+    x = keras.layers.Conv2D(4, 3, strides=2, padding="same", activation="relu6", name="stem")(picture)
+    field = keras.layers.Conv2D(3, 1, name="map")(x)
+    if fixed:
+        x = keras.layers.Conv2D(5, 1)(keras.layers.GlobalAveragePooling2D(keepdims=True)(x))
+        scores = keras.layers.Softmax(name="scores")(keras.layers.Reshape((5,))(x))
+    else:
+        x = keras.layers.GlobalAveragePooling2D()(x)
+        scores = keras.layers.Dense(5, activation="softmax", name="scores")(x)
+    return keras.Model(picture, {"scores": scores, "map": field})
+
+
+def examples() -> Iterator[list[Any]]:
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        picture = rng.random((1, HEIGHT, WIDTH, 1)).astype(np.float32)
+        picture.flat[:2] = 0.0, 1.0
+        yield [picture]
+
+
+def convert(model: Any, int8: bool) -> bytes:
+    call = tf.function(lambda x: model(x, training=False))
+    concrete = call.get_concrete_function(tf.TensorSpec((1, HEIGHT, WIDTH, 1), tf.float32))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
+    if int8:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = examples
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    return bytes(converter.convert())
+
+
+if __name__ == "__main__":
+    here = Path(__file__).parent
+    (here / "tiny.tflite").write_bytes(convert(build(fixed=False), int8=True))
+    (here / "fixed.tflite").write_bytes(convert(build(fixed=True), int8=True))
+    (here / "float.tflite").write_bytes(convert(build(fixed=False), int8=False))

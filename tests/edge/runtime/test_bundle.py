@@ -1,0 +1,136 @@
+"""A bundle is used whole and unchanged, or refused in one line."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.errors import BundleInvalid, BundleMismatch
+from edge.records import LABELS
+from edge.runtime.bundle import load_bundle
+from edge.runtime.interpreter import Network
+
+MODEL = (Path(__file__).parent / "tiny.tflite").read_bytes()
+
+
+def fields() -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "name": "tiny",
+        "task": "classifier",
+        "model": "tiny.tflite",
+        "sha256": hashlib.sha256(MODEL).hexdigest(),
+        "labels": list(LABELS),
+        "input": {"height_px": 16, "width_px": 12},
+        "preprocessing": {"um_per_px": 0.065, "ground": "black"},
+        "calibration": {"temperature": 1.25},
+        "data": {"name": "none", "split": "none"},
+        "command": "python tests/edge/runtime/make_models.py",
+        "git_commit": "",
+    }
+
+
+def write(folder: Path, **changes: Any) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "tiny.tflite").write_bytes(MODEL)
+    (folder / "bundle.json").write_text(json.dumps({**fields(), **changes}))
+    return folder
+
+
+def test_a_sound_bundle(tmp_path: Path) -> None:
+    bundle = load_bundle(write(tmp_path), "classifier")
+    assert bundle.labels == LABELS
+    assert bundle.model_bytes == MODEL
+    assert bundle.model_id == "sha256:" + hashlib.sha256(MODEL).hexdigest()
+    assert bundle.number("um_per_px") == 0.065
+    assert bundle.calibration["temperature"] == 1.25
+    assert Network.of_bundle(bundle).input_shape == (1, 16, 12, 1)
+    with pytest.raises(BundleInvalid, match=r"expected a number in preprocessing\.length_px, got None"):
+        bundle.number("length_px")
+    with pytest.raises(BundleInvalid, match="got 'black'"):
+        bundle.number("ground")
+    with pytest.raises(TypeError):
+        bundle.preprocessing["um_per_px"] = 1.0  # type: ignore[index]
+
+
+def flip(folder: Path) -> None:
+    changed = bytearray(MODEL)
+    changed[len(changed) // 2] ^= 1
+    (folder / "tiny.tflite").write_bytes(changed)
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no bundle.json": (lambda f: (f / "bundle.json").unlink(), "expected bundle.json in a model folder"),
+    "no model": (lambda f: (f / "tiny.tflite").unlink(), "tiny.tflite: cannot be read"),
+    "empty json": (lambda f: (f / "bundle.json").write_text(""), "not readable as JSON"),
+    "truncated json": (lambda f: (f / "bundle.json").write_text(json.dumps(fields())[:100]), "not readable as JSON"),
+    "binary json": (lambda f: (f / "bundle.json").write_bytes(b"\xff\xfe\x00"), "not readable as JSON"),
+    "deep json": (lambda f: (f / "bundle.json").write_text("[" * 200_000), "not readable as JSON"),
+    "a list": (lambda f: (f / "bundle.json").write_text("[1, 2]"), "expected a JSON object, got list"),
+    "foreign json": (lambda f: (f / "bundle.json").write_text('{"version": 3}'), "field 'schema' is missing"),
+    "flipped byte": (flip, "truncated or changed; copy the model folder again"),
+    "truncated model": (lambda f: (f / "tiny.tflite").write_bytes(MODEL[:100]), "100 bytes with sha256"),
+    "a path as name": (lambda f: write(f, model="../tiny.tflite"), "a plain file name ending in .tflite"),
+    "a hidden name": (lambda f: write(f, model=".tflite"), "a plain file name ending in .tflite"),
+    "a short hash": (lambda f: write(f, sha256="abc"), "64 hex digits"),
+    "no size": (lambda f: write(f, input={"height_px": 0, "width_px": 12}), "height_px and width_px, whole numbers"),
+    "labels as text": (lambda f: write(f, labels="X"), "a list of texts"),
+    "text as calibration": (lambda f: write(f, calibration={"temperature": "hot"}), "an object of numbers"),
+    "an unknown task": (lambda f: write(f, task="segmenter"), "locator or classifier, got 'segmenter'"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_bundles_are_refused_in_one_line(tmp_path: Path, damage: str) -> None:
+    write(tmp_path)
+    harm, message = DAMAGES[damage]
+    harm(tmp_path)
+    with pytest.raises(BundleInvalid) as caught:
+        load_bundle(tmp_path, "classifier")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(BundleInvalid, match=r"expected a model folder at .*; name the folder with --models"):
+        load_bundle(tmp_path / "absent", "locator")
+
+
+@pytest.mark.parametrize("field", sorted(set(fields()) - {"schema"}))
+def test_every_field_is_needed(tmp_path: Path, field: str) -> None:
+    write(tmp_path)
+    (tmp_path / "bundle.json").write_text(json.dumps({k: v for k, v in fields().items() if k != field}))
+    with pytest.raises(BundleInvalid, match=f"field '{field}' is missing"):
+        load_bundle(tmp_path, "classifier")
+
+
+def test_a_file_that_is_no_tflite_though_its_hash_agrees(tmp_path: Path) -> None:
+    foreign = b"PK\x03\x04 a zip, perhaps"
+    write(tmp_path, sha256=hashlib.sha256(foreign).hexdigest())
+    (tmp_path / "tiny.tflite").write_bytes(foreign)
+    with pytest.raises(BundleInvalid, match="not a TFLite model"):
+        load_bundle(tmp_path, "classifier")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "locator"}, "expected a classifier, got a locator"),
+        ({"schema": 2}, "expected schema 1, got 2; use models made for this version"),
+        ({"labels": [*LABELS[:-1]]}, "expected the 24 labels 1..22, X, Y in that order, got 23"),
+        ({"labels": [*LABELS[:-2], "Y", "X"]}, "in that order"),
+    ],
+)
+def test_sound_but_for_something_else(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(BundleMismatch, match=message):
+        load_bundle(write(tmp_path, **changes), "classifier")
+
+
+def test_input_size_that_is_not_the_models(tmp_path: Path) -> None:
+    bundle = load_bundle(write(tmp_path, input={"height_px": 16, "width_px": 16}), "classifier")
+    with pytest.raises(BundleMismatch, match=r"says an input of \(16, 16\) px .* the model has \(16, 12\)"):
+        Network.of_bundle(bundle)

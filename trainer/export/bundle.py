@@ -1,0 +1,76 @@
+"""Writes what ``edge/runtime/bundle.py`` reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from edge.errors import ModelError
+from edge.runtime.bundle import BUNDLE_FILE, SCHEMA, Bundle, Task, load_bundle
+from edge.runtime.interpreter import Network
+from trainer.errors import ExportError
+from trainer.files import write_atomic
+
+
+def write_bundle(
+    folder: Path,
+    task: Task,
+    tflite: bytes,
+    *,
+    labels: Sequence[str],
+    preprocessing: Mapping[str, float | str],
+    calibration: Mapping[str, float],
+    data: Mapping[str, str],
+    command: str,
+    name: str = "",
+) -> Bundle:
+    """Write ``tflite`` and its ``bundle.json`` into ``folder`` and return the bundle as the edge reads it back.
+
+    The input's height and width are read off the model. ``name`` is the folder's unless given. The model's file carries
+    its hash in its name and ``bundle.json`` is replaced last, so a reader sees the old bundle or the new one, whenever
+    the process dies. ``ExportError``: the folder cannot be written, or what was written is refused by the edge.
+    """
+    sha256 = hashlib.sha256(tflite).hexdigest()
+    model = f"{task}-{sha256[:8]}.tflite"
+    try:
+        _, height, width, _ = Network(tflite, threads=1).input_shape
+    except ModelError as error:
+        raise ExportError(f"{folder}: the exported model does not load: {error}") from error
+    fields = {
+        "schema": SCHEMA,
+        "name": name or folder.name,
+        "task": task,
+        "model": model,
+        "sha256": sha256,
+        "labels": list(labels),
+        "input": {"height_px": height, "width_px": width},
+        "preprocessing": dict(preprocessing),
+        "calibration": dict(calibration),
+        "data": dict(data),
+        "command": command,
+        "git_commit": git_commit(),
+    }
+    try:
+        write_atomic(folder / model, tflite)
+        write_atomic(folder / BUNDLE_FILE, (json.dumps(fields, indent=2) + "\n").encode())
+        bundle = load_bundle(folder, task)
+        for old in folder.glob(f"{task}-*.tflite"):
+            if old.name != model:
+                old.unlink()
+    except OSError as error:
+        raise ExportError(f"{folder}: cannot write the model bundle: {error.strerror}") from error
+    except ModelError as error:
+        raise ExportError(f"{folder}: the bundle written is refused: {error}") from error
+    return bundle
+
+
+def git_commit() -> str:
+    """The commit of the code that runs, with ``-dirty`` if it was changed since; "" outside a git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""

@@ -43,7 +43,11 @@ class Band:
 
 @cache
 def load_bands(resolution: Resolution = 550) -> Mapping[str, tuple[Band, ...]]:
-    """Bands of each of the 24 chromosomes, label -> bands from the end of the p arm to the end of the q arm."""
+    """Bands of each of the 24 chromosomes, label -> bands from the end of the p arm to the end of the q arm.
+
+    Base pairs are without gaps; the source's ISCN positions leave a few small ones at 550 bands (7q, 8q, 11p, 12q,
+    18p, Xp, Yq).
+    """
     table = resources.files("edge").joinpath("data", f"ideogram_9606_GCF_000001305.14_{resolution}_V1.tsv")
     found: dict[str, list[Band]] = {label: [] for label in LABELS}
     for row in csv.DictReader(table.read_text(encoding="ascii").splitlines(), delimiter="\t"):

@@ -1,0 +1,201 @@
+"""How labelled frames compare with their truth: the measures of located, labelled and counted chromosomes.
+
+Takes the JSON lines that ``chromo-edge label --jsonl`` writes, so that any program's lines can be scored.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from edge.cell.compare import match
+from edge.records import LABELS
+from trainer.data.metaphase import FrameTruth
+
+BOOTSTRAPS = 1000
+NORMAL_SEX = ("XX", "XY")
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """How well numerical findings are told from normal cells, frame by frame; shares are None without such frames."""
+
+    positives: int
+    negatives: int
+    sensitivity: float | None
+    specificity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameScore:
+    """Shares are 0..1 of what the name says; ``score`` says what counts as what."""
+
+    frames: int
+    cases: int
+    truth: int
+    located: float
+    precision: float
+    label_given_located: float
+    end_to_end: float
+    end_to_end_ci95: tuple[float, float]
+    mean_iou: float
+    corrections_per_cell: float
+    corrections_median: float
+    accepted_share: float
+    accepted_right: float
+    cells_fully_right: float
+    karyotype_counts_exact: float
+    numerical_stated: Detection
+    numerical_boxes: Detection
+    missing_frames: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name, shares rounded to 4 digits."""
+        return {name: _rounded(value) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """One frame's counts."""
+
+    case: str
+    truth: int
+    found: int
+    located: int
+    right: int
+    summed_iou: float
+    accepted: int
+    accepted_right: int
+    counts_exact: bool
+    called: bool
+    stated: bool
+    true_abnormal: bool
+    found_abnormal: bool
+
+    @property
+    def corrections(self) -> int:
+        return (self.truth - self.located) + (self.found - self.located) + (self.located - self.right)
+
+
+def score(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> FrameScore:
+    """Score ``lines`` (the stable JSON line, one a frame) against ``truths``; frames without a line count as missing.
+
+    Boxes are matched one to one (Hungarian on IoU) and a pair counts at IoU >= 0.5. ``end_to_end``: true chromosomes
+    that are located and carry the right label; its 95 % interval resamples cases, not frames. ``accepted_share``: of
+    the located ones, those not left for review. ``corrections``: missed + spurious + wrongly labelled.
+    ``numerical_stated``: the karyotype line against the case's stated karyotype; ``numerical_boxes``: copies per class
+    against those of the true boxes. A line for a frame that is not among ``truths`` is passed over.
+    """
+    by_name = {PurePath(line["frame"]).name: line for line in lines}
+    tallies = [_tally(by_name[t.image], t) for t in truths if t.image in by_name]
+    return _summary(tallies, missing=len(truths) - len(tallies))
+
+
+def _tally(line: Mapping[str, Any], truth: FrameTruth) -> _Tally:
+    found = line["chromosomes"]
+    pairs = match([tuple(c["box_px"]) for c in found], [tuple(box) for box in truth.stated_boxes_px.tolist()])
+    right = [found[i]["label"] == truth.labels[j] for i, j, _ in pairs]
+    accepted = [found[i].get("status") == "accepted" for i, _, _ in pairs]
+    true_counts, found_counts = Counter(truth.labels), Counter(c["label"] for c in found)
+    return _Tally(
+        case=truth.case,
+        truth=len(truth.labels),
+        found=len(found),
+        located=len(pairs),
+        right=sum(right),
+        summed_iou=sum(overlap for _, _, overlap in pairs),
+        accepted=sum(accepted),
+        accepted_right=sum(r and a for r, a in zip(right, accepted, strict=True)),
+        counts_exact=true_counts == found_counts,
+        called=calls_numerical(line.get("karyotype", "")),
+        stated=truth.finding == "numerical",
+        true_abnormal=_abnormal(true_counts),
+        found_abnormal=_abnormal(found_counts),
+    )
+
+
+def _summary(tallies: Sequence[_Tally], missing: int) -> FrameScore:
+    truth, found, located = (sum(getattr(t, name) for t in tallies) for name in ("truth", "found", "located"))
+    right, accepted = sum(t.right for t in tallies), sum(t.accepted for t in tallies)
+    corrections = [t.corrections for t in tallies]
+    return FrameScore(
+        frames=len(tallies),
+        cases=len({t.case for t in tallies}),
+        truth=truth,
+        located=_share(located, truth),
+        precision=_share(located, found),
+        label_given_located=_share(right, located),
+        end_to_end=_share(right, truth),
+        end_to_end_ci95=_interval(tallies),
+        mean_iou=_share(sum(t.summed_iou for t in tallies), located),
+        corrections_per_cell=float(np.mean(corrections)) if corrections else 0.0,
+        corrections_median=float(np.median(corrections)) if corrections else 0.0,
+        accepted_share=_share(accepted, located),
+        accepted_right=_share(sum(t.accepted_right for t in tallies), accepted),
+        cells_fully_right=_share(corrections.count(0), len(tallies)),
+        karyotype_counts_exact=_share(sum(t.counts_exact for t in tallies), len(tallies)),
+        numerical_stated=_detection([(t.stated, t.called) for t in tallies]),
+        numerical_boxes=_detection([(t.true_abnormal, t.found_abnormal) for t in tallies]),
+        missing_frames=missing,
+    )
+
+
+def calls_numerical(karyotype: str) -> bool:
+    """Whether an ISCN string as ``edge.cell.findings`` writes it claims a gain, a loss or unusual sex chromosomes.
+
+    What an incomplete cell (``inc``) lacks is not a claim; what it has too much of is.
+    """
+    count, *rest = karyotype.split(",")
+    sex, *terms = rest or [""]
+    if "<" in count or any(term[:1] in ("+", "-") for term in terms):
+        return True
+    return len(sex) > 2 if "inc" in terms or "?" in sex else sex not in (*NORMAL_SEX, "")
+
+
+def _abnormal(counts: Mapping[str, int]) -> bool:
+    sex = (counts.get("X", 0), counts.get("Y", 0))
+    return any(counts.get(label, 0) != 2 for label in LABELS[:22]) or sex not in ((2, 0), (1, 1))
+
+
+def _detection(frames: Sequence[tuple[bool, bool]]) -> Detection:
+    positives = [called for there, called in frames if there]
+    negatives = [called for there, called in frames if not there]
+    return Detection(
+        positives=len(positives),
+        negatives=len(negatives),
+        sensitivity=sum(positives) / len(positives) if positives else None,
+        specificity=1.0 - sum(negatives) / len(negatives) if negatives else None,
+    )
+
+
+def _interval(tallies: Sequence[_Tally]) -> tuple[float, float]:
+    """95 % interval of ``end_to_end`` over cases: frames of one case are alike, so cases are what is resampled."""
+    cases = sorted({t.case for t in tallies})
+    if not cases:
+        return 0.0, 0.0
+    sums = np.array(
+        [[sum(t.right for t in tallies if t.case == c), sum(t.truth for t in tallies if t.case == c)] for c in cases]
+    )
+    picks = np.random.default_rng(0).integers(0, len(cases), (BOOTSTRAPS, len(cases)))
+    right, truth = sums[picks].sum(1).T
+    low, high = np.quantile(right / np.maximum(truth, 1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {key: _rounded(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(v) for v in value]
+    return value

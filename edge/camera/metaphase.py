@@ -65,7 +65,7 @@ def chromosomes_of(karyotype: str) -> tuple[str, ...]:
     labels = tuple(label for label in LABELS for _ in range(counts[label]))
     if not sound or total != str(len(labels)) or min(counts.values()) < 0:
         raise ConfigError(
-            f"expected a karyotype of whole chromosomes with the right total, like 46,XX or 47,XY,+21; got {karyotype!r}"
+            f"expected a karyotype of whole chromosomes with the right total, as 46,XX or 47,XY,+21; got {karyotype!r}"
         )
     return labels
 

@@ -1,0 +1,169 @@
+"""A stand-in for picamera2 0.3.38 that does what its source does where ours relies on it.
+
+``install`` puts it in ``sys.modules``. Faithful in: no camera (RuntimeError from the constructor, an empty
+``global_camera_info``), sizes rounded down to even, size, format and stride rewritten by ``configure``, YUV420 arrays
+of (h * 3 // 2, stride) with padding, controls refused that are not advertised, jobs that time out, requests that have
+to be released before their buffers run out, use after ``close``.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+PADDING = 201  # a level that must never be seen in a frame
+
+
+class World:
+    """What is plugged in, and what happened."""
+
+    def __init__(self) -> None:
+        self.cameras = 1
+        self.busy = False
+        self.frames_left = 1000
+        self.usb_format: str | None = None
+        self.opened: list[Picamera2] = []
+        self.controls: dict[str, tuple[Any, Any, Any]] = {
+            "ExposureTime": (60, 66_666_666, 20_000),
+            "AnalogueGain": (1.0, 16.0, 1.0),
+            "AeEnable": (False, True, True),
+            "FrameDurationLimits": (16_000, 120_000_000, 33_333),
+        }
+
+
+WORLD = World()
+
+
+class Request:
+    def __init__(self, camera: Picamera2, array: np.ndarray) -> None:
+        self._camera, self._array, self._held = camera, array, True
+
+    def make_array(self, name: str) -> np.ndarray:
+        if name != "main":
+            raise RuntimeError(f"Stream {name!r} is not defined")
+        if not self._held:
+            raise RuntimeError("request was already released")
+        return np.copy(self._array)
+
+    def get_metadata(self) -> dict[str, Any]:
+        return {"SensorTimestamp": 0, "ExposureTime": 20_000}
+
+    def release(self) -> None:
+        self._held = False
+        self._camera.held -= 1
+
+
+class Job:
+    def __init__(self, camera: Picamera2) -> None:
+        self.camera = camera
+
+    def get_result(self, timeout: float | None = None) -> Request:
+        camera = self.camera
+        if WORLD.frames_left <= 0 or camera.held >= camera.config["buffer_count"]:
+            assert timeout is not None, "would wait for ever"
+            raise TimeoutError
+        WORLD.frames_left -= 1
+        camera.held += 1
+        return Request(camera, camera.expose())
+
+
+class Picamera2:
+    @staticmethod
+    def global_camera_info() -> list[dict[str, Any]]:
+        return [
+            {"Model": "imx477", "Location": 2, "Rotation": 0, "Id": "/base", "Num": n} for n in range(WORLD.cameras)
+        ]
+
+    def __init__(self, camera_num: int = 0) -> None:
+        if camera_num >= WORLD.cameras:
+            raise RuntimeError(f"No camera number {camera_num} found")
+        if WORLD.busy:
+            raise RuntimeError("Camera __init__ sequence did not complete.")
+        self.config: dict[str, Any] = {}
+        self.started = False
+        self.is_open = True
+        self.held = 0
+        self.count = 0
+        WORLD.opened.append(self)
+
+    @property
+    def camera_controls(self) -> dict[str, tuple[Any, Any, Any]]:
+        return dict(WORLD.controls)
+
+    def create_video_configuration(
+        self,
+        main: dict[str, Any] | None = None,
+        lores: dict[str, Any] | None = None,
+        controls: dict[str, Any] | None = None,
+        buffer_count: int = 6,
+        queue: bool = True,
+    ) -> dict[str, Any]:
+        main = {"format": "XBGR8888", "size": (1280, 720)} | (main or {})
+        width, height = main["size"]
+        main["size"] = (width // 2 * 2, height // 2 * 2)
+        return {"main": main, "lores": lores, "controls": controls or {}, "buffer_count": buffer_count, "queue": queue}
+
+    def configure(self, config: dict[str, Any]) -> None:
+        if self.started:
+            raise RuntimeError("Camera must be stopped before configuring")
+        self.set_controls(config["controls"])
+        width, _ = config["main"]["size"]
+        stride = (width + 63) // 64 * 64
+        main = config["main"] | {"stride": stride, "framesize": 0}
+        if WORLD.usb_format:
+            main["format"] = WORLD.usb_format
+        self.config = config | {"main": main}
+
+    def camera_configuration(self) -> dict[str, Any]:
+        return self.config
+
+    def set_controls(self, controls: dict[str, Any]) -> None:
+        for name in controls:
+            if name not in WORLD.controls:
+                raise RuntimeError(f"Control {name} is not advertised by libcamera")
+
+    def start(self) -> None:
+        if not self.config:
+            raise RuntimeError("Camera has not been configured")
+        self.started = True
+
+    def stop(self) -> None:
+        self.started = False
+
+    def close(self) -> None:
+        self.stop()
+        self.is_open = False
+
+    def capture_request(self, wait: bool | None = None, flush: bool | None = None) -> Any:
+        if not self.started:
+            raise RuntimeError("Camera is not running")
+        job = Job(self)
+        return job if wait is False else job.get_result()
+
+    def wait(self, job: Job, timeout: float | None = None) -> Request:
+        return job.get_result(timeout=timeout)
+
+    def expose(self) -> np.ndarray:
+        """Luma 0..199 that counts frames in its corner, then chroma; padding in every row beyond the width."""
+        width, height = self.config["main"]["size"]
+        stride = self.config["main"]["stride"]
+        array = np.full((height * 3 // 2, stride), PADDING, np.uint8)
+        array[:height, :width] = np.arange(width) % 200
+        array[height:, :width] = 128
+        array[0, 0] = self.count % 200
+        self.count += 1
+        return array
+
+
+def install(monkeypatch: pytest.MonkeyPatch) -> World:
+    """A fresh world with one camera, in place of whatever picamera2 this machine has."""
+    global WORLD
+    WORLD = World()
+    module = types.ModuleType("picamera2")
+    module.Picamera2 = Picamera2  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "picamera2", module)
+    return WORLD

@@ -1,0 +1,88 @@
+"""Names of sources become sources."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge.camera import open_camera
+from edge.camera.files import FolderCamera
+from edge.camera.reader import DeviceCamera
+from edge.camera.simulated import SimulatedCamera
+from edge.errors import CameraNotFound, ConfigError, FrameError
+from tests.edge.camera.fake_picamera2 import install
+
+
+def test_sim_is_seeded() -> None:
+    camera, again, other = (open_camera("sim", seed=seed, um_per_px=0.1) for seed in (3, 3, 4))
+    assert isinstance(camera, SimulatedCamera)
+    first = next(camera.frames())
+    assert first.um_per_px == 0.1
+    np.testing.assert_array_equal(first.pixels, next(again.frames()).pixels)
+    assert not np.array_equal(first.pixels, next(other.frames()).pixels)
+
+
+def test_folder_and_picture(tmp_path: Path) -> None:
+    path = tmp_path / "cell.png"
+    Image.fromarray(np.zeros((80, 96), np.uint8)).save(path)
+    for source in (tmp_path, path):
+        camera = open_camera(str(source))
+        assert isinstance(camera, FolderCamera)
+        assert [frame.source for frame in camera.frames()] == ["cell.png"]
+
+
+def test_folder_without_pictures(tmp_path: Path) -> None:
+    with pytest.raises(FrameError, match="found none"):
+        open_camera(str(tmp_path))
+
+
+def test_picamera2_is_the_first_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+    camera = open_camera(None)
+    camera.close()
+    assert isinstance(camera, DeviceCamera)
+    assert camera.name == "picamera2"
+
+
+def test_no_camera_at_all_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch).cameras = 0
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
+    with pytest.raises(CameraNotFound, match="--camera sim"):
+        open_camera(None)
+
+
+def test_broken_cameras_are_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install(monkeypatch).busy = True
+    nodes = [tmp_path / "video10", tmp_path / "video2", tmp_path / "video-codec"]
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(nodes))
+    with pytest.raises(CameraNotFound, match="tried picamera2 and 2 /dev/video devices"):
+        open_camera(None)
+
+
+@pytest.mark.parametrize(("source", "device"), [("63", "/dev/video63"), ("/dev/video63", "/dev/video63")])
+def test_numbers_and_nodes_are_video_devices(source: str, device: str) -> None:
+    with pytest.raises(CameraNotFound, match=f"^{device}: expected a V4L2 camera"):
+        open_camera(source)
+
+
+@pytest.mark.parametrize("source", ["webcam", ""])
+def test_unknown_name(source: str) -> None:
+    with pytest.raises(CameraNotFound, match="which is none of them"):
+        open_camera(source)
+
+
+@pytest.mark.parametrize("setting", [{"exposure_us": 0}, {"gain": -1.0}])
+def test_impossible_setting(setting: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="exposure_us > 0"):
+        open_camera("sim", **setting)  # type: ignore[arg-type]
+
+
+def test_importing_the_room_imports_no_camera() -> None:
+    code = "import sys, edge.camera; print(sorted({'cv2', 'PIL', 'scipy', 'picamera2'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -40,8 +40,8 @@ def read_crops(source: Path, split: str) -> list[CropTruth]:
     """Crops of one split, in the table's order, so that a cell's crops stand together.
 
     ``source`` is a zip with ``crops.csv`` (columns ``COLUMNS``) or a folder of folders named by label; the latter has
-    neither splits nor cells: every crop gets the split asked for, and the whole folder counts as one cell. Unreadable
-    pictures are left out with one ``CropWarning`` that names them. ``DatasetError``: nothing usable there.
+    neither splits nor cells: every crop gets the split asked for and "" as its cell and donor. Unreadable pictures
+    are left out with one ``CropWarning`` that names them. ``DatasetError``: nothing usable there.
     """
     if source.is_dir():
         return _read_folder(source, split)
@@ -73,7 +73,7 @@ def _read_zip(archive: zipfile.ZipFile, source: Path, split: str) -> list[CropTr
 
 def _read_folder(folder: Path, split: str) -> list[CropTruth]:
     files = [
-        (str(path.relative_to(folder)), label, folder.name, folder.name)
+        (str(path.relative_to(folder)), label, "", "")
         for label in LABELS
         for path in sorted((folder / label).glob("*"))
         if path.suffix.lower() in SUFFIXES

@@ -1,0 +1,75 @@
+"""What every command line here does with a failure: one ``error:`` line on stderr and an exit code.
+
+=====  ==================================================================
+0      done
+1      a failure of the system: out of memory, a full disk, a closed pipe
+2-9    ``edge.errors`` and ``trainer.errors``; 2 also for a wrong option
+70     a bug
+130    interrupted with Ctrl-C
+=====  ==================================================================
+
+With ``--debug`` among the words, the failure's traceback is shown instead.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import typer
+
+from edge.errors import ChromoError, ConfigError
+
+EXIT_SYSTEM, EXIT_BUG, EXIT_INTERRUPTED = 1, 70, 130
+
+
+def run_app(app: typer.Typer, name: str, argv: Sequence[str] | None = None) -> int:
+    """Run ``app`` as program ``name`` over ``argv`` (default: the process's own words); returns the exit code.
+
+    Warnings become one ``warning:`` line each.
+    """
+    words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    try:
+        with _warnings_in_one_line():
+            code = app(args=words, prog_name=name, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except Exception as error:
+        if "--debug" in words:
+            raise
+        message, code = explain(error, name)
+        print(f"error: {message}", file=sys.stderr)
+        return code
+
+
+def explain(error: Exception, name: str) -> tuple[str, int]:
+    """The line and the exit code for ``error`` in program ``name``."""
+    if isinstance(error, ChromoError):
+        return one_line(error), error.exit_code
+    if isinstance(error, typer.Abort):  # what Ctrl-C becomes
+        return "interrupted; what was done until now is kept", EXIT_INTERRUPTED
+    if hasattr(error, "format_message"):  # typer's own: an unknown option, a missing argument
+        return f"{one_line(error.format_message())} See {name} --help", ConfigError.exit_code
+    if isinstance(error, MemoryError):
+        return "out of memory; close other programs or use smaller pictures or batches", EXIT_SYSTEM
+    if isinstance(error, OSError):
+        return one_line(error), EXIT_SYSTEM
+    return f"{type(error).__name__}: {one_line(error)}; this is a bug in {name}, --debug shows where", EXIT_BUG
+
+
+def one_line(what: object) -> str:
+    return " ".join(str(what).split())
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        print(f"warning: {one_line(message)}", file=sys.stderr)
+
+    before = warnings.showwarning
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before

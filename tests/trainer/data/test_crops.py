@@ -1,0 +1,65 @@
+"""Cut-outs from a zip and from a folder of classes."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.trainer.datasets import CROPS, crops_zip, webp
+from trainer.data.crops import CropWarning, by_cell, read_crops
+from trainer.errors import DatasetError
+
+
+def test_reads_one_split_of_a_zip(tmp_path: Path) -> None:
+    crops = read_crops(crops_zip(tmp_path / "crops.zip"), "test")
+    assert [(c.file, c.label, c.cell, c.donor, c.split) for c in crops] == [
+        ("m/1_0.webp", "1", "m", "d2", "test"),
+        ("m/2_1.webp", "2", "m", "d2", "test"),
+    ]
+    assert crops[0].pixels.shape == (20, 8)
+    assert crops[0].pixels[5, 5] == 30
+    assert list(by_cell(crops)) == ["m"]
+
+
+def test_damaged_pictures_are_named_and_left_out(tmp_path: Path) -> None:
+    source = crops_zip(tmp_path / "crops.zip", damaged=("k/X_1.webp",))
+    with pytest.warns(CropWarning, match=r"1 unreadable picture\(s\) left out: k/X_1\.webp"):
+        crops = read_crops(source, "train")
+    assert [c.file for c in crops] == ["k/1_0.webp"]
+
+
+def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
+    source = crops_zip(tmp_path / "crops.zip", damaged=("m/1_0.webp", "m/2_1.webp"))
+    with pytest.raises(DatasetError, match=r"no readable picture in split 'test' \(2 unreadable\)"):
+        read_crops(source, "test")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (CROPS.replace("m,d2", "m,d1"), r"1 donor\(s\) in more than one split, first 'd1'"),
+        (CROPS.replace(",2,m", ",23,m"), "column 'label' must be one of 1..22, X, Y"),
+        (CROPS.replace("donor", "patient"), "missing donor"),
+        (CROPS.replace("test", "val"), "no picture in split 'test'"),
+    ],
+)
+def test_wrong_tables(tmp_path: Path, table: str, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        read_crops(crops_zip(tmp_path / "crops.zip", table), "test")
+
+
+def test_what_is_no_zip(tmp_path: Path) -> None:
+    (tmp_path / "crops.zip").write_bytes(b"%PDF-1.7")
+    for name in ("crops.zip", "absent.zip"):
+        with pytest.raises(DatasetError, match="expected a zip of crops or a folder of classes"):
+            read_crops(tmp_path / name, "test")
+
+
+def test_a_folder_of_classes(tmp_path: Path) -> None:
+    for label in ("X", "2"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "a.webp").write_bytes(webp(7))
+    (tmp_path / "X" / "notes.txt").write_text("no picture")
+    crops = read_crops(tmp_path, "test")
+    assert [(c.file, c.label, c.cell) for c in crops] == [("2/a.webp", "2", ""), ("X/a.webp", "X", "")]
+    with pytest.raises(DatasetError, match="no readable picture"):
+        read_crops(tmp_path / "X", "test")

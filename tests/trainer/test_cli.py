@@ -1,0 +1,119 @@
+"""The trainer's command line: figures that come out, failures in one line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.records import LABELS, Crop, Prediction
+from tests.trainer.datasets import crops_zip, metaphase_folder
+from trainer.cli import main
+from trainer.data.crops import read_crops
+from trainer.data.metaphase import read_frames
+from trainer.evaluate import crop_figures, sample_frames
+
+LINES = [
+    {
+        "frame": "b1.png",
+        "karyotype": "47,XX,+21",
+        "chromosomes": [{"box_px": [10, 10, 20, 40], "label": "21", "status": "accepted"}],
+    },
+    {"frame": "c1.png", "karyotype": "46,XX", "chromosomes": []},
+]
+
+
+def test_scores_lines_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = metaphase_folder(tmp_path / "data")
+    (tmp_path / "out.jsonl").write_text("".join(json.dumps(line) + "\n" for line in LINES))
+    arguments = ["evaluate", "frames", str(data), "--lines", str(tmp_path / "out.jsonl")]
+    assert main([*arguments, "--json", str(tmp_path / "figures.json")]) == 0
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["end_to_end"] == 0.3333
+    assert figures["numerical_stated"] == {"positives": 1, "negatives": 1, "sensitivity": 1.0, "specificity": 1.0}
+    assert (figures["difficult"]["frames"], figures["difficult"]["located"]) == (1, 0.0)
+    assert "end_to_end" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["evaluate", "frames", "absent"], 8, "expected a table at absent/images.csv"),
+        (["evaluate", "frames", "data", "--split", "exam"], 8, "no picture in split 'exam'; splits here: test, train"),
+        (["evaluate", "frames", "data", "--lines", "bad.jsonl"], 8, "bad.jsonl, line 2: not readable as JSON"),
+        (["evaluate", "frames", "data", "--lines", "a", "--jsonl", "b"], 2, "give one of them"),
+        (["evaluate", "frames", "data", "--models", "absent"], 5, "expected a model folder at absent/locator"),
+        (["evaluate", "frames", "data", "--lines", "good.jsonl", "--json", "data/images.csv/x"], 7, "cannot write"),
+        (["evaluate", "crops", "crops.zip", "--model", "absent"], 5, "expected a model folder at absent"),
+        (["evaluate", "crops", "crops.zip"], 2, "--model"),
+        (["evaluate", "frames", "data", "--wrong"], 2, "--wrong"),
+        (["fit", "locator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
+    ],
+)
+def test_failures_are_one_line_and_a_code(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    message: str,
+) -> None:
+    if arguments[0] == "fit":
+        pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
+    metaphase_folder(tmp_path / "data")
+    crops_zip(tmp_path / "crops.zip")
+    (tmp_path / "good.jsonl").write_text(json.dumps(LINES[0]) + "\n")
+    (tmp_path / "bad.jsonl").write_text(json.dumps(LINES[0]) + '\n{"frame": \n')
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == code
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert message in error
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="expected a table"):
+        main(["evaluate", "frames", str(tmp_path), "--debug"])
+
+
+def test_help_is_quick_because_tensorflow_stays_out() -> None:
+    code = (
+        "import sys; from trainer.cli import main; main(['--help']); "
+        "print([m for m in ('tensorflow', 'tf_keras', 'numpy', 'matplotlib') if m in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_crops_are_prepared_and_assigned_cell_by_cell(tmp_path: Path) -> None:
+    crops = read_crops(crops_zip(tmp_path / "crops.zip"), "test")
+    cells: list[int] = []
+
+    def prepare(pictures: list[Any]) -> list[Crop]:
+        cells.append(len(pictures))
+        return [Crop(i, picture) for i, picture in enumerate(pictures)]
+
+    def classify(prepared: Any) -> list[Prediction]:
+        one = np.zeros(24, np.float32)
+        one[LABELS.index("1")] = 1.0
+        return [Prediction(crop.region_id, one, 1.0, 1.0) for crop in prepared]
+
+    class Second:
+        label = "2"
+
+    figures = crop_figures(crops, prepare, classify, lambda predictions: [Second() for _ in predictions])
+    assert cells == [2]
+    assert (figures["n"], figures["accuracy"], figures["accuracy_assigned"]) == (2, 0.5, 0.5)
+
+
+def test_a_sample_is_seeded_and_keeps_the_order(tmp_path: Path) -> None:
+    truths = read_frames(metaphase_folder(tmp_path / "d"), "test") * 10
+    first, again, other = (sample_frames(truths, 5, seed) for seed in (1, 1, 2))
+    assert [id(t) for t in first] == [id(t) for t in again]
+    assert len(first) == len(other) == 5
+    assert len(sample_frames(truths, None, 0)) == len(sample_frames(truths, 99, 0)) == 20

@@ -1,0 +1,162 @@
+"""The command line, ``trainer``: fit, export, evaluate. TensorFlow is imported by the commands that need it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from edge.command import run_app
+from edge.errors import ConfigError
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="trainer",
+    help="Train, export and evaluate the networks that chromo-edge runs.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+fit = typer.Typer(help="Train a network into a run folder; the same command again goes on where it stopped.")
+evaluate = typer.Typer(help="Measure bundles on labelled data, with the device's own pipeline.")
+app.add_typer(fit, name="fit")
+app.add_typer(evaluate, name="evaluate")
+
+Out = Annotated[Path, typer.Option(metavar="RUNDIR", help="Run folder: config, log, curves, checkpoints.")]
+Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
+Batch = Annotated[int, typer.Option(min=1, help="Samples a step.")]
+Seed = Annotated[int, typer.Option(help="Decides every random choice.")]
+Resume = Annotated[
+    bool, typer.Option("--resume/--fresh", help="Go on with the run there, or remove it and start over.")
+]
+Split = Annotated[str, typer.Option(help="train, val or test.")]
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads that each network may use.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+
+
+@fit.command("locator")
+def fit_locator_command(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")],
+    out: Out,
+    steps: Steps = 12_000,
+    batch: Batch = 8,
+    seed: Seed = 1,
+    resume: Resume = True,
+    debug: Debug = False,
+) -> None:
+    """Train the locator on frames with boxes."""
+    from trainer.fit_locator import LocatorConfig, fit_locator
+
+    weights = fit_locator(LocatorConfig(str(data), steps=steps, batch=batch, seed=seed), out, resume)
+    print(f"weights: {weights}")
+
+
+@evaluate.command("frames")
+def evaluate_frames_command(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")],
+    split: Split = "test",
+    models: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder with locator/ and classifier/. [default: the ones shipped]"),
+    ] = None,
+    json: Json = None,
+    jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one JSON line a frame.")] = None,
+    lines: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Score these JSON lines; run no model.", show_default=False)
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only N frames, drawn with --seed.")] = None,
+    seed: Seed = 0,
+    boxes: Annotated[bool, typer.Option(help="Also label the ground-truth boxes themselves.")] = True,
+    threads: Threads = 2,
+    debug: Debug = False,
+) -> None:
+    """Located, labelled and counted: the measures over a split of metaphase frames."""
+    from trainer.data.metaphase import read_frames
+    from trainer.evaluate import (
+        box_figures,
+        box_labeller,
+        frame_figures,
+        label_frames,
+        read_lines,
+        sample_frames,
+        write_figures,
+    )
+
+    if lines is not None and jsonl is not None:
+        raise ConfigError("--lines scores lines that are there and --jsonl writes new ones; give one of them")
+    truths = sample_frames(read_frames(data, split), limit, seed)
+    if lines is not None:
+        figures = frame_figures(read_lines(lines), truths)
+    else:
+        figures = frame_figures(label_frames(_tracked(truths, "labelling"), models, threads, jsonl), truths)
+        if boxes:
+            figures |= box_figures(_tracked(truths, "true boxes"), box_labeller(models, threads))
+    if json is not None:
+        write_figures(json, figures)
+    _print_figures(figures, f"{data.name}, {split}: {figures['frames']} frames of {figures['cases']} cases")
+
+
+@evaluate.command("crops")
+def evaluate_crops_command(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Zip with crops.csv, or a folder with one folder a class.")
+    ],
+    model: Annotated[Path, typer.Option(metavar="DIR", help="The classifier's bundle.")],
+    split: Split = "test",
+    json: Json = None,
+    threads: Threads = 2,
+    debug: Debug = False,
+) -> None:
+    """Label accuracy and calibration on single cut-out chromosomes."""
+    from trainer.data.crops import read_crops
+    from trainer.evaluate import evaluate_crops, write_figures
+
+    figures = evaluate_crops(_tracked(read_crops(data, split), "crops"), model, threads)
+    if json is not None:
+        write_figures(json, figures)
+    shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece")}
+    _print_figures(shown, f"{data.name}, {split}")
+
+
+def _tracked(items: Sequence[T], what: str) -> Iterable[T]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(items, what, console=console, disable=not console.is_terminal)
+
+
+def _print_figures(figures: dict[str, Any], title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("measure", title=title, title_justify="left")
+    columns = {"all": figures, **{k: v for k, v in figures.items() if k == "difficult"}}
+    for name in columns:
+        table.add_column(name, justify="right")
+    for measure in figures:
+        if measure not in columns:
+            table.add_row(measure, *(_shown(column.get(measure)) for column in columns.values()))
+    Console().print(table)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_shown(v)}" for key, v in value.items())
+    if isinstance(value, list):
+        return " to ".join(_shown(v) for v in value)
+    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit code; ``argv`` without the program's name."""
+    return run_app(app, "trainer", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""Runs the edge's own pipeline over labelled data: what is measured here is what the device does."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import SinkError
+from edge.records import LABELS, Crop, Frame, Prediction
+from trainer.data.crops import CropTruth, by_cell
+from trainer.data.metaphase import FrameTruth
+from trainer.errors import DatasetError
+from trainer.files import write_atomic
+from trainer.score import score
+from trainer.score_crops import score_crops
+
+BoxLabeller = Callable[[Frame, npt.NDArray[np.int64]], tuple[list[str], list[str]]]
+"""A frame and its boxes to one label a box: of the crops alone, and after the assignment over the cell."""
+
+
+def sample_frames(truths: Sequence[FrameTruth], limit: int | None, seed: int) -> list[FrameTruth]:
+    """All frames, or ``limit`` of them drawn with ``seed``, in the table's order."""
+    if limit is None or limit >= len(truths):
+        return list(truths)
+    return [truths[i] for i in sorted(random.Random(seed).sample(range(len(truths)), limit))]
+
+
+def label_frames(
+    truths: Iterable[FrameTruth], models: Path | None, threads: int, jsonl: Path | None
+) -> list[dict[str, Any]]:
+    """One JSON line a frame, as ``chromo-edge label --jsonl`` gives it; also written to ``jsonl``, if named."""
+    from edge.camera.files import read_frame
+    from edge.pipeline import load_pipeline
+    from edge.sinks.jsonl import JsonlSink, cell_to_json
+
+    pipeline = load_pipeline(models, threads)
+    sink = JsonlSink(jsonl) if jsonl is not None else None
+    lines = []
+    try:
+        for index, truth in enumerate(truths):
+            frame = read_frame(truth.path, index)
+            cell = pipeline.label(frame)
+            if sink is not None:
+                sink.put(frame, cell)
+            lines.append(cell_to_json(cell))
+    finally:
+        if sink is not None:
+            sink.close()
+    return lines
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON lines of a file; ``DatasetError`` names the first line that is not one."""
+    lines = []
+    try:
+        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            line = json.loads(text)
+            if not isinstance(line, dict) or not {"frame", "chromosomes"} <= line.keys():
+                raise DatasetError(f"{path}, line {number}: expected an object with 'frame' and 'chromosomes'")
+            lines.append(line)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise DatasetError(f"{path}, line {len(lines) + 1}: not readable as JSON ({error})") from error
+    return lines
+
+
+def frame_figures(lines: Sequence[dict[str, Any]], truths: Sequence[FrameTruth]) -> dict[str, Any]:
+    """The measures over all of ``truths``, and under ``difficult`` those of the difficult frames alone, if any."""
+    figures = score(lines, truths).to_json()
+    difficult = [truth for truth in truths if truth.difficult]
+    if difficult:
+        figures["difficult"] = score(lines, difficult).to_json()
+    return figures
+
+
+def box_labeller(models: Path | None, threads: int) -> BoxLabeller:
+    """Labels given boxes with the shipped models, so that the classifier is measured without the locator's misses."""
+    from edge.cell.assign import assign
+    from edge.classify.classifier import Classifier
+    from edge.config import default_models_dir
+    from edge.locate.locator import Locator
+    from edge.locate.straighten import straighten
+    from edge.runtime.bundle import load_bundle
+
+    folder = models if models is not None else default_models_dir()
+    locator = Locator(load_bundle(folder / "locator", "locator"), threads)
+    classifier = Classifier(load_bundle(folder / "classifier", "classifier"), threads)
+
+    def label(frame: Frame, boxes: npt.NDArray[np.int64]) -> tuple[list[str], list[str]]:
+        predictions = classifier.classify(straighten(frame, locator.regions_for_boxes(frame, boxes)))
+        return _alone(predictions), [assigned.label for assigned in assign(predictions)]
+
+    return label
+
+
+def box_figures(truths: Iterable[FrameTruth], label: BoxLabeller) -> dict[str, float]:
+    """Label accuracy on the ground-truth boxes: ``accuracy_boxes_alone`` and ``accuracy_boxes_assigned``."""
+    from edge.camera.files import read_frame
+
+    right = np.zeros(2, np.int64)
+    total = 0
+    for truth in truths:
+        if not truth.labels:
+            continue
+        for way, said in enumerate(label(read_frame(truth.path), truth.boxes_px)):
+            right[way] += sum(s == t for s, t in zip(said, truth.labels, strict=True))
+        total += len(truth.labels)
+    alone, assigned = right / max(total, 1)
+    return {
+        "accuracy_boxes_alone": round(float(alone), 4),
+        "accuracy_boxes_assigned": round(float(assigned), 4),
+    }
+
+
+def crop_figures(
+    crops: Iterable[CropTruth],
+    prepare: Callable[[list[Any]], Sequence[Crop]],
+    classify: Callable[[Sequence[Crop]], Sequence[Prediction]],
+    assign: Callable[[Sequence[Prediction]], Sequence[Any]],
+) -> dict[str, Any]:
+    """The measures of single crops, cell by cell; where cells are not known, nothing is assigned."""
+    truth: list[str] = []
+    assigned: list[str] = []
+    scores = []
+    cells_known = True
+    for cell, members in by_cell(crops).items():
+        predictions = classify(prepare([crop.pixels for crop in members]))
+        truth += [crop.label for crop in members]
+        scores += [prediction.scores for prediction in predictions]
+        cells_known = cells_known and cell != ""
+        if cells_known:
+            assigned += [a.label for a in assign(predictions)]
+    return score_crops(truth, np.stack(scores), assigned if cells_known else None)
+
+
+def evaluate_crops(crops: Iterable[CropTruth], model: Path, threads: int) -> dict[str, Any]:
+    """``crop_figures`` with the classifier bundle in ``model``."""
+    from edge.cell.assign import assign
+    from edge.classify.classifier import Classifier
+    from edge.locate.straighten import crops_from_cutouts
+    from edge.runtime.bundle import load_bundle
+
+    classifier = Classifier(load_bundle(model, "classifier"), threads)
+    return crop_figures(crops, crops_from_cutouts, classifier.classify, assign)
+
+
+def write_figures(path: Path, figures: dict[str, Any]) -> None:
+    """One JSON object; ``SinkError`` if it cannot be written."""
+    try:
+        write_atomic(path, (json.dumps(figures, indent=2) + "\n").encode())
+    except OSError as error:
+        raise SinkError(f"cannot write {path}: {error.strerror}; name another file with --json") from error
+
+
+def _alone(predictions: Sequence[Prediction]) -> list[str]:
+    return [LABELS[int(prediction.scores.argmax())] for prediction in predictions]

@@ -33,8 +33,8 @@ def draw_overlay(frame: Frame, cell: Cell) -> UInt8Array:
     scale = 2 if max(height, width) < _READABLE_PX else 1
     grey = cv2.resize(frame.pixels, (width * scale, height * scale), interpolation=cv2.INTER_CUBIC)
     canvas = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
-    type_px = int(np.clip(min(height, width) * scale / 55, 12, 32))
-    line_px = max(1, round(type_px / 11))
+    type_px = int(np.clip(min(height, width) * scale / 55, 15, 32))
+    line_px = max(2, round(type_px / 11))
 
     contours = [_contours(c, scale) for c in cell.chromosomes]
     for contour in contours:
@@ -67,7 +67,7 @@ def _draw_labels(picture: Image.Image, cell: Cell, contours: list[list[_Contour]
         size = (round(font(type_px).getlength(text)) + 2, type_px)
         x0, y0, x1, y1 = _least_hiding(taken, np.concatenate(contour), size)
         taken[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = 8
-        rim = max(2, type_px // 7)
+        rim = max(2, round(type_px / 8))
         at = ((x0 + x1) / 2, (y0 + y1) / 2)
         ink = WHITE if chromosome.status == "accepted" else STATUS_COLOUR["review"]
         pen.text(at, text, fill=ink, font=font(type_px), anchor="mm", stroke_width=rim, stroke_fill=BLACK)

@@ -1,0 +1,134 @@
+"""One frame's way to a labelled cell: locate, straighten, classify, assign. Every stage takes and gives a record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from edge.cell.findings import findings_of, karyotype_of
+from edge.config import default_models_dir
+from edge.records import LABELS, Cell, Chromosome, Crop, Frame, Prediction, Region, Status
+
+CANDIDATES = 3
+"""How many labels a chromosome's crop alone is reported with; the assigned one is always among them."""
+
+
+class Locator(Protocol):
+    sha256: str
+
+    def locate(self, frame: Frame) -> tuple[Region, ...]: ...
+
+
+class Classifier(Protocol):
+    sha256: str
+
+    def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]: ...
+
+
+class Assigned(Protocol):
+    """The label that one chromosome gets from the whole cell."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def confidence(self) -> float: ...
+
+    @property
+    def status(self) -> Status: ...
+
+
+Straighten = Callable[[Frame, Sequence[Region]], Sequence[Crop]]
+Assign = Callable[[Sequence[Prediction]], Sequence[Assigned]]
+
+
+class Pipeline:
+    """Labels frames. ``locator`` and ``classifier`` hold the models; ``straighten`` and ``assign`` are functions."""
+
+    def __init__(self, locator: Locator, classifier: Classifier, straighten: Straighten, assign: Assign) -> None:
+        self._locator = locator
+        self._classifier = classifier
+        self._straighten = straighten
+        self._assign = assign
+        self.models = {"locator": _model_id(locator.sha256), "classifier": _model_id(classifier.sha256)}
+
+    def label(self, frame: Frame) -> Cell:
+        """The labelled cell of ``frame``. A frame without a chromosome gives a cell of count 0, not an error."""
+        clock = _Clock()
+        with clock.stage("locate"):
+            regions = self._locator.locate(frame)
+        with clock.stage("straighten"):
+            crops = self._straighten(frame, regions) if regions else ()
+        with clock.stage("classify"):
+            predictions = self._classifier.classify(crops) if crops else ()
+        with clock.stage("assign"):
+            assigned = self._assign(predictions) if predictions else ()
+
+        parts = zip(regions, crops, predictions, assigned, strict=True)
+        chromosomes = tuple(_chromosome(*part) for part in parts)
+        counts = {label: sum(c.label == label for c in chromosomes) for label in LABELS}
+        height_px, width_px = frame.pixels.shape
+        return Cell(
+            frame=frame.source,
+            index=frame.index,
+            width_px=width_px,
+            height_px=height_px,
+            chromosomes=chromosomes,
+            karyotype=karyotype_of(counts),
+            findings=findings_of(counts),
+            stage_ms=clock.stage_ms,
+            models=self.models,
+        )
+
+
+def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
+    """The pipeline over the bundles ``locator`` and ``classifier`` in ``models_dir`` (default: where models live).
+
+    Raises ``ModelError`` when one is missing, changed or made for something else.
+    """
+    from edge.cell.assign import assign
+    from edge.classify.classifier import Classifier as LearnedClassifier
+    from edge.locate.locator import Locator as LearnedLocator
+    from edge.locate.straighten import straighten
+    from edge.runtime.bundle import load_bundle
+
+    folder = models_dir if models_dir is not None else default_models_dir()
+    locator = LearnedLocator(load_bundle(folder / "locator", "locator"), threads)
+    classifier = LearnedClassifier(load_bundle(folder / "classifier", "classifier"), threads)
+    return Pipeline(locator, classifier, straighten, assign)
+
+
+class _Clock:
+    """Milliseconds of each stage, in the order they ran."""
+
+    def __init__(self) -> None:
+        self.stage_ms: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start_s = time.perf_counter()
+        yield
+        self.stage_ms[name] = (time.perf_counter() - start_s) * 1e3
+
+
+def _chromosome(region: Region, crop: Crop, prediction: Prediction, assigned: Assigned) -> Chromosome:
+    best = [LABELS[i] for i in np.argsort(-prediction.scores, kind="stable")]
+    named = [label for i, label in enumerate(best) if i < CANDIDATES or label == assigned.label]
+    return Chromosome(
+        region=region,
+        crop=crop,
+        label=assigned.label,
+        confidence=assigned.confidence,
+        status=assigned.status,
+        candidates=tuple((label, float(prediction.scores[LABELS.index(label)])) for label in named),
+        p_arm_up=prediction.p_arm_up >= 0.5,
+    )
+
+
+def _model_id(sha256: str) -> str:
+    return f"sha256:{sha256.removeprefix('sha256:')}"

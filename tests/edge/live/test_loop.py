@@ -1,0 +1,136 @@
+"""The newest frame is labelled, nothing piles up, and every way out closes the camera."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from edge.camera.base import Camera
+from edge.errors import CameraLost, SinkError
+from edge.live.loop import Mailbox, run
+from edge.records import Cell, Frame
+from tests.builders import make_cell, make_frame
+
+
+class FewFrames:
+    """A camera that gives ``count`` frames, ``pause_s`` apart, then ends or fails."""
+
+    name = "few"
+
+    def __init__(self, count: int, *, pause_s: float = 0.0, error: Exception | None = None) -> None:
+        self._count, self._pause_s, self._error = count, pause_s, error
+        self.closed = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        for index in range(self._count):
+            if self.closed.wait(self._pause_s):
+                return
+            yield make_frame(index=index)
+        if self._error:
+            raise self._error
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class Kept:
+    """A sink that keeps the indices of its frames."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def put(self, frame: Frame, cell: Cell) -> None:
+        self.seen.append(frame.index)
+
+    def close(self) -> None:
+        pass
+
+
+def quick(frame: Frame) -> Cell:
+    return make_cell([])
+
+
+def slow(frame: Frame) -> Cell:
+    time.sleep(0.05)
+    return make_cell([])
+
+
+def camera_threads() -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if t.name == "camera"]
+
+
+def test_every_frame_in_order() -> None:
+    kept, camera = Kept(), FewFrames(20)
+    assert run(camera, quick, [kept], every_frame=True).labelled == 20
+    assert kept.seen == list(range(20))
+    assert camera.closed.is_set()
+
+
+def test_a_slow_labeller_gets_the_newest_frame_and_the_last_one() -> None:
+    kept = Kept()
+    summary = run(FewFrames(40, pause_s=0.005), slow, [kept])
+    assert kept.seen == sorted(set(kept.seen))
+    assert kept.seen[-1] == 39
+    assert len(kept.seen) < 20
+    assert summary.labelled + summary.skipped == 40
+
+
+def test_the_label_is_of_a_frame_no_older_than_the_camera_s_last() -> None:
+    """The frame taken after a long stall is the newest, not the one that waited first."""
+    mailbox = Mailbox()
+    for index in range(5):
+        mailbox.put(make_frame(index=index))
+    taken = mailbox.take()
+    assert taken is not None
+    assert taken.index == 4
+    assert mailbox.skipped == 4
+
+
+@pytest.mark.parametrize("every_frame", [True, False])
+def test_max_frames_ends_an_endless_camera(every_frame: bool) -> None:
+    kept, camera = Kept(), FewFrames(10**6, pause_s=0.001)
+    assert run(camera, quick, [kept], every_frame=every_frame, max_frames=3).labelled == 3
+    assert camera.closed.is_set()
+    assert camera_threads() == []
+
+
+@pytest.mark.parametrize("every_frame", [True, False])
+def test_a_lost_camera_is_raised_after_its_last_frame(every_frame: bool) -> None:
+    kept = Kept()
+    with pytest.raises(CameraLost, match="unplugged"):
+        run(FewFrames(1, error=CameraLost("unplugged")), quick, [kept], every_frame=every_frame)
+    assert kept.seen == [0]
+
+
+@pytest.mark.parametrize("every_frame", [True, False])
+@pytest.mark.parametrize("failure", [SinkError("full"), KeyboardInterrupt()])
+def test_whatever_stops_the_loop_closes_the_camera(every_frame: bool, failure: BaseException) -> None:
+    class Broken(Kept):
+        def put(self, frame: Frame, cell: Cell) -> None:
+            raise failure
+
+    camera = FewFrames(10**6, pause_s=0.001)
+    with pytest.raises(type(failure)):
+        run(camera, quick, [Broken()], every_frame=every_frame)
+    assert camera.closed.is_set()
+    assert camera_threads() == []
+
+
+@pytest.mark.parametrize("every_frame", [True, False])
+def test_a_camera_without_a_frame(every_frame: bool) -> None:
+    assert run(FewFrames(0), quick, [], every_frame=every_frame).labelled == 0
+
+
+def test_the_first_end_of_a_mailbox_counts() -> None:
+    mailbox = Mailbox()
+    mailbox.end()
+    mailbox.end(CameraLost("too late"))
+    assert mailbox.take() is None
+
+
+def test_the_test_camera_is_a_camera() -> None:
+    camera: Camera = FewFrames(1)
+    assert camera.name == "few"

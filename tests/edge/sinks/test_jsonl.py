@@ -1,0 +1,76 @@
+"""One line a frame, at once on the disk, and one clear line when the disk will not take it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.errors import SinkError
+from edge.sinks.jsonl import JsonlSink, cell_to_json
+from tests.builders import make_cell, make_frame
+
+
+def test_each_line_is_there_before_the_next_frame(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "out.jsonl"
+    sink = JsonlSink(path)
+    for index in range(3):
+        cell = make_cell(index=index)
+        sink.put(make_frame(), cell)
+        lines = path.read_text().splitlines()
+        assert len(lines) == index + 1
+        assert json.loads(lines[-1]) == cell_to_json(cell)
+    sink.close()
+
+
+def test_what_was_seen_is_what_is_written() -> None:
+    line = cell_to_json(make_cell(["21", "21", "21"], review=[1], frame="b.png", index=7))
+    assert (line["frame"], line["index"], line["count"]) == ("b.png", 7, 3)
+    assert [c["status"] for c in line["chromosomes"]] == ["accepted", "review", "accepted"]
+    assert line["chromosomes"][0]["box_px"] == [10, 10, 24, 34]
+    assert line["chromosomes"][0]["candidates"] == [["21", 0.9], ["1", 0.05]]
+    assert line["stage_ms"]["locate"] == 9.12
+
+
+@pytest.mark.parametrize(("append", "lines"), [(False, 1), (True, 2)])
+def test_an_earlier_file_is_replaced_or_continued(tmp_path: Path, append: bool, lines: int) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text("{}\n")
+    sink = JsonlSink(path, append=append)
+    sink.put(make_frame(), make_cell())
+    sink.close()
+    assert len(path.read_text().splitlines()) == lines
+
+
+def test_a_name_that_is_not_unicode_is_written(tmp_path: Path) -> None:
+    sink = JsonlSink(tmp_path / "out.jsonl")
+    sink.put(make_frame(), make_cell(frame="caf\udce9 染色体.png"))
+    sink.close()
+    assert json.loads((tmp_path / "out.jsonl").read_bytes())["frame"] == "caf\udce9 染色体.png"
+
+
+@pytest.mark.parametrize("path", [Path("/proc/out.jsonl"), Path("/dev/null/out.jsonl"), Path("/")])
+def test_a_place_that_cannot_be_written(path: Path) -> None:
+    with pytest.raises(SinkError, match=r"^cannot write /.*; name another file") as caught:
+        JsonlSink(path)
+    assert caught.value.exit_code == 7
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_told_once() -> None:
+    sink = JsonlSink(Path("/dev/full"))
+    with pytest.raises(SinkError, match="No space left on device"):
+        sink.put(make_frame(), make_cell())
+    sink.close()
+
+
+def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    sink = JsonlSink(Path("-"))
+    sink.put(make_frame(), make_cell())
+    sink.close()
+    print("still open")
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first)["count"] == 46
+    assert second == "still open"

@@ -1,0 +1,57 @@
+"""The view: a table on a screen, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from edge.sinks.terminal import TerminalSink
+from tests.builders import NORMAL_FEMALE, make_cell, make_frame
+
+
+def shown(*, screen: bool, live: bool = True, frames: int = 1, labels: list[str] = NORMAL_FEMALE) -> str:
+    file = io.StringIO()
+    sink = TerminalSink(Console(file=file, force_terminal=screen, width=100, color_system=None), live=live)
+    for index in range(frames):
+        sink.put(make_frame(), make_cell(labels, review=[0], index=index))
+    sink.close()
+    return file.getvalue()
+
+
+def test_a_pipe_gets_one_line_a_frame() -> None:
+    lines = shown(screen=False, frames=3).splitlines()
+    assert len(lines) == 3
+    assert lines[0] == "a.png #0  46  46,XX  1 to review  locate 9 ms, straighten 1 ms, classify 12 ms, assign 0 ms"
+    assert "frames/s" in lines[1]
+
+
+def test_a_long_line_is_not_broken() -> None:
+    assert len(shown(screen=False, labels=["1"] * 60).splitlines()) == 1
+
+
+def test_a_screen_gets_every_chromosome_with_its_confidence() -> None:
+    text = shown(screen=True)
+    assert "46,XX" in text
+    assert text[text.rfind("46,XX") :].count(".90") == 46
+    assert ".90?" in text
+    assert "locate 9 ms" in text
+
+
+def test_findings_are_shown() -> None:
+    assert "trisomy 21 (Down syndrome)" in shown(screen=True, labels=[*NORMAL_FEMALE, "21"])
+
+
+def test_headless_on_a_screen_prints_lines() -> None:
+    assert shown(screen=True, live=False).startswith("a.png #0  46")
+
+
+@pytest.mark.parametrize("labels", [[], ["Y"], NORMAL_FEMALE * 2])
+def test_any_cell_can_be_shown(labels: list[str]) -> None:
+    assert f"{len(labels)}" in shown(screen=True, labels=labels)
+
+
+def test_the_cursor_comes_back() -> None:
+    text = shown(screen=True)
+    assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l")

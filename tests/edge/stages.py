@@ -1,0 +1,66 @@
+"""Small stages that really locate and really classify, for spreads that are drawn as dark bars: no model needed.
+
+A bar's length in units of 10 px is the number of its chromosome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from edge.pipeline import Pipeline
+from edge.records import Crop, Frame, Prediction, Region, Status, UInt8Array
+from tests.builders import make_prediction
+
+
+def draw_bars(numbers: Sequence[int]) -> UInt8Array:
+    """A bright frame with one dark bar a number, 10 px long a unit, 12 px wide."""
+    pixels = np.full((260, 30 * max(4, len(numbers)) + 20), 220, np.uint8)
+    for i, number in enumerate(numbers):
+        pixels[15 : 15 + 10 * number, 20 + 30 * i : 32 + 30 * i] = 60
+    return pixels
+
+
+class BarLocator:
+    sha256 = "a" * 64
+
+    def locate(self, frame: Frame) -> tuple[Region, ...]:
+        count, marks, stats, _ = cv2.connectedComponentsWithStats((frame.pixels < 128).astype(np.uint8))
+        regions = []
+        for i in range(1, count):
+            x, y, w, h = (int(v) for v in stats[i, :4])
+            axis = np.array([[x + w / 2, y], [x + w / 2, y + h]], np.float32)
+            regions.append(Region(i - 1, (x, y, x + w, y + h), marks[y : y + h, x : x + w] == i, axis, (), 1.0))
+        return tuple(regions)
+
+
+class BarClassifier:
+    sha256 = "b" * 64
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
+        self.calls += 1
+        return tuple(make_prediction(c.region_id, str(min(22, max(1, round(c.pixels.shape[0] / 10))))) for c in crops)
+
+
+class BarAssigned:
+    def __init__(self, prediction: Prediction) -> None:
+        self.label = str(int(prediction.scores.argmax()) + 1)
+        self.confidence = float(prediction.scores.max())
+        self.status: Status = "accepted"
+
+
+def cut_bars(frame: Frame, regions: Sequence[Region]) -> tuple[Crop, ...]:
+    return tuple(Crop(r.id, np.where(r.mask, 200, 0).astype(np.uint8)) for r in regions)
+
+
+def assign_bars(predictions: Sequence[Prediction]) -> tuple[BarAssigned, ...]:
+    return tuple(BarAssigned(p) for p in predictions)
+
+
+def bar_pipeline() -> Pipeline:
+    return Pipeline(BarLocator(), BarClassifier(), cut_bars, assign_bars)

@@ -1,0 +1,78 @@
+"""A frame goes through every stage in order and comes out as one consistent record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.config import default_models_dir
+from edge.pipeline import Pipeline
+from edge.records import Frame, Prediction
+from tests.builders import make_prediction
+from tests.edge.stages import BarAssigned, BarClassifier, BarLocator, assign_bars, bar_pipeline, cut_bars, draw_bars
+
+
+def frame_of(numbers: Sequence[int]) -> Frame:
+    return Frame(draw_bars(numbers), 3, 0.0, "bars.png")
+
+
+def test_a_frame_becomes_a_cell() -> None:
+    frame = frame_of([21, 7, 21])
+    cell = bar_pipeline().label(frame)
+    assert sorted(c.label for c in cell.chromosomes) == ["21", "21", "7"]
+    assert (cell.frame, cell.index) == ("bars.png", 3)
+    assert (cell.height_px, cell.width_px) == frame.pixels.shape
+    assert cell.counts["21"] == 2
+    assert cell.karyotype == "3,?,inc"
+    assert list(cell.stage_ms) == ["locate", "straighten", "classify", "assign"]
+    assert all(ms >= 0 for ms in cell.stage_ms.values())
+    assert cell.models == {"locator": "sha256:" + "a" * 64, "classifier": "sha256:" + "b" * 64}
+
+
+def test_an_empty_frame_is_a_result_and_asks_no_classifier() -> None:
+    classifier = BarClassifier()
+    cell = Pipeline(BarLocator(), classifier, cut_bars, assign_bars).label(frame_of([]))
+    assert (cell.count, cell.karyotype, cell.findings) == (0, "0,?,inc", ("no chromosome found",))
+    assert classifier.calls == 0
+    assert list(cell.stage_ms) == ["locate", "straighten", "classify", "assign"]
+
+
+def test_all_crops_go_through_the_classifier_in_one_call() -> None:
+    classifier = BarClassifier()
+    Pipeline(BarLocator(), classifier, cut_bars, assign_bars).label(frame_of([5, 6, 7, 8]))
+    assert classifier.calls == 1
+
+
+def test_candidates_are_the_crops_own_best_first_and_hold_the_assigned_label() -> None:
+    scores = np.full(24, 0.01, np.float32)
+    scores[[0, 1, 2]] = 0.4, 0.2, 0.15
+    scores[21] = 1 - scores.sum() + 0.01
+
+    class Ranked(BarClassifier):
+        def classify(self, crops: object) -> tuple[Prediction, ...]:
+            return (Prediction(0, scores, 0.2, 0.9),)
+
+    def overrule(predictions: Sequence[Prediction]) -> tuple[BarAssigned, ...]:
+        return (BarAssigned(make_prediction(0, "9")),)
+
+    (chromosome,) = Pipeline(BarLocator(), Ranked(), cut_bars, overrule).label(frame_of([4])).chromosomes
+    assert [label for label, _ in chromosome.candidates] == ["1", "2", "3", "9"]
+    assert chromosome.label == "9"
+    assert chromosome.overridden
+    assert not chromosome.p_arm_up
+
+
+def test_a_stage_that_loses_a_chromosome_is_a_bug() -> None:
+    pipeline = Pipeline(BarLocator(), BarClassifier(), lambda f, r: cut_bars(f, r)[:-1], assign_bars)
+    with pytest.raises(ValueError, match="shorter"):
+        pipeline.label(frame_of([4, 5]))
+
+
+def test_where_the_models_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CHROMO_MODELS", str(tmp_path))
+    assert default_models_dir() == tmp_path
+    monkeypatch.delenv("CHROMO_MODELS")
+    assert default_models_dir().name == "models"

@@ -49,7 +49,7 @@ class Look:
             contrast=float(rng.uniform(0.8, 1.25)),
             chromatid_gap=float(rng.uniform(0.0, 0.28) if rng.random() < 0.5 else 0.0),
             waist=float(0.02 + 0.3 * rng.beta(1.2, 3)),
-            grain=float(rng.uniform(0.04, 0.12)),
+            grain=float(rng.uniform(0.05, 0.2)),
         )
 
 
@@ -80,10 +80,10 @@ def draw_ideogram(
     bands = load_bands(look.resolution)[label]
     height, width = max(8, round(length_px)), max(5, round(width_px))
     level = _levels(bands, height, rng, look)
-    half = _half_widths(bands, height, width / 2, look)
+    half = _half_widths(bands, height, width / 2, look)[:, None] * _wobble(height, width, rng)
 
     across = np.abs(np.arange(width, dtype=np.float32) - (width - 1) / 2)
-    inside = np.clip(half[:, None] - across[None, :] + 0.5, 0, 1)
+    inside = np.clip(half - across[None, :] + 0.5, 0, 1)
     rim = 1 - 0.3 * np.clip(across / (width / 2), 0, 1) ** 4  # a rod is thinner at its flanks
     gap = 1 - look.chromatid_gap * np.exp(-((across / (0.13 * width)) ** 2))
 
@@ -98,7 +98,7 @@ def _levels(bands: tuple[Band, ...], height: int, rng: np.random.Generator, look
     scale = len(fine) / bands[-1].stop
     for band in bands:
         level = 0.36 + 0.64 * band.density / 100 if band.density else _STAIN_LEVEL[band.stain]
-        spread = 0.14 if band.stain == "gvar" else 0.045
+        spread = 0.14 if band.stain == "gvar" else 0.06
         fine[round(band.start * scale) : round(band.stop * scale)] = level + rng.normal(0, spread)
     fine = _MEAN_LEVEL + (fine - _MEAN_LEVEL) * np.float32(look.contrast)
     fine = cv2.GaussianBlur(fine[:, None], (1, 0), 0.1, None, 4 * look.sharpness_px)[:, 0]
@@ -114,9 +114,16 @@ def _half_widths(bands: tuple[Band, ...], height: int, half: float, look: Look) 
         if band.stain == "stalk":
             middle, reach = (band.start + band.stop) / 2 * scale, (band.stop - band.start) / 2 * scale
             share *= 1 - 0.3 * np.exp(-(((row - middle) / (reach + 0.5)) ** 2))
-    cap = 0.75 * half  # ends are blunt: rounded over less than half the width
+    cap = 0.85 * half  # ends are blunt: rounded over less than half the width
     from_end = np.minimum(np.minimum(row, height - row) / cap, 1)
-    return np.asarray(half * share * (0.4 + 0.6 * np.sqrt(1 - (1 - from_end) ** 2)), np.float32)
+    return np.asarray(half * share * (0.3 + 0.7 * np.sqrt(1 - (1 - from_end) ** 2)), np.float32)
+
+
+def _wobble(height: int, width: int, rng: np.random.Generator) -> Float32Array:
+    """Factor on the half width, float32 (height, width): no flank is quite smooth, and the two differ."""
+    flanks = rng.normal(0.96, 0.05, (height // 5 + 2, 2)).astype(np.float32)
+    smooth = np.minimum(cv2.resize(flanks, (2, height), interpolation=cv2.INTER_CUBIC), 1)
+    return np.repeat(smooth, [width // 2, width - width // 2], axis=1)
 
 
 def _band_shear(height: int, width: int, rng: np.random.Generator) -> tuple[Float32Array, Float32Array]:

@@ -12,7 +12,7 @@ from edge.camera.ideogram import Bent, Look, bend, draw_ideogram, relative_lengt
 from edge.errors import ConfigError
 from edge.records import LABELS, BoolArray, Box, Float32Array, UInt8Array
 
-CHROMOSOME_1_PX = 155.0
+CHROMOSOME_1_PX = 165.0
 """Usual length of chromosome 1 at the nominal scale (0.065 um a pixel), as measured on real frames."""
 
 _MIN_SHARED_PX = 12
@@ -107,7 +107,7 @@ def draw_metaphase(
     for bent, (x, y) in zip(drawn, corners, strict=True):
         slide.paste(density, bent.absorbance * np.float32(depth * np.exp(rng.normal(0, 0.06))), x, y)
     _add_nuclei(density, truth, rng)
-    grey = slide.look_at(density, slide.lamp(size_px, rng), float(rng.uniform(0.7, 1.4)), float(rng.uniform(0.1, 0.8)))
+    grey = slide.look_at(density, slide.lamp(size_px, rng), float(rng.uniform(0.8, 1.7)), float(rng.uniform(0.2, 1.0)))
     noise = float(0.4 + 3 * rng.beta(1, 3))
     return SimulatedMetaphase(slide.expose(grey, noise, rng), truth, karyotype, grey, noise)
 

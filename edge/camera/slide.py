@@ -17,7 +17,7 @@ def lamp(size: Size, rng: np.random.Generator) -> Float32Array:
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     centre, tilt = rng.uniform(-0.6, 0.6, 2), rng.normal(0, 4, 2)
     fall = rng.uniform(0, 8) * ((x - centre[0]) ** 2 + (y - centre[1]) ** 2)
-    return np.asarray((262 - 50 * rng.beta(1.0, 2.2)) - fall + tilt[0] * x + tilt[1] * y, np.float32)
+    return np.asarray((272 - 52 * rng.beta(1.0, 2.2)) - fall + tilt[0] * x + tilt[1] * y, np.float32)
 
 
 def haze(size: Size, rng: np.random.Generator) -> Float32Array:

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Sourced by tools/run and tools/test: makes a virtual environment once, and again when pyproject.toml changes.
+#   environment FOLDER [EXTRAS]     e.g.  environment .venv-dev "[trainer,dev]"
+
+find_python() {
+    local python
+    for python in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
+        if "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+            echo "$python"
+            return
+        fi
+    done
+    echo "error: expected Python 3.11 to 3.13, found $(python3 --version 2>&1); install one or set PYTHON" >&2
+    return 1
+}
+
+environment() {
+    local folder=$1 extras=${2-} python stamp options=()
+    python=$(find_python) || return 1
+    stamp="$(cat pyproject.toml tools/environment.sh | cksum) $extras $("$python" --version 2>&1) $PWD"
+    if [[ -f $folder/stamp && $(<"$folder/stamp") == "$stamp" ]]; then
+        return
+    fi
+    # The camera stack of Raspberry Pi OS (libcamera) exists only as system packages, which a plain venv cannot see.
+    if "$python" -c 'import libcamera' 2>/dev/null; then
+        options+=(--system-site-packages)
+    fi
+    echo "making $folder (once; some minutes) ..." >&2
+    rm -rf "$folder"
+    "$python" -m venv "${options[@]}" "$folder" || return 1
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".$extras" || {
+        echo "error: the environment $folder could not be made; see above, then run again" >&2
+        return 1
+    }
+    echo "$stamp" >"$folder/stamp"
+}

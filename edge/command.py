@@ -34,6 +34,8 @@ def run_app(app: typer.Typer, name: str, argv: Sequence[str] | None = None) -> i
     try:
         with _warnings_in_one_line():
             code = app(args=words, prog_name=name, standalone_mode=False)
+        if code == EXIT_INTERRUPTED:  # newer typer's Ctrl-C; the older one raises Abort
+            raise typer.Abort
         return code if isinstance(code, int) else 0
     except Exception as error:
         if "--debug" in words:

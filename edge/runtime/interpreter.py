@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,8 +37,9 @@ class Network:
         content = model if isinstance(model, bytes) else _read(model)
         _, interpreter = _runtime()
         try:
-            self._interpreter = interpreter(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with _without_chatter():
+                self._interpreter = interpreter(model_content=content, num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleInvalid(f"{runtime_name()} refuses the model: {_first_line(error)}; export it again") from error
         inputs = self._interpreter.get_input_details()
@@ -133,6 +139,29 @@ class Network:
         if len(signatures) == 1:
             details = self._interpreter.get_signature_runner(next(iter(signatures))).get_output_details()
         return {name: (d["index"], d["quantization"]) for name, d in details.items()}
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Keeps the runtimes' ``INFO:`` lines and deprecation notices off stderr; they write past Python, to descriptor 2,
+    and offer no setting. What else is written meanwhile comes out afterwards."""
+    try:
+        stderr = os.dup(2)
+    except OSError:  # a service without stderr
+        yield
+        return
+    with tempfile.TemporaryFile() as held, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            held.seek(0)
+            for line in held:
+                if not line.startswith(b"INFO:"):
+                    os.write(stderr, line)
+            os.close(stderr)
 
 
 def _read(path: Path) -> bytes:

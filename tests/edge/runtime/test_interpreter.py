@@ -130,6 +130,7 @@ def test_tensorflow_stays_out_where_a_small_runtime_is() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "[]\n"
+    assert done.stderr == ""
 
 
 def test_tensorflow_is_the_last_resort() -> None:

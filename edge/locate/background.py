@@ -1,0 +1,27 @@
+"""The light behind the chromosomes: what each pixel of the frame would read with nothing in the way."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from edge.records import UInt8Array
+
+CELL_PX = 16
+
+
+def background_of(pixels: UInt8Array) -> UInt8Array:
+    """Local background, uint8 (H, W), of a bright-field frame (dark objects on a bright ground).
+
+    The brightest-quarter level of each 16 px cell, then the largest of its neighbourhood (chromosomes cover a cell,
+    never a whole neighbourhood), smoothed; under large nuclei it stays dark, which keeps them from standing out.
+    """
+    height, width = pixels.shape
+    rows, cols = -(-height // CELL_PX), -(-width // CELL_PX)
+    padded = cv2.copyMakeBorder(pixels, 0, rows * CELL_PX - height, 0, cols * CELL_PX - width, cv2.BORDER_REPLICATE)
+    cells = padded.reshape(rows, CELL_PX, cols, CELL_PX).transpose(0, 2, 1, 3).reshape(rows, cols, -1)
+    level = np.partition(cells, cells.shape[2] * 3 // 4, axis=2)[:, :, cells.shape[2] * 3 // 4]
+    level = cv2.dilate(np.ascontiguousarray(level), np.ones((5, 5), np.uint8))
+    smooth = cv2.GaussianBlur(level.astype(np.float32), (0, 0), 1.5)
+    full = cv2.resize(smooth, (cols * CELL_PX, rows * CELL_PX), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.clip(np.rint(full[:height, :width]), 0, 255), np.uint8)

@@ -1,0 +1,93 @@
+"""Crops as the classifier sees them, with what is known of each; made from cut-outs or from frames by the locator."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from edge.camera.files import read_frame
+from edge.locate.locator import Locator
+from edge.locate.straighten import crops_from_cutouts, straighten
+from edge.records import LABELS, UInt8Array
+from trainer.data.crops import CropTruth, read_crops
+from trainer.data.metaphase import FrameTruth, read_frames
+
+UP, DOWN, UNKNOWN = 1, 0, -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropSet:
+    """``pixels`` uint8 (n, 128, 32); ``label`` int64 (n,), an index of LABELS; ``polarity`` int8 (n,): UP, DOWN or
+    UNKNOWN; ``cell`` int64 (n,), which crops belong together; ``case`` (n,) of text, the donor or case."""
+
+    pixels: UInt8Array
+    label: npt.NDArray[np.int64]
+    polarity: npt.NDArray[np.int8]
+    cell: npt.NDArray[np.int64]
+    case: npt.NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def pick(self, rows: npt.NDArray[np.bool_]) -> CropSet:
+        return CropSet(self.pixels[rows], self.label[rows], self.polarity[rows], self.cell[rows], self.case[rows])
+
+    @classmethod
+    def join(cls, sets: Sequence[CropSet]) -> CropSet:
+        """All of them; cells are numbered anew."""
+        offsets = np.cumsum([0] + [int(s.cell.max()) + 1 for s in sets[:-1]])
+        return cls(
+            np.concatenate([s.pixels for s in sets]),
+            np.concatenate([s.label for s in sets]),
+            np.concatenate([s.polarity for s in sets]),
+            np.concatenate([s.cell + o for s, o in zip(sets, offsets, strict=True)]),
+            np.concatenate([s.case for s in sets]),
+        )
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part.npz")
+        np.savez(part, pixels=self.pixels, label=self.label, polarity=self.polarity, cell=self.cell, case=self.case)
+        part.rename(path)
+
+    @classmethod
+    def load(cls, path: Path) -> CropSet:
+        with np.load(path) as stored:
+            return cls(*(stored[n] for n in ("pixels", "label", "polarity", "cell", "case")))
+
+
+def crops_of_cutouts(source: Path, split: str) -> CropSet:
+    """The crops of a zip of upright cut-outs; their p arm is up."""
+    return _of_cutouts(read_crops(source, split))
+
+
+def _of_cutouts(truths: Sequence[CropTruth]) -> CropSet:
+    pixels, cells, cases = [], [], []
+    for number, (_, group) in enumerate(itertools.groupby(truths, key=lambda t: t.cell)):
+        cell = list(group)
+        pixels += [c.pixels for c in crops_from_cutouts([t.pixels for t in cell])]
+        cells += [number] * len(cell)
+        cases += [t.donor for t in cell]
+    label = np.array([LABELS.index(t.label) for t in truths])
+    return CropSet(np.stack(pixels), label, np.full(len(label), UP, np.int8), np.array(cells), np.array(cases))
+
+
+def crops_of_frames(source: Path, split: str, locator: Locator) -> CropSet:
+    """The crops of all ground-truth boxes of a folder of metaphase frames, cut by the locator; no polarity yet."""
+    pixels, labels, cells, cases = [], [], [], []
+    truths: list[FrameTruth] = read_frames(source, split)
+    for number, truth in enumerate(track(truths, f"crops of {split} frames")):
+        frame = read_frame(truth.path, number)
+        regions = locator.regions_for_boxes(frame, truth.boxes_px)
+        pixels += [c.pixels for c in straighten(frame, regions)]
+        labels += [LABELS.index(name) for name in truth.labels]
+        cells += [number] * len(truth.labels)
+        cases += [truth.case] * len(truth.labels)
+    unknown = np.full(len(labels), UNKNOWN, np.int8)
+    return CropSet(np.stack(pixels), np.array(labels), unknown, np.array(cells), np.array(cases))

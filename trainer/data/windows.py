@@ -1,0 +1,191 @@
+"""Training windows for the locator: a piece of a real frame, turned, scaled, and with more chromosomes pasted in.
+
+Pasted cut-outs bring what the boxes cannot: exact masks of touching and crossing chromosomes. Everything is drawn from
+one seeded generator per step, so a resumed run sees what an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.locate.grid import BOX_UNIT_PX, VOTE_UNIT_PX
+from edge.records import BoolArray, Float32Array, UInt8Array
+from trainer.data.framecache import CachedFrame, CutOut, box_margin
+from trainer.data.pixels import MAX_CANDIDATES, NOBODY
+
+WINDOW_PX = 448
+HEAT_SIGMA_CELLS = 0.9
+CENTRE_STRIDE_PX = 4
+PIXEL_STRIDE_PX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """``image`` float32 (S, S, 1); ``heat`` (S/4, S/4, 1); ``box`` (S/4, S/4, 5): l, t, r, b in units, and weight;
+    ``dense`` (S/2, S/2, 3): chromosome, crossing, crossing known; ``votes`` (S/2, S/2, 6): three candidate vectors."""
+
+    image: Float32Array
+    heat: Float32Array
+    box: Float32Array
+    dense: Float32Array
+    votes: Float32Array
+
+
+def make_window(frames: Sequence[CachedFrame], rng: np.random.Generator, paste: float = 0.65) -> Window:
+    """One augmented training window."""
+    frame = frames[int(rng.integers(len(frames)))]
+    image, candidates, boxes = _place(frame, rng)
+    crossing = np.zeros(candidates.shape[:2], np.uint8)
+    sure = candidates[..., 0] == candidates[..., 1]
+    if rng.random() < paste:
+        boxes = _paste_many(image, candidates, crossing, boxes, frames, frame.density, rng)
+        sure |= crossing > 0
+    return _targets(_stain(image, rng), candidates, crossing, sure, boxes)
+
+
+def _place(frame: CachedFrame, rng: np.random.Generator) -> tuple[Float32Array, UInt8Array, Float32Array]:
+    """A window centred near a chromosome, under one of the eight turns and a zoom."""
+    zoom = float(np.exp(rng.uniform(np.log(0.8), np.log(1.25))))
+    turn = np.array([[1, 0], [0, 1]], np.float32)
+    if rng.random() < 0.5:
+        turn = np.array([[0, 1], [1, 0]], np.float32)
+    turn = turn * np.where(rng.random(2) < 0.5, -1, 1)[:, None] * zoom
+    anchor = frame.boxes[int(rng.integers(len(frame.boxes)))].reshape(2, 2).mean(0)
+    middle = frame.boxes.reshape(-1, 2).mean(0)
+    centre = middle + (anchor - middle) * rng.uniform(0, 1)
+    shift = WINDOW_PX / 2 - turn @ centre + rng.uniform(-40, 40, 2)
+    matrix = np.concatenate([turn, shift[:, None]], axis=1).astype(np.float64)
+    ground = int(np.percentile(frame.pixels[::8, ::8], 80))
+    image = cv2.warpAffine(
+        frame.pixels, _pixel_centres(matrix, 1, 1), (WINDOW_PX, WINDOW_PX), flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT, borderValue=ground,
+    )
+    half = WINDOW_PX // PIXEL_STRIDE_PX
+    candidates = cv2.warpAffine(
+        frame.candidates, _pixel_centres(matrix, PIXEL_STRIDE_PX, PIXEL_STRIDE_PX), (half, half),
+        flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(NOBODY,) * MAX_CANDIDATES,
+    )
+    corners = frame.boxes.reshape(-1, 2) @ turn.T + shift
+    corners = corners.reshape(-1, 2, 2)
+    boxes = np.concatenate([corners.min(1), corners.max(1)], axis=1).astype(np.float32)
+    return image.astype(np.float32), candidates, boxes
+
+
+def _pixel_centres(matrix: npt.NDArray[np.float64], from_px: int, to_px: int) -> npt.NDArray[np.float64]:
+    """The same map for arrays whose cells are ``from_px`` and ``to_px`` wide, index i standing for (i + 0.5) cells."""
+    a, t = matrix[:, :2], matrix[:, 2]
+    return np.concatenate([a * from_px / to_px, ((a @ np.full(2, from_px / 2) + t) / to_px - 0.5)[:, None]], axis=1)
+
+
+def _paste_many(
+    image: Float32Array, candidates: UInt8Array, crossing: UInt8Array, boxes: Float32Array,
+    frames: Sequence[CachedFrame], density: float, rng: np.random.Generator,
+) -> Float32Array:
+    """Multiplies 1 to 16 cut-outs into the window, in place; returns the boxes with theirs added."""
+    extra = []
+    donor = frames[int(rng.integers(len(frames)))]
+    mean = boxes.reshape(-1, 2).mean(0)
+    for _ in range(int(rng.integers(1, 17))):
+        if not donor.cutouts or rng.random() < 0.2:
+            donor = frames[int(rng.integers(len(frames)))]
+            continue
+        cut = donor.cutouts[int(rng.integers(len(donor.cutouts)))]
+        if rng.random() < 0.5:
+            # Beside or across a chromosome that is there: that is where locating is hard.
+            target = boxes[int(rng.integers(len(boxes)))].reshape(2, 2).mean(0) + rng.normal(0, 18, 2)
+        else:
+            target = mean + rng.normal(0, 110, 2)
+        box = _paste(image, candidates, crossing, cut, target, len(boxes) + len(extra), density, rng)
+        if box is not None:
+            extra.append(box)
+    return np.concatenate([boxes, np.asarray(extra, np.float32).reshape(-1, 4)])
+
+
+def _paste(
+    image: Float32Array, candidates: UInt8Array, crossing: UInt8Array, cut: CutOut,
+    target: npt.NDArray[np.floating], index: int, density: float, rng: np.random.Generator,
+) -> Float32Array | None:
+    angle, zoom = rng.uniform(0, 2 * np.pi), float(np.exp(rng.uniform(np.log(0.85), np.log(1.18))))
+    flip = -1.0 if rng.random() < 0.5 else 1.0
+    c, s = np.cos(angle) * zoom, np.sin(angle) * zoom
+    side = int(np.hypot(*cut.mask.shape) * zoom) + 4
+    x, y = (int(round(v)) // 2 * 2 for v in target - side / 2)
+    if index >= NOBODY or not (0 <= x and 0 <= y and x + side <= WINDOW_PX and y + side <= WINDOW_PX):
+        return None
+    turn = np.array([[c * flip, -s], [s * flip, c]])
+    shift = np.full(2, side / 2) - turn @ (np.array(cut.mask.shape[::-1]) / 2)
+    matrix = _pixel_centres(np.concatenate([turn, shift[:, None]], axis=1), 1, 1)
+    ratio = cv2.warpAffine(cut.ratio, matrix, (side, side), borderValue=255).astype(np.float32) / 255
+    mask = cv2.warpAffine(cut.mask.astype(np.uint8), matrix, (side, side), flags=cv2.INTER_NEAREST)
+    strength = np.clip(density / max(cut.density, 0.02), 0.5, 2.0) * np.exp(rng.normal(0, 0.08))
+    image[y : y + side, x : x + side] *= ratio**strength
+    grid = mask[1::2, 1::2] > 0
+    ys, xs = np.nonzero(grid)
+    rows, cols = np.nonzero(mask)
+    if len(ys) == 0:
+        return None
+    ys, xs = ys + y // 2, xs + x // 2
+    taken = candidates[ys, xs, 0] != NOBODY
+    candidates[ys[~taken], xs[~taken]] = index
+    candidates[ys[taken], xs[taken], MAX_CANDIDATES - 1] = index
+    crossing[ys[taken], xs[taken]] = 1
+    box = np.array([cols.min() + x, rows.min() + y, cols.max() + 1 + x, rows.max() + 1 + y], np.float32)
+    return np.asarray(box + box_margin() * np.array([-1, -1, 1, 1], np.float32), np.float32)
+
+
+def _stain(image: Float32Array, rng: np.random.Generator) -> Float32Array:
+    """Light, contrast, gamma, blur and noise as scopes differ; float32 (S, S, 1) in 0..1."""
+    x = np.clip(image / np.float32(255), 0, 1)
+    x = x ** np.float32(np.exp(rng.normal(0, 0.25)))
+    contrast, level = np.float32(np.exp(rng.normal(0, 0.18))), np.float32(rng.normal(0, 0.06))
+    x = (x - np.float32(0.7)) * contrast + np.float32(0.7) + level
+    if rng.random() < 0.3:
+        slope = rng.normal(0, 0.06, 2).astype(np.float32)
+        ramp = np.linspace(-1, 1, WINDOW_PX, dtype=np.float32)
+        x = x + ramp[None, :] * slope[0] + ramp[:, None] * slope[1]
+    if rng.random() < 0.3:
+        x = cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.4, 1.4)))
+    if rng.random() < 0.4:
+        x = x + rng.standard_normal(x.shape, np.float32) * np.float32(rng.uniform(0.003, 0.025))
+    return np.asarray(np.clip(x, 0, 1), np.float32)[..., None]
+
+
+def _targets(
+    image: Float32Array, candidates: UInt8Array, crossing: UInt8Array, sure: BoolArray, boxes: Float32Array
+) -> Window:
+    cells = WINDOW_PX // CENTRE_STRIDE_PX
+    heat = np.zeros((cells, cells, 1), np.float32)
+    box = np.zeros((cells, cells, 5), np.float32)
+    centres = boxes.reshape(-1, 2, 2).mean(1)
+    radius = 3
+    for (cx, cy), (x0, y0, x1, y1) in zip(centres / CENTRE_STRIDE_PX, boxes, strict=True):
+        i, j = int(np.floor(cy)), int(np.floor(cx))
+        if not (0 <= i < cells and 0 <= j < cells):
+            continue
+        top, left, bottom, right = max(i - radius, 0), max(j - radius, 0), min(i + radius + 1, cells), min(j + radius + 1, cells)
+        yy, xx = np.mgrid[top:bottom, left:right]
+        bump = np.exp(-((xx + 0.5 - cx) ** 2 + (yy + 0.5 - cy) ** 2) / (2 * HEAT_SIGMA_CELLS**2)).astype(np.float32)
+        bump[i - top, j - left] = 1.0
+        patch = heat[top:bottom, left:right, 0]
+        wins = bump > patch
+        patch[wins] = bump[wins]
+        px, py = (xx + 0.5) * CENTRE_STRIDE_PX, (yy + 0.5) * CENTRE_STRIDE_PX
+        sides = np.stack([px - x0, py - y0, x1 - px, y1 - py], axis=-1) / BOX_UNIT_PX
+        near = wins & (bump > 0.3)
+        box[top:bottom, left:right, :4][near] = sides[near]
+        box[top:bottom, left:right, 4][near] = bump[near]
+    dense = np.stack([candidates[..., 0] != NOBODY, crossing > 0, sure], axis=-1).astype(np.float32)
+    half = WINDOW_PX // PIXEL_STRIDE_PX
+    here = (np.arange(half, dtype=np.float32) + 0.5) * PIXEL_STRIDE_PX
+    padded = np.zeros((256, 2), np.float32)
+    padded[: len(centres)] = centres
+    owner = padded[candidates].reshape(half, half, MAX_CANDIDATES, 2)
+    owner[..., 0] -= here[None, :, None]
+    owner[..., 1] -= here[:, None, None]
+    votes = (owner / np.float32(VOTE_UNIT_PX)).reshape(half, half, 2 * MAX_CANDIDATES)
+    return Window(image, heat, box, dense, votes)

@@ -1,0 +1,205 @@
+"""Trains the classifier: ``trainer fit classifier``.
+
+Two runs make the shipped one. The first learns from clean upright cut-outs, where the p arm is known to be up. The
+second starts from it and adds the frames' own chromosomes, as the locator cuts them: their labels are known, their
+polarity is not, so the first net tells it, given the label (label-guided alignment).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+import tf_keras as keras
+from rich.progress import Progress
+
+from edge.locate.locator import Locator
+from edge.runtime.bundle import load_bundle
+from trainer.augment import augment, not_single
+from trainer.batches import Prefetcher
+from trainer.data.cropset import DOWN, UNKNOWN, UP, CropSet, crops_of_cutouts, crops_of_frames
+from trainer.networks.enhanced import build_enhanced
+from trainer.optimise import Averages, cosine_rate
+from trainer.runs import Run
+
+LOG_EVERY = 50
+SAVE_EVERY = 250
+NOT_SINGLE_SHARE = 0.06
+VAL_DONORS = 0.08
+VAL_CROPS = 2500
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierConfig:
+    data: tuple[str, ...]
+    """Zips of upright cut-outs, folders of metaphase frames."""
+    steps: int
+    batch: int = 128
+    rate: float = 2e-3
+    decay: float = 1e-3
+    smoothing: float = 0.05
+    dropout: float = 0.3
+    width: float = 1.0
+    seed: int = 1
+    start: str = ""
+    """Weights (.keras) to go on from, and to align frames with; empty: from nothing."""
+    locator: str = "models/locator"
+    """Bundle that cuts frames into crops."""
+
+
+def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
+    """Trains and returns the path of the averaged weights, ``out/classifier.keras``."""
+    run = Run.open(out, asdict(config), resume)
+    keras.utils.set_random_seed(config.seed)
+    network = build_enhanced(config.dropout, config.width)
+    if config.start:
+        network.set_weights(keras.models.load_model(config.start, compile=False).get_weights())
+    train, val = load_crops(config, out, network)
+    optimiser = keras.optimizers.AdamW(config.rate, weight_decay=config.decay, clipnorm=5.0)
+    optimiser.build(network.trainable_variables)
+    averages = Averages(network)
+    keep = {"network": network, "optimiser": optimiser, "averages": averages}
+    first = run.restore(**keep)
+    step_of = _make_step(network, optimiser, config.smoothing)
+
+    def make(step: int) -> tuple[npt.NDArray[np.float32], ...]:
+        return make_batch(train, np.random.default_rng((config.seed, step)), config.batch)
+
+    sums: list[npt.NDArray[np.float32]] = []
+    with Progress() as progress, Prefetcher(make, first, config.steps) as batches:
+        bar = progress.add_task("classifier", total=config.steps, completed=first)
+        started = time.monotonic()
+        for step, batch in batches:
+            optimiser.learning_rate.assign(cosine_rate(step, config.steps, config.rate))
+            sums.append(step_of(*batch).numpy())
+            averages.update(network, step)
+            progress.advance(bar)
+            if (step + 1) % LOG_EVERY == 0:
+                names = ("label_loss", "polarity_loss", "single_loss", "accuracy")
+                values = dict(zip(names, (float(v) for v in np.mean(sums, axis=0)), strict=True))
+                run.log(step + 1, rate=float(optimiser.learning_rate), seconds=time.monotonic() - started, **values)
+                sums.clear()
+            if (step + 1) % (2 * SAVE_EVERY) == 0 or step + 1 == config.steps:
+                with averages.worn_by(network):
+                    run.log(step + 1, **check(network, val))
+            if (step + 1) % SAVE_EVERY == 0 or step + 1 == config.steps:
+                run.save(step + 1, **keep)
+    averages.copy_to(network)
+    weights = out / "classifier.keras"
+    network.save(weights)
+    run.draw_curves()
+    return weights
+
+
+def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropSet, CropSet]:
+    """Train and val crops of all sources; made once and stored beside the run."""
+    trains, vals = [], []
+    for source in map(Path, config.data):
+        if source.is_dir():
+            locator = Locator(load_bundle(Path(config.locator), "locator"))
+            made = [_stored(out.parent / f"{source.name}-{s}.npz", lambda s=s: crops_of_frames(source, s, locator)) for s in ("train", "val")]
+            train, val = (align(aligner, crops) for crops in made)
+        else:
+            both = _stored(out.parent / f"{source.stem}-train.npz", lambda: crops_of_cutouts(source, "train"))
+            # This source has no val split of its own: some train donors serve, the same ones for every seed.
+            donors = np.unique(both.case)
+            held = np.random.default_rng(0).permutation(donors)[: max(1, int(VAL_DONORS * len(donors)))]
+            train, val = both.pick(~np.isin(both.case, held)), both.pick(np.isin(both.case, held))
+        trains.append(train)
+        vals.append(val)
+    return CropSet.join(trains), CropSet.join(vals)
+
+
+def _stored(path: Path, make: Any) -> CropSet:
+    if path.exists():
+        return CropSet.load(path)
+    crops: CropSet = make()
+    crops.save(path)
+    return crops
+
+
+def align(network: Any, crops: CropSet) -> CropSet:
+    """The polarity of each crop by the network, given the crop's known label: label-guided alignment."""
+    if not (crops.polarity == UNKNOWN).any():
+        return crops
+    readings = []
+    for pixels in (crops.pixels, crops.pixels[:, ::-1]):
+        logits, up, _ = predict(network, pixels)
+        log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        readings.append(log_p[np.arange(len(crops)), crops.label] - np.logaddexp(0, -up[:, 0]))
+    lead = readings[0] - readings[1]
+    polarity = np.where(lead > 0, UP, DOWN).astype(np.int8)
+    polarity[np.abs(lead) < 1.0] = UNKNOWN
+    return CropSet(crops.pixels, crops.label, polarity, crops.cell, crops.case)
+
+
+def predict(network: Any, pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
+    """The three outputs for uint8 (n, 128, 32)."""
+    call = tf.function(lambda x: network(tf.cast(x, tf.float32)[..., None] / 255.0, training=False))
+    parts = [[o.numpy() for o in call(tf.constant(pixels[i : i + 512]))] for i in range(0, len(pixels), 512)]
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def check(network: Any, val: CropSet) -> dict[str, float]:
+    """Accuracy of the crop alone, either end up, on a fixed sample of ``val``; and of the polarity where known."""
+    rows = np.random.default_rng(0).permutation(len(val))[:VAL_CROPS]
+    label, polarity = val.label[rows], val.polarity[rows]
+    logits, up, _ = predict(network, val.pixels[rows])
+    flipped, down, _ = predict(network, val.pixels[rows][:, ::-1])
+    gap = (up - down)[:, 0]
+    mixed = np.where(gap[:, None] > 0, logits, flipped)
+    known = polarity != UNKNOWN
+    return {
+        "val_accuracy": float((mixed.argmax(1) == label).mean()),
+        "val_polarity": float(((gap > 0) == (polarity == UP))[known].mean()),
+    }
+
+
+def make_batch(crops: CropSet, rng: np.random.Generator, count: int) -> tuple[npt.NDArray[np.float32], ...]:
+    """image (B, 128, 32, 1); label (B,), polarity (B,) with -1 for unknown, single (B,)."""
+    rows = rng.integers(len(crops), size=count)
+    flips = rng.random(count) < 0.5
+    single = rng.random(count) >= NOT_SINGLE_SHARE
+    images = [
+        augment(crops.pixels[row], rng, bool(flip))
+        if whole
+        else not_single(crops.pixels[row], crops.pixels[int(rng.integers(len(crops)))], rng)
+        for row, flip, whole in zip(rows, flips, single, strict=True)
+    ]
+    polarity = crops.polarity[rows].astype(np.float32)
+    polarity = np.where(flips & (polarity >= 0), 1 - polarity, polarity)
+    polarity = np.where(single, polarity, UNKNOWN)
+    return (
+        np.stack(images)[..., None],
+        crops.label[rows].astype(np.float32),
+        polarity.astype(np.float32),
+        single.astype(np.float32),
+    )
+
+
+def _make_step(network: Any, optimiser: Any, smoothing: float) -> Any:
+    entropy = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing, reduction="none")
+
+    @tf.function
+    def step(image: Any, label: Any, polarity: Any, single: Any) -> Any:
+        hot = tf.one_hot(tf.cast(label, tf.int32), 24)
+        with tf.GradientTape() as tape:
+            logits, up, whole = network(image, training=True)
+            weight = single / tf.maximum(tf.reduce_sum(single), 1.0)
+            label_loss = tf.reduce_sum(entropy(hot, logits) * weight)
+            known = tf.cast(polarity >= 0, tf.float32)
+            up_loss = tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(polarity, 0.0), up[:, 0])
+            up_loss = tf.reduce_sum(up_loss * known) / tf.maximum(tf.reduce_sum(known), 1.0)
+            single_loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(single, whole[:, 0]))
+            total = label_loss + 0.3 * up_loss + 0.3 * single_loss
+        gradients = tape.gradient(total, network.trainable_variables)
+        optimiser.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+        right = tf.cast(tf.argmax(logits, axis=1) == tf.cast(label, tf.int64), tf.float32)
+        return tf.stack([label_loss, up_loss, single_loss, tf.reduce_sum(right * weight)])
+
+    return step

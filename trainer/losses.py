@@ -1,0 +1,57 @@
+"""The locator's losses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from edge.locate.grid import HEADS
+from trainer.data.pixels import MAX_CANDIDATES
+
+
+def unfold(cells: Any, name: str) -> Any:
+    """(B, h, w, side*side*c) sub-cell channels to (B, h*side, w*side, c)."""
+    return tf.nn.depth_to_space(cells, HEADS[name][0])
+
+
+def heat_loss(logit: Any, heat: Any) -> Any:
+    """CenterNet's focal loss (Zhou 2019), per object."""
+    positive = tf.cast(heat >= 1.0, tf.float32)
+    p = tf.sigmoid(logit)
+    log_p, log_q = tf.math.log_sigmoid(logit), tf.math.log_sigmoid(-logit)
+    loss = -positive * (1 - p) ** 2 * log_p - (1 - positive) * (1 - heat) ** 4 * p**2 * log_q
+    return tf.reduce_sum(loss) / tf.maximum(tf.reduce_sum(positive), 1.0)
+
+
+def box_loss(sides: Any, target: Any) -> Any:
+    """1 - IoU plus a little L1 (which still pulls when boxes do not meet), weighted towards the centre."""
+    weight = target[..., 4]
+    truth = target[..., :4]
+    got = tf.nn.relu(sides)
+    inner = tf.minimum(got, truth)
+    both = (inner[..., 0] + inner[..., 2]) * (inner[..., 1] + inner[..., 3])
+    area = (got[..., 0] + got[..., 2]) * (got[..., 1] + got[..., 3])
+    whole = (truth[..., 0] + truth[..., 2]) * (truth[..., 1] + truth[..., 3])
+    iou = both / tf.maximum(area + whole - both, 1e-3)
+    apart = tf.reduce_mean(tf.abs(sides - truth), axis=-1)
+    return tf.reduce_sum(weight * (1.0 - iou + 0.3 * apart)) / tf.maximum(tf.reduce_sum(weight), 1.0)
+
+
+def dense_loss(logits: Any, dense: Any) -> tuple[Any, Any]:
+    """Cross entropies of "chromosome" (all pixels) and "crossing" (where it is known, on chromosomes)."""
+    chromosome, crossing, known = dense[..., 0], dense[..., 1], dense[..., 2]
+    solid = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(chromosome, logits[..., 0]))
+    cross = tf.nn.sigmoid_cross_entropy_with_logits(crossing, logits[..., 1])
+    weight = known * (0.02 + chromosome)
+    return solid, tf.reduce_sum(cross * weight) / tf.maximum(tf.reduce_sum(weight), 1.0)
+
+
+def vote_loss(votes: Any, target: Any, dense: Any) -> Any:
+    """Distance to the best of the candidate owners' centres, on chromosomes."""
+    chromosome = dense[..., 0]
+    shape = tf.shape(votes)
+    owners = tf.reshape(target, (shape[0], shape[1], shape[2], MAX_CANDIDATES, 2))
+    gap = tf.reduce_sum(tf.abs(votes[..., None, :] - owners), axis=-1)
+    best = tf.reduce_min(gap, axis=-1)
+    return tf.reduce_sum(best * chromosome) / tf.maximum(tf.reduce_sum(chromosome), 1.0)

@@ -1,0 +1,50 @@
+"""What every training loop here shares: the learning-rate curve and the running average of the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import tensorflow as tf
+
+
+def cosine_rate(step: int, steps: int, peak: float, warm: float = 0.05, floor: float = 0.01) -> float:
+    """Linear warm-up over the first ``warm`` of the run, then half a cosine down to ``floor`` of the peak."""
+    begin = max(1.0, warm * steps)
+    if step < begin:
+        return peak * (step + 1) / begin
+    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * (step - begin) / max(1.0, steps - begin))))
+
+
+class Averages(tf.Module):
+    """Exponential moving average of all weights, batch statistics included: steadier than the last step's."""
+
+    def __init__(self, network: Any, keep: float = 0.998) -> None:
+        super().__init__()
+        self.keep = keep
+        self.values = [tf.Variable(w, trainable=False) for w in network.weights]
+        self._update = tf.function(self._mix)
+
+    def _mix(self, weights: list[Any], keep: Any) -> None:
+        for value, weight in zip(self.values, weights, strict=True):
+            value.assign(value * keep + tf.cast(weight, value.dtype) * (1.0 - keep))
+
+    def update(self, network: Any, step: int) -> None:
+        # Young averages forget faster, or the random start would stay in them.
+        self._update(network.weights, tf.constant(min(self.keep, (1.0 + step) / (10.0 + step)), tf.float32))
+
+    def copy_to(self, network: Any) -> None:
+        for value, weight in zip(self.values, network.weights, strict=True):
+            weight.assign(value)
+
+    @contextmanager
+    def worn_by(self, network: Any) -> Iterator[None]:
+        """The network has the averaged weights inside the block, its own again after it."""
+        own = network.get_weights()
+        self.copy_to(network)
+        try:
+            yield
+        finally:
+            network.set_weights(own)

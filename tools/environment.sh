@@ -28,7 +28,7 @@ environment() {
     echo "making $folder (once; some minutes) ..." >&2
     rm -rf "$folder"
     "$python" -m venv "${options[@]}" "$folder" || return 1
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".$extras" || {
+    "$folder/bin/python" -m pip install -qq --disable-pip-version-check --editable ".$extras" || {
         echo "error: the environment $folder could not be made; see above, then run again" >&2
         return 1
     }

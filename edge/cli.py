@@ -133,7 +133,7 @@ def run(
         str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="sim, picamera2, csi, /dev/video0, a folder or a video (default: the first camera that answers).",
+            help="sim, picamera2, /dev/video0, a folder or a video (default: the first camera that answers).",
             show_default=False,
         ),
     ] = None,

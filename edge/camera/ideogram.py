@@ -49,7 +49,7 @@ class Look:
             contrast=float(rng.uniform(0.8, 1.25)),
             chromatid_gap=float(rng.uniform(0.0, 0.28) if rng.random() < 0.5 else 0.0),
             waist=float(0.02 + 0.3 * rng.beta(1.2, 3)),
-            grain=float(rng.uniform(0.05, 0.2)),
+            grain=float(rng.uniform(0.05, 0.15)),
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from edge.camera import slide
 from edge.camera.ideogram import Bent, Look, bend, draw_ideogram, relative_length
 from edge.errors import ConfigError
-from edge.records import LABELS, BoolArray, Box, Float32Array, UInt8Array
+from edge.records import LABELS, NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, UInt8Array
 
 CHROMOSOME_1_PX = 165.0
 """Usual length of chromosome 1 at the nominal scale (0.065 um a pixel), as measured on real frames."""
@@ -75,13 +75,15 @@ def draw_metaphase(
     karyotype: str = "46,XX",
     *,
     size_px: tuple[int, int] = (700, 700),
+    um_per_px: float = NOMINAL_UM_PER_PX,
     crowding: float | None = None,
     look: Look | None = None,
 ) -> SimulatedMetaphase:
     """One metaphase in a frame of ``size_px`` (height, width), from a generator or a seed.
 
-    ``crowding`` from 0 (all apart, as far as there is room) to 1 (most touch or cross) varies by cell when None, and
-    so does the ``look``. Raises ``ConfigError`` for a karyotype that is not one or a frame with no room for a cell.
+    Chromosomes have their true size at ``um_per_px``, or less where the frame has no room for that. ``crowding`` from
+    0 (all apart, as far as there is room) to 1 (most touch or cross) varies by cell when None, and so does the
+    ``look``. Raises ``ConfigError`` for a karyotype that is not one or a frame with no room for a cell.
     """
     rng = np.random.default_rng(rng)
     labels = chromosomes_of(karyotype)
@@ -90,30 +92,31 @@ def draw_metaphase(
     look = look or Look.draw(rng)
     crowding = rng.uniform(0.2, 1.0) if crowding is None else crowding
 
-    room = min(1.0, min(size_px) / 560)
-    unit = CHROMOSOME_1_PX * room * float(np.exp(rng.normal(0, 0.12)))
-    width = float(rng.uniform(14.5, 19.0)) * room * float((CHROMOSOME_1_PX * room / unit) ** 0.4)
+    scale = min(NOMINAL_UM_PER_PX / um_per_px, min(size_px) / 560)
+    contraction = float(np.exp(rng.normal(0, 0.12)))  # early metaphases are long and thin, late ones short and thick
+    unit = CHROMOSOME_1_PX * scale * contraction
+    width = float(rng.uniform(14.5, 19.0)) * scale / contraction**0.4
     bending = float(rng.uniform(0.4, 1.3))
     drawn = []
     for label in labels:
         length = unit * relative_length(label) * float(np.exp(rng.normal(0, 0.04)))
         straight = draw_ideogram(label, length, width * float(np.exp(rng.normal(0, 0.04))), rng, look)
         drawn.append(bend(straight, rng, bending))
-    corners = _spread(drawn, size_px, crowding, rng)
+    corners = _spread(drawn, size_px, 0.48 * min(min(size_px), 700 * scale), crowding, rng)
     truth = _truth(labels, drawn, corners)
 
     depth = float(rng.uniform(0.33, 0.62))
     density = slide.haze(size_px, rng) + slide.debris(size_px, int(rng.integers(5, 60)), rng)
     for bent, (x, y) in zip(drawn, corners, strict=True):
         slide.paste(density, bent.absorbance * np.float32(depth * np.exp(rng.normal(0, 0.06))), x, y)
-    _add_nuclei(density, truth, rng)
+    _add_nuclei(density, truth, scale, rng)
     grey = slide.look_at(density, slide.lamp(size_px, rng), float(rng.uniform(0.8, 1.7)), float(rng.uniform(0.2, 1.0)))
     noise = float(0.4 + 3 * rng.beta(1, 3))
     return SimulatedMetaphase(slide.expose(grey, noise, rng), truth, karyotype, grey, noise)
 
 
 def _spread(
-    drawn: list[Bent], size_px: tuple[int, int], crowding: float, rng: np.random.Generator
+    drawn: list[Bent], size_px: tuple[int, int], radius: float, crowding: float, rng: np.random.Generator
 ) -> list[tuple[int, int]]:
     """Upper left corner (x, y) of each patch: a round spread in which some touch and some cross.
 
@@ -123,7 +126,7 @@ def _spread(
     height, width = size_px
     # Two layers: where chromosomes are, and where they are or nearly are (a gap that the eye sees).
     taken, near = np.zeros(size_px, np.uint8), np.zeros(size_px, np.uint8)
-    radius = 0.48 * min(min(size_px), 700) * rng.uniform(0.86 - 0.1 * crowding, 1.0)
+    radius *= rng.uniform(0.86 - 0.1 * crowding, 1.0)
     centre = np.array([width, height]) / 2 + rng.uniform(-0.5, 0.5, 2) * (np.array([width, height]) - 2 * radius) * 0.8
     corners: list[tuple[int, int]] = [(0, 0)] * len(drawn)
     for i in sorted(range(len(drawn)), key=lambda i: -int(drawn[i].mask.sum())):
@@ -182,11 +185,13 @@ def _shared_px(a: Box, mask_a: BoolArray, b: Box, mask_b: BoolArray) -> int:
     return int((part_a & part_b).sum())
 
 
-def _add_nuclei(density: Float32Array, truth: tuple[TrueChromosome, ...], rng: np.random.Generator) -> None:
+def _add_nuclei(
+    density: Float32Array, truth: tuple[TrueChromosome, ...], scale: float, rng: np.random.Generator
+) -> None:
     """Up to three interphase nuclei where no chromosome lies, most of them cut by the frame's edge."""
     height, width = density.shape
     for _ in range(int(rng.integers(0, 4))):
-        patch = slide.nucleus(float(rng.uniform(30, 85)), rng)
+        patch = slide.nucleus(float(rng.uniform(30, 85)) * scale, rng)
         side = patch.shape[0]
         for _ in range(8):
             x, y = int(rng.integers(-side // 2, width - side // 2)), int(rng.integers(-side // 2, height - side // 2))

@@ -15,7 +15,10 @@ from edge.records import UInt8Array
 def silence_opencv() -> None:
     """Keeps OpenCV and FFmpeg from writing their own lines to stderr; ours say what went wrong."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read by the library when it opens its first file
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    if hasattr(cv2, "setLogLevel"):  # OpenCV 4
+        cv2.setLogLevel(0)
+    else:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def open_video(path: Path) -> cv2.VideoCapture:

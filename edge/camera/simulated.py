@@ -20,6 +20,7 @@ __all__ = ["SimulatedCamera", "SimulatedMetaphase", "TrueChromosome", "draw_meta
 KARYOTYPES = ("46,XX", "46,XY", "46,XX", "46,XY", "47,XX,+21", "46,XY", "45,X", "47,XY,+18", "47,XXY", "46,XX")
 """What the scope shows in turn when nothing is asked for: mostly normal cells, and the commonest findings."""
 
+_FIELD_UM = 700 * NOMINAL_UM_PER_PX
 _PACELESS_FPS = 10.0  # frames to a second of the scope's own time when the stream is not paced
 
 
@@ -29,7 +30,8 @@ class SimulatedCamera:
     Frames of a still cell differ by noise, lamp and focus, which settles after each move; frames of a moving stage are
     smeared and belong to no cell. Everything follows from ``seed``: frame n is the same in every run and whatever was
     read before. ``fps`` paces the stream, 0 gives frames as fast as they are taken. ``karyotypes`` are shown in turn.
-    Raises ``ConfigError`` for a karyotype that is not one.
+    Frames are ``size_px`` (height, width), or else a field of 45 um at ``um_per_px``. Raises ``ConfigError`` for what
+    cannot be shown.
     """
 
     name = "sim"
@@ -42,9 +44,11 @@ class SimulatedCamera:
         fps: float = 10.0,
         hold_s: float = 4.0,
         move_s: float = 0.6,
-        size_px: tuple[int, int] = (700, 700),
+        size_px: tuple[int, int] | None = None,
         um_per_px: float = NOMINAL_UM_PER_PX,
     ) -> None:
+        if not 0.02 <= um_per_px <= 0.15:
+            raise ConfigError(f"expected um_per_px from 0.02 to 0.15 for the simulated scope, got {um_per_px}")
         if not karyotypes or fps < 0 or hold_s <= 0 or move_s < 0:
             raise ConfigError(
                 "expected at least one karyotype, fps >= 0, hold_s > 0 and move_s >= 0; "
@@ -57,7 +61,8 @@ class SimulatedCamera:
         self._pause_s = 1.0 / fps if fps > 0 else 0.0
         self._hold = max(1, round(hold_s * (fps or _PACELESS_FPS)))
         self._move = round(move_s * (fps or _PACELESS_FPS))
-        self._size_px = size_px
+        side_px = round(_FIELD_UM / um_per_px)
+        self._size_px = size_px or (side_px, side_px)
         self._um_per_px = um_per_px
         self._closed = threading.Event()
         self._cell = lru_cache(maxsize=3)(self._draw_cell)  # the cell shown, the next, and one that is looked back at
@@ -97,7 +102,9 @@ class SimulatedCamera:
 
     def _draw_cell(self, cell: int) -> SimulatedMetaphase:
         karyotype = self._karyotypes[cell % len(self._karyotypes)]
-        return draw_metaphase(np.random.default_rng((self._seed, 0, cell)), karyotype, size_px=self._size_px)
+        return draw_metaphase(
+            np.random.default_rng((self._seed, 0, cell)), karyotype, size_px=self._size_px, um_per_px=self._um_per_px
+        )
 
     def _still(self, cell: SimulatedMetaphase, step: int, rng: np.random.Generator) -> Float32Array:
         settling = 2.0 * 0.4**step if self._move and self._hold > 4 else 0.0  # autofocus finds its place again

@@ -131,6 +131,17 @@ def test_other_frame_sizes(size: tuple[int, int]) -> None:
     assert len(cell.truth) == 46
 
 
+def test_scale_is_true() -> None:
+    nominal = draw_metaphase(4).truth
+    finer = draw_metaphase(4, size_px=(1400, 1400), um_per_px=0.0325).truth
+
+    def length(axis: np.ndarray) -> float:
+        return float(np.linalg.norm(np.diff(axis, axis=0), axis=1).sum())
+
+    assert length(finer[0].axis_px) == pytest.approx(2 * length(nominal[0].axis_px), rel=0.2)
+    assert SimulatedCamera(um_per_px=0.13).frame(0).pixels.shape == (350, 350)
+
+
 def test_frame_with_no_room() -> None:
     with pytest.raises(ConfigError, match="at least 300 x 300"):
         draw_metaphase(0, size_px=(200, 700))
@@ -183,5 +194,7 @@ def test_pace() -> None:
 def test_impossible_scope() -> None:
     with pytest.raises(ConfigError, match="right total"):
         SimulatedCamera(karyotypes=["46,XXY"])
+    with pytest.raises(ConfigError, match="um_per_px"):
+        SimulatedCamera(um_per_px=1.0)
     with pytest.raises(ConfigError, match="fps"):
         SimulatedCamera(fps=-1)

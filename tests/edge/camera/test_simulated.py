@@ -188,7 +188,7 @@ def test_pace() -> None:
     scope.frame(0)  # the cell is drawn before time is taken
     started = time.monotonic()
     list(itertools.islice(scope.frames(), 6))
-    assert 0.19 < time.monotonic() - started < 1.0
+    assert 0.19 < time.monotonic() - started < 3.0
 
 
 def test_impossible_scope() -> None:

@@ -115,13 +115,13 @@ def test_one_damaged_packet_is_not_the_end(node: Path, plug: Callable[[Capture],
 def test_hung_driver_is_a_timeout(node: Path, plug: Callable[[Capture], Capture]) -> None:
     hang = threading.Event()
     plug(Capture(read=lambda n: n < 1 or hang.wait(10)))
-    camera = DeviceCamera(V4L2Device(node), timeout_s=0.1)
+    camera = DeviceCamera(V4L2Device(node), timeout_s=0.5)
     stream = camera.frames()
     next(stream)
     started = time.monotonic()
-    with pytest.raises(CameraTimeout, match=r"within 0\.1 s"):
+    with pytest.raises(CameraTimeout, match=r"within 0\.5 s"):
         next(stream)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     hang.set()
     camera.close()
 

@@ -13,6 +13,7 @@ from edge.command import run_app
 from edge.errors import ConfigError
 
 T = TypeVar("T")
+DEFAULT_LOCATOR = Path("models/locator")
 
 app = typer.Typer(
     name="trainer",
@@ -33,6 +34,8 @@ Seed = Annotated[int, typer.Option(help="Decides every random choice.")]
 Resume = Annotated[
     bool, typer.Option("--resume/--fresh", help="Go on with the run there, or remove it and start over.")
 ]
+Start = Annotated[Path | None, typer.Option(metavar="FILE", help="Weights to go on from.", show_default=False)]
+LocatorBundle = Annotated[Path, typer.Option(metavar="DIR", help="The locator that cuts frames into crops.")]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that each network may use.")]
@@ -46,14 +49,58 @@ def fit_locator_command(
     steps: Steps = 12_000,
     batch: Batch = 8,
     seed: Seed = 1,
+    start: Start = None,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
     """Train the locator on frames with boxes."""
     from trainer.fit_locator import LocatorConfig, fit_locator
 
-    weights = fit_locator(LocatorConfig(str(data), steps=steps, batch=batch, seed=seed), out, resume)
-    print(f"weights: {weights}")
+    config = LocatorConfig(str(data), steps, batch, seed=seed, start=_text(start))
+    print(f"weights: {fit_locator(config, out, resume)}")
+
+
+@fit.command("classifier")
+def fit_classifier_command(
+    data: Annotated[
+        list[Path], typer.Argument(metavar="DATA...", help="Zips of upright cut-outs, folders of frames with boxes.")
+    ],
+    out: Out,
+    steps: Steps = 8_000,
+    batch: Batch = 128,
+    seed: Seed = 1,
+    start: Start = None,
+    locator: LocatorBundle = DEFAULT_LOCATOR,
+    resume: Resume = True,
+    debug: Debug = False,
+) -> None:
+    """Train the classifier on cut-outs, and on frames as the locator cuts them."""
+    from trainer.fit_classifier import ClassifierConfig, fit_classifier
+
+    config = ClassifierConfig(tuple(map(str, data)), steps, batch, seed=seed, start=_text(start), locator=str(locator))
+    print(f"weights: {fit_classifier(config, out, resume)}")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUNDIR", help="Run folder of a finished fit.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="What it was trained on; its val split calibrates.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The bundle's folder, as in models/locator.")],
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Integers throughout, inputs and outputs too; the default.")
+    ] = False,
+    float32: Annotated[bool, typer.Option("--float32", help="Float weights and arithmetic.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Calibrate on N val frames or crops.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Convert a run's network, calibrate it on val and write it as a bundle for the device."""
+    from trainer.export.ship import Shipment, ship
+
+    if int8 and float32:
+        raise ConfigError("--int8 and --float32 are two bundles; give one of them at a time")
+    bundle = ship(Shipment(run, data, out, "float32" if float32 else "int8", _command_line(), limit))
+    calibration = ", ".join(f"{key} {value:g}" for key, value in bundle.calibration.items())
+    print(f"{bundle.model_path}: {len(bundle.model_bytes)} bytes; {calibration}")
 
 
 @evaluate.command("frames")
@@ -121,6 +168,15 @@ def evaluate_crops_command(
         write_figures(json, figures)
     shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece")}
     _print_figures(shown, f"{data.name}, {split}")
+
+
+def _text(path: Path | None) -> str:
+    return "" if path is None else str(path)
+
+
+def _command_line() -> str:
+    """The command as it was given, less the folders of this machine."""
+    return " ".join(["trainer", *(Path(word).name if word.startswith("/") else word for word in sys.argv[1:])])
 
 
 def _tracked(items: Sequence[T], what: str) -> Iterable[T]:

@@ -22,13 +22,16 @@ from edge.runtime.bundle import Bundle
 
 Shape = tuple[int, int, int, int]
 
+MOST_AT_ONCE = 128
+"""A cell's crops, both ways up, fit; a frame full of debris must not cost a small board its memory."""
+
 
 class Network:
     """A TFLite network with one picture input (n, H, W, C) and named outputs, on the processor's cores.
 
     ``model`` is a file or its bytes. Inputs are given and outputs returned as real values: a quantized model's scales
-    and zero points are applied here. A batch goes through in one call; the interpreter is resized only when the
-    batch's size changes. Not to be shared between threads.
+    and zero points are applied here. A batch goes through in one call, beyond ``MOST_AT_ONCE`` in several; the
+    interpreter is resized only when the batch's size changes. Not to be shared between threads.
 
     ``ModelError``: no runtime is installed; ``BundleInvalid``: the model is not one that the runtime can use.
     """
@@ -96,10 +99,14 @@ class Network:
         return np.asarray(np.clip(steps, limits.min, limits.max), self.input_dtype)
 
     def _run(self, batch: npt.NDArray[Any]) -> dict[str, Float32Array]:
-        if not self._one_by_one and self._resize(len(batch)):
-            return self._invoke(batch)
-        self._resize(1)
-        parts = [self._invoke(batch[i : i + 1]) for i in range(len(batch))]
+        at_once = 1 if self._one_by_one else min(len(batch), MOST_AT_ONCE)
+        if not self._resize(at_once):
+            return self._run(batch)
+        parts = []
+        for start in range(0, len(batch), at_once):
+            part = batch[start : start + at_once]
+            self._resize(len(part))
+            parts.append(self._invoke(part))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _resize(self, size: int) -> bool:

@@ -51,6 +51,8 @@ def test_scores_lines_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["evaluate", "crops", "crops.zip"], 2, "--model"),
         (["evaluate", "frames", "data", "--wrong"], 2, "--wrong"),
         (["fit", "locator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
+        (["export", "data", "data", "--out", "m", "--int8"], 9, "expected locator.keras or classifier.keras there"),
+        (["export", "data", "data", "--out", "m", "--int8", "--float32"], 2, "give one of them at a time"),
     ],
 )
 def test_failures_are_one_line_and_a_code(
@@ -61,7 +63,7 @@ def test_failures_are_one_line_and_a_code(
     code: int,
     message: str,
 ) -> None:
-    if arguments[0] == "fit":
+    if arguments[0] in ("fit", "export"):
         pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
     metaphase_folder(tmp_path / "data")
     crops_zip(tmp_path / "crops.zip")

@@ -30,7 +30,7 @@ def forget_runtime() -> Iterator[None]:
 @pytest.mark.parametrize("model", ["tiny", "fixed", "float"])
 def test_a_batch_gives_what_single_pictures_give(model: str) -> None:
     network = Network(HERE / f"{model}.tflite", threads=1)
-    for n in (1, 7, 3, 46, 1):
+    for n in (1, 7, 3, 46, 300, 1):
         batch = network.run_uint8(pixels(n))
         single = [network.run_uint8(pixels(n)[i : i + 1]) for i in range(n)]
         assert batch["scores"].shape == (n, 5)

@@ -162,7 +162,8 @@ class Cell:
     models: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        _require(self.width_px > 0 and self.height_px > 0, "Cell needs its frame's size", (self.width_px, self.height_px))
+        size = (self.width_px, self.height_px)
+        _require(min(size) > 0, "Cell needs its frame's size", size)
         object.__setattr__(self, "stage_ms", MappingProxyType(dict(self.stage_ms)))
         object.__setattr__(self, "models", MappingProxyType(dict(self.models)))
 

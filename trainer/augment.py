@@ -37,14 +37,14 @@ def warp(source: UInt8Array, rng: np.random.Generator) -> Float32Array:
     shift = middle - turn @ middle + np.array([rng.normal(0, 1.2), rng.normal(0, 2.5)])
     matrix = np.concatenate([turn, shift[:, None]], axis=1)
     if rng.random() >= 0.33:
-        return cv2.warpAffine(source, matrix, SIZE).astype(np.float32) / np.float32(255)
+        return np.asarray(cv2.warpAffine(source, matrix, SIZE), np.float32) / np.float32(255)
     back = cv2.invertAffineTransform(matrix)
     rows, cols = np.mgrid[:CROP_ROWS, :CROP_COLS].astype(np.float32)
     wave = rng.normal(0, 2.0) * np.sin(rows / CROP_ROWS * np.pi * rng.uniform(1, 4) + rng.uniform(0, 2 * np.pi))
     cols = cols + wave.astype(np.float32)
     map_x = (back[0, 0] * cols + back[0, 1] * rows + back[0, 2]).astype(np.float32)
     map_y = (back[1, 0] * cols + back[1, 1] * rows + back[1, 2]).astype(np.float32)
-    return cv2.remap(source, map_x, map_y, cv2.INTER_LINEAR).astype(np.float32) / np.float32(255)
+    return np.asarray(cv2.remap(source, map_x, map_y, cv2.INTER_LINEAR), np.float32) / np.float32(255)
 
 
 def stain(x: Float32Array, rng: np.random.Generator) -> Float32Array:

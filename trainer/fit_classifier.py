@@ -97,30 +97,32 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
 
 
 def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropSet, CropSet]:
-    """Train and val crops of all sources; made once and stored beside the run."""
+    """Train and val crops of all sources, polarity included; made once and kept in the run folder."""
+    kept = out / "train.npz", out / "val.npz"
+    if all(path.exists() for path in kept):
+        return stored_crops(out)
     trains, vals = [], []
     for source in map(Path, config.data):
         if source.is_dir():
             locator = Locator(load_bundle(Path(config.locator), "locator"))
-            made = [_stored(out.parent / f"{source.name}-{s}.npz", lambda s=s: crops_of_frames(source, s, locator)) for s in ("train", "val")]
-            train, val = (align(aligner, crops) for crops in made)
+            train, val = (align(aligner, crops_of_frames(source, split, locator)) for split in ("train", "val"))
         else:
-            both = _stored(out.parent / f"{source.stem}-train.npz", lambda: crops_of_cutouts(source, "train"))
+            both = crops_of_cutouts(source, "train")
             # This source has no val split of its own: some train donors serve, the same ones for every seed.
             donors = np.unique(both.case)
             held = np.random.default_rng(0).permutation(donors)[: max(1, int(VAL_DONORS * len(donors)))]
             train, val = both.pick(~np.isin(both.case, held)), both.pick(np.isin(both.case, held))
         trains.append(train)
         vals.append(val)
-    return CropSet.join(trains), CropSet.join(vals)
+    train, val = CropSet.join(trains), CropSet.join(vals)
+    train.save(kept[0])
+    val.save(kept[1])
+    return train, val
 
 
-def _stored(path: Path, make: Any) -> CropSet:
-    if path.exists():
-        return CropSet.load(path)
-    crops: CropSet = make()
-    crops.save(path)
-    return crops
+def stored_crops(run: Path) -> tuple[CropSet, CropSet]:
+    """The train and val crops that a run learned from."""
+    return CropSet.load(run / "train.npz"), CropSet.load(run / "val.npz")
 
 
 def align(network: Any, crops: CropSet) -> CropSet:
@@ -141,7 +143,7 @@ def align(network: Any, crops: CropSet) -> CropSet:
 def predict(network: Any, pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
     """The three outputs for uint8 (n, 128, 32)."""
     call = tf.function(lambda x: network(tf.cast(x, tf.float32)[..., None] / 255.0, training=False))
-    parts = [[o.numpy() for o in call(tf.constant(pixels[i : i + 512]))] for i in range(0, len(pixels), 512)]
+    parts = [[o.numpy()[:, 0, 0] for o in call(tf.constant(pixels[i : i + 512]))] for i in range(0, len(pixels), 512)]
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
@@ -185,11 +187,10 @@ def make_batch(crops: CropSet, rng: np.random.Generator, count: int) -> tuple[np
 def _make_step(network: Any, optimiser: Any, smoothing: float) -> Any:
     entropy = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing, reduction="none")
 
-    @tf.function
     def step(image: Any, label: Any, polarity: Any, single: Any) -> Any:
         hot = tf.one_hot(tf.cast(label, tf.int32), 24)
         with tf.GradientTape() as tape:
-            logits, up, whole = network(image, training=True)
+            logits, up, whole = (o[:, 0, 0] for o in network(image, training=True))
             weight = single / tf.maximum(tf.reduce_sum(single), 1.0)
             label_loss = tf.reduce_sum(entropy(hot, logits) * weight)
             known = tf.cast(polarity >= 0, tf.float32)
@@ -202,4 +203,4 @@ def _make_step(network: Any, optimiser: Any, smoothing: float) -> Any:
         right = tf.cast(tf.argmax(logits, axis=1) == tf.cast(label, tf.int64), tf.float32)
         return tf.stack([label_loss, up_loss, single_loss, tf.reduce_sum(right * weight)])
 
-    return step
+    return tf.function(step)

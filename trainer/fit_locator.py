@@ -86,16 +86,21 @@ def stack_windows(frames: list[CachedFrame], rng: np.random.Generator, count: in
 
 
 def _make_step(network: Any, optimiser: Any) -> Any:
-    @tf.function
     def step(image: Any, heat: Any, box: Any, dense: Any, votes: Any) -> Any:
         with tf.GradientTape() as tape:
             outputs = network(image, training=True)
             got = {n: unfold(o, n) for n, o in zip(("heat", "box", "dense", "votes"), outputs, strict=True)}
             solid, cross = dense_loss(got["dense"], dense)
-            parts = [heat_loss(got["heat"], heat), box_loss(got["box"], box), solid, cross, vote_loss(got["votes"], votes, dense)]
+            parts = [
+                heat_loss(got["heat"], heat),
+                box_loss(got["box"], box),
+                solid,
+                cross,
+                vote_loss(got["votes"], votes, dense),
+            ]
             total = parts[0] + 2.0 * parts[1] + 4.0 * parts[2] + parts[3] + parts[4]
         gradients = tape.gradient(total, network.trainable_variables)
         optimiser.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
         return tf.stack(parts)
 
-    return step
+    return tf.function(step)

@@ -18,7 +18,7 @@ def cosine_rate(step: int, steps: int, peak: float, warm: float = 0.05, floor: f
     return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * (step - begin) / max(1.0, steps - begin))))
 
 
-class Averages(tf.Module):
+class Averages(tf.Module):  # type: ignore[misc]
     """Exponential moving average of all weights, batch statistics included: steadier than the last step's."""
 
     def __init__(self, network: Any, keep: float = 0.998) -> None:

@@ -22,7 +22,7 @@ from scipy.optimize import linear_sum_assignment
 from edge.records import LABELS, Prediction, Status
 
 COPIES = 4
-"""Places a class; enough for tetrasomy."""
+"""Least places a class, enough for tetrasomy; a picture with more objects than they hold gets more."""
 EXTRA_PRICE_NATS = (4.0, 6.0)
 """For the third and for each further copy, in nats; chosen on the val frames."""
 ACCEPT_CONFIDENCE = 0.90
@@ -60,7 +60,7 @@ def best_labels(
     """The cheapest labelling of ``cost`` (n, 24), and the price (24, COPIES) of each class's copies that it used."""
     best: tuple[float, npt.NDArray[np.intp], npt.NDArray[np.float64]] | None = None
     for x_copies, y_copies in ((2, 0), (1, 1)):
-        prices = _prices(x_copies, y_copies, extra_price_nats, -(-len(cost) // (2 * len(LABELS))) + 2)
+        prices = _prices(x_copies, y_copies, extra_price_nats, max(COPIES, -(-len(cost) // len(LABELS)) + 1))
         table = (cost[:, :, None] + prices[None]).reshape(len(cost), -1)
         rows, places = linear_sum_assignment(table)
         total = float(table[rows, places].sum())
@@ -73,7 +73,7 @@ def best_labels(
 def _prices(x_copies: int, y_copies: int, extra: tuple[float, float], copies: int) -> npt.NDArray[np.float64]:
     expected = np.full(len(LABELS), 2)
     expected[LABELS.index("X")], expected[LABELS.index("Y")] = x_copies, y_copies
-    beyond = np.arange(max(copies, COPIES))[None] - expected[:, None]
+    beyond = np.arange(copies)[None] - expected[:, None]
     first, further = extra
     return np.where(beyond < 0, 0.0, np.where(beyond == 0, first, first + further * beyond))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.records import Crop, Float32Array, Prediction
 from edge.runtime.bundle import Bundle
@@ -27,8 +28,9 @@ class Classifier:
         if not crops:
             return ()
         upright = np.stack([c.pixels for c in crops])
-        outputs = self._network.run_uint8(np.concatenate([upright, upright[:, ::-1]]))
         n = len(crops)
+        answers = self._network.run_uint8(np.concatenate([upright, upright[:, ::-1]]))
+        outputs = {name: answer.reshape(2 * n, -1) for name, answer in answers.items()}
         logit = outputs["p_arm_up"][:, 0]
         p_arm_up = _sigmoid(logit[:n] - logit[n:])
         log_scores = _log_softmax(outputs["label"])
@@ -44,10 +46,10 @@ class Classifier:
         )
 
 
-def _sigmoid(x: Float32Array) -> Float32Array:
+def _sigmoid(x: npt.NDArray[np.floating]) -> Float32Array:
     return np.asarray(1 / (1 + np.exp(-np.clip(x, -30, 30))), np.float32)
 
 
-def _log_softmax(x: Float32Array) -> Float32Array:
+def _log_softmax(x: npt.NDArray[np.floating]) -> Float32Array:
     shifted = x - x.max(-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)), np.float32)

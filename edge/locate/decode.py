@@ -95,7 +95,7 @@ class Owners:
     second: npt.NDArray[np.int16]
 
     def mask_of(self, index: int) -> BoolArray:
-        return (self.first == index) | (self.second == index)
+        return np.asarray((self.first == index) | (self.second == index))
 
 
 def share_pixels(maps: Maps, boxes: Float32Array) -> Owners:
@@ -106,7 +106,9 @@ def share_pixels(maps: Maps, boxes: Float32Array) -> Owners:
     best, next_best = np.full((height, width), far, np.float32), np.full((height, width), far, np.float32)
     first, second = np.full((height, width), -1, np.int16), np.full((height, width), -1, np.int16)
     target_x = (np.arange(width, dtype=np.float32) + 0.5) * PIXEL_STRIDE_PX + maps.votes[..., 0] * VOTE_UNIT_PX
-    target_y = (np.arange(height, dtype=np.float32)[:, None] + 0.5) * PIXEL_STRIDE_PX + maps.votes[..., 1] * VOTE_UNIT_PX
+    target_y = (np.arange(height, dtype=np.float32)[:, None] + 0.5) * PIXEL_STRIDE_PX + maps.votes[
+        ..., 1
+    ] * VOTE_UNIT_PX
     for index, (x0, y0, x1, y1) in enumerate(boxes):
         rows = slice(max(0, int((y0 - REACH_PX) / PIXEL_STRIDE_PX)), max(0, int((y1 + REACH_PX) / PIXEL_STRIDE_PX) + 1))
         cols = slice(max(0, int((x0 - REACH_PX) / PIXEL_STRIDE_PX)), max(0, int((x1 + REACH_PX) / PIXEL_STRIDE_PX) + 1))

@@ -9,6 +9,7 @@ because a few large OpenCV calls cost less than thousands of small ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -20,6 +21,8 @@ Float64Array = npt.NDArray[np.float64]
 LINE_POINTS = 33
 STOUT = 2.0
 """Below this ratio of length to width the principal axis is the line."""
+MOST_POINTS = 160
+FEWEST_PIXELS = 4
 DEGREES = (1, 2, 3, 4, 6)
 SLACK = 1.04
 """How much worse than the wiggliest curve a simpler one may fit and still be taken."""
@@ -33,9 +36,11 @@ _EVEN = np.linspace(0, 1, LINE_POINTS)
 def centre_lines(masks: Sequence[BoolArray]) -> list[Float32Array]:
     """For each mask bool (h, w): the centre line, float32 (LINE_POINTS, 2) of (x, y), end to end, evenly spaced;
     pixel (i, j) has its middle at (j + 0.5, i + 0.5). An empty mask gives its box's longer middle line."""
+    if not masks:
+        return []
     whole = [_joined(mask) for mask in masks]
     far = _geodesic(whole)
-    return [_line(mask, distance) for mask, distance in zip(whole, far, strict=True)]
+    return [_evenly(line) for line in _lines(whole, far)]
 
 
 def line_length(line: Float32Array) -> float:
@@ -44,7 +49,7 @@ def line_length(line: Float32Array) -> float:
 
 def _joined(mask: BoolArray) -> BoolArray:
     """One piece: a chromosome that another crosses may come in parts, which are bridged; specks are dropped."""
-    count, pieces, stats, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if count <= 2:
         return mask
     sizes = stats[1:, cv2.CC_STAT_AREA]
@@ -67,8 +72,6 @@ def _nearest(a: BoolArray, b: BoolArray) -> tuple[tuple[int, int], tuple[int, in
 
 def _geodesic(masks: Sequence[BoolArray]) -> list[npt.NDArray[np.uint8]]:
     """Distance within each mask from one of its two far ends, in steps of an octagonal walk (at most 255)."""
-    if not masks:
-        return []
     side = max(max(m.shape) for m in masks) + 2
     per_row = int(np.ceil(np.sqrt(len(masks))))
     rows = -(-len(masks) // per_row)
@@ -111,82 +114,130 @@ def _walk(atlas: npt.NDArray[np.uint8], seeds: npt.NDArray[np.uint8]) -> npt.NDA
     return steps
 
 
-def _line(mask: BoolArray, distance: npt.NDArray[np.uint8]) -> Float32Array:
-    ys, xs = np.nonzero(mask)
-    h, w = mask.shape
-    if len(ys) < 4:
-        ends = [(0.0, h / 2), (float(w), h / 2)] if w >= h else [(w / 2, 0.0), (w / 2, float(h))]
-        return _evenly(np.asarray(ends))
-    points = np.stack([xs + 0.5, ys + 0.5], axis=1)
-    length = float(distance[ys, xs].max()) + 1.0
-    width = len(points) / length
-    if length < STOUT * width:
-        return _principal(points)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Clouds:
+    """The masks' pixels, ragged lists padded: ``points`` (n, k, 2), ``weight`` (n, k) 0 for padding, ``walk`` (n, k),
+    the geodesic distance from one end. Large masks are thinned to every other or third pixel."""
+
+    points: Float64Array
+    weight: Float64Array
+    walk: Float64Array
+
+    @classmethod
+    def of(cls, masks: Sequence[BoolArray], far: Sequence[npt.NDArray[np.uint8]]) -> _Clouds:
+        places = [np.flatnonzero(mask) for mask in masks]
+        places = [p[:: 1 + len(p) // MOST_POINTS] for p in places]
+        n, k = len(masks), max([1, *(len(p) for p in places)])
+        points, weight, walk = np.zeros((n, k, 2)), np.zeros((n, k)), np.zeros((n, k))
+        for i, (place, mask, distance) in enumerate(zip(places, masks, far, strict=True)):
+            m = len(place)
+            points[i, :m, 1], points[i, :m, 0] = np.divmod(place, mask.shape[1])
+            weight[i, :m] = 1
+            walk[i, :m] = distance.reshape(-1)[place]
+        return cls(points + 0.5, weight, walk)
+
+    def farthest(self, along: Float64Array, sign: float) -> Float64Array:
+        """The largest (``sign`` 1) or smallest (-1) value over each mask's pixels; 0 for an empty mask."""
+        found = np.where(self.weight > 0, sign * along, -np.inf).max(1)
+        return np.asarray(np.where(np.isfinite(found), sign * found, 0.0))
+
+
+def _lines(masks: Sequence[BoolArray], far: Sequence[npt.NDArray[np.uint8]]) -> Float64Array:
+    """All lines at once, (n, LINE_POINTS, 2), not yet evenly spaced."""
+    clouds = _Clouds.of(masks, far)
+    straight = _principal(clouds)
+    area = np.array([np.count_nonzero(m) for m in masks], float)
+    length = clouds.farthest(clouds.walk, 1) + 1
+    width = area / length
     # A geodesic starts in a corner of the rounded end, so the end caps are left out of the fit and reached straight.
-    along = distance[ys, xs].astype(np.float64)
-    line = points[:0]
+    along = clouds.walk
+    line = straight
     for share in (1.0, 0.6):
-        cap = min(share * width, 0.25 * length)
-        low, high = along.min() + cap, along.max() - cap
-        trunk = (along >= low) & (along <= high)
-        if trunk.sum() < 8:
-            return _principal(points)
-        line = _smooth((along[trunk] - low) / (high - low), points[trunk], length / width)
-        along = _project(points, line)
-    whole = _to_ends(line, along)
-    return whole if line_length(whole) < LONGEST * length else _principal(points)
+        cap = np.minimum(share * width, 0.25 * length)
+        low, high = clouds.farthest(along, -1) + cap, clouds.farthest(along, 1) - cap
+        at = (along - low[:, None]) / np.maximum(high - low, 1.0)[:, None]
+        trunk = clouds.weight * ((at >= 0) & (at <= 1))
+        line = _smooth(np.clip(at, 0, 1), clouds.points, trunk, length / width)
+        along = _project(clouds.points, line)
+    bent = _to_ends(line, clouds, along)
+    bent_length = np.hypot(*np.moveaxis(np.diff(bent, axis=1), 2, 0)).sum(1)
+    stout = (length < STOUT * width) | (bent_length > LONGEST * length) | (trunk.sum(1) < 8)
+    lines = np.where(stout[:, None, None], straight, bent)
+    for i in np.flatnonzero(area < FEWEST_PIXELS).tolist():
+        h, w = masks[i].shape
+        ends = np.array([[0, h / 2], [w, h / 2]] if w >= h else [[w / 2, 0], [w / 2, h]])
+        lines[i] = ends[0] + _EVEN[:, None] * (ends[1] - ends[0])
+    return np.asarray(lines)
 
 
-def _principal(points: Float64Array) -> Float32Array:
-    middle = points.mean(0)
-    _, vectors = np.linalg.eigh(np.cov((points - middle).T))
-    axis = vectors[:, 1]
-    along = (points - middle) @ axis
-    return _evenly(np.stack([middle + axis * (along.min() - 0.5), middle + axis * (along.max() + 0.5)]))
+def _principal(clouds: _Clouds) -> Float64Array:
+    """The straight line along each mask's principal axis."""
+    weight = clouds.weight / np.maximum(clouds.weight.sum(1), 1)[:, None]
+    middle = (clouds.points * weight[..., None]).sum(1)
+    x, y = np.moveaxis(clouds.points - middle[:, None], 2, 0)
+    angle = 0.5 * np.arctan2(2 * (weight * x * y).sum(1), (weight * (x * x - y * y)).sum(1))
+    axis = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    along = x * axis[:, :1] + y * axis[:, 1:]
+    first, last = clouds.farthest(along, -1) - 0.5, clouds.farthest(along, 1) + 0.5
+    steps = first[:, None] + _EVEN * (last - first)[:, None]
+    return np.asarray(middle[:, None] + steps[..., None] * axis[:, None])
 
 
-def _smooth(at: Float64Array, points: Float64Array, slenderness: float) -> Float64Array:
-    """The simplest curve through the middles of the distance bands: the lowest degree that explains the mask nearly as
-    well as the highest, (LINE_POINTS, 2). The longer the chromosome, the more bends it may have."""
+def _smooth(at: Float64Array, points: Float64Array, weight: Float64Array, slenderness: Float64Array) -> Float64Array:
+    """The simplest curves through the middles of the distance bands: for each mask the lowest degree that explains it
+    nearly as well as the highest, (n, LINE_POINTS, 2). The longer the chromosome, the more bends it may have."""
+    count = np.maximum(weight.sum(1), 1)
+    middle = (points * weight[..., None]).sum(1) / count[:, None]
+    offset = (points - middle[:, None]) * weight[..., None]
     basis = _basis(at, DEGREES[-1])
-    middle = points.mean(0)
-    gram, moment = basis.T @ basis + 1e-6 * len(at) * np.eye(basis.shape[1]), basis.T @ (points - middle)
-    spread = float(((points - middle) ** 2).sum())
-    fits = [np.linalg.solve(gram[:n, :n], moment[:n]) for n in (d + 1 for d in DEGREES if d <= max(1.0, slenderness - 1))]
-    errors = [spread - float((fit * moment[: len(fit)]).sum()) for fit in fits]
-    fit = next(f for f, error in zip(fits, errors, strict=True) if error <= SLACK * errors[-1])
-    return np.asarray(_basis(_EVEN, len(fit) - 1) @ fit + middle)
+    weighted = np.swapaxes(basis * weight[..., None], 1, 2)
+    gram, moment = weighted @ basis, weighted @ offset
+    gram = gram + (1e-6 * count[:, None, None] + 1e-9) * np.eye(basis.shape[2])
+    spread = (offset**2).sum((1, 2))
+    curves, errors = [], []
+    for degree in DEGREES:
+        n = degree + 1
+        fit = np.linalg.solve(gram[:, :n, :n], moment[:, :n])
+        curves.append(_basis(_EVEN, degree) @ fit)
+        allowed = degree <= np.maximum(1.0, slenderness - 1)
+        errors.append(np.where(allowed, spread - (fit * moment[:, :n]).sum((1, 2)), np.inf))
+    good = np.stack(errors) <= SLACK * np.min(errors, axis=0)
+    return np.asarray(np.stack(curves)[good.argmax(0), np.arange(len(at))] + middle[:, None])
 
 
 def _basis(at: Float64Array, degree: int) -> Float64Array:
-    """Legendre polynomials on 0..1, (n, degree + 1)."""
+    """Legendre polynomials on 0..1, (..., degree + 1)."""
     x = 2 * at - 1
     columns = [np.ones_like(x), x]
     for n in range(1, degree):
         columns.append(((2 * n + 1) * x * columns[-1] - n * columns[-2]) / (n + 1))
-    return np.stack(columns[: degree + 1], axis=1)
+    return np.stack(columns[: degree + 1], axis=-1)
 
 
 def _project(points: Float64Array, line: Float64Array) -> Float64Array:
-    """How far along the line, in pixels, each point's nearest place on it lies; the ends go on straight."""
-    nearest = ((line * line).sum(1) - 2 * points @ line.T).argmin(1)
-    steps = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
-    tangents = np.concatenate([line[1:2] - line[:1], line[2:] - line[:-2], line[-1:] - line[-2:-1]])
-    tangents /= np.maximum(np.hypot(tangents[:, 0], tangents[:, 1]), 1e-6)[:, None]
-    return np.asarray(steps[nearest] + ((points - line[nearest]) * tangents[nearest]).sum(1))
+    """How far along its line, in pixels, each point's nearest place on it lies, (n, k); the ends go on straight."""
+    nearest = ((line * line).sum(2)[:, None] - 2 * points @ np.swapaxes(line, 1, 2)).argmin(2)
+    pieces = np.diff(line, axis=1)
+    steps = np.cumsum(np.hypot(pieces[..., 0], pieces[..., 1]), axis=1)
+    steps = np.concatenate([np.zeros_like(steps[:, :1]), steps], axis=1)
+    tangent = _directions(np.concatenate([pieces[:, :1], line[:, 2:] - line[:, :-2], pieces[:, -1:]], axis=1))
+    rows = np.arange(len(line))[:, None]
+    return np.asarray(steps[rows, nearest] + ((points - line[rows, nearest]) * tangent[rows, nearest]).sum(2))
 
 
-def _to_ends(line: Float64Array, along: Float64Array) -> Float32Array:
-    """The line carried on straight to where the mask ends; ``along`` as ``_project`` gives it."""
-    length = float(np.hypot(*np.diff(line, axis=0).T).sum())
-    before, after = max(0.5 - float(along.min()), 0.0), max(float(along.max()) + 0.5 - length, 0.0)
-    head = line[:1] + before * _direction(line[0] - line[2])
-    tail = line[-1:] + after * _direction(line[-1] - line[-3])
-    return _evenly(np.concatenate([head, line, tail]))
+def _to_ends(line: Float64Array, clouds: _Clouds, along: Float64Array) -> Float64Array:
+    """The lines carried on straight to where the masks end; ``along`` as ``_project`` gives it."""
+    pieces = np.diff(line, axis=1)
+    length = np.hypot(pieces[..., 0], pieces[..., 1]).sum(1)
+    before = np.maximum(0.5 - clouds.farthest(along, -1), 0)[:, None]
+    after = np.maximum(clouds.farthest(along, 1) + 0.5 - length, 0)[:, None]
+    head = line[:, 0] + before * _directions(line[:, 0] - line[:, 2])
+    tail = line[:, -1] + after * _directions(line[:, -1] - line[:, -3])
+    return np.concatenate([head[:, None], line[:, 1:-1], tail[:, None]], axis=1)
 
 
-def _direction(vector: Float64Array) -> Float64Array:
-    return np.asarray(vector / max(float(np.hypot(*vector)), 1e-6))
+def _directions(vectors: Float64Array) -> Float64Array:
+    return np.asarray(vectors / np.maximum(np.hypot(vectors[..., 0], vectors[..., 1]), 1e-6)[..., None])
 
 
 def _evenly(line: Float64Array) -> Float32Array:

@@ -14,4 +14,3 @@ BOX_UNIT_PX = 16.0
 VOTE_UNIT_PX = 16.0
 LOCATOR_UM_PER_PX = 0.0975
 """The frame is brought to two thirds of the nominal 0.065 um/px: chromosomes are then about 13 px wide."""
-

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edge.locate.decode import PIXEL_STRIDE_PX, Found, Maps, Owners, find_boxes, share_pixels
 from edge.locate.geometry import centre_lines
 from edge.locate.grid import HEADS, LOCATOR_UM_PER_PX, STRIDE_PX
-from edge.records import Box, BoolArray, Float32Array, Frame, Region, UInt8Array
+from edge.records import BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
 
@@ -52,7 +52,9 @@ class Locator:
         height, width = pixels.shape
         rows, cols = (-(-n // STRIDE_PX) for n in (height, width))
         ground = int(np.percentile(pixels[::8, ::8], 80))
-        canvas = np.full((max(rows * STRIDE_PX, self._side_px[0]), max(cols * STRIDE_PX, self._side_px[1])), ground, np.uint8)
+        canvas = np.full(
+            (max(rows * STRIDE_PX, self._side_px[0]), max(cols * STRIDE_PX, self._side_px[1])), ground, np.uint8
+        )
         canvas[:height, :width] = pixels
         outputs: dict[str, Float32Array] = {}
         for (y, x), inner in _tiles(canvas.shape, self._side_px):
@@ -76,7 +78,9 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(k * (length - side) / (count - 1) / STRIDE_PX) * STRIDE_PX for k in range(count)]
 
 
-def _tiles(shape: tuple[int, ...], side: tuple[int, int]) -> Iterator[tuple[tuple[int, int], tuple[int, int, int, int]]]:
+def _tiles(
+    shape: tuple[int, ...], side: tuple[int, int]
+) -> Iterator[tuple[tuple[int, int], tuple[int, int, int, int]]]:
     """Each tile's corner (y, x) and the part of the canvas that it answers for (y0, x0, y1, x1)."""
     ys, xs = _starts(shape[0], side[0]), _starts(shape[1], side[1])
     for i, y in enumerate(ys):
@@ -93,8 +97,12 @@ def _seam(end: int, start: int) -> int:
 
 
 def _put(
-    outputs: dict[str, Float32Array], name: str, cells: Float32Array, corner: tuple[int, int],
-    inner: tuple[int, int, int, int], shape: tuple[int, ...],
+    outputs: dict[str, Float32Array],
+    name: str,
+    cells: Float32Array,
+    corner: tuple[int, int],
+    inner: tuple[int, int, int, int],
+    shape: tuple[int, ...],
 ) -> None:
     if name not in outputs:
         outputs[name] = np.zeros((shape[0] // STRIDE_PX, shape[1] // STRIDE_PX, cells.shape[-1]), np.float32)

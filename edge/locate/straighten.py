@@ -39,13 +39,13 @@ def straighten(frame: Frame, regions: Sequence[Region]) -> tuple[Crop, ...]:
     dark = absorbed[crowd > 0]
     stain = float(np.percentile(dark, STAIN_PERCENTILE)) if dark.size else 0.5
     scale = rows_per_px([line_length(r.axis_px) for r in regions], frame.um_per_px)
+    corners = np.array([r.box_px[:2] for r in regions], np.float32)
+    maps = reading_maps(np.stack([r.axis_px for r in regions]) - corners[:, None], scale)
     crops = []
-    for region, spot, mask in zip(regions, spots, masks, strict=True):
-        x0, y0 = region.box_px[:2]
+    for region, spot, mask, map_x, map_y in zip(regions, spots, masks, *maps, strict=True):
         own = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))
         alone = np.where((own > 0) & ((crowd[spot] == 0) | mask), absorbed[spot], 0).astype(np.float32)
-        axis = region.axis_px - np.array([x0, y0], np.float32)
-        crops.append(Crop(region.id, sample(alone, axis, scale, stain)))
+        crops.append(Crop(region.id, read_crop(alone, map_x, map_y, stain)))
     return tuple(crops)
 
 
@@ -56,29 +56,40 @@ def rows_per_px(lengths_px: Sequence[float], um_per_px: float) -> float:
     return MEDIAN_ROWS * um_per_px / NOMINAL_MEDIAN_UM
 
 
-def sample(absorbed: Float32Array, axis: Float32Array, scale: float, stain: float) -> UInt8Array:
-    """``absorbed`` float32 (H, W) read along ``axis`` (n, 2): uint8 (128, 32), the axis's first point towards the top.
+def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float32Array]:
+    """Where in the picture each crop's pixels are read: x and y, float32 (n, 128, 32), for ``cv2.remap``.
 
-    ``scale``: crop rows per pixel of ``absorbed``; ``stain``: the absorption that becomes ``STAIN_LEVEL`` of 255.
+    ``axes`` (n, points, 2), evenly spaced, the first point towards the top; ``scale``: crop rows per picture pixel.
+    Beyond the ends the line goes on straight.
     """
-    steps = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(axis, axis=0).T))])
-    along = (np.arange(CROP_ROWS) + 0.5 - CROP_ROWS / 2) / scale + steps[-1] / 2
-    inside = np.clip(along, 0, steps[-1])
-    x, y = np.interp(inside, steps, axis[:, 0]), np.interp(inside, steps, axis[:, 1])
-    tangent = np.stack([np.gradient(axis[:, 0]), np.gradient(axis[:, 1])], axis=1)
-    tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-6)[:, None]
-    tx, ty = np.interp(inside, steps, tangent[:, 0]), np.interp(inside, steps, tangent[:, 1])
-    x, y = x + tx * (along - inside), y + ty * (along - inside)
-    aside = (np.arange(CROP_COLS) + 0.5 - CROP_COLS / 2) / scale
-    map_x = (x[:, None] - ty[:, None] * aside - 0.5).astype(np.float32)
-    map_y = (y[:, None] + tx[:, None] * aside - 0.5).astype(np.float32)
+    n, points = axes.shape[:2]
+    step = np.hypot(*np.moveaxis(np.diff(axes, axis=1), 2, 0)).mean(1)[:, None]
+    at = (np.arange(CROP_ROWS) + 0.5 - CROP_ROWS / 2) / scale / np.maximum(step, 1e-3) + (points - 1) / 2
+    tangent = np.concatenate(
+        [axes[:, 1:2] - axes[:, :1], (axes[:, 2:] - axes[:, :-2]) / 2, axes[:, -1:] - axes[:, -2:-1]], 1
+    )
+    low = np.clip(at.astype(np.int64), 0, points - 2)
+    rest = np.clip(at - low, 0, 1)[..., None]
+    rows = np.arange(n)[:, None]
+    middle = axes[rows, low] * (1 - rest) + axes[rows, low + 1] * rest
+    along = tangent[rows, low] * (1 - rest) + tangent[rows, low + 1] * rest
+    middle += along * (at - np.clip(at, 0, points - 1))[..., None]
+    along /= np.maximum(np.hypot(along[..., 0], along[..., 1]), 1e-6)[..., None]
+    aside = ((np.arange(CROP_COLS) + 0.5 - CROP_COLS / 2) / scale).astype(np.float32)
+    map_x = middle[..., :1] - along[..., 1:] * aside - 0.5
+    map_y = middle[..., 1:] + along[..., :1] * aside - 0.5
+    return map_x.astype(np.float32), map_y.astype(np.float32)
+
+
+def read_crop(absorbed: Float32Array, map_x: Float32Array, map_y: Float32Array, stain: float) -> UInt8Array:
+    """One crop, uint8 (128, 32); ``stain`` is the absorption that becomes ``STAIN_LEVEL`` of 255."""
     read = cv2.remap(absorbed, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    return np.asarray(np.clip(np.rint(read * (255 * STAIN_LEVEL / max(stain, 0.02))), 0, 255), np.uint8)
+    return np.asarray(cv2.convertScaleAbs(read, alpha=255 * STAIN_LEVEL / max(stain, 0.02)), np.uint8)
 
 
 def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
     """The crops of one cell's cut-outs: uint8 (h, w) each, one upright dark chromosome on white, p arm on top."""
-    absorbed = [_padded(1 - p.astype(np.float32) / 255) for p in pictures]
+    absorbed = [_absorbed(p) for p in pictures]
     masks = [_solid(a) for a in absorbed]
     axes = []
     for line in centre_lines([m[1::CUTOUT_PITCH_PX, 1::CUTOUT_PITCH_PX] for m in masks]):
@@ -86,11 +97,15 @@ def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
         axes.append(axis[::-1] if axis[0, 1] > axis[-1, 1] else axis)
     scale = rows_per_px([line_length(a) for a in axes], NOMINAL_UM_PER_PX)
     stain = float(np.percentile(np.concatenate([a[m] for a, m in zip(absorbed, masks, strict=True)]), STAIN_PERCENTILE))
-    return tuple(Crop(k, sample(a, x, scale, stain)) for k, (a, x) in enumerate(zip(absorbed, axes, strict=True)))
+    maps = reading_maps(np.stack(axes), scale)
+    return tuple(
+        Crop(k, read_crop(a, map_x, map_y, stain))
+        for k, (a, map_x, map_y) in enumerate(zip(absorbed, *maps, strict=True))
+    )
 
 
-def _padded(absorbed: Float32Array) -> Float32Array:
-    return np.pad(absorbed, 2 * CUTOUT_PITCH_PX)
+def _absorbed(picture: UInt8Array) -> Float32Array:
+    return np.pad(1 - picture.astype(np.float32) / np.float32(255), 2 * CUTOUT_PITCH_PX)
 
 
 def _solid(absorbed: Float32Array) -> BoolArray:

@@ -2,8 +2,8 @@
 
 The data has boxes only. A dark pixel in the frame that lies in exactly one unexplained box belongs to it; where boxes
 share dark pixels, all of them stay candidates and the network's loss takes the one that fits best. A connected
-component that one box frames with its usual margin, and no other box claims, is *isolated*: its pixels are that chromosome's, for certain, and it
-is a cut-out to paste elsewhere with a known mask.
+component that one box frames with its usual margin, and no other box claims, is *isolated*: its pixels are that
+chromosome's, for certain, and it is a cut-out to paste elsewhere with a known mask.
 """
 
 from __future__ import annotations
@@ -104,4 +104,3 @@ def _main_component(patch: npt.NDArray[np.int32]) -> int:
     """The component with most pixels in the patch; 0 where there is none."""
     sizes = np.bincount(patch.reshape(-1))
     return int(sizes[1:].argmax()) + 1 if len(sizes) > 1 else 0
-

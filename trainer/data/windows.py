@@ -62,13 +62,21 @@ def _place(frame: CachedFrame, rng: np.random.Generator) -> tuple[Float32Array, 
     matrix = np.concatenate([turn, shift[:, None]], axis=1).astype(np.float64)
     ground = int(np.percentile(frame.pixels[::8, ::8], 80))
     image = cv2.warpAffine(
-        frame.pixels, _pixel_centres(matrix, 1, 1), (WINDOW_PX, WINDOW_PX), flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT, borderValue=ground,
+        frame.pixels,
+        _pixel_centres(matrix, 1, 1),
+        (WINDOW_PX, WINDOW_PX),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=ground,
     )
     half = WINDOW_PX // PIXEL_STRIDE_PX
     candidates = cv2.warpAffine(
-        frame.candidates, _pixel_centres(matrix, PIXEL_STRIDE_PX, PIXEL_STRIDE_PX), (half, half),
-        flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(NOBODY,) * MAX_CANDIDATES,
+        frame.candidates,
+        _pixel_centres(matrix, PIXEL_STRIDE_PX, PIXEL_STRIDE_PX),
+        (half, half),
+        flags=cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(NOBODY,) * MAX_CANDIDATES,
     )
     corners = frame.boxes.reshape(-1, 2) @ turn.T + shift
     corners = corners.reshape(-1, 2, 2)
@@ -83,11 +91,16 @@ def _pixel_centres(matrix: npt.NDArray[np.float64], from_px: int, to_px: int) ->
 
 
 def _paste_many(
-    image: Float32Array, candidates: UInt8Array, crossing: UInt8Array, boxes: Float32Array,
-    frames: Sequence[CachedFrame], density: float, rng: np.random.Generator,
+    image: Float32Array,
+    candidates: UInt8Array,
+    crossing: UInt8Array,
+    boxes: Float32Array,
+    frames: Sequence[CachedFrame],
+    density: float,
+    rng: np.random.Generator,
 ) -> Float32Array:
     """Multiplies 1 to 16 cut-outs into the window, in place; returns the boxes with theirs added."""
-    extra = []
+    extra: list[Float32Array] = []
     donor = frames[int(rng.integers(len(frames)))]
     mean = boxes.reshape(-1, 2).mean(0)
     for _ in range(int(rng.integers(1, 17))):
@@ -107,15 +120,21 @@ def _paste_many(
 
 
 def _paste(
-    image: Float32Array, candidates: UInt8Array, crossing: UInt8Array, cut: CutOut,
-    target: npt.NDArray[np.floating], index: int, density: float, rng: np.random.Generator,
+    image: Float32Array,
+    candidates: UInt8Array,
+    crossing: UInt8Array,
+    cut: CutOut,
+    target: npt.NDArray[np.floating],
+    index: int,
+    density: float,
+    rng: np.random.Generator,
 ) -> Float32Array | None:
     angle, zoom = rng.uniform(0, 2 * np.pi), float(np.exp(rng.uniform(np.log(0.85), np.log(1.18))))
     flip = -1.0 if rng.random() < 0.5 else 1.0
     c, s = np.cos(angle) * zoom, np.sin(angle) * zoom
     side = int(np.hypot(*cut.mask.shape) * zoom) + 4
-    x, y = (int(round(v)) // 2 * 2 for v in target - side / 2)
-    if index >= NOBODY or not (0 <= x and 0 <= y and x + side <= WINDOW_PX and y + side <= WINDOW_PX):
+    x, y = (int(v) // 2 * 2 for v in target - side / 2)
+    if index >= NOBODY or min(x, y) < 0 or max(x, y) + side > WINDOW_PX:
         return None
     turn = np.array([[c * flip, -s], [s * flip, c]])
     shift = np.full(2, side / 2) - turn @ (np.array(cut.mask.shape[::-1]) / 2)
@@ -167,7 +186,12 @@ def _targets(
         i, j = int(np.floor(cy)), int(np.floor(cx))
         if not (0 <= i < cells and 0 <= j < cells):
             continue
-        top, left, bottom, right = max(i - radius, 0), max(j - radius, 0), min(i + radius + 1, cells), min(j + radius + 1, cells)
+        top, left, bottom, right = (
+            max(i - radius, 0),
+            max(j - radius, 0),
+            min(i + radius + 1, cells),
+            min(j + radius + 1, cells),
+        )
         yy, xx = np.mgrid[top:bottom, left:right]
         bump = np.exp(-((xx + 0.5 - cx) ** 2 + (yy + 0.5 - cy) ** 2) / (2 * HEAT_SIGMA_CELLS**2)).astype(np.float32)
         bump[i - top, j - left] = 1.0

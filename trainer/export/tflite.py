@@ -43,9 +43,9 @@ def _converter(network: Any, height_px: int, width_px: int) -> Any:
     """From a concrete function of batch 1, so that every shape is static."""
     names = [name.split(":")[0] for name in network.output_names]
 
-    @tf.function(input_signature=[tf.TensorSpec((1, height_px, width_px, 1), tf.float32, name="image")])
     def serve(image: Any) -> dict[str, Any]:
         return dict(zip(names, network(image, training=False), strict=True))
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([serve.get_concrete_function()], network)
-    return converter
+    image = tf.TensorSpec((1, height_px, width_px, 1), tf.float32, name="image")
+    function = tf.function(serve, input_signature=[image]).get_concrete_function()
+    return tf.lite.TFLiteConverter.from_concrete_functions([function], network)

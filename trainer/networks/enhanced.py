@@ -1,7 +1,7 @@
 """The enhanced classifier: varied filter sizes side by side, residual blocks, batch normalization, dropout.
 
 Input ``(B, 128, 32, 1)`` float32 in 0..1, one straight chromosome (``edge.locate.straighten``). Three outputs, logits:
-``label`` (B, 24) in the order of ``edge.records.LABELS``, ``p_arm_up`` (B, 1), ``single`` (B, 1).
+``label`` (B, 1, 1, 24) in the order of ``edge.records.LABELS``, ``p_arm_up`` (B, 1, 1, 1), ``single`` (B, 1, 1, 1).
 
 What each ingredient is for:
 
@@ -9,6 +9,8 @@ What each ingredient is for:
   groups) filters at once, where the founding paper varies filter sizes from layer to layer.
 - Length is the identity's first clue and bands have an order, so the head keeps the long axis: it averages across the
   width only, and a dense layer sees eight places along the chromosome.
+- That dense layer is written as a convolution as tall as the map: without a reshape in the graph, the interpreter can
+  take all crops of a cell as one batch.
 - Bottleneck residual blocks give depth at a quarter of the arithmetic of plain 3x3 pairs.
 """
 
@@ -25,6 +27,7 @@ from trainer.networks.blocks import bottleneck, conv
 L = keras.layers
 STEM_KERNELS = ((3, 3), (5, 5), (9, 3), (17, 1))
 STEM_FILTERS = 6
+HEADS = {"label": len(LABELS), "p_arm_up": 1, "single": 1}
 
 
 def build_enhanced(dropout: float = 0.3, width: float = 1.0) -> Any:
@@ -44,9 +47,8 @@ def build_enhanced(dropout: float = 0.3, width: float = 1.0) -> Any:
     x = conv(x, ch(112), 3, 2)
     x = bottleneck(x, ch(48))
     x = L.AveragePooling2D((1, x.shape[2]))(x)
-    x = L.Flatten()(x)
     x = L.Dropout(dropout)(x)
-    x = L.Dense(ch(128), activation="relu")(x)
+    x = L.Conv2D(ch(128), (x.shape[1], 1), activation="relu")(x)
     x = L.Dropout(dropout)(x)
-    heads = [L.Dense(n, name=name)(x) for name, n in (("label", len(LABELS)), ("p_arm_up", 1), ("single", 1))]
+    heads = [L.Conv2D(n, 1, name=name)(x) for name, n in HEADS.items()]
     return keras.Model(image, heads, name="enhanced")

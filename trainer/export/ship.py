@@ -1,0 +1,184 @@
+"""From a finished run to ``models/<name>``: convert, calibrate on val, prove parity, write bundle and report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import tf_keras as keras
+from rich.progress import track
+
+from edge.camera.files import read_frame
+from edge.classify.classifier import Classifier
+from edge.locate.decode import box_iou, find_boxes
+from edge.locate.grid import LOCATOR_UM_PER_PX
+from edge.locate.locator import Locator
+from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS
+from edge.records import LABELS, Crop, UInt8Array
+from edge.runtime.bundle import Bundle, Task
+from trainer.data.cropset import CropSet
+from trainer.data.framecache import shrink
+from trainer.data.metaphase import FrameTruth, read_frames
+from trainer.errors import ExportError
+from trainer.export.bundle import write_bundle
+from trainer.export.tflite import to_int8, to_tflite
+from trainer.files import write_atomic
+
+Form = Literal["int8", "float32"]
+LOCATOR_SIDE_PX = 512
+SAMPLES = 96
+LEAST_SCORES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+MOST_IOUS = (0.5, 0.6, 0.7, 0.8)
+TASKS: tuple[Task, ...] = ("locator", "classifier")
+FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7}
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What to ship and where: the run folder, the data that calibrates, the bundle's folder, the command."""
+
+    run: Path
+    data: Path
+    out: Path
+    form: Form
+    command: str
+    limit: int | None = None
+    """Only so many val frames or crops; None for all."""
+
+
+def task_of(run: Path) -> Task:
+    """Whether the run folder holds a locator or a classifier."""
+    for task in TASKS:
+        if (run / f"{task}.keras").exists():
+            return task
+    raise ExportError(f"{run}: expected locator.keras or classifier.keras there; finish `trainer fit` first")
+
+
+def ship(shipment: Shipment) -> Bundle:
+    """Write the bundle; returns it as the edge reads it back."""
+    task = task_of(shipment.run)
+    weights = shipment.run / f"{task}.keras"
+    network = keras.models.load_model(weights, compile=False)
+    bundle, figures = (_ship_locator if task == "locator" else _ship_classifier)(network, shipment)
+    shutil.copyfile(weights, shipment.out / "weights.keras")
+    write_atomic(shipment.out / "report.json", (json.dumps(figures, indent=2) + "\n").encode())
+    return bundle
+
+
+def _ship_locator(network: Any, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
+    from trainer.networks.locator import build_locator
+
+    side = LOCATOR_SIDE_PX
+    stem = next(layer for layer in network.layers if layer.name.startswith("conv2d"))
+    fixed = build_locator(side, side, width=stem.filters / 16)
+    fixed.set_weights(network.get_weights())
+    frames = read_frames(shipment.data, "train")
+    if shipment.form == "int8":
+        picked = frames[:: max(1, len(frames) // SAMPLES)]
+        tflite = to_int8(fixed, (_window(t, side) for t in picked), side, side)
+    else:
+        tflite = to_tflite(fixed, side, side)
+    facts: dict[str, Any] = {
+        "labels": [],
+        "preprocessing": {"um_per_px": LOCATOR_UM_PER_PX, "input": "grey / 255"},
+        "data": {"name": shipment.data.name, "train": "train", "calibrated_on": "val"},
+        "command": shipment.command,
+    }
+    bundle = write_bundle(shipment.out, "locator", tflite, calibration=FIRST_GUESS, **facts)
+    best, figures = _calibrate_locator(Locator(bundle), read_frames(shipment.data, "val")[: shipment.limit])
+    return write_bundle(shipment.out, "locator", tflite, calibration=best, **facts), figures
+
+
+def _window(truth: FrameTruth, side: int) -> UInt8Array:
+    pixels = shrink(read_frame(truth.path).pixels)[:side, :side]
+    ground = int(np.percentile(pixels[::8, ::8], 80))
+    right, below = side - pixels.shape[1], side - pixels.shape[0]
+    return np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_CONSTANT, value=ground), np.uint8)
+
+
+def _calibrate_locator(locator: Locator, truths: Sequence[FrameTruth]) -> tuple[dict[str, float], dict[str, Any]]:
+    """The score and overlap limits that leave the fewest missed and spurious boxes on val."""
+    from scipy.optimize import linear_sum_assignment
+
+    hits = {(s, o): np.zeros(2, np.int64) for s in LEAST_SCORES for o in MOST_IOUS}
+    total = 0
+    for index, truth in enumerate(track(truths, "calibrating on val")):
+        maps, scale = locator.maps(read_frame(truth.path, index))
+        stated = truth.boxes_px.astype(np.float32)
+        total += len(stated)
+        for (least, most), count in hits.items():
+            found = find_boxes(maps, least, most)
+            iou = box_iou(found.boxes / np.float32(scale), stated)
+            rows, cols = linear_sum_assignment(-iou)
+            count += (int((iou[rows, cols] >= 0.5).sum()), len(found.boxes))
+    wrong = {key: int(total + count[1] - 2 * count[0]) for key, count in hits.items()}
+    least, most = min(wrong, key=lambda key: wrong[key])
+    hit, boxes = (int(v) for v in hits[least, most])
+    figures = {"val_frames": len(truths), "val_located": hit / max(total, 1), "val_precision": hit / max(boxes, 1)}
+    return {"least_score": least, "most_iou": most}, figures
+
+
+def _ship_classifier(network: Any, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
+    from trainer.fit_classifier import predict, stored_crops
+
+    train, val = stored_crops(shipment.run)
+    rng = np.random.default_rng(0)
+    if shipment.form == "int8":
+        rows = rng.permutation(len(train))[: 4 * SAMPLES]
+        tflite = to_int8(network, _either_way(train.pixels[rows]), CROP_ROWS, CROP_COLS)
+    else:
+        tflite = to_tflite(network, CROP_ROWS, CROP_COLS)
+    facts: dict[str, Any] = {
+        "labels": LABELS,
+        "preprocessing": {"median_rows": MEDIAN_ROWS, "input": "absorption, straightened"},
+        "data": {"name": shipment.data.name, "train": "train", "calibrated_on": "val"},
+        "command": shipment.command,
+    }
+    bundle = write_bundle(shipment.out, "classifier", tflite, calibration={"temperature": 1.0}, **facts)
+    rows = rng.permutation(len(val))[: shipment.limit or 12_000]
+    some = val.pick(np.isin(np.arange(len(val)), rows))
+    predictions = Classifier(bundle).classify([Crop(k, p) for k, p in enumerate(some.pixels)])
+    scores = np.stack([p.scores for p in predictions]).astype(np.float64)
+    temperature = fit_temperature(np.log(np.maximum(scores, 1e-12)), some.label)
+    keras_says = predict(network, some.pixels)[0].argmax(1)
+    int8_says = _one_way(bundle, some)
+    figures = {
+        "val_crops": len(some),
+        "val_accuracy": float((scores.argmax(1) == some.label).mean()),
+        "keras_tflite_agreement": float((keras_says == int8_says).mean()),
+        "temperature": temperature,
+    }
+    return write_bundle(shipment.out, "classifier", tflite, calibration={"temperature": temperature}, **facts), figures
+
+
+def _either_way(pixels: UInt8Array) -> list[UInt8Array]:
+    return [p if k % 2 else np.ascontiguousarray(p[::-1]) for k, p in enumerate(pixels)]
+
+
+def _one_way(bundle: Bundle, crops: CropSet) -> npt.NDArray[np.intp]:
+    from edge.runtime.interpreter import Network
+
+    network = Network.of_bundle(bundle)
+    parts = [
+        network.run_uint8(crops.pixels[i : i + 256])["label"].reshape(-1, len(LABELS)).argmax(1)
+        for i in range(0, len(crops), 256)
+    ]
+    return np.asarray(np.concatenate(parts))
+
+
+def fit_temperature(log_scores: npt.NDArray[np.float64], label: npt.NDArray[np.int64]) -> float:
+    """The temperature at which the probabilities of ``log_scores`` (n, 24) are most likely right (Guo 2017)."""
+    from scipy.optimize import minimize_scalar
+
+    def loss(log_t: float) -> float:
+        z = log_scores / np.exp(log_t)
+        return float((np.logaddexp.reduce(z, axis=1) - z[np.arange(len(z)), label]).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))

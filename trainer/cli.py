@@ -30,6 +30,7 @@ app.add_typer(evaluate, name="evaluate")
 Out = Annotated[Path, typer.Option(metavar="RUNDIR", help="Run folder: config, log, curves, checkpoints.")]
 Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
 Batch = Annotated[int, typer.Option(min=1, help="Samples a step.")]
+Rate = Annotated[float, typer.Option(help="Peak learning rate.")]
 Seed = Annotated[int, typer.Option(help="Decides every random choice.")]
 Resume = Annotated[
     bool, typer.Option("--resume/--fresh", help="Go on with the run there, or remove it and start over.")
@@ -50,13 +51,14 @@ def fit_locator_command(
     batch: Batch = 8,
     seed: Seed = 1,
     start: Start = None,
+    rate: Rate = 2e-3,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
     """Train the locator on frames with boxes."""
     from trainer.fit_locator import LocatorConfig, fit_locator
 
-    config = LocatorConfig(str(data), steps, batch, seed=seed, start=_text(start))
+    config = LocatorConfig(str(data), steps, batch, rate=rate, seed=seed, start=_text(start))
     print(f"weights: {fit_locator(config, out, resume)}")
 
 
@@ -70,6 +72,9 @@ def fit_classifier_command(
     batch: Batch = 128,
     seed: Seed = 1,
     start: Start = None,
+    rate: Rate = 2e-3,
+    cutout_repeats: Annotated[int, typer.Option(min=1, help="How often each cut-out stands in the training set.")] = 1,
+    drawn_cells: Annotated[int, typer.Option(min=0, help="Cells drawn from the band tables to add.")] = 0,
     locator: LocatorBundle = DEFAULT_LOCATOR,
     resume: Resume = True,
     debug: Debug = False,
@@ -77,7 +82,17 @@ def fit_classifier_command(
     """Train the classifier on cut-outs, and on frames as the locator cuts them."""
     from trainer.fit_classifier import ClassifierConfig, fit_classifier
 
-    config = ClassifierConfig(tuple(map(str, data)), steps, batch, seed=seed, start=_text(start), locator=str(locator))
+    config = ClassifierConfig(
+        tuple(map(str, data)),
+        steps,
+        batch,
+        rate=rate,
+        seed=seed,
+        start=_text(start),
+        cutout_repeats=cutout_repeats,
+        drawn_cells=drawn_cells,
+        locator=str(locator),
+    )
     print(f"weights: {fit_classifier(config, out, resume)}")
 
 

@@ -22,7 +22,7 @@ from edge.locate.locator import Locator
 from edge.runtime.bundle import load_bundle
 from trainer.augment import augment, not_single
 from trainer.batches import Prefetcher
-from trainer.data.cropset import DOWN, UNKNOWN, UP, CropSet, crops_of_cutouts, crops_of_frames
+from trainer.data.cropset import DOWN, UNKNOWN, UP, CropSet, crops_of_cutouts, crops_of_drawings, crops_of_frames
 from trainer.networks.enhanced import build_enhanced
 from trainer.optimise import Averages, cosine_rate
 from trainer.runs import Run
@@ -48,6 +48,11 @@ class ClassifierConfig:
     seed: int = 1
     start: str = ""
     """Weights (.keras) to go on from, and to align frames with; empty: from nothing."""
+    cutout_repeats: int = 1
+    """How often each cut-out stands in the training set: they are few beside the frames' chromosomes, and they are
+    another laboratory's."""
+    drawn_cells: int = 0
+    """Metaphases drawn from the band tables, added as training crops."""
     locator: str = "models/locator"
     """Bundle that cuts frames into crops."""
 
@@ -102,6 +107,8 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     if all(path.exists() for path in kept):
         return stored_crops(out)
     trains, vals = [], []
+    if config.drawn_cells:
+        trains.append(crops_of_drawings(config.drawn_cells, config.seed))
     for source in map(Path, config.data):
         if source.is_dir():
             locator = Locator(load_bundle(Path(config.locator), "locator"))
@@ -112,7 +119,7 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
             donors = np.unique(both.case)
             held = np.random.default_rng(0).permutation(donors)[: max(1, int(VAL_DONORS * len(donors)))]
             train, val = both.pick(~np.isin(both.case, held)), both.pick(np.isin(both.case, held))
-        trains.append(train)
+        trains += [train] * (1 if source.is_dir() else config.cutout_repeats)
         vals.append(val)
     train, val = CropSet.join(trains), CropSet.join(vals)
     train.save(kept[0])

@@ -8,6 +8,8 @@ because a few large OpenCV calls cost less than thousands of small ones.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,7 +42,7 @@ def centre_lines(masks: Sequence[BoolArray]) -> list[Float32Array]:
         return []
     whole = [_joined(mask) for mask in masks]
     far = _geodesic(whole)
-    return [_evenly(line) for line in _lines(whole, far)]
+    return [evenly(line) for line in _lines(whole, far)]
 
 
 def line_length(line: Float32Array) -> float:
@@ -125,8 +127,7 @@ class _Clouds:
 
     @classmethod
     def of(cls, masks: Sequence[BoolArray], far: Sequence[npt.NDArray[np.uint8]]) -> _Clouds:
-        places = [np.flatnonzero(mask) for mask in masks]
-        places = [p[:: 1 + len(p) // MOST_POINTS] for p in places]
+        places = [_thinned(mask) for mask in masks]
         n, k = len(masks), max([1, *(len(p) for p in places)])
         points, weight, walk = np.zeros((n, k, 2)), np.zeros((n, k)), np.zeros((n, k))
         for i, (place, mask, distance) in enumerate(zip(places, masks, far, strict=True)):
@@ -142,13 +143,23 @@ class _Clouds:
         return np.asarray(np.where(np.isfinite(found), sign * found, 0.0))
 
 
+def _thinned(mask: BoolArray) -> npt.NDArray[np.intp]:
+    """Flat indices of some MOST_POINTS pixels, on a slanted lattice: every n-th pixel in reading order may fall into
+    the same columns of each row, and pull an upright chromosome's line aside."""
+    rows, cols = np.nonzero(mask)
+    step = 1 + len(rows) // MOST_POINTS
+    slant = next(s for s in itertools.count(round(0.62 * step)) if math.gcd(s, step) == 1)
+    kept = (cols + slant * rows) % step == 0
+    return np.asarray(rows[kept] * mask.shape[1] + cols[kept])
+
+
 def _lines(masks: Sequence[BoolArray], far: Sequence[npt.NDArray[np.uint8]]) -> Float64Array:
     """All lines at once, (n, LINE_POINTS, 2), not yet evenly spaced."""
     clouds = _Clouds.of(masks, far)
     straight = _principal(clouds)
     area = np.array([np.count_nonzero(m) for m in masks], float)
     length = clouds.farthest(clouds.walk, 1) + 1
-    width = area / length
+    width = np.maximum(area, 1) / length  # an empty mask has none, and must not be divided by
     # A geodesic starts in a corner of the rounded end, so the end caps are left out of the fit and reached straight.
     along = clouds.walk
     line = straight
@@ -240,8 +251,8 @@ def _directions(vectors: Float64Array) -> Float64Array:
     return np.asarray(vectors / np.maximum(np.hypot(vectors[..., 0], vectors[..., 1]), 1e-6)[..., None])
 
 
-def _evenly(line: Float64Array) -> Float32Array:
-    """LINE_POINTS points at equal steps along the line."""
+def evenly(line: npt.NDArray[np.floating]) -> Float32Array:
+    """LINE_POINTS points at equal steps along ``line`` (n >= 2, 2)."""
     steps = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
     at = np.linspace(0, steps[-1], LINE_POINTS)
     return np.stack([np.interp(at, steps, line[:, 0]), np.interp(at, steps, line[:, 1])], axis=1).astype(np.float32)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from edge.locate.background import background_of
-from edge.locate.geometry import centre_lines, line_length
+from edge.locate.geometry import LINE_POINTS, centre_lines, evenly, line_length
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Crop, Float32Array, Frame, Region, UInt8Array
 
 CROP_ROWS, CROP_COLS = 128, 32
@@ -40,13 +40,18 @@ def straighten(frame: Frame, regions: Sequence[Region]) -> tuple[Crop, ...]:
     stain = float(np.percentile(dark, STAIN_PERCENTILE)) if dark.size else 0.5
     scale = rows_per_px([line_length(r.axis_px) for r in regions], frame.um_per_px)
     corners = np.array([r.box_px[:2] for r in regions], np.float32)
-    maps = reading_maps(np.stack([r.axis_px for r in regions]) - corners[:, None], scale)
+    maps = reading_maps(np.stack([_even_axis(r) for r in regions]) - corners[:, None], scale)
     crops = []
     for region, spot, mask, map_x, map_y in zip(regions, spots, masks, *maps, strict=True):
         own = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))
         alone = np.where((own > 0) & ((crowd[spot] == 0) | mask), absorbed[spot], 0).astype(np.float32)
         crops.append(Crop(region.id, read_crop(alone, map_x, map_y, stain)))
     return tuple(crops)
+
+
+def _even_axis(region: Region) -> Float32Array:
+    # The locator's lines are evenly spaced as they come; others may have any points.
+    return region.axis_px if len(region.axis_px) == LINE_POINTS else evenly(region.axis_px)
 
 
 def rows_per_px(lengths_px: Sequence[float], um_per_px: float) -> float:

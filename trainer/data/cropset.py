@@ -12,9 +12,10 @@ import numpy.typing as npt
 from rich.progress import track
 
 from edge.camera.files import read_frame
+from edge.camera.metaphase import draw_metaphase
 from edge.locate.locator import Locator
 from edge.locate.straighten import crops_from_cutouts, straighten
-from edge.records import LABELS, UInt8Array
+from edge.records import LABELS, Frame, Region, UInt8Array
 from trainer.data.crops import CropTruth, read_crops
 from trainer.data.metaphase import FrameTruth, read_frames
 
@@ -76,6 +77,21 @@ def _of_cutouts(truths: Sequence[CropTruth]) -> CropSet:
         cases += [t.donor for t in cell]
     label = np.array([LABELS.index(t.label) for t in truths])
     return CropSet(np.stack(pixels), label, np.full(len(label), UP, np.int8), np.array(cells), np.array(cases))
+
+
+def crops_of_drawings(cells: int, seed: int) -> CropSet:
+    """The crops of ``cells`` metaphases drawn from the band tables, cut with their true masks and axes, p arm up."""
+    rng = np.random.default_rng(seed)
+    pixels, labels, numbers = [], [], []
+    for number in track(range(cells), "drawing cells"):
+        cell = draw_metaphase(rng, "46,XX" if rng.random() < 0.5 else "46,XY")
+        regions = [Region(c.id, c.box_px, c.mask, c.axis_px, c.overlaps, 1.0) for c in cell.truth]
+        frame = Frame(cell.pixels, number, 0.0, "drawn")
+        pixels += [c.pixels for c in straighten(frame, regions)]
+        labels += [LABELS.index(c.label) for c in cell.truth]
+        numbers += [number] * len(cell.truth)
+    case = np.full(len(labels), "drawn")
+    return CropSet(np.stack(pixels), np.array(labels), np.full(len(labels), UP, np.int8), np.array(numbers), case)
 
 
 def crops_of_frames(source: Path, split: str, locator: Locator) -> CropSet:

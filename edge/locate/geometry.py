@@ -68,7 +68,9 @@ def _joined(mask: BoolArray) -> BoolArray:
 def _nearest(a: BoolArray, b: BoolArray) -> tuple[tuple[int, int], tuple[int, int]]:
     pa, pb = np.argwhere(a), np.argwhere(b)
     gaps = ((pa[:, None] - pb[None]) ** 2).sum(-1)
-    i, j = np.unravel_index(int(gaps.argmin()), gaps.shape)
+    # Facing ends have many nearest pairs, and a bridge along a flank would bow the line: the middle one is taken.
+    pairs = np.argwhere(gaps <= (np.sqrt(gaps.min()) + 1) ** 2)
+    i, j = pairs[len(pairs) // 2]
     return (int(pa[i, 1]), int(pa[i, 0])), (int(pb[j, 1]), int(pb[j, 0]))
 
 

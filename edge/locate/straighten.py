@@ -81,8 +81,8 @@ def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float3
     middle += along * (at - np.clip(at, 0, points - 1))[..., None]
     along /= np.maximum(np.hypot(along[..., 0], along[..., 1]), 1e-6)[..., None]
     aside = ((np.arange(CROP_COLS) + 0.5 - CROP_COLS / 2) / scale).astype(np.float32)
-    map_x = middle[..., :1] - along[..., 1:] * aside - 0.5
-    map_y = middle[..., 1:] + along[..., :1] * aside - 0.5
+    map_x = middle[..., :1] + along[..., 1:] * aside - 0.5
+    map_y = middle[..., 1:] - along[..., :1] * aside - 0.5
     return map_x.astype(np.float32), map_y.astype(np.float32)
 
 

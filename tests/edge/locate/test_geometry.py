@@ -81,7 +81,16 @@ def test_a_c_bent_bar(radius: float, degrees: float) -> None:
     assert line_length(line) == pytest.approx(radius * np.deg2rad(degrees) + WIDTH, rel=0.03)
 
 
-@pytest.mark.parametrize(("opening", "most"), [(90, 4.5), (120, 3.0), (140, 3.5), (160, 3.0)])
+@pytest.mark.parametrize(
+    ("opening", "most"),
+    [
+        pytest.param(60, 4.5, marks=pytest.mark.xfail(reason="a hairpin: the line cuts the bend short", strict=True)),
+        (90, 4.5),
+        (120, 3.0),
+        (140, 3.5),
+        (160, 3.0),
+    ],
+)
 def test_a_v_bent_bar(opening: float, most: float) -> None:
     half = np.deg2rad(opening / 2)
     across, up = 50 * np.sin(half), 50 * np.cos(half)

@@ -23,6 +23,8 @@ from edge.records import LABELS, Prediction, Status
 
 COPIES = 4
 """Least places a class, enough for tetrasomy; a picture with more objects than they hold gets more."""
+SEXES = ((2, 0), (1, 1))
+"""Copies of X and Y that cost nothing: XX or XY."""
 EXTRA_PRICE_NATS = (4.0, 6.0)
 """For the third and for each further copy, in nats; chosen on the val frames."""
 ACCEPT_CONFIDENCE = 0.90
@@ -46,53 +48,54 @@ def assign(
     if not predictions:
         return ()
     cost = -np.log(np.maximum(np.stack([p.scores for p in predictions]).astype(np.float64), FLOOR))
-    labels, prices = best_labels(cost, extra_price_nats)
-    belief = _belief(cost, labels, prices)
+    labels = best_labels(cost, extra_price_nats)
+    belief = _belief(cost, labels, extra_price_nats)
     return tuple(
         Assigned(LABELS[label], float(sure), _status(float(sure), prediction))
         for label, sure, prediction in zip(labels, belief, predictions, strict=True)
     )
 
 
-def best_labels(
-    cost: npt.NDArray[np.float64], extra_price_nats: tuple[float, float]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """The cheapest labelling of ``cost`` (n, 24), and the price (24, COPIES) of each class's copies that it used."""
-    best: tuple[float, npt.NDArray[np.intp], npt.NDArray[np.float64]] | None = None
-    for x_copies, y_copies in ((2, 0), (1, 1)):
-        prices = _prices(x_copies, y_copies, extra_price_nats, max(COPIES, -(-len(cost) // len(LABELS)) + 1))
+def best_labels(cost: npt.NDArray[np.float64], extra_price_nats: tuple[float, float]) -> npt.NDArray[np.intp]:
+    """The cheapest labelling of ``cost`` (n, 24): n indices of LABELS."""
+    totals, found = [], []
+    for sex in SEXES:
+        prices = _prices(sex, extra_price_nats, max(COPIES, -(-len(cost) // len(LABELS)) + 1))
         table = (cost[:, :, None] + prices[None]).reshape(len(cost), -1)
         rows, places = linear_sum_assignment(table)
-        total = float(table[rows, places].sum())
-        if best is None or total < best[0]:
-            best = total, places // prices.shape[1], prices
-    assert best is not None
-    return best[1], best[2]
+        totals.append(float(table[rows, places].sum()))
+        found.append(places // prices.shape[1])
+    return np.asarray(found[int(np.argmin(totals))])
 
 
-def _prices(x_copies: int, y_copies: int, extra: tuple[float, float], copies: int) -> npt.NDArray[np.float64]:
+def _prices(sex: tuple[int, int], extra: tuple[float, float], copies: int) -> npt.NDArray[np.float64]:
+    """What the first, second, ... copy of each class costs, (24, copies)."""
     expected = np.full(len(LABELS), 2)
-    expected[LABELS.index("X")], expected[LABELS.index("Y")] = x_copies, y_copies
+    expected[LABELS.index("X")], expected[LABELS.index("Y")] = sex
     beyond = np.arange(copies)[None] - expected[:, None]
     first, further = extra
     return np.where(beyond < 0, 0.0, np.where(beyond == 0, first, first + further * beyond))
 
 
 def _belief(
-    cost: npt.NDArray[np.float64], labels: npt.NDArray[np.intp], prices: npt.NDArray[np.float64]
+    cost: npt.NDArray[np.float64], labels: npt.NDArray[np.intp], extra_price_nats: tuple[float, float]
 ) -> npt.NDArray[np.float64]:
-    """How sure each label is with all others as they are: the crop's probabilities, each class weighed by the price
-    of taking one more of it, and of leaving a place empty where this chromosome sat."""
+    """How sure each label is: its weight against that of what it could be instead. Either another class, all others
+    as they are, at the price of the cell that this makes; or the class of one of the others, which takes this one's
+    for it."""
     counts = np.bincount(labels, minlength=len(LABELS))
+    classes = np.arange(len(LABELS))
+    prices = [_prices(sex, extra_price_nats, int(counts.max()) + 1) for sex in SEXES]
+    paid = [np.pad(p.cumsum(axis=1), ((0, 0), (1, 0))) for p in prices]
+    own = cost[np.arange(len(labels)), labels]
+    theirs = cost[:, labels]
+    swapped = np.where(labels[:, None] == labels, 0.0, np.exp(own[:, None] + own - theirs - theirs.T)).sum(1)
     out = np.empty(len(labels))
     for i, label in enumerate(labels):
-        others = counts.copy()
-        others[label] -= 1
-        next_price = prices[np.arange(len(LABELS)), np.minimum(others, prices.shape[1] - 1)]
-        weighed = -(cost[i] + next_price)
-        weighed -= weighed.max()
-        share = np.exp(weighed)
-        out[i] = share[label] / share.sum()
+        cells = counts + np.eye(len(LABELS), dtype=np.intp)
+        cells[:, label] -= 1
+        total = cost[i] + np.min([p[classes, cells].sum(axis=1) for p in paid], axis=0)
+        out[i] = 1 / (np.exp(total[label] - total).sum() + swapped[i])
     return out
 
 

@@ -1,0 +1,233 @@
+"""Labels over the whole cell: the rule of two helps where a crop is unsure and yields where it is not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from edge.cell.assign import ACCEPT_CONFIDENCE, ACCEPT_SINGLE, EXTRA_PRICE_NATS, Assigned, assign, best_labels
+from edge.records import LABELS, Chromosome, Crop, Prediction
+from tests.builders import NORMAL_FEMALE, make_prediction, make_region
+
+NORMAL_MALE = [*NORMAL_FEMALE[:-1], "Y"]
+CLEAR = 0.999
+
+
+def predictions_of(labels: Sequence[str], probability: float = CLEAR) -> list[Prediction]:
+    return [make_prediction(k, label, probability) for k, label in enumerate(labels)]
+
+
+def torn(id: int, between: Mapping[str, float], *, single: float = 0.99) -> Prediction:
+    """Probabilities as given, the rest spread over the other classes."""
+    scores = np.full(24, (1 - sum(between.values())) / (24 - len(between)), np.float32)
+    for label, probability in between.items():
+        scores[LABELS.index(label)] = probability
+    return Prediction(id, scores, 0.5, single)
+
+
+def labels_of(assigned: Sequence[Assigned]) -> list[str]:
+    return [a.label for a in assigned]
+
+
+def argmax_of(predictions: Sequence[Prediction]) -> list[str]:
+    return [LABELS[int(p.scores.argmax())] for p in predictions]
+
+
+def without(labels: Sequence[str], *gone: str) -> list[str]:
+    left = list(labels)
+    for label in gone:
+        left.remove(label)
+    return left
+
+
+def random_predictions(rng: np.random.Generator, count: int) -> list[Prediction]:
+    scores = rng.dirichlet(np.full(24, 0.2), count).astype(np.float32)
+    return [Prediction(k, s / s.sum(), 0.5, 0.9) for k, s in enumerate(scores)]
+
+
+@pytest.mark.parametrize("normal", [NORMAL_FEMALE, NORMAL_MALE])
+def test_a_clear_normal_cell_in_any_order(normal: list[str]) -> None:
+    order = np.random.default_rng(0).permutation(46)
+    labels = [normal[k] for k in order]
+    assigned = assign(predictions_of(labels, 0.9))
+    assert labels_of(assigned) == labels
+    assert all(a.status == "accepted" for a in assigned)
+
+
+@pytest.mark.parametrize("extra", LABELS)
+@pytest.mark.parametrize("normal", [NORMAL_FEMALE, NORMAL_MALE])
+def test_a_clear_trisomy_is_kept(normal: list[str], extra: str) -> None:
+    labels = [*normal, extra]
+    assert labels_of(assign(predictions_of(labels))) == labels
+
+
+@pytest.mark.parametrize("missing", LABELS)
+@pytest.mark.parametrize("normal", [NORMAL_FEMALE, NORMAL_MALE])
+def test_a_clear_monosomy_is_kept(normal: list[str], missing: str) -> None:
+    if missing in normal:
+        labels = without(normal, missing)
+        assert labels_of(assign(predictions_of(labels))) == labels
+
+
+@pytest.mark.parametrize(
+    ("gone", "extra"),
+    [
+        ((), ("21", "21")),
+        (("X",), ()),
+        ((), ("X", "Y")),
+        (("21", "21"), ("13", "18")),
+        (("7", "8"), ("1", "1")),
+        (NORMAL_FEMALE[:40], ()),
+    ],
+)
+def test_clear_scores_are_never_overruled(gone: Sequence[str], extra: Sequence[str]) -> None:
+    labels = [*without(NORMAL_FEMALE, *gone), *extra]
+    predictions = predictions_of(labels, 0.99999)
+    assert labels_of(assign(predictions)) == argmax_of(predictions) == labels
+
+
+def test_a_crop_between_two_classes_goes_where_a_place_is_missing() -> None:
+    rest = predictions_of(without(NORMAL_FEMALE, "8"))
+    unsure = torn(45, {"8": 0.42, "X": 0.55})
+    assigned = assign([*rest, unsure])
+    assert assigned[45].label == "8"
+    assert Counter(labels_of(assigned)) == Counter(NORMAL_FEMALE)
+    assert assigned[45].confidence > 0.9  # with the cell known, it is no longer unsure
+    rest = predictions_of(without(NORMAL_FEMALE, "X"))
+    assert assign([*rest, torn(45, {"8": 0.55, "X": 0.42})])[45].label == "X"
+
+
+def test_a_third_copy_costs_its_price_and_no_more() -> None:
+    """With all other places taken by clear crops, the odds of 21 against the free place must beat e to the price."""
+    first = EXTRA_PRICE_NATS[0]
+    rest = predictions_of(without([*NORMAL_FEMALE, "21"], "22", "21"), 0.99999)
+    for odds, expected in ((np.exp(first - 0.5), "22"), (np.exp(first + 0.5), "21")):
+        share = 0.98 / (1 + odds)
+        assert assign([*rest, torn(45, {"22": share, "21": 0.98 - share})])[45].label == expected
+
+
+def test_a_free_price_list_gives_plain_argmax() -> None:
+    predictions = random_predictions(np.random.default_rng(1), 46)
+    # Sex chromosomes too: with nothing to pay, XX and XY are alike.
+    cheap = assign(predictions, (0.0, 0.0))
+    most = max(Counter(argmax_of(predictions)).values())
+    if most <= 4:
+        assert labels_of(cheap) == argmax_of(predictions)
+    agree = np.mean([a == b for a, b in zip(labels_of(cheap), argmax_of(predictions), strict=True)])
+    assert agree > 0.9
+
+
+def test_xx_and_xy_are_told_apart_by_the_evidence() -> None:
+    autosomes = NORMAL_FEMALE[:44]
+    rest = predictions_of(autosomes)
+    one_x = make_prediction(44, "X", CLEAR)
+    assert labels_of(assign([*rest, one_x, torn(45, {"X": 0.7, "Y": 0.25})]))[44:] == ["X", "X"]
+    assert labels_of(assign([*rest, one_x, torn(45, {"X": 0.25, "Y": 0.7})]))[44:] == ["X", "Y"]
+
+
+def test_a_sex_chromosome_torn_between_x_and_y_is_not_accepted() -> None:
+    """XX and XY are as good as each other: the cell cannot help."""
+    rest = predictions_of([*NORMAL_FEMALE[:44], "X"])
+    for x_share in (0.4, 0.55):
+        torn_one = assign([*rest, torn(45, {"X": x_share, "Y": 0.95 - x_share})])[45]
+        assert torn_one.confidence == pytest.approx(0.58, abs=0.03)
+        assert torn_one.status == "review"
+
+
+def test_a_second_y_and_a_third_x_are_extra() -> None:
+    autosomes = predictions_of(NORMAL_FEMALE[:44])
+    sex = [make_prediction(44, "X", CLEAR), make_prediction(45, "Y", CLEAR)]
+    weak = {"Y": 0.5, "21": 0.4}  # a third 21 costs as much as a second Y
+    assert assign([*autosomes, *sex, torn(46, weak)])[46].label == "Y"
+    both_x = [make_prediction(44, "X", CLEAR), make_prediction(45, "X", CLEAR)]
+    assert assign([*autosomes, *both_x, make_prediction(46, "X", CLEAR)])[46].label == "X"
+
+
+def test_nothing_and_a_single_one() -> None:
+    assert assign([]) == ()
+    (only,) = assign([torn(0, {"9": 0.6, "10": 0.3})])
+    assert only.label == "9"
+    assert only.confidence == pytest.approx(0.6, abs=0.01)  # alone, the cell adds nothing
+    assert only.status == "review"
+    (y,) = assign([make_prediction(0, "Y", 0.95)])
+    assert (y.label, y.status) == ("Y", "accepted")
+
+
+@pytest.mark.parametrize("count", [2, 46, 95, 96, 97, 119, 120, 121, 130, 300])
+def test_any_number_of_objects(count: int) -> None:
+    predictions = random_predictions(np.random.default_rng(count), count)
+    assigned = assign(predictions)
+    assert len(assigned) == count
+    assert all(0 <= a.confidence <= 1 for a in assigned)
+    assert {a.label for a in assigned} <= set(LABELS)
+
+
+def test_debris_that_all_looks_alike_still_gets_an_answer() -> None:
+    assigned = assign(predictions_of(["21"] * 130, 0.9))
+    assert len(assigned) == 130
+    assert Counter(labels_of(assigned))["21"] >= 4
+    assert np.isfinite([a.confidence for a in assigned]).all()
+
+
+def test_scores_of_zero_are_no_infinite_cost() -> None:
+    certain = np.zeros(24, np.float32)
+    certain[20] = 1
+    assigned = assign([Prediction(k, certain, 1.0, 1.0) for k in range(46)])
+    assert all(np.isfinite(a.confidence) for a in assigned)
+    assert assigned[0].label == "21"
+
+
+def test_the_labelling_is_the_cheapest_there_is() -> None:
+    """Against all labellings of small cells with three classes, priced by hand."""
+    rng = np.random.default_rng(6)
+    for _ in range(20):
+        cost = np.full((4, 24), 50.0)
+        cost[:, :3] = rng.uniform(0, 9, (4, 3))
+        labels = best_labels(cost, (4.0, 6.0))
+
+        def total(chosen: Sequence[int], cost: np.ndarray = cost) -> float:
+            price = [0.0, 0.0, 0.0, 4.0, 14.0]  # nothing for two, 4 for a third, 4 + 6 more for a fourth
+            return sum(cost[k, c] for k, c in enumerate(chosen)) + sum(price[chosen.count(c)] for c in set(chosen))
+
+        best = min(total([a, b, c, d]) for a in range(3) for b in range(3) for c in range(3) for d in range(3))
+        assert total(labels.tolist()) == pytest.approx(best)
+
+
+def test_confidence_is_high_where_clear_and_low_where_torn() -> None:
+    clear = assign(predictions_of(NORMAL_FEMALE))
+    assert min(a.confidence for a in clear) > 0.99
+    rest = predictions_of(without(NORMAL_FEMALE, "4", "5"))
+    twins = [torn(44, {"4": 0.5, "5": 0.48}), torn(45, {"4": 0.5, "5": 0.48})]
+    assigned = assign([*rest, *twins])
+    assert sorted(labels_of(assigned)[44:]) == ["4", "5"]
+    assert all(a.status == "review" for a in assigned[44:])
+    assert all(0.4 < a.confidence < 0.6 for a in assigned[44:])  # which is which is as unsure as before
+    assert all(a.status == "accepted" for a in assigned[:44])
+
+
+def test_status_needs_confidence_and_a_whole_chromosome() -> None:
+    def status(probability: float, single: float) -> str:
+        return assign([torn(0, {"1": probability}, single=single)])[0].status
+
+    assert status(ACCEPT_CONFIDENCE + 0.01, ACCEPT_SINGLE) == "accepted"
+    assert status(ACCEPT_CONFIDENCE - 0.01, ACCEPT_SINGLE) == "review"
+    assert status(ACCEPT_CONFIDENCE + 0.01, ACCEPT_SINGLE - 0.01) == "review"
+
+
+def test_an_overruled_label_says_so() -> None:
+    rest = predictions_of(without(NORMAL_FEMALE, "8"))
+    unsure = torn(45, {"8": 0.42, "X": 0.55})
+    assigned = assign([*rest, unsure])[45]
+    chromosome = Chromosome(
+        make_region(45),
+        Crop(45, np.zeros((128, 32), np.uint8)),
+        assigned.label,
+        assigned.confidence,
+        assigned.status,
+        (("X", 0.55), ("8", 0.42)),
+        True,
+    )
+    assert chromosome.overridden

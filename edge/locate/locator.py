@@ -74,7 +74,7 @@ def _starts(length: int, side: int) -> list[int]:
     """Where tiles begin: evenly spread, on the output grid, overlapping enough."""
     if length <= side:
         return [0]
-    count = 1 + -(-(length - side) // (side - LEAST_TILE_OVERLAP_PX))
+    count = 1 + -(-(length - side) // (side - min(LEAST_TILE_OVERLAP_PX, side // 2)))
     return [round(k * (length - side) / (count - 1) / STRIDE_PX) * STRIDE_PX for k in range(count)]
 
 

@@ -1,0 +1,116 @@
+"""The classifier's arithmetic around the network, with the real interpreter on a tiny untrained int8 model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from edge.classify.classifier import Classifier
+from edge.locate.straighten import CROP_COLS, CROP_ROWS
+from edge.records import LABELS, Crop
+from edge.runtime.bundle import Bundle, load_bundle
+from edge.runtime.interpreter import Network
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load_bundle(Path(__file__).parents[1] / "tiny" / "classifier", "classifier")
+
+
+@pytest.fixture(scope="module")
+def classifier(bundle: Bundle) -> Classifier:
+    return Classifier(bundle, threads=1)
+
+
+def crops(count: int, seed: int = 0) -> list[Crop]:
+    """Banded bars of different lengths, numbered from 100 down."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for k in range(count):
+        pixels = np.zeros((CROP_ROWS, CROP_COLS), np.uint8)
+        half = int(rng.integers(12, 60))
+        pixels[64 - half : 64 + half, 9:23] = np.repeat(rng.integers(50, 255, half), 2)[:, None]
+        out.append(Crop(100 - k, pixels))
+    return out
+
+
+def flipped(crop: Crop) -> Crop:
+    return Crop(crop.region_id, np.ascontiguousarray(crop.pixels[::-1]))
+
+
+def test_one_sound_prediction_a_crop_in_order(classifier: Classifier) -> None:
+    given = crops(7)
+    predictions = classifier.classify(given)
+    assert [p.region_id for p in predictions] == [c.region_id for c in given]
+    for p in predictions:
+        assert p.scores.shape == (len(LABELS),)
+        assert p.scores.sum() == pytest.approx(1, abs=1e-5)
+        assert p.scores.min() > 0
+        assert 0 < p.p_arm_up < 1
+        assert 0 < p.single < 1
+    assert len({p.scores.tobytes() for p in predictions}) == 7  # each crop has its own
+
+
+def test_no_crops(classifier: Classifier) -> None:
+    assert classifier.classify([]) == ()
+
+
+@pytest.mark.parametrize("count", [2, 46, 70])
+def test_a_batch_is_as_each_alone(classifier: Classifier, count: int) -> None:
+    given = crops(count)
+    for together, crop in zip(classifier.classify(given), given, strict=True):
+        (one,) = classifier.classify([crop])
+        np.testing.assert_allclose(together.scores, one.scores, atol=1e-6)
+        assert together.p_arm_up == pytest.approx(one.p_arm_up, abs=1e-6)
+        assert together.single == pytest.approx(one.single, abs=1e-6)
+
+
+def test_turning_a_crop_over_turns_only_the_polarity(classifier: Classifier) -> None:
+    given = crops(12)
+    leads = []
+    for up, down in zip(classifier.classify(given), classifier.classify([flipped(c) for c in given]), strict=True):
+        assert up.p_arm_up + down.p_arm_up == pytest.approx(1, abs=1e-5)
+        np.testing.assert_allclose(up.scores, down.scores, atol=1e-5)
+        assert up.single == pytest.approx(down.single, abs=1e-6)
+        leads.append(abs(up.p_arm_up - 0.5))
+    assert max(leads) > 0.01
+
+
+def test_a_crop_alike_at_both_ends_has_no_polarity(classifier: Classifier) -> None:
+    (crop,) = crops(1)
+    mirrored = crop.pixels.copy()
+    mirrored[64:] = mirrored[:64][::-1]
+    (p,) = classifier.classify([Crop(0, mirrored)])
+    assert p.p_arm_up == pytest.approx(0.5, abs=1e-6)
+
+
+def test_scores_are_the_two_readings_weighed_by_their_polarity(bundle: Bundle, classifier: Classifier) -> None:
+    """From the raw outputs, in plain numpy and double precision."""
+    network = Network.of_bundle(bundle, 1)
+    for crop, p in zip(crops(6), classifier.classify(crops(6)), strict=True):
+        readings = [network.run_uint8(c.pixels[None]) for c in (crop, flipped(crop))]
+        logits = [r["label"].reshape(24).astype(float) for r in readings]
+        shares = [np.exp(z - z.max()) / np.exp(z - z.max()).sum() for z in logits]
+        lead = float(readings[0]["p_arm_up"].item()) - float(readings[1]["p_arm_up"].item())
+        up = 1 / (1 + np.exp(-lead))
+        np.testing.assert_allclose(p.scores, up * shares[0] + (1 - up) * shares[1], atol=1e-5)
+        assert p.p_arm_up == pytest.approx(up, abs=1e-5)
+        whole = sum(float(r["single"].item()) for r in readings) / 2
+        assert p.single == pytest.approx(1 / (1 + np.exp(-whole)), abs=1e-5)
+
+
+def test_the_temperature_flattens_and_keeps_the_order(bundle: Bundle, classifier: Classifier) -> None:
+    warm = Classifier(replace(bundle, calibration=MappingProxyType({"temperature": 2.0})), threads=1)
+    for cold, hot in zip(classifier.classify(crops(5)), warm.classify(crops(5)), strict=True):
+        root = np.sqrt(cold.scores.astype(float))
+        np.testing.assert_allclose(hot.scores, root / root.sum(), atol=1e-5)
+        assert hot.scores.max() < cold.scores.max()
+        assert hot.p_arm_up == cold.p_arm_up
+
+
+def test_it_carries_the_hash_of_its_model(bundle: Bundle, classifier: Classifier) -> None:
+    assert classifier.sha256 == bundle.sha256

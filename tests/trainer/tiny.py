@@ -1,0 +1,101 @@
+"""Tiny real bundles, untrained: what matters is that shapes, scales and arithmetic are the product's.
+
+``python -m tests.trainer.tiny`` (needs the trainer's extras) makes those in ``tests/edge/tiny``, which the edge's own
+tests use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras as keras
+
+from edge.camera.metaphase import draw_metaphase
+from edge.locate.grid import LOCATOR_UM_PER_PX
+from edge.locate.straighten import CROP_COLS, CROP_ROWS
+from edge.records import LABELS, UInt8Array
+from edge.runtime.bundle import Bundle
+from trainer.data.framecache import shrink
+from trainer.export.bundle import write_bundle
+from trainer.export.tflite import to_int8
+from trainer.networks.enhanced import build_enhanced
+from trainer.networks.locator import build_locator
+
+SIDE_PX = 128
+CALIBRATION = {"least_score": 0.5, "most_iou": 0.7}
+
+
+def awaken(network: Any, seed: int) -> Any:
+    """Random biases and batch statistics, so that no two outputs of an untrained network are alike."""
+    rng = np.random.default_rng(seed)
+    weights = []
+    for variable in network.weights:
+        value = variable.numpy()
+        if "gamma" in variable.name or "variance" in variable.name:
+            value = rng.uniform(0.7, 1.3, value.shape)
+        elif "beta" in variable.name or "mean" in variable.name or "bias" in variable.name:
+            value = rng.normal(0, 0.2, value.shape)
+        weights.append(value.astype(np.float32))
+    network.set_weights(weights)
+    return network
+
+
+def tiny_locator() -> Any:
+    keras.utils.set_random_seed(3)
+    return awaken(build_locator(SIDE_PX, SIDE_PX, width=0.25), 3)
+
+
+def tiny_classifier() -> Any:
+    keras.utils.set_random_seed(4)
+    return awaken(build_enhanced(0.0, width=0.5), 4)
+
+
+def drawn_windows(count: int, side_px: int = SIDE_PX) -> list[UInt8Array]:
+    pixels = shrink(draw_metaphase(1, size_px=(500, 500)).pixels)
+    rng = np.random.default_rng(0)
+    corners = rng.integers(0, len(pixels) - side_px, (count, 2))
+    return [np.ascontiguousarray(pixels[y : y + side_px, x : x + side_px]) for y, x in corners]
+
+
+def drawn_crops(count: int) -> UInt8Array:
+    """Bright bars of different lengths with bands, as the classifier sees chromosomes."""
+    rng = np.random.default_rng(1)
+    crops = np.zeros((count, CROP_ROWS, CROP_COLS), np.uint8)
+    for crop in crops:
+        half = int(rng.integers(15, 60))
+        bands = np.repeat(rng.integers(60, 255, half), 2)[: 2 * half]
+        crop[CROP_ROWS // 2 - half : CROP_ROWS // 2 + half, 9:23] = bands[:, None]
+    return crops
+
+
+def locator_bundle(folder: Path) -> Bundle:
+    model = to_int8(tiny_locator(), drawn_windows(8), SIDE_PX, SIDE_PX)
+    return _bundle(folder, "locator", model, (), CALIBRATION, {"um_per_px": LOCATOR_UM_PER_PX})
+
+
+def classifier_bundle(folder: Path, temperature: float = 1.0) -> Bundle:
+    model = to_int8(tiny_classifier(), drawn_crops(12), CROP_ROWS, CROP_COLS)
+    return _bundle(folder, "classifier", model, LABELS, {"temperature": temperature}, {"median_rows": 60.0})
+
+
+def _bundle(folder: Path, task: Any, model: bytes, labels: Any, calibration: Any, preprocessing: Any) -> Bundle:
+    write: Callable[..., Bundle] = write_bundle
+    return write(
+        folder,
+        task,
+        model,
+        labels=labels,
+        preprocessing=preprocessing,
+        calibration=calibration,
+        data={"name": "drawn"},
+        command="tests",
+    )
+
+
+if __name__ == "__main__":
+    models = Path(__file__).parents[1] / "edge" / "tiny"
+    locator_bundle(models / "locator")
+    classifier_bundle(models / "classifier")

@@ -55,8 +55,10 @@ def _place(frame: CachedFrame, rng: np.random.Generator) -> tuple[Float32Array, 
     if rng.random() < 0.5:
         turn = np.array([[0, 1], [1, 0]], np.float32)
     turn = turn * np.where(rng.random(2) < 0.5, -1, 1)[:, None] * zoom
-    anchor = frame.boxes[int(rng.integers(len(frame.boxes)))].reshape(2, 2).mean(0)
-    middle = frame.boxes.reshape(-1, 2).mean(0)
+    middle = anchor = np.array(frame.pixels.shape[::-1], np.float32) / 2
+    if len(frame.boxes):
+        anchor = frame.boxes[int(rng.integers(len(frame.boxes)))].reshape(2, 2).mean(0)
+        middle = frame.boxes.reshape(-1, 2).mean(0)
     centre = middle + (anchor - middle) * rng.uniform(0, 1)
     shift = WINDOW_PX / 2 - turn @ centre + rng.uniform(-40, 40, 2)
     matrix = np.concatenate([turn, shift[:, None]], axis=1).astype(np.float64)
@@ -102,13 +104,13 @@ def _paste_many(
     """Multiplies 1 to 16 cut-outs into the window, in place; returns the boxes with theirs added."""
     extra: list[Float32Array] = []
     donor = frames[int(rng.integers(len(frames)))]
-    mean = boxes.reshape(-1, 2).mean(0)
+    mean = boxes.reshape(-1, 2).mean(0) if len(boxes) else np.full(2, WINDOW_PX / 2, np.float32)
     for _ in range(int(rng.integers(1, 17))):
         if not donor.cutouts or rng.random() < 0.2:
             donor = frames[int(rng.integers(len(frames)))]
             continue
         cut = donor.cutouts[int(rng.integers(len(donor.cutouts)))]
-        if rng.random() < 0.5:
+        if len(boxes) and rng.random() < 0.5:
             # Beside or across a chromosome that is there: that is where locating is hard.
             target = boxes[int(rng.integers(len(boxes)))].reshape(2, 2).mean(0) + rng.normal(0, 18, 2)
         else:

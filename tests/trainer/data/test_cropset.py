@@ -1,0 +1,82 @@
+"""Sets of crops: made from cut-outs and frames, kept on disk, joined and picked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.locate.locator import Locator
+from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS
+from edge.records import LABELS
+from edge.runtime.bundle import load_bundle
+from tests.trainer.drawn import cutouts_zip, frames_folder
+from trainer.data.crops import read_crops
+from trainer.data.cropset import UNKNOWN, UP, CropSet, crops_of_cutouts, crops_of_frames
+from trainer.data.metaphase import read_frames
+
+TINY = Path(__file__).parents[2] / "edge" / "tiny"
+
+
+def small_set(count: int, cells: list[int], case: str) -> CropSet:
+    rng = np.random.default_rng(count)
+    return CropSet(
+        rng.integers(0, 255, (count, CROP_ROWS, CROP_COLS)).astype(np.uint8),
+        rng.integers(0, 24, count),
+        np.full(count, UP, np.int8),
+        np.array(cells),
+        np.array([case] * count),
+    )
+
+
+def test_cut_outs_become_crops_in_the_tables_order(tmp_path: Path) -> None:
+    source = cutouts_zip(tmp_path / "crops.zip", donors=2)
+    crops, truths = crops_of_cutouts(source, "train"), read_crops(source, "train")
+    assert len(crops) == len(truths) == 48
+    assert crops.pixels.shape == (48, CROP_ROWS, CROP_COLS)
+    assert crops.pixels.dtype == np.uint8
+    assert [LABELS[k] for k in crops.label] == [t.label for t in truths]
+    assert crops.case.tolist() == [t.donor for t in truths]
+    assert crops.cell.tolist() == [0] * 24 + [1] * 24
+    assert (crops.polarity == UP).all()
+    lengths = (crops.pixels.max(2) > 40).sum(1)
+    assert lengths[LABELS.index("1")] > lengths[LABELS.index("X")] > lengths[LABELS.index("21")]
+    assert np.median(lengths[:24]) == pytest.approx(MEDIAN_ROWS, abs=5)
+
+
+def test_frames_become_crops_of_their_boxes(tmp_path: Path) -> None:
+    source = frames_folder(tmp_path / "frames", ("train", "train", "val"))
+    crops = crops_of_frames(source, "train", Locator(load_bundle(TINY / "locator", "locator"), 1))
+    truths = read_frames(source, "train")
+    assert crops.pixels.shape == (92, CROP_ROWS, CROP_COLS)
+    assert [LABELS[k] for k in crops.label] == [name for t in truths for name in t.labels]
+    assert crops.cell.tolist() == [0] * 46 + [1] * 46
+    assert crops.case.tolist() == ["case0"] * 46 + ["case1"] * 46
+    assert (crops.polarity == UNKNOWN).all()
+
+
+def test_saved_and_loaded(tmp_path: Path) -> None:
+    crops = small_set(5, [0, 0, 1, 1, 2], "a")
+    crops.save(tmp_path / "new" / "train.npz")
+    again = CropSet.load(tmp_path / "new" / "train.npz")
+    for name in ("pixels", "label", "polarity", "cell", "case"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(crops, name))
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["train.npz"]
+
+
+def test_joined_sets_number_their_cells_anew() -> None:
+    a, b, c = small_set(3, [0, 0, 1], "a"), small_set(2, [0, 1], "long name"), small_set(2, [0, 0], "c")
+    joined = CropSet.join([a, b, c])
+    assert joined.cell.tolist() == [0, 0, 1, 2, 3, 4, 4]
+    assert joined.case.tolist() == ["a"] * 3 + ["long name"] * 2 + ["c"] * 2
+    np.testing.assert_array_equal(joined.pixels[3:5], b.pixels)
+    np.testing.assert_array_equal(joined.label, np.concatenate([a.label, b.label, c.label]))
+
+
+def test_picking_keeps_rows_together() -> None:
+    crops = small_set(4, [0, 1, 2, 3], "a")
+    picked = crops.pick(np.array([True, False, False, True]))
+    assert len(picked) == 2
+    assert picked.cell.tolist() == [0, 3]
+    np.testing.assert_array_equal(picked.pixels, crops.pixels[[0, 3]])

@@ -1,0 +1,225 @@
+"""Training windows: the targets are what the decoder reads back, wherever the window lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.locate.decode import Found, Maps, find_boxes, share_pixels
+from edge.locate.grid import VOTE_UNIT_PX
+from edge.records import Float32Array
+from tests.trainer.drawn import frames_folder
+from trainer.data.framecache import SCALE, CachedFrame, load_cache
+from trainer.data.metaphase import read_frames
+from trainer.data.pixels import MAX_CANDIDATES, NOBODY
+from trainer.data.windows import CENTRE_STRIDE_PX, PIXEL_STRIDE_PX, WINDOW_PX, Window, _targets, make_window
+
+HALF = WINDOW_PX // PIXEL_STRIDE_PX
+CERTAIN = 9.0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return frames_folder(tmp_path_factory.mktemp("drawn") / "data", ("train", "train", "val"))
+
+
+@pytest.fixture(scope="module")
+def frames(folder: Path) -> list[CachedFrame]:
+    return load_cache(read_frames(folder, "train"), folder / "run" / "frames.cache")
+
+
+def read_back(window: Window) -> tuple[Found, Maps]:
+    """What the decoder makes of the targets, said with certainty."""
+    heat = np.where(window.heat[..., 0] >= 1, CERTAIN, window.heat[..., 0] - CERTAIN).astype(np.float32)
+    dense = np.where(window.dense[..., :2] > 0, CERTAIN, -CERTAIN).astype(np.float32)
+    maps = Maps(heat, window.box[..., :4], dense, window.votes[..., :2])
+    return find_boxes(maps, 0.5, 0.95), maps
+
+
+def centres(boxes: Float32Array) -> Float32Array:
+    return boxes.reshape(-1, 2, 2).mean(axis=1)
+
+
+# --- the cache
+
+
+def test_the_cache_has_frames_at_locator_scale(folder: Path, frames: Sequence[CachedFrame]) -> None:
+    truths = read_frames(folder, "train")
+    assert [f.name for f in frames] == [t.image for t in truths]
+    for frame, truth in zip(frames, truths, strict=True):
+        assert frame.pixels.shape == (280, 280)  # two thirds of 420
+        assert frame.candidates.shape == (140, 140, MAX_CANDIDATES)
+        np.testing.assert_allclose(frame.boxes, truth.boxes_px * SCALE, atol=1e-3)
+        assert len(frame.cutouts) > 10
+        assert 0.05 < frame.density < 1
+        for cut in frame.cutouts:
+            assert cut.ratio.shape == cut.mask.shape
+            assert cut.ratio[[0, -1]].min() > 225  # it ends in clear ground
+            assert cut.ratio[:, [0, -1]].min() > 225
+            assert cut.ratio[cut.mask].mean() < 0.85 * 255
+
+
+def test_a_stored_cache_is_used_if_it_is_of_these_frames_and_made_anew_if_not(folder: Path, tmp_path: Path) -> None:
+    truths = read_frames(folder, "train")[:1]
+    store = tmp_path / "frames.cache"
+    made = load_cache(truths, store)
+    renamed = [replace(truths[0], path=folder / "gone.png")]
+    again = load_cache(renamed, store)  # the picture is not read again
+    np.testing.assert_array_equal(again[0].candidates, made[0].candidates)
+    whole = store.read_bytes()
+    for damaged in (b"", b"nonsense", whole[: len(whole) // 2], whole[:-1]):
+        store.write_bytes(damaged)
+        np.testing.assert_array_equal(load_cache(truths, store)[0].pixels, made[0].pixels)
+        assert store.read_bytes() == whole
+    other = read_frames(folder, "val")
+    assert [f.name for f in load_cache(other, store)] == [other[0].image]
+
+
+# --- targets, exact
+
+
+def drawn_targets(boxes: Sequence[Sequence[float]], candidates: np.ndarray | None = None) -> Window:
+    owners = np.full((HALF, HALF, MAX_CANDIDATES), NOBODY, np.uint8) if candidates is None else candidates
+    image = np.zeros((WINDOW_PX, WINDOW_PX, 1), np.float32)
+    crossing = np.zeros((HALF, HALF), np.uint8)
+    return _targets(image, owners, crossing, np.ones((HALF, HALF), bool), np.array(boxes, np.float32).reshape(-1, 4))
+
+
+def test_the_decoder_reads_the_boxes_back() -> None:
+    boxes = [(10, 20, 50, 90), (100.5, 33.25, 140, 47), (300, 200, 320, 330), (0, 0, 9, 9), (400, 400, 448, 448)]
+    window = drawn_targets(boxes)
+    found, _ = read_back(window)
+    assert sorted(map(tuple, np.round(found.boxes, 2).tolist())) == sorted(tuple(map(float, b)) for b in boxes)
+    assert (window.heat == 1).sum() == len(boxes)
+    for box in boxes:
+        cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        i, j = int(cy // CENTRE_STRIDE_PX), int(cx // CENTRE_STRIDE_PX)
+        assert window.heat[i, j, 0] == 1
+        assert window.box[i, j, 4] == 1
+    assert window.heat.max() == 1
+    assert window.heat.min() == 0
+
+
+def test_boxes_beyond_the_window_are_asked_for_only_if_their_centre_is_in_it() -> None:
+    window = drawn_targets([(-30, 10, 20, 60), (-20, 100, 40, 130), (440, 440, 500, 500)])
+    found, _ = read_back(window)
+    np.testing.assert_allclose(found.boxes, [(-20, 100, 40, 130)], atol=1e-3)
+
+
+def test_two_centres_side_by_side_keep_a_peak_each() -> None:
+    window = drawn_targets([(100, 100, 120, 180), (108, 100, 128, 180)])
+    found, _ = read_back(window)
+    assert len(found.boxes) == 2
+
+
+def test_votes_point_to_the_candidates_centres() -> None:
+    owners = np.full((HALF, HALF, MAX_CANDIDATES), NOBODY, np.uint8)
+    owners[20:40, 30:36] = 0
+    owners[20:40, 30:36, 2] = 1
+    window = drawn_targets([(50, 30, 80, 90), (10, 40, 90, 60)], owners)
+    y, x = 25, 33
+    here = (np.array([x, y]) + 0.5) * PIXEL_STRIDE_PX
+    np.testing.assert_allclose(window.votes[y, x, :2] * VOTE_UNIT_PX + here, (65, 60), atol=1e-3)
+    np.testing.assert_allclose(window.votes[y, x, 4:] * VOTE_UNIT_PX + here, (50, 50), atol=1e-3)
+    assert (window.dense[..., 0] == (owners[..., 0] == 0)).all()
+
+
+def test_a_window_without_a_box() -> None:
+    window = drawn_targets([])
+    assert window.heat.max() == 0
+    assert window.box[..., 4].max() == 0
+
+
+# --- whole windows
+
+
+@pytest.mark.parametrize("paste", [0.0, 1.0])
+def test_windows_of_drawn_frames(frames: list[CachedFrame], paste: float) -> None:
+    for seed in range(4):
+        window = make_window(frames, np.random.default_rng(seed), paste)
+        assert window.image.shape == (WINDOW_PX, WINDOW_PX, 1)
+        assert window.heat.shape == (WINDOW_PX // 4, WINDOW_PX // 4, 1)
+        assert window.box.shape == (WINDOW_PX // 4, WINDOW_PX // 4, 5)
+        assert window.dense.shape == (HALF, HALF, 3)
+        assert window.votes.shape == (HALF, HALF, 2 * MAX_CANDIDATES)
+        assert all(getattr(window, n).dtype == np.float32 for n in ("image", "heat", "box", "dense", "votes"))
+        assert 0 <= window.image.min() <= window.image.max() <= 1
+        found, maps = read_back(window)
+        assert len(found.boxes) >= 10
+        # Turned, zoomed and stained, the pixels that are asked for are still the dark ones.
+        grey = window.image[..., 0].reshape(HALF, 2, HALF, 2).mean((1, 3))
+        solid = window.dense[..., 0] > 0
+        assert np.median(grey[solid]) < np.median(grey[~solid]) - 0.05
+        dark = grey < (np.median(grey[solid]) + np.median(grey[~solid])) / 2
+        assert (dark & solid).sum() / solid.sum() > 0.75
+        # Each vote ends in some box's centre, and the owner so found is the one stated.
+        ys, xs = np.nonzero(solid & (window.dense[..., 1] == 0))
+        ends = (np.stack([xs, ys], axis=1) + 0.5) * PIXEL_STRIDE_PX + window.votes[ys, xs, :2] * VOTE_UNIT_PX
+        inside = (ends >= 0).all(1) & (ends < WINDOW_PX).all(1)
+        gaps = np.linalg.norm(ends[inside, None] - centres(found.boxes)[None], axis=2)
+        assert (gaps.min(1) < 0.1).mean() > 0.97
+        owners = share_pixels(maps, found.boxes).first[ys[inside], xs[inside]]
+        assert (owners == gaps.argmin(1))[gaps.min(1) < 0.1].mean() > 0.97
+
+
+def test_the_same_seed_gives_the_same_window_and_another_another(frames: list[CachedFrame]) -> None:
+    one, same, other = (make_window(frames, np.random.default_rng(seed)) for seed in ((5, 1), (5, 1), (5, 2)))
+    for name in ("image", "heat", "box", "dense", "votes"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(same, name))
+    assert not np.array_equal(one.image, other.image)
+
+
+def test_making_windows_leaves_the_frames_alone(frames: list[CachedFrame]) -> None:
+    before = [(f.pixels.copy(), f.candidates.copy(), f.boxes.copy()) for f in frames]
+    for seed in range(3):
+        make_window(frames, np.random.default_rng(seed), 1.0)
+    for frame, (pixels, candidates, boxes) in zip(frames, before, strict=True):
+        np.testing.assert_array_equal(frame.pixels, pixels)
+        np.testing.assert_array_equal(frame.candidates, candidates)
+        np.testing.assert_array_equal(frame.boxes, boxes)
+
+
+def test_pasting_adds_chromosomes_and_known_crossings(frames: list[CachedFrame]) -> None:
+    added, crossings = 0, 0
+    for seed in range(8):
+        plain = make_window(frames, np.random.default_rng(seed), 0.0)
+        pasted = make_window(frames, np.random.default_rng(seed), 1.0)
+        added += int((pasted.heat == 1).sum() - (plain.heat == 1).sum())
+        chromosome, crossing, known = (pasted.dense[..., k] > 0 for k in range(3))
+        assert not (crossing & ~chromosome).any()
+        assert not (crossing & ~known).any()
+        crossings += int(crossing.sum())
+        assert (plain.dense[..., 1] == 0).all()
+        assert (chromosome | (plain.dense[..., 0] == 0)).all()  # nothing that was there is gone
+    assert added > 15
+    assert crossings > 100
+
+
+def test_frames_without_cut_outs_paste_nothing(frames: list[CachedFrame]) -> None:
+    bare = [replace(f, cutouts=()) for f in frames]
+    window = make_window(bare, np.random.default_rng(0), 1.0)
+    assert (window.dense[..., 1] == 0).all()
+
+
+def test_a_frame_without_boxes_is_a_window_of_ground_to_paste_on(frames: list[CachedFrame]) -> None:
+    nobody = np.full_like(frames[0].candidates, NOBODY)
+    empty = replace(frames[0], boxes=np.zeros((0, 4), np.float32), candidates=nobody, cutouts=())
+    window = make_window([empty], np.random.default_rng(0), 1.0)
+    assert window.heat.max() == 0
+    assert window.dense[..., 0].max() == 0
+    pasted = make_window([replace(empty, cutouts=frames[0].cutouts)], np.random.default_rng(0), 1.0)
+    assert pasted.heat.max() == 1
+
+
+def test_a_frame_that_is_known_to_be_empty_can_be_cached(tmp_path: Path) -> None:
+    folder = frames_folder(tmp_path / "data", ("train",))
+    table = (folder / "boxes.csv").read_text().splitlines()
+    (folder / "boxes.csv").write_text(table[0] + "\n")
+    (frame,) = load_cache(read_frames(folder, "train"), tmp_path / "cache")
+    assert frame.boxes.shape == (0, 4)
+    assert frame.cutouts == ()
+    assert (frame.candidates == NOBODY).all()

@@ -165,7 +165,7 @@ def check(network: Any, val: CropSet) -> dict[str, float]:
     known = polarity != UNKNOWN
     return {
         "val_accuracy": float((mixed.argmax(1) == label).mean()),
-        "val_polarity": float(((gap > 0) == (polarity == UP))[known].mean()),
+        "val_polarity": float(((gap > 0) == (polarity == UP))[known].mean()) if known.any() else float("nan"),
     }
 
 

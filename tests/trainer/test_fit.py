@@ -1,0 +1,232 @@
+"""Both training loops on tiny drawn data: they run, leave what they promise, and go on where they were stopped."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
+
+import tf_keras as keras  # noqa: E402
+
+from edge.errors import ConfigError  # noqa: E402
+from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
+from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
+from trainer import fit_classifier as classifier_module  # noqa: E402
+from trainer import fit_locator as locator_module  # noqa: E402
+from trainer.data import windows as windows_module  # noqa: E402
+from trainer.data.cropset import DOWN, UNKNOWN, UP, CropSet  # noqa: E402
+from trainer.fit_classifier import (  # noqa: E402
+    ClassifierConfig,
+    align,
+    check,
+    fit_classifier,
+    load_crops,
+    make_batch,
+    stored_crops,
+)
+from trainer.fit_locator import LocatorConfig, fit_locator, stack_windows  # noqa: E402
+
+STEPS = 3
+TINY = Path(__file__).parents[1] / "edge" / "tiny"
+
+
+@pytest.fixture(autouse=True)
+def _log_and_save_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (locator_module, classifier_module):
+        monkeypatch.setattr(module, "LOG_EVERY", 1)
+        monkeypatch.setattr(module, "SAVE_EVERY", 1)
+
+
+def logged(run: Path) -> list[dict[str, str]]:
+    with (run / "log.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def weights_of(path: Path) -> list[np.ndarray]:
+    return list(keras.models.load_model(path, compile=False).get_weights())
+
+
+def forget_last_step(run: Path, weights: Path) -> None:
+    """As if the power had gone after the second step was saved."""
+    shutil.rmtree(run / "checkpoints" / f"{STEPS:08d}")
+    weights.unlink()
+
+
+def assert_same_weights(a: list[np.ndarray], b: list[np.ndarray]) -> None:
+    for one, other in zip(a, b, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+# --- locator
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return frames_folder(tmp_path_factory.mktemp("drawn") / "frames", ("train", "val"), side_px=400)
+
+
+def locator_config(frames: Path) -> LocatorConfig:
+    return LocatorConfig(str(frames), STEPS, batch=1, width=0.25, seed=5)
+
+
+def test_locator_runs_and_resumes(frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows_module, "WINDOW_PX", 160)
+    config = locator_config(frames)
+    whole = fit_locator(config, tmp_path / "runs" / "whole", resume=False)
+    assert whole == tmp_path / "runs" / "whole" / "locator.keras"
+    rows = logged(whole.parent)
+    assert [row["step"] for row in rows] == ["1", "2", "3"]
+    assert {"heat", "box", "chromosome", "crossing", "votes", "rate", "seconds"} <= set(rows[0])
+    assert all(np.isfinite(float(value)) for row in rows for value in row.values())
+    assert (whole.parent / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "runs" / "frames-train.cache").exists()
+
+    uninterrupted = weights_of(whole)
+    forget_last_step(whole.parent, whole)
+    resumed = fit_locator(config, whole.parent, resume=True)
+    assert [row["step"] for row in logged(whole.parent)] == ["1", "2", "3"]
+    assert_same_weights(weights_of(resumed), uninterrupted)
+
+    with pytest.raises(ConfigError, match="width"):
+        fit_locator(replace(config, width=0.5), whole.parent, resume=True)
+
+
+def test_locator_batches_are_stacked_windows(frames: Path, tmp_path: Path) -> None:
+    from trainer.data.framecache import load_cache
+    from trainer.data.metaphase import read_frames
+
+    cached = load_cache(read_frames(frames, "train"), tmp_path / "cache")
+    image, heat, box, dense, votes = stack_windows(cached, np.random.default_rng(0), 2)
+    assert image.shape == (2, 448, 448, 1)
+    assert heat.shape == (2, 112, 112, 1)
+    assert box.shape == (2, 112, 112, 5)
+    assert dense.shape == (2, 224, 224, 3)
+    assert votes.shape == (2, 224, 224, 6)
+    assert not np.array_equal(image[0], image[1])
+
+
+# --- classifier
+
+
+@pytest.fixture(scope="module")
+def cutouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return cutouts_zip(tmp_path_factory.mktemp("drawn") / "crops.zip")
+
+
+def classifier_config(*data: Path) -> ClassifierConfig:
+    # Dropout draws from TensorFlow's own generator, which a resumed run starts anew.
+    return ClassifierConfig(
+        tuple(map(str, data)), STEPS, batch=4, dropout=0.0, width=0.5, seed=5, locator=str(TINY / "locator")
+    )
+
+
+def test_classifier_runs_and_resumes(cutouts: Path, tmp_path: Path) -> None:
+    config = classifier_config(cutouts)
+    whole = fit_classifier(config, tmp_path / "whole", resume=False)
+    assert whole == tmp_path / "whole" / "classifier.keras"
+    rows = logged(whole.parent)
+    assert [row["step"] for row in rows if row["label_loss"]] == ["1", "2", "3"]
+    last = rows[-1]
+    assert 0 <= float(last["val_accuracy"]) <= 1
+    assert 0 <= float(last["val_polarity"]) <= 1
+    assert (whole.parent / "curves.png").exists()
+    train, val = stored_crops(whole.parent)
+    assert (len(train), len(val)) == (48, 24)
+    assert not set(train.case) & set(val.case)
+
+    uninterrupted = weights_of(whole)
+    forget_last_step(whole.parent, whole)
+    assert_same_weights(weights_of(fit_classifier(config, whole.parent, resume=True)), uninterrupted)
+
+
+def test_crops_of_frames_and_cut_outs_join(cutouts: Path, frames: Path, tmp_path: Path) -> None:
+    def undecided(x: Any, training: bool) -> list[Any]:
+        n = tf.shape(x)[0]
+        return [tf.zeros((n, 1, 1, 24)), tf.zeros((n, 1, 1, 1)), tf.zeros((n, 1, 1, 1))]
+
+    config = classifier_config(cutouts, frames)
+    train, val = load_crops(config, tmp_path / "run", undecided)
+    assert (len(train), len(val)) == (48 + 46, 24 + 46)
+    assert sorted(set(train.cell.tolist())) == [0, 1, 2]
+    assert set(train.polarity[:48]) == {UP}
+    assert set(train.polarity[48:]) == {UNKNOWN}  # a net that does not know says so
+    again, _ = load_crops(replace(config, data=("gone",)), tmp_path / "run", undecided)
+    np.testing.assert_array_equal(again.pixels, train.pixels)  # kept in the run folder
+
+
+def lopsided(up: bool, label: int) -> np.ndarray:
+    """A bar whose p end is bright; its label is how wide it is."""
+    crop = np.zeros((CROP_ROWS, CROP_COLS), np.uint8)
+    crop[24:104, 4 : 6 + label] = 90
+    crop[24:50, 4 : 6 + label] = 220
+    return crop if up else np.ascontiguousarray(crop[::-1])
+
+
+def reads_lopsided(x: Any, training: bool) -> list[Any]:
+    """A "network" that names a lopsided bar by its width, but only the right way up."""
+    top, bottom = tf.reduce_mean(x[:, :64, :, 0], (1, 2)), tf.reduce_mean(x[:, 64:, :, 0], (1, 2))
+    wide = tf.reduce_sum(tf.cast(x[:, 80, :, 0] > 0.1, tf.int32), axis=1) - 2
+    sure = tf.sign(top - bottom)
+    logits = 8.0 * tf.maximum(sure, 0.0)[:, None] * tf.one_hot(wide, 24)
+    lead = 6.0 * sure
+    return [v[:, None, None] for v in (logits, lead[:, None], lead[:, None])]
+
+
+def set_of(pixels: list[np.ndarray], labels: list[int], polarity: list[int]) -> CropSet:
+    n = len(pixels)
+    return CropSet(
+        np.stack(pixels), np.array(labels), np.array(polarity, np.int8), np.zeros(n, np.int64), np.array(["a"] * n)
+    )
+
+
+def test_alignment_tells_the_ends_apart_given_the_label() -> None:
+    flat = np.zeros((CROP_ROWS, CROP_COLS), np.uint8)
+    flat[24:104, 4:10] = 90
+    crops = set_of([lopsided(True, 3), lopsided(False, 3), lopsided(False, 9), flat], [3, 3, 9, 4], [UNKNOWN] * 4)
+    assert align(reads_lopsided, crops).polarity.tolist() == [UP, DOWN, DOWN, UNKNOWN]
+    known = set_of([lopsided(False, 3)], [3], [UP])
+    assert align(reads_lopsided, known) is known  # what is known is not asked again
+
+
+def test_check_counts_either_end_up() -> None:
+    ups = [True, False, True, False]
+    crops = set_of([lopsided(up, k + 1) for k, up in enumerate(ups)], [1, 2, 3, 9], [UP, DOWN, DOWN, UNKNOWN])
+    found = check(reads_lopsided, crops)
+    assert found["val_accuracy"] == pytest.approx(3 / 4)
+    assert found["val_polarity"] == pytest.approx(2 / 3)
+
+
+def test_check_without_a_known_polarity_is_no_number_and_no_warning() -> None:
+    found = check(reads_lopsided, set_of([lopsided(True, 3)], [3], [UNKNOWN]))
+    assert found["val_accuracy"] == 1
+    assert np.isnan(found["val_polarity"])
+
+
+def test_batches_know_which_end_is_up_after_augmentation() -> None:
+    crops = set_of([lopsided(True, 14), lopsided(False, 14), lopsided(True, 14)], [14, 14, 7], [UP, DOWN, UNKNOWN])
+    image, label, polarity, single = make_batch(crops, np.random.default_rng(0), 300)
+    assert image.shape == (300, CROP_ROWS, CROP_COLS, 1)
+    assert image.dtype == label.dtype == polarity.dtype == single.dtype == np.float32
+    assert set(polarity.tolist()) == {-1.0, 0.0, 1.0}
+    assert (polarity[label == 7] == UNKNOWN).all()
+    assert (polarity[single == 0] == UNKNOWN).all()
+    assert 0.01 < (single == 0).mean() < 0.15
+    known = polarity >= 0
+    assert 0.4 < polarity[known].mean() < 0.6  # either end up, as often
+    bright = image[known, :64].sum((1, 2, 3)) > image[known, 64:].sum((1, 2, 3))
+    assert (bright == (polarity[known] == UP)).mean() > 0.93
+
+
+def test_batches_are_seeded() -> None:
+    crops = set_of([lopsided(True, 3), lopsided(True, 9)], [3, 9], [UP, UP])
+    one, same, other = (make_batch(crops, np.random.default_rng(s), 6) for s in ((1, 2), (1, 2), (1, 3)))
+    for a, b in zip(one, same, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(one[0], other[0])

@@ -22,14 +22,23 @@ from edge.locate.locator import Locator
 from edge.runtime.bundle import load_bundle
 from trainer.augment import augment, not_single
 from trainer.batches import Prefetcher
-from trainer.data.cropset import DOWN, UNKNOWN, UP, CropSet, crops_of_cutouts, crops_of_drawings, crops_of_frames
+from trainer.data.cropset import (
+    DOWN,
+    NOTHING,
+    UNKNOWN,
+    UP,
+    CropSet,
+    crops_of_cutouts,
+    crops_of_drawings,
+    crops_of_frames,
+)
 from trainer.networks.enhanced import build_enhanced
 from trainer.optimise import Averages, cosine_rate
 from trainer.runs import Run
 
 LOG_EVERY = 50
 SAVE_EVERY = 250
-NOT_SINGLE_SHARE = 0.06
+NOT_SINGLE_SHARE = 0.04
 VAL_DONORS = 0.08
 VAL_CROPS = 2500
 
@@ -111,8 +120,8 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
         trains.append(crops_of_drawings(config.drawn_cells, config.seed))
     for source in map(Path, config.data):
         if source.is_dir():
-            locator = Locator(load_bundle(Path(config.locator), "locator"))
-            train, val = (align(aligner, crops_of_frames(source, split, locator)) for split in ("train", "val"))
+            cut = [cut_frames(source, split, Path(config.locator), out.parent) for split in ("train", "val")]
+            train, val = (align(aligner, crops) for crops in cut)
         else:
             both = crops_of_cutouts(source, "train")
             # This source has no val split of its own: some train donors serve, the same ones for every seed.
@@ -127,6 +136,17 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     return train, val
 
 
+def cut_frames(source: Path, split: str, locator: Path, store: Path) -> CropSet:
+    """The crops of a split of frames as a locator's bundle cuts them, kept in ``store`` for the next run."""
+    bundle = load_bundle(locator, "locator")
+    path = store / f"{source.name}-{split}-{bundle.sha256[:8]}.npz"
+    if path.exists():
+        return CropSet.load(path)
+    crops = crops_of_frames(source, split, Locator(bundle))
+    crops.save(path)
+    return crops
+
+
 def stored_crops(run: Path) -> tuple[CropSet, CropSet]:
     """The train and val crops that a run learned from."""
     return CropSet.load(run / "train.npz"), CropSet.load(run / "val.npz")
@@ -136,14 +156,16 @@ def align(network: Any, crops: CropSet) -> CropSet:
     """The polarity of each crop by the network, given the crop's known label: label-guided alignment."""
     if not (crops.polarity == UNKNOWN).any():
         return crops
+    rows = np.arange(len(crops))
+    label = np.maximum(crops.label, 0)
     readings = []
     for pixels in (crops.pixels, crops.pixels[:, ::-1]):
         logits, up, _ = predict(network, pixels)
         log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-        readings.append(log_p[np.arange(len(crops)), crops.label] - np.logaddexp(0, -up[:, 0]))
+        readings.append(log_p[rows, label] - np.logaddexp(0, -up[:, 0]))
     lead = readings[0] - readings[1]
     polarity = np.where(lead > 0, UP, DOWN).astype(np.int8)
-    polarity[np.abs(lead) < 1.0] = UNKNOWN
+    polarity[(np.abs(lead) < 1.0) | (crops.label == NOTHING)] = UNKNOWN
     return CropSet(crops.pixels, crops.label, polarity, crops.cell, crops.case)
 
 
@@ -156,7 +178,7 @@ def predict(network: Any, pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.
 
 def check(network: Any, val: CropSet) -> dict[str, float]:
     """Accuracy of the crop alone, either end up, on a fixed sample of ``val``; and of the polarity where known."""
-    rows = np.random.default_rng(0).permutation(len(val))[:VAL_CROPS]
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(val.label != NOTHING))[:VAL_CROPS]
     label, polarity = val.label[rows], val.polarity[rows]
     logits, up, _ = predict(network, val.pixels[rows])
     flipped, down, _ = predict(network, val.pixels[rows][:, ::-1])
@@ -173,12 +195,13 @@ def make_batch(crops: CropSet, rng: np.random.Generator, count: int) -> tuple[np
     """image (B, 128, 32, 1); label (B,), polarity (B,) with -1 for unknown, single (B,)."""
     rows = rng.integers(len(crops), size=count)
     flips = rng.random(count) < 0.5
-    single = rng.random(count) >= NOT_SINGLE_SHARE
+    drawn = rng.random(count) < NOT_SINGLE_SHARE
+    single = (crops.label[rows] != NOTHING) & ~drawn
     images = [
-        augment(crops.pixels[row], rng, bool(flip))
-        if whole
-        else not_single(crops.pixels[row], crops.pixels[int(rng.integers(len(crops)))], rng)
-        for row, flip, whole in zip(rows, flips, single, strict=True)
+        not_single(crops.pixels[row], crops.pixels[int(rng.integers(len(crops)))], rng)
+        if made_up
+        else augment(crops.pixels[row], rng, bool(flip))
+        for row, flip, made_up in zip(rows, flips, drawn, strict=True)
     ]
     polarity = crops.polarity[rows].astype(np.float32)
     polarity = np.where(flips & (polarity >= 0), 1 - polarity, polarity)

@@ -33,6 +33,10 @@ class LocatorConfig:
     rate: float = 2e-3
     decay: float = 1e-4
     width: float = 1.0
+    paste: float = 0.65
+    """Share of windows with more chromosomes pasted in."""
+    zoom: float = 1.25
+    """Windows are zoomed by up to this much, in or out."""
     seed: int = 1
     start: str = ""
     """Weights (.keras) to go on from; empty: from nothing."""
@@ -54,7 +58,7 @@ def fit_locator(config: LocatorConfig, out: Path, resume: bool) -> Path:
     train = _make_step(network, optimiser)
 
     def make(step: int) -> tuple[np.ndarray, ...]:
-        return stack_windows(frames, np.random.default_rng((config.seed, step)), config.batch)
+        return stack_windows(frames, np.random.default_rng((config.seed, step)), config)
 
     totals: list[np.ndarray] = []
     with Progress() as progress, Prefetcher(make, first, config.steps) as batches:
@@ -79,9 +83,9 @@ def fit_locator(config: LocatorConfig, out: Path, resume: bool) -> Path:
     return weights
 
 
-def stack_windows(frames: list[CachedFrame], rng: np.random.Generator, count: int) -> tuple[np.ndarray, ...]:
+def stack_windows(frames: list[CachedFrame], rng: np.random.Generator, config: LocatorConfig) -> tuple[np.ndarray, ...]:
     """A batch: image, heat, box, dense, votes."""
-    windows: list[Window] = [make_window(frames, rng) for _ in range(count)]
+    windows: list[Window] = [make_window(frames, rng, config.paste, config.zoom) for _ in range(config.batch)]
     return tuple(np.stack([getattr(w, name) for w in windows]) for name in ("image", "heat", "box", "dense", "votes"))
 
 
@@ -98,7 +102,7 @@ def _make_step(network: Any, optimiser: Any) -> Any:
                 cross,
                 vote_loss(got["votes"], votes, dense),
             ]
-            total = parts[0] + 2.0 * parts[1] + 4.0 * parts[2] + parts[3] + parts[4]
+            total = parts[0] + 3.0 * parts[1] + 4.0 * parts[2] + parts[3] + parts[4]
         gradients = tape.gradient(total, network.trainable_variables)
         optimiser.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
         return tf.stack(parts)

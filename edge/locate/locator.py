@@ -33,17 +33,20 @@ class Locator:
         self._side_px = (bundle.input_height_px, bundle.input_width_px)
         self._least_score = bundle.calibration["least_score"]
         self._most_iou = bundle.calibration["most_iou"]
+        # From boxes centred on their chromosomes, as the network gives them, to boxes as people drew them; network px.
+        shift = (bundle.calibration["box_shift_x_px"], bundle.calibration["box_shift_y_px"])
+        self._shift = np.array(shift * 2, np.float32)
 
     def locate(self, frame: Frame) -> tuple[Region, ...]:
         """Every chromosome found, best score first."""
         maps, scale = self.maps(frame)
-        return _regions(frame, maps, find_boxes(maps, self._least_score, self._most_iou), scale)
+        return _regions(frame, maps, find_boxes(maps, self._least_score, self._most_iou), scale, self._shift)
 
     def regions_for_boxes(self, frame: Frame, boxes_px: npt.NDArray[np.integer]) -> tuple[Region, ...]:
         """The regions of boxes that are known, int (n, 4) half-open frame pixels, in their order."""
         maps, scale = self.maps(frame)
-        boxes = boxes_px.astype(np.float32) * np.float32(scale)
-        return _regions(frame, maps, Found(boxes, np.ones(len(boxes), np.float32)), scale)
+        boxes = boxes_px.astype(np.float32) * np.float32(scale) - self._shift
+        return _regions(frame, maps, Found(boxes, np.ones(len(boxes), np.float32)), scale, self._shift)
 
     def maps(self, frame: Frame) -> tuple[Maps, float]:
         """The network's maps of the whole frame, and network pixels per frame pixel."""
@@ -111,11 +114,11 @@ def _put(
     outputs[name][y0:y1, x0:x1] = cells[y0 - y : y1 - y, x0 - x : x1 - x]
 
 
-def _regions(frame: Frame, maps: Maps, found: Found, scale: float) -> tuple[Region, ...]:
+def _regions(frame: Frame, maps: Maps, found: Found, scale: float, shift: Float32Array) -> tuple[Region, ...]:
     owners = share_pixels(maps, found.boxes)
     height, width = frame.pixels.shape
     pitch = PIXEL_STRIDE_PX / scale
-    boxes = [_clipped(b / scale, width, height) for b in found.boxes]
+    boxes = [_clipped(b / scale, width, height) for b in found.boxes + shift]
     grids = [_grid_mask(owners, k, box, pitch) for k, box in enumerate(boxes)]
     lines = centre_lines([mask for mask, _ in grids])
     crossings = _crossings(owners)

@@ -13,6 +13,7 @@ from rich.progress import track
 
 from edge.camera.files import read_frame
 from edge.camera.metaphase import draw_metaphase
+from edge.locate.decode import box_iou
 from edge.locate.locator import Locator
 from edge.locate.straighten import crops_from_cutouts, straighten
 from edge.records import LABELS, Frame, Region, UInt8Array
@@ -20,11 +21,17 @@ from trainer.data.crops import CropTruth, read_crops
 from trainer.data.metaphase import FrameTruth, read_frames
 
 UP, DOWN, UNKNOWN = 1, 0, -1
+NOTHING = -1
+MISTAKEN_IOU = 0.4
+"""A found box that covers no true one by more than this is a mistake, for the classifier to learn from."""
+MISTAKES_EVERY = 3
+"""Frames between those whose mistakes are collected; a mistake is worth as much as a chromosome, and rarer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CropSet:
-    """``pixels`` uint8 (n, 128, 32); ``label`` int64 (n,), an index of LABELS; ``polarity`` int8 (n,): UP, DOWN or
+    """``pixels`` uint8 (n, 128, 32); ``label`` int64 (n,), an index of LABELS, or NOTHING for what the locator took for
+    a chromosome and is none; ``polarity`` int8 (n,): UP, DOWN or
     UNKNOWN; ``cell`` int64 (n,), which crops belong together; ``case`` (n,) of text, the donor or case."""
 
     pixels: UInt8Array
@@ -94,16 +101,32 @@ def crops_of_drawings(cells: int, seed: int) -> CropSet:
     return CropSet(np.stack(pixels), np.array(labels), np.full(len(labels), UP, np.int8), np.array(numbers), case)
 
 
+def _boxes(regions: Sequence[Region]) -> npt.NDArray[np.float32]:
+    return np.array([r.box_px for r in regions], np.float32).reshape(-1, 4)
+
+
 def crops_of_frames(source: Path, split: str, locator: Locator) -> CropSet:
-    """The crops of all ground-truth boxes of a folder of metaphase frames, cut by the locator; no polarity yet."""
+    """The crops of all ground-truth boxes of a folder of metaphase frames, cut by the locator; no polarity yet.
+
+    From some frames also the locator's own mistakes, labelled NOTHING.
+    """
     pixels, labels, cells, cases = [], [], [], []
     truths: list[FrameTruth] = read_frames(source, split)
     for number, truth in enumerate(track(truths, f"crops of {split} frames")):
         frame = read_frame(truth.path, number)
         regions = locator.regions_for_boxes(frame, truth.boxes_px)
-        pixels += [c.pixels for c in straighten(frame, regions)]
-        labels += [LABELS.index(name) for name in truth.labels]
-        cells += [number] * len(truth.labels)
-        cases += [truth.case] * len(truth.labels)
+        crops = [c.pixels for c in straighten(frame, regions)]
+        names = [LABELS.index(name) for name in truth.labels]
+        if number % MISTAKES_EVERY == 0:
+            found = locator.locate(frame)
+            iou = box_iou(_boxes(found), truth.boxes_px.astype(np.float32))
+            wrong = np.flatnonzero(iou.max(1, initial=0) < MISTAKEN_IOU)
+            seen = straighten(frame, found)
+            crops += [seen[k].pixels for k in wrong]
+            names += [NOTHING] * len(wrong)
+        pixels += crops
+        labels += names
+        cells += [number] * len(names)
+        cases += [truth.case] * len(names)
     unknown = np.full(len(labels), UNKNOWN, np.int8)
     return CropSet(np.stack(pixels), np.array(labels), unknown, np.array(cells), np.array(cases))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edge.locate.grid import BOX_UNIT_PX, VOTE_UNIT_PX
 from edge.records import BoolArray, Float32Array, UInt8Array
-from trainer.data.framecache import CachedFrame, CutOut, box_margin
+from trainer.data.framecache import CachedFrame, CutOut, box_margin, box_offset
 from trainer.data.pixels import MAX_CANDIDATES, NOBODY
 
 WINDOW_PX = 448
@@ -36,10 +36,12 @@ class Window:
     votes: Float32Array
 
 
-def make_window(frames: Sequence[CachedFrame], rng: np.random.Generator, paste: float = 0.65) -> Window:
-    """One augmented training window."""
+def make_window(
+    frames: Sequence[CachedFrame], rng: np.random.Generator, paste: float = 0.65, zoom: float = 1.25
+) -> Window:
+    """One augmented training window; ``paste``: share of windows with chromosomes added; ``zoom``: largest zoom."""
     frame = frames[int(rng.integers(len(frames)))]
-    image, candidates, boxes = _place(frame, rng)
+    image, candidates, boxes = _place(frame, rng, zoom)
     crossing = np.zeros(candidates.shape[:2], np.uint8)
     sure = candidates[..., 0] == candidates[..., 1]
     if rng.random() < paste:
@@ -48,9 +50,11 @@ def make_window(frames: Sequence[CachedFrame], rng: np.random.Generator, paste: 
     return _targets(_stain(image, rng), candidates, crossing, sure, boxes)
 
 
-def _place(frame: CachedFrame, rng: np.random.Generator) -> tuple[Float32Array, UInt8Array, Float32Array]:
+def _place(
+    frame: CachedFrame, rng: np.random.Generator, most_zoom: float
+) -> tuple[Float32Array, UInt8Array, Float32Array]:
     """A window centred near a chromosome, under one of the eight turns and a zoom."""
-    zoom = float(np.exp(rng.uniform(np.log(0.8), np.log(1.25))))
+    zoom = float(np.exp(rng.uniform(-1, 1) * np.log(most_zoom)))
     turn = np.array([[1, 0], [0, 1]], np.float32)
     if rng.random() < 0.5:
         turn = np.array([[0, 1], [1, 0]], np.float32)
@@ -80,7 +84,7 @@ def _place(frame: CachedFrame, rng: np.random.Generator) -> tuple[Float32Array, 
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(NOBODY,) * MAX_CANDIDATES,
     )
-    corners = frame.boxes.reshape(-1, 2) @ turn.T + shift
+    corners = (frame.boxes.reshape(-1, 2) + box_offset()) @ turn.T + shift
     corners = corners.reshape(-1, 2, 2)
     boxes = np.concatenate([corners.min(1), corners.max(1)], axis=1).astype(np.float32)
     return image.astype(np.float32), candidates, boxes
@@ -156,7 +160,7 @@ def _paste(
     candidates[ys[taken], xs[taken], MAX_CANDIDATES - 1] = index
     crossing[ys[taken], xs[taken]] = 1
     box = np.array([cols.min() + x, rows.min() + y, cols.max() + 1 + x, rows.max() + 1 + y], np.float32)
-    return np.asarray(box + box_margin() * np.array([-1, -1, 1, 1], np.float32), np.float32)
+    return np.asarray(box + np.concatenate([-box_margin(), box_margin()]), np.float32)
 
 
 def _stain(image: Float32Array, rng: np.random.Generator) -> Float32Array:

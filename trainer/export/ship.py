@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tf_keras as keras
 from rich.progress import track
+from scipy.optimize import linear_sum_assignment
 
 from edge.camera.files import read_frame
 from edge.classify.classifier import Classifier
@@ -21,9 +22,9 @@ from edge.locate.decode import box_iou, find_boxes
 from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.locate.locator import Locator
 from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS
-from edge.records import LABELS, Crop, UInt8Array
+from edge.records import LABELS, Crop, Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle, Task
-from trainer.data.cropset import CropSet
+from trainer.data.cropset import NOTHING, CropSet
 from trainer.data.framecache import shrink
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.errors import ExportError
@@ -34,10 +35,10 @@ from trainer.files import write_atomic
 Form = Literal["int8", "float32"]
 LOCATOR_SIDE_PX = 512
 SAMPLES = 96
-LEAST_SCORES = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+LEAST_SCORES = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 MOST_IOUS = (0.5, 0.6, 0.7, 0.8)
 TASKS: tuple[Task, ...] = ("locator", "classifier")
-FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7}
+FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,8 @@ def ship(shipment: Shipment) -> Bundle:
 
 
 def _ship_locator(network: Any, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
-    from trainer.networks.locator import build_locator
-
     side = LOCATOR_SIDE_PX
-    stem = next(layer for layer in network.layers if layer.name.startswith("conv2d"))
-    fixed = build_locator(side, side, width=stem.filters / 16)
+    fixed = keras.models.clone_model(network, keras.Input((side, side, 1), name="image"))
     fixed.set_weights(network.get_weights())
     frames = read_frames(shipment.data, "train")
     if shipment.form == "int8":
@@ -104,31 +102,45 @@ def _window(truth: FrameTruth, side: int) -> UInt8Array:
 
 
 def _calibrate_locator(locator: Locator, truths: Sequence[FrameTruth]) -> tuple[dict[str, float], dict[str, Any]]:
-    """The score and overlap limits that leave the fewest missed and spurious boxes on val."""
-    from scipy.optimize import linear_sum_assignment
-
-    hits = {(s, o): np.zeros(2, np.int64) for s in LEAST_SCORES for o in MOST_IOUS}
-    total = 0
+    """How far people's boxes sit off the network's, and the limits that leave the fewest missed and spurious ones."""
+    stated, found = [], []
     for index, truth in enumerate(track(truths, "calibrating on val")):
         maps, scale = locator.maps(read_frame(truth.path, index))
-        stated = truth.boxes_px.astype(np.float32)
-        total += len(stated)
-        for (least, most), count in hits.items():
-            found = find_boxes(maps, least, most)
-            iou = box_iou(found.boxes / np.float32(scale), stated)
-            rows, cols = linear_sum_assignment(-iou)
-            count += (int((iou[rows, cols] >= 0.5).sum()), len(found.boxes))
-    wrong = {key: int(total + count[1] - 2 * count[0]) for key, count in hits.items()}
-    least, most = min(wrong, key=lambda key: wrong[key])
-    hit, boxes = (int(v) for v in hits[least, most])
+        stated.append(truth.boxes_px.astype(np.float32) * np.float32(scale))
+        found.append({most: find_boxes(maps, LEAST_SCORES[0], most) for most in MOST_IOUS})
+    gaps = [_gaps(f[MOST_IOUS[0]].boxes, s) for f, s in zip(found, stated, strict=True)]
+    shift = np.median(np.concatenate(gaps), axis=0) if gaps else np.zeros(2)
+    total = sum(len(s) for s in stated)
+    tried = {}
+    for least in LEAST_SCORES:
+        for most in MOST_IOUS:
+            kept = [f[most].boxes[f[most].scores >= least] + np.tile(shift, 2) for f in found]
+            tried[least, most] = sum(_hits(k, s) for k, s in zip(kept, stated, strict=True)), sum(map(len, kept))
+    least, most = min(tried, key=lambda key: total + tried[key][1] - 2 * tried[key][0])
+    hit, boxes = tried[least, most]
     figures = {"val_frames": len(truths), "val_located": hit / max(total, 1), "val_precision": hit / max(boxes, 1)}
-    return {"least_score": least, "most_iou": most}, figures
+    limits = {"least_score": least, "most_iou": most}
+    return limits | {"box_shift_x_px": float(shift[0]), "box_shift_y_px": float(shift[1])}, figures
+
+
+def _gaps(found: Float32Array, stated: Float32Array) -> Float32Array:
+    """From the middle of each found box to that of its true one, (n, 2)."""
+    iou = box_iou(found, stated)
+    rows, cols = linear_sum_assignment(-iou)
+    good = iou[rows, cols] >= 0.5
+    return np.asarray((stated[cols[good]] - found[rows[good]]).reshape(-1, 2, 2).mean(1))
+
+
+def _hits(found: npt.NDArray[np.floating], stated: Float32Array) -> int:
+    iou = box_iou(found.astype(np.float32), stated)
+    rows, cols = linear_sum_assignment(-iou)
+    return int((iou[rows, cols] >= 0.5).sum())
 
 
 def _ship_classifier(network: Any, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
     from trainer.fit_classifier import predict, stored_crops
 
-    train, val = stored_crops(shipment.run)
+    train, val = (crops.pick(crops.label != NOTHING) for crops in stored_crops(shipment.run))
     rng = np.random.default_rng(0)
     if shipment.form == "int8":
         rows = rng.permutation(len(train))[: 4 * SAMPLES]

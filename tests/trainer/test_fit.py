@@ -21,7 +21,7 @@ from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
 from trainer import fit_classifier as classifier_module  # noqa: E402
 from trainer import fit_locator as locator_module  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
-from trainer.data.cropset import DOWN, UNKNOWN, UP, CropSet  # noqa: E402
+from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
 from trainer.fit_classifier import (  # noqa: E402
     ClassifierConfig,
     align,
@@ -103,7 +103,9 @@ def test_locator_batches_are_stacked_windows(frames: Path, tmp_path: Path) -> No
     from trainer.data.metaphase import read_frames
 
     cached = load_cache(read_frames(frames, "train"), tmp_path / "cache")
-    image, heat, box, dense, votes = stack_windows(cached, np.random.default_rng(0), 2)
+    image, heat, box, dense, votes = stack_windows(
+        cached, np.random.default_rng(0), replace(locator_config(frames), batch=2)
+    )
     assert image.shape == (2, 448, 448, 1)
     assert heat.shape == (2, 112, 112, 1)
     assert box.shape == (2, 112, 112, 5)
@@ -152,13 +154,13 @@ def test_crops_of_frames_and_cut_outs_join(cutouts: Path, frames: Path, tmp_path
         return [tf.zeros((n, 1, 1, 24)), tf.zeros((n, 1, 1, 1)), tf.zeros((n, 1, 1, 1))]
 
     config = classifier_config(cutouts, frames)
-    train, val = load_crops(config, tmp_path / "run", undecided)
+    train, val = (c.pick(c.label != NOTHING) for c in load_crops(config, tmp_path / "run", undecided))
     assert (len(train), len(val)) == (48 + 46, 24 + 46)
     assert sorted(set(train.cell.tolist())) == [0, 1, 2]
     assert set(train.polarity[:48]) == {UP}
     assert set(train.polarity[48:]) == {UNKNOWN}  # a net that does not know says so
-    again, _ = load_crops(replace(config, data=("gone",)), tmp_path / "run", undecided)
-    np.testing.assert_array_equal(again.pixels, train.pixels)  # kept in the run folder
+    again, _ = load_crops(replace(config, data=("gone",)), tmp_path / "run", undecided)  # kept in the run folder
+    np.testing.assert_array_equal(again.pick(again.label != NOTHING).pixels, train.pixels)
 
 
 def lopsided(up: bool, label: int) -> np.ndarray:
@@ -222,6 +224,19 @@ def test_batches_know_which_end_is_up_after_augmentation() -> None:
     assert 0.4 < polarity[known].mean() < 0.6  # either end up, as often
     bright = image[known, :64].sum((1, 2, 3)) > image[known, 64:].sum((1, 2, 3))
     assert (bright == (polarity[known] == UP)).mean() > 0.93
+
+
+def test_the_locators_mistakes_are_learned_as_nothing_whole() -> None:
+    crops = set_of([lopsided(True, 3), lopsided(True, 9)], [3, NOTHING], [UP, UNKNOWN])
+    _, label, polarity, single = make_batch(crops, np.random.default_rng(0), 200)
+    mistaken = label == NOTHING
+    assert 60 < mistaken.sum() < 140
+    assert (single[mistaken] == 0).all()
+    assert (polarity[mistaken] == UNKNOWN).all()
+    assert single[~mistaken].mean() > 0.85
+    found = check(reads_lopsided, crops)
+    assert (found["val_accuracy"], found["val_polarity"]) == (1, 1)  # mistakes have no label to get right
+    assert align(reads_lopsided, set_of([lopsided(True, 3)], [NOTHING], [UNKNOWN])).polarity.tolist() == [UNKNOWN]
 
 
 def test_batches_are_seeded() -> None:

@@ -25,7 +25,7 @@ from trainer.networks.enhanced import build_enhanced
 from trainer.networks.locator import build_locator
 
 SIDE_PX = 128
-CALIBRATION = {"least_score": 0.5, "most_iou": 0.7}
+CALIBRATION = {"least_score": 0.5, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
 
 
 def awaken(network: Any, seed: int) -> Any:

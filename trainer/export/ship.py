@@ -108,8 +108,9 @@ def _calibrate_locator(locator: Locator, truths: Sequence[FrameTruth]) -> tuple[
         maps, scale = locator.maps(read_frame(truth.path, index))
         stated.append(truth.boxes_px.astype(np.float32) * np.float32(scale))
         found.append({most: find_boxes(maps, LEAST_SCORES[0], most) for most in MOST_IOUS})
-    gaps = [_gaps(f[MOST_IOUS[0]].boxes, s) for f, s in zip(found, stated, strict=True)]
-    shift = np.median(np.concatenate(gaps), axis=0) if gaps else np.zeros(2)
+    each = (_gaps(f[MOST_IOUS[0]].boxes, s) for f, s in zip(found, stated, strict=True))
+    gaps = np.concatenate([np.zeros((0, 2), np.float32), *each])
+    shift = np.median(gaps, axis=0) if len(gaps) else np.zeros(2)
     total = sum(len(s) for s in stated)
     tried = {}
     for least in LEAST_SCORES:

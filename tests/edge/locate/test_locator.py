@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,8 @@ from edge.runtime.bundle import Bundle, load_bundle
 from edge.runtime.interpreter import Network
 
 SIDE = 128
+STILL = np.zeros(4, np.float32)
+"""Boxes stay where the network puts them."""
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +198,19 @@ def test_known_boxes_keep_their_order_and_place(locator: Locator) -> None:
     assert locator.regions_for_boxes(frame, boxes[:0]) == ()
 
 
+def test_the_calibration_moves_boxes_to_where_people_draw_them(bundle: Bundle, locator: Locator) -> None:
+    moving = replace(bundle, calibration={**bundle.calibration, "box_shift_x_px": -2.0, "box_shift_y_px": 4.0})
+    moved = Locator(moving, threads=1)
+    frame = frame_of(drawn_pixels(300, 420), NOMINAL_UM_PER_PX)
+    before, after = (np.array([r.box_px for r in one.locate(frame)]) for one in (locator, moved))
+    inside = ((before > 8) & (before < np.array([412, 292] * 2))).all(axis=1)
+    assert inside.sum() > 3
+    # 1.5 frame pixels a network pixel
+    assert np.abs(after[inside] - before[inside] - np.array([-3, 6, -3, 6])).max() <= 1
+    known = np.array([[100, 50, 140, 120], [200, 60, 230, 110]])  # as people drew them
+    np.testing.assert_array_equal([r.box_px for r in moved.regions_for_boxes(frame, known)], known)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 700), (40, 40)])
 def test_a_frame_with_no_room_for_a_chromosome(locator: Locator, shape: tuple[int, int]) -> None:
     for region in locator.locate(frame_of(np.full(shape, 128, np.uint8), NOMINAL_UM_PER_PX)):
@@ -236,7 +252,7 @@ def perfect_answer(drawn: SimulatedMetaphase) -> tuple[Maps, Found]:
 def test_with_perfect_maps_the_regions_are_the_drawn_chromosomes(crowding: float) -> None:
     drawn = draw_metaphase(11, "46,XY", size_px=(660, 720), crowding=crowding)
     frame = frame_of(drawn.pixels, NOMINAL_UM_PER_PX)
-    regions = _regions(frame, *perfect_answer(drawn), NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX)
+    regions = _regions(frame, *perfect_answer(drawn), NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX, STILL)
     assert len(regions) == 46
     ious, gaps = [], []
     for region, t in zip(regions, drawn.truth, strict=True):
@@ -275,7 +291,7 @@ def test_a_mask_lies_where_its_pixels_are() -> None:
     centre = np.array([5.5, 6.5]) * CENTRE_STRIDE_PX
     sides = np.array([21, 12, 39, 66]) / 1.5
     maps.box[6, 5] = np.concatenate([centre - sides[:2], sides[2:] - centre]) / BOX_UNIT_PX
-    (region,) = _regions(frame, maps, find_boxes(maps, 0.5, 0.7), NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX)
+    (region,) = _regions(frame, maps, find_boxes(maps, 0.5, 0.7), NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX, STILL)
     assert region.box_px == (21, 12, 39, 66)
     drawn = np.zeros((90, 90), np.bool_)
     drawn[15:63, 24:36] = True

@@ -13,7 +13,7 @@ from edge.records import LABELS
 from edge.runtime.bundle import load_bundle
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.data.crops import read_crops
-from trainer.data.cropset import UNKNOWN, UP, CropSet, crops_of_cutouts, crops_of_frames
+from trainer.data.cropset import NOTHING, UNKNOWN, UP, CropSet, crops_of_cutouts, crops_of_frames
 from trainer.data.metaphase import read_frames
 
 TINY = Path(__file__).parents[2] / "edge" / "tiny"
@@ -48,6 +48,11 @@ def test_cut_outs_become_crops_in_the_tables_order(tmp_path: Path) -> None:
 def test_frames_become_crops_of_their_boxes(tmp_path: Path) -> None:
     source = frames_folder(tmp_path / "frames", ("train", "train", "val"))
     crops = crops_of_frames(source, "train", Locator(load_bundle(TINY / "locator", "locator"), 1))
+    mistaken = crops.pick(crops.label == NOTHING)  # of an untrained locator, many
+    assert set(mistaken.cell.tolist()) == {0}  # collected from one frame in a few
+    assert len(mistaken) > 3
+    assert (mistaken.polarity == UNKNOWN).all()
+    crops = crops.pick(crops.label != NOTHING)
     truths = read_frames(source, "train")
     assert crops.pixels.shape == (92, CROP_ROWS, CROP_COLS)
     assert [LABELS[k] for k in crops.label] == [name for t in truths for name in t.labels]

@@ -166,6 +166,23 @@ def test_windows_of_drawn_frames(frames: list[CachedFrame], paste: float) -> Non
         assert (owners == gaps.argmin(1))[gaps.min(1) < 0.1].mean() > 0.97
 
 
+def test_boxes_sit_centred_on_their_chromosomes_under_every_turn(frames: list[CachedFrame]) -> None:
+    """People draw them further up and left; turned at random that would be noise."""
+    offsets = []
+    for seed in range(12):
+        window = make_window(frames, np.random.default_rng(seed), 0.0)
+        found, maps = read_back(window)
+        owners = share_pixels(maps, found.boxes)
+        turned = []
+        for k, box in enumerate(found.boxes):
+            ys, xs = np.nonzero(owners.mask_of(k))
+            if len(ys) and box.min() > 5 and box.max() < WINDOW_PX - 5:
+                middle = np.array([xs.min() + xs.max() + 1, ys.min() + ys.max() + 1]) * PIXEL_STRIDE_PX / 2
+                turned.append(middle - box.reshape(2, 2).mean(0))
+        offsets.append(np.median(turned, axis=0))
+    assert np.abs(offsets).max() < 0.8
+
+
 def test_the_same_seed_gives_the_same_window_and_another_another(frames: list[CachedFrame]) -> None:
     one, same, other = (make_window(frames, np.random.default_rng(seed)) for seed in ((5, 1), (5, 1), (5, 2)))
     for name in ("image", "heat", "box", "dense", "votes"):

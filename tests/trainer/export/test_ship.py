@@ -1,0 +1,111 @@
+"""From run folders to bundles that the edge accepts and that label a drawn frame."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
+
+import tf_keras as keras
+
+from edge.camera.metaphase import draw_metaphase
+from edge.pipeline import load_pipeline
+from edge.records import LABELS, Frame
+from edge.runtime.bundle import load_bundle
+from edge.runtime.interpreter import Network
+from tests.trainer.drawn import cutouts_zip, frames_folder
+from tests.trainer.tiny import awaken, tiny_classifier
+from trainer.data.cropset import crops_of_cutouts
+from trainer.errors import ExportError
+from trainer.export import ship as ship_module
+from trainer.export.ship import LEAST_SCORES, MOST_IOUS, Form, Shipment, fit_temperature, ship, task_of
+from trainer.fit_classifier import predict, stored_crops
+from trainer.networks.locator import build_locator
+
+SIDE_PX = 256
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run folders as training leaves them: ``locator`` and ``classifier``, and the data beside them."""
+    root = tmp_path_factory.mktemp("runs")
+    frames_folder(root / "frames", ("train", "val"), side_px=400)
+    crops = crops_of_cutouts(cutouts_zip(root / "crops.zip", donors=2), "train")
+    keras.utils.set_random_seed(2)
+    for name, network in (("locator", awaken(build_locator(width=0.25), 2)), ("classifier", tiny_classifier())):
+        (root / name).mkdir()
+        network.save(root / name / f"{name}.keras")
+    crops.pick(crops.cell == 0).save(root / "classifier" / "train.npz")
+    crops.pick(crops.cell == 1).save(root / "classifier" / "val.npz")
+    return root
+
+
+def shipment(runs: Path, name: str, models: Path, form: Form = "int8") -> Shipment:
+    data = runs / "frames" if name == "locator" else runs / "crops.zip"
+    return Shipment(runs / name, data, models / name, form, "trainer export --int8")
+
+
+def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ship_module, "LOCATOR_SIDE_PX", SIDE_PX)
+    for name in ("locator", "classifier"):
+        bundle = ship(shipment(runs, name, tmp_path))
+        folder = tmp_path / name
+        assert load_bundle(folder, bundle.task).sha256 == bundle.sha256
+        assert bundle.command == "trainer export --int8"
+        assert (folder / "weights.keras").read_bytes() == (runs / name / f"{name}.keras").read_bytes()
+        names = sorted(p.name for p in folder.iterdir())
+        assert names == sorted(["bundle.json", bundle.model_path.name, "report.json", "weights.keras"])
+
+    locator = load_bundle(tmp_path / "locator", "locator")
+    assert (locator.input_height_px, locator.input_width_px) == (SIDE_PX, SIDE_PX)
+    assert locator.calibration["least_score"] in LEAST_SCORES
+    assert locator.calibration["most_iou"] in MOST_IOUS
+    figures = json.loads((tmp_path / "locator" / "report.json").read_text())
+    assert figures["val_frames"] == 1
+    assert 0 <= figures["val_located"] <= 1
+    assert 0 <= figures["val_precision"] <= 1
+
+    classifier = load_bundle(tmp_path / "classifier", "classifier")
+    assert classifier.labels == LABELS
+    figures = json.loads((tmp_path / "classifier" / "report.json").read_text())
+    assert figures["val_crops"] == 24
+    assert figures["keras_tflite_agreement"] > 0.7
+    assert classifier.calibration["temperature"] == figures["temperature"]
+    assert figures["temperature"] > 1  # an untrained network is sure of nothing
+
+    pixels = draw_metaphase(3, size_px=(440, 480)).pixels  # larger than the input: in tiles
+    cell = load_pipeline(tmp_path, threads=1).label(Frame(pixels, 0, 0.0, "drawn.png"))
+    assert cell.models == {"locator": locator.model_id, "classifier": classifier.model_id}
+    assert all(c.label in LABELS for c in cell.chromosomes)
+
+
+def test_a_classifier_in_float32_is_keras(runs: Path, tmp_path: Path) -> None:
+    bundle = ship(shipment(runs, "classifier", tmp_path, "float32"))
+    assert json.loads((tmp_path / "classifier" / "report.json").read_text())["keras_tflite_agreement"] == 1
+    _, val = stored_crops(runs / "classifier")
+    said = Network.of_bundle(bundle, 1).run_uint8(val.pixels)
+    network = keras.models.load_model(tmp_path / "classifier" / "weights.keras", compile=False)
+    for name, expected in zip(("label", "p_arm_up", "single"), predict(network, val.pixels), strict=True):
+        np.testing.assert_allclose(said[name].reshape(expected.shape), expected, atol=1e-3)
+
+
+def test_what_a_run_folder_holds(runs: Path, tmp_path: Path) -> None:
+    assert task_of(runs / "locator") == "locator"
+    assert task_of(runs / "classifier") == "classifier"
+    with pytest.raises(ExportError, match="finish `trainer fit` first"):
+        task_of(tmp_path)
+
+
+@pytest.mark.parametrize("true_temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_that_made_the_scores_is_found(true_temperature: float) -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (20_000, 24))
+    chances = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+    label = (chances.cumsum(axis=1) > rng.random((len(logits), 1))).argmax(axis=1)
+    too_sure = logits * true_temperature
+    log_scores = too_sure - np.logaddexp.reduce(too_sure, axis=1, keepdims=True)
+    assert fit_temperature(log_scores, label) == pytest.approx(true_temperature, rel=0.05)

@@ -1,4 +1,4 @@
-"""One frame's way to a labelled cell: locate, straighten, classify, assign. Every stage takes and gives a record."""
+"""One frame's way to a labelled cell: locate, straighten, classify, keep, assign. Each stage gives a record."""
 
 from __future__ import annotations
 
@@ -44,16 +44,21 @@ class Assigned(Protocol):
 
 
 Straighten = Callable[[Frame, Sequence[Region]], Sequence[Crop]]
+Keep = Callable[[Sequence[Region], Sequence[Prediction]], Sequence[int]]
 Assign = Callable[[Sequence[Prediction]], Sequence[Assigned]]
 
 
 class Pipeline:
-    """Labels frames. ``locator`` and ``classifier`` hold the models; ``straighten`` and ``assign`` are functions."""
+    """Labels frames. ``locator`` and ``classifier`` hold the models; ``straighten``, ``keep`` and ``assign`` are
+    functions."""
 
-    def __init__(self, locator: Locator, classifier: Classifier, straighten: Straighten, assign: Assign) -> None:
+    def __init__(
+        self, locator: Locator, classifier: Classifier, straighten: Straighten, keep: Keep, assign: Assign
+    ) -> None:
         self._locator = locator
         self._classifier = classifier
         self._straighten = straighten
+        self._keep = keep
         self._assign = assign
         self.models = {"locator": _model_id(locator.sha256), "classifier": _model_id(classifier.sha256)}
 
@@ -67,10 +72,11 @@ class Pipeline:
         with clock.stage("classify"):
             predictions = self._classifier.classify(crops) if crops else ()
         with clock.stage("assign"):
-            assigned = self._assign(predictions) if predictions else ()
+            seen = list(zip(regions, crops, predictions, strict=True))
+            seen = [seen[k] for k in self._keep(regions, predictions)]
+            assigned = self._assign([prediction for _, _, prediction in seen]) if seen else ()
 
-        parts = zip(regions, crops, predictions, assigned, strict=True)
-        chromosomes = tuple(_chromosome(*part) for part in parts)
+        chromosomes = tuple(_chromosome(*part, label) for part, label in zip(seen, assigned, strict=True))
         counts = {label: sum(c.label == label for c in chromosomes) for label in LABELS}
         height_px, width_px = frame.pixels.shape
         return Cell(
@@ -92,6 +98,7 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
     Raises ``ModelError`` when one is missing, changed or made for something else.
     """
     from edge.cell.assign import assign
+    from edge.cell.keep import Keeper
     from edge.classify.classifier import Classifier as LearnedClassifier
     from edge.locate.locator import Locator as LearnedLocator
     from edge.locate.straighten import straighten
@@ -99,8 +106,8 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
 
     folder = models_dir if models_dir is not None else default_models_dir()
     locator = LearnedLocator(load_bundle(folder / "locator", "locator"), threads)
-    classifier = LearnedClassifier(load_bundle(folder / "classifier", "classifier"), threads)
-    return Pipeline(locator, classifier, straighten, assign)
+    bundle = load_bundle(folder / "classifier", "classifier")
+    return Pipeline(locator, LearnedClassifier(bundle, threads), straighten, Keeper.of(bundle.calibration), assign)
 
 
 class _Clock:

@@ -107,6 +107,7 @@ def export(
         bool, typer.Option("--int8", help="Integers throughout, inputs and outputs too; the default.")
     ] = False,
     float32: Annotated[bool, typer.Option("--float32", help="Float weights and arithmetic.")] = False,
+    locator: LocatorBundle = DEFAULT_LOCATOR,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Calibrate on N val frames or crops.")] = None,
     debug: Debug = False,
 ) -> None:
@@ -115,7 +116,7 @@ def export(
 
     if int8 and float32:
         raise ConfigError("--int8 and --float32 are two bundles; give one of them at a time")
-    bundle = ship(Shipment(run, data, out, "float32" if float32 else "int8", _command_line(), limit))
+    bundle = ship(Shipment(run, data, out, "float32" if float32 else "int8", _command_line(), locator, limit))
     calibration = ", ".join(f"{key} {value:g}" for key, value in bundle.calibration.items())
     print(f"{bundle.model_path}: {len(bundle.model_bytes)} bytes; {calibration}")
 

@@ -54,6 +54,10 @@ class BarAssigned:
         self.status: Status = "accepted"
 
 
+def keep_all(regions: Sequence[Region], predictions: Sequence[Prediction]) -> range:
+    return range(len(regions))
+
+
 def cut_bars(frame: Frame, regions: Sequence[Region]) -> tuple[Crop, ...]:
     return tuple(Crop(r.id, np.where(r.mask, 200, 0).astype(np.uint8)) for r in regions)
 
@@ -63,4 +67,4 @@ def assign_bars(predictions: Sequence[Prediction]) -> tuple[BarAssigned, ...]:
 
 
 def bar_pipeline() -> Pipeline:
-    return Pipeline(BarLocator(), BarClassifier(), cut_bars, assign_bars)
+    return Pipeline(BarLocator(), BarClassifier(), cut_bars, keep_all, assign_bars)

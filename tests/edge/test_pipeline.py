@@ -12,7 +12,16 @@ from edge.config import default_models_dir
 from edge.pipeline import Pipeline
 from edge.records import Frame, Prediction
 from tests.builders import make_prediction
-from tests.edge.stages import BarAssigned, BarClassifier, BarLocator, assign_bars, bar_pipeline, cut_bars, draw_bars
+from tests.edge.stages import (
+    BarAssigned,
+    BarClassifier,
+    BarLocator,
+    assign_bars,
+    bar_pipeline,
+    cut_bars,
+    draw_bars,
+    keep_all,
+)
 
 
 def frame_of(numbers: Sequence[int]) -> Frame:
@@ -34,7 +43,7 @@ def test_a_frame_becomes_a_cell() -> None:
 
 def test_an_empty_frame_is_a_result_and_asks_no_classifier() -> None:
     classifier = BarClassifier()
-    cell = Pipeline(BarLocator(), classifier, cut_bars, assign_bars).label(frame_of([]))
+    cell = Pipeline(BarLocator(), classifier, cut_bars, keep_all, assign_bars).label(frame_of([]))
     assert (cell.count, cell.karyotype, cell.findings) == (0, "0,?,inc", ("no chromosome found",))
     assert classifier.calls == 0
     assert list(cell.stage_ms) == ["locate", "straighten", "classify", "assign"]
@@ -42,7 +51,7 @@ def test_an_empty_frame_is_a_result_and_asks_no_classifier() -> None:
 
 def test_all_crops_go_through_the_classifier_in_one_call() -> None:
     classifier = BarClassifier()
-    Pipeline(BarLocator(), classifier, cut_bars, assign_bars).label(frame_of([5, 6, 7, 8]))
+    Pipeline(BarLocator(), classifier, cut_bars, keep_all, assign_bars).label(frame_of([5, 6, 7, 8]))
     assert classifier.calls == 1
 
 
@@ -58,7 +67,7 @@ def test_candidates_are_the_crops_own_best_first_and_hold_the_assigned_label() -
     def overrule(predictions: Sequence[Prediction]) -> tuple[BarAssigned, ...]:
         return (BarAssigned(make_prediction(0, "9")),)
 
-    (chromosome,) = Pipeline(BarLocator(), Ranked(), cut_bars, overrule).label(frame_of([4])).chromosomes
+    (chromosome,) = Pipeline(BarLocator(), Ranked(), cut_bars, keep_all, overrule).label(frame_of([4])).chromosomes
     assert [label for label, _ in chromosome.candidates] == ["1", "2", "3", "9"]
     assert chromosome.label == "9"
     assert chromosome.overridden
@@ -66,7 +75,7 @@ def test_candidates_are_the_crops_own_best_first_and_hold_the_assigned_label() -
 
 
 def test_a_stage_that_loses_a_chromosome_is_a_bug() -> None:
-    pipeline = Pipeline(BarLocator(), BarClassifier(), lambda f, r: cut_bars(f, r)[:-1], assign_bars)
+    pipeline = Pipeline(BarLocator(), BarClassifier(), lambda f, r: cut_bars(f, r)[:-1], keep_all, assign_bars)
     with pytest.raises(ValueError, match="shorter"):
         pipeline.label(frame_of([4, 5]))
 

@@ -17,13 +17,14 @@ from rich.progress import track
 from scipy.optimize import linear_sum_assignment
 
 from edge.camera.files import read_frame
+from edge.cell.keep import views
 from edge.classify.classifier import Classifier
 from edge.locate.decode import box_iou, find_boxes
 from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.locate.locator import Locator
-from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS
+from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS, straighten
 from edge.records import LABELS, Crop, Float32Array, UInt8Array
-from edge.runtime.bundle import Bundle, Task
+from edge.runtime.bundle import Bundle, Task, load_bundle
 from trainer.data.cropset import NOTHING, CropSet
 from trainer.data.framecache import shrink
 from trainer.data.metaphase import FrameTruth, read_frames
@@ -35,8 +36,11 @@ from trainer.files import write_atomic
 Form = Literal["int8", "float32"]
 LOCATOR_SIDE_PX = 512
 SAMPLES = 96
-LEAST_SCORES = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+LEAST_SCORES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 MOST_IOUS = (0.5, 0.6, 0.7, 0.8)
+PROPOSED_IOU = 0.7
+PROPOSALS = 1.35
+"""Objects that the locator may propose for each chromosome; more would take pixels from the true ones."""
 TASKS: tuple[Task, ...] = ("locator", "classifier")
 FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
 
@@ -50,6 +54,8 @@ class Shipment:
     out: Path
     form: Form
     command: str
+    locator: Path = Path("models/locator")
+    """For a classifier: whose proposals it will judge."""
     limit: int | None = None
     """Only so many val frames or crops; None for all."""
 
@@ -102,7 +108,10 @@ def _window(truth: FrameTruth, side: int) -> UInt8Array:
 
 
 def _calibrate_locator(locator: Locator, truths: Sequence[FrameTruth]) -> tuple[dict[str, float], dict[str, Any]]:
-    """How far people's boxes sit off the network's, and the limits that leave the fewest missed and spurious ones."""
+    """How far people's boxes sit off the network's, and the limits for what to propose to the classifier.
+
+    The figures say what the locator would do alone, at the limits that leave the fewest missed and spurious boxes.
+    """
     stated, found = [], []
     for index, truth in enumerate(track(truths, "calibrating on val")):
         maps, scale = locator.maps(read_frame(truth.path, index))
@@ -119,8 +128,15 @@ def _calibrate_locator(locator: Locator, truths: Sequence[FrameTruth]) -> tuple[
             tried[least, most] = sum(_hits(k, s) for k, s in zip(kept, stated, strict=True)), sum(map(len, kept))
     least, most = min(tried, key=lambda key: total + tried[key][1] - 2 * tried[key][0])
     hit, boxes = tried[least, most]
-    figures = {"val_frames": len(truths), "val_located": hit / max(total, 1), "val_precision": hit / max(boxes, 1)}
-    limits = {"least_score": least, "most_iou": most}
+    proposing = next((s for s in LEAST_SCORES if tried[s, PROPOSED_IOU][1] <= PROPOSALS * total), LEAST_SCORES[-1])
+    figures = {
+        "val_frames": len(truths),
+        "val_located_alone": hit / max(total, 1),
+        "val_precision_alone": hit / max(boxes, 1),
+        "val_located_proposals": tried[proposing, PROPOSED_IOU][0] / max(total, 1),
+        "val_proposals_per_chromosome": tried[proposing, PROPOSED_IOU][1] / max(total, 1),
+    }
+    limits = {"least_score": proposing, "most_iou": PROPOSED_IOU}
     return limits | {"box_shift_x_px": float(shift[0]), "box_shift_y_px": float(shift[1])}, figures
 
 
@@ -154,7 +170,8 @@ def _ship_classifier(network: Any, shipment: Shipment) -> tuple[Bundle, dict[str
         "data": {"name": shipment.data.name, "train": "train", "calibrated_on": "val"},
         "command": shipment.command,
     }
-    bundle = write_bundle(shipment.out, "classifier", tflite, calibration={"temperature": 1.0}, **facts)
+    guess = {"temperature": 1.0, "keep_bias": 0.0, "keep_score": 1.0, "keep_single": 1.0}
+    bundle = write_bundle(shipment.out, "classifier", tflite, calibration=guess, **facts)
     rows = rng.permutation(len(val))[: shipment.limit or 12_000]
     some = val.pick(np.isin(np.arange(len(val)), rows))
     predictions = Classifier(bundle).classify([Crop(k, p) for k, p in enumerate(some.pixels)])
@@ -168,7 +185,30 @@ def _ship_classifier(network: Any, shipment: Shipment) -> tuple[Bundle, dict[str
         "keras_tflite_agreement": float((keras_says == int8_says).mean()),
         "temperature": temperature,
     }
-    return write_bundle(shipment.out, "classifier", tflite, calibration={"temperature": temperature}, **facts), figures
+    weights, judged = _calibrate_keeper(bundle, shipment)
+    calibration = {"temperature": temperature} | weights
+    return write_bundle(shipment.out, "classifier", tflite, calibration=calibration, **facts), figures | judged
+
+
+def _calibrate_keeper(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, float], dict[str, float]]:
+    """How to weigh the locator's score against the classifier's second look, on the val frames' proposals."""
+    from sklearn.linear_model import LogisticRegression
+
+    locator, classifier = Locator(load_bundle(shipment.locator, "locator")), Classifier(bundle)
+    seen, true = [], []
+    for index, truth in enumerate(track(read_frames(shipment.data, "val")[: shipment.limit], "weighing on val")):
+        frame = read_frame(truth.path, index)
+        regions = locator.locate(frame)
+        seen.append(views(regions, classifier.classify(straighten(frame, regions))))
+        iou = box_iou(np.array([r.box_px for r in regions], np.float32).reshape(-1, 4), truth.boxes_px.astype(np.float32))
+        rows, cols = linear_sum_assignment(-iou)
+        true.append(np.zeros(len(regions), bool))
+        true[-1][rows[iou[rows, cols] >= 0.5]] = True
+    x, y = np.concatenate(seen), np.concatenate(true)
+    fit = LogisticRegression(C=100.0).fit(x, y)
+    score, single = (float(v) for v in fit.coef_[0])
+    weights = {"keep_bias": float(fit.intercept_[0]), "keep_score": score, "keep_single": single}
+    return weights, {"val_proposals": len(y), "val_proposals_true": float(y.mean()), "val_kept_right": fit.score(x, y)}
 
 
 def _either_way(pixels: UInt8Array) -> list[UInt8Array]:

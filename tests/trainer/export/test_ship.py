@@ -66,8 +66,9 @@ def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeyp
     assert locator.calibration["most_iou"] in MOST_IOUS
     figures = json.loads((tmp_path / "locator" / "report.json").read_text())
     assert figures["val_frames"] == 1
-    assert 0 <= figures["val_located"] <= 1
-    assert 0 <= figures["val_precision"] <= 1
+    shares = [value for name, value in figures.items() if "located" in name or "precision" in name]
+    assert len(shares) >= 2
+    assert all(0 <= share <= 1 for share in shares)
 
     classifier = load_bundle(tmp_path / "classifier", "classifier")
     assert classifier.labels == LABELS

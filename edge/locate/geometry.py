@@ -25,6 +25,8 @@ STOUT = 2.0
 """Below this ratio of length to width the principal axis is the line."""
 MOST_POINTS = 160
 FEWEST_PIXELS = 4
+SMALLEST_PIECE = 0.12
+"""Of a mask; what is smaller and apart is dirt or a neighbour's."""
 DEGREES = (1, 2, 3, 4, 6)
 SLACK = 1.04
 """How much worse than the wiggliest curve a simpler one may fit and still be taken."""
@@ -40,7 +42,7 @@ def centre_lines(masks: Sequence[BoolArray]) -> list[Float32Array]:
     pixel (i, j) has its middle at (j + 0.5, i + 0.5). An empty mask gives its box's longer middle line."""
     if not masks:
         return []
-    whole = [_joined(mask) for mask in masks]
+    whole = [_joined(without_specks(mask)) for mask in masks]
     far = _geodesic(whole)
     return [evenly(line) for line in _lines(whole, far)]
 
@@ -49,16 +51,25 @@ def line_length(line: Float32Array) -> float:
     return float(np.hypot(*np.diff(line, axis=0).T).sum())
 
 
-def _joined(mask: BoolArray) -> BoolArray:
-    """One piece: a chromosome that another crosses may come in parts, which are bridged; specks are dropped."""
+def without_specks(mask: BoolArray) -> BoolArray:
+    """The mask without pieces too small to be a part of the same chromosome."""
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if count <= 2:
         return mask
-    sizes = stats[1:, cv2.CC_STAT_AREA]
-    kept = 1 + np.flatnonzero(sizes >= max(4, 0.12 * sizes.sum()))
-    out = np.isin(pieces, kept).astype(np.uint8)
-    main = 1 + int(sizes.argmax())
-    for piece in kept:
+    sizes = stats[:, cv2.CC_STAT_AREA]
+    large = sizes >= max(FEWEST_PIXELS, SMALLEST_PIECE * int(sizes[1:].sum()))
+    large[0] = False
+    return np.asarray(large[pieces])
+
+
+def _joined(mask: BoolArray) -> BoolArray:
+    """One piece: a chromosome that another crosses may come in parts, which are bridged."""
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count <= 2:
+        return mask
+    out = mask.astype(np.uint8)
+    main = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    for piece in range(1, count):
         if piece != main:
             a, b = _nearest(pieces == main, pieces == piece)
             cv2.line(out, a, b, 1, 3)

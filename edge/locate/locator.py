@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.locate.decode import PIXEL_STRIDE_PX, Found, Maps, Owners, find_boxes, share_pixels
-from edge.locate.geometry import centre_lines
+from edge.locate.geometry import centre_lines, without_specks
 from edge.locate.grid import HEADS, LOCATOR_UM_PER_PX, STRIDE_PX
 from edge.records import BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle
@@ -143,7 +143,7 @@ def _grid_mask(owners: Owners, index: int, box: Box, pitch: float) -> tuple[Bool
     x0, y0 = min(int(box[0] / pitch), cols - 1), min(int(box[1] / pitch), rows - 1)
     x1, y1 = max(min(-int(-box[2] // pitch), cols), x0 + 1), max(min(-int(-box[3] // pitch), rows), y0 + 1)
     part = Owners(owners.first[y0:y1, x0:x1], owners.second[y0:y1, x0:x1])
-    mask = part.mask_of(index)
+    mask = without_specks(part.mask_of(index))
     if mask.sum() < FEWEST_PIXELS:
         mask = np.zeros_like(mask)
     return mask, (x0, y0)

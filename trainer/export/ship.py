@@ -42,6 +42,7 @@ PROPOSED_IOU = 0.7
 PROPOSALS = 1.35
 """Objects that the locator may propose for each chromosome; more would take pixels from the true ones."""
 TASKS: tuple[Task, ...] = ("locator", "classifier")
+EVEN_WEIGHTS = {"keep_bias": 0.0, "keep_score": 1.0, "keep_single": 1.0}
 FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
 
 
@@ -170,7 +171,7 @@ def _ship_classifier(network: Any, shipment: Shipment) -> tuple[Bundle, dict[str
         "data": {"name": shipment.data.name, "train": "train", "calibrated_on": "val"},
         "command": shipment.command,
     }
-    guess = {"temperature": 1.0, "keep_bias": 0.0, "keep_score": 1.0, "keep_single": 1.0}
+    guess = {"temperature": 1.0} | EVEN_WEIGHTS
     bundle = write_bundle(shipment.out, "classifier", tflite, calibration=guess, **facts)
     rows = rng.permutation(len(val))[: shipment.limit or 12_000]
     some = val.pick(np.isin(np.arange(len(val)), rows))
@@ -200,11 +201,15 @@ def _calibrate_keeper(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, flo
         frame = read_frame(truth.path, index)
         regions = locator.locate(frame)
         seen.append(views(regions, classifier.classify(straighten(frame, regions))))
-        iou = box_iou(np.array([r.box_px for r in regions], np.float32).reshape(-1, 4), truth.boxes_px.astype(np.float32))
+        iou = box_iou(
+            np.array([r.box_px for r in regions], np.float32).reshape(-1, 4), truth.boxes_px.astype(np.float32)
+        )
         rows, cols = linear_sum_assignment(-iou)
         true.append(np.zeros(len(regions), bool))
         true[-1][rows[iou[rows, cols] >= 0.5]] = True
     x, y = np.concatenate(seen), np.concatenate(true)
+    if len(np.unique(y)) < 2:  # all of them true, or none: nothing to learn from
+        return EVEN_WEIGHTS, {"val_proposals": len(y)}
     fit = LogisticRegression(C=100.0).fit(x, y)
     score, single = (float(v) for v in fit.coef_[0])
     weights = {"keep_bias": float(fit.intercept_[0]), "keep_score": score, "keep_single": single}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from trainer.fit_classifier import predict, stored_crops
 from trainer.networks.locator import build_locator
 
 SIDE_PX = 256
+TINY = Path(__file__).parents[2] / "edge" / "tiny"
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +47,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shipment(runs: Path, name: str, models: Path, form: Form = "int8") -> Shipment:
-    data = runs / "frames" if name == "locator" else runs / "crops.zip"
-    return Shipment(runs / name, data, models / name, form, "trainer export --int8")
+    return Shipment(runs / name, runs / "frames", models / name, form, "trainer export --int8", models / "locator")
 
 
 def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +86,7 @@ def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeyp
 
 
 def test_a_classifier_in_float32_is_keras(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(TINY / "locator", tmp_path / "locator")
     bundle = ship(shipment(runs, "classifier", tmp_path, "float32"))
     assert json.loads((tmp_path / "classifier" / "report.json").read_text())["keras_tflite_agreement"] == 1
     _, val = stored_crops(runs / "classifier")

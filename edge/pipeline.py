@@ -107,7 +107,7 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
     folder = models_dir if models_dir is not None else default_models_dir()
     locator = LearnedLocator(load_bundle(folder / "locator", "locator"), threads)
     bundle = load_bundle(folder / "classifier", "classifier")
-    return Pipeline(locator, LearnedClassifier(bundle, threads), straighten, Keeper.of(bundle.calibration), assign)
+    return Pipeline(locator, LearnedClassifier(bundle, threads), straighten, Keeper.of(bundle), assign)
 
 
 class _Clock:

@@ -7,7 +7,6 @@ polarity is not, so the first net tells it, given the label (label-guided alignm
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
-from rich.progress import Progress
 
 from edge.locate.locator import Locator
+from edge.records import LABELS
 from edge.runtime.bundle import load_bundle
 from trainer.augment import augment, not_single
-from trainer.batches import Prefetcher
 from trainer.data.cropset import (
     DOWN,
     NOTHING,
@@ -32,12 +30,11 @@ from trainer.data.cropset import (
     crops_of_drawings,
     crops_of_frames,
 )
+from trainer.loop import Batch, Losses, Plan, train
 from trainer.networks.enhanced import build_enhanced
-from trainer.optimise import Averages, cosine_rate
 from trainer.runs import Run
 
-LOG_EVERY = 50
-SAVE_EVERY = 250
+CLIP_NORM = 5.0
 NOT_SINGLE_SHARE = 0.04
 VAL_DONORS = 0.08
 VAL_CROPS = 2500
@@ -73,40 +70,17 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     network = build_enhanced(config.dropout, config.width)
     if config.start:
         network.set_weights(keras.models.load_model(config.start, compile=False).get_weights())
-    train, val = load_crops(config, out, network)
-    optimiser = keras.optimizers.AdamW(config.rate, weight_decay=config.decay, clipnorm=5.0)
-    optimiser.build(network.trainable_variables)
-    averages = Averages(network)
-    keep = {"network": network, "optimiser": optimiser, "averages": averages}
-    first = run.restore(**keep)
-    step_of = _make_step(network, optimiser, config.smoothing)
-
-    def make(step: int) -> tuple[npt.NDArray[np.float32], ...]:
-        return make_batch(train, np.random.default_rng((config.seed, step)), config.batch)
-
-    sums: list[npt.NDArray[np.float32]] = []
-    with Progress() as progress, Prefetcher(make, first, config.steps) as batches:
-        bar = progress.add_task("classifier", total=config.steps, completed=first)
-        started = time.monotonic()
-        for step, batch in batches:
-            optimiser.learning_rate.assign(cosine_rate(step, config.steps, config.rate))
-            sums.append(step_of(*batch).numpy())
-            averages.update(network, step)
-            progress.advance(bar)
-            if (step + 1) % LOG_EVERY == 0:
-                names = ("label_loss", "polarity_loss", "single_loss", "accuracy")
-                values = dict(zip(names, (float(v) for v in np.mean(sums, axis=0)), strict=True))
-                run.log(step + 1, rate=float(optimiser.learning_rate), seconds=time.monotonic() - started, **values)
-                sums.clear()
-            if (step + 1) % (2 * SAVE_EVERY) == 0 or step + 1 == config.steps:
-                with averages.worn_by(network):
-                    run.log(step + 1, **check(network, val))
-            if (step + 1) % SAVE_EVERY == 0 or step + 1 == config.steps:
-                run.save(step + 1, **keep)
-    averages.copy_to(network)
+    known, val = load_crops(config, out, network)
+    train(
+        run,
+        network,
+        Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed),
+        make_losses(config.smoothing),
+        lambda rng: make_batch(known, rng, config.batch),
+        lambda: check(network, val),
+    )
     weights = out / "classifier.keras"
     network.save(weights)
-    run.draw_curves()
     return weights
 
 
@@ -191,7 +165,7 @@ def check(network: Any, val: CropSet) -> dict[str, float]:
     }
 
 
-def make_batch(crops: CropSet, rng: np.random.Generator, count: int) -> tuple[npt.NDArray[np.float32], ...]:
+def make_batch(crops: CropSet, rng: np.random.Generator, count: int) -> Batch:
     """image (B, 128, 32, 1); label (B,), polarity (B,) with -1 for unknown, single (B,)."""
     rows = rng.integers(len(crops), size=count)
     flips = rng.random(count) < 0.5
@@ -214,23 +188,26 @@ def make_batch(crops: CropSet, rng: np.random.Generator, count: int) -> tuple[np
     )
 
 
-def _make_step(network: Any, optimiser: Any, smoothing: float) -> Any:
+def make_losses(smoothing: float) -> Losses:
+    """What the classifier learns by; label and polarity count only where they are known."""
     entropy = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing, reduction="none")
 
-    def step(image: Any, label: Any, polarity: Any, single: Any) -> Any:
-        hot = tf.one_hot(tf.cast(label, tf.int32), 24)
-        with tf.GradientTape() as tape:
-            logits, up, whole = (o[:, 0, 0] for o in network(image, training=True))
-            weight = single / tf.maximum(tf.reduce_sum(single), 1.0)
-            label_loss = tf.reduce_sum(entropy(hot, logits) * weight)
-            known = tf.cast(polarity >= 0, tf.float32)
-            up_loss = tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(polarity, 0.0), up[:, 0])
-            up_loss = tf.reduce_sum(up_loss * known) / tf.maximum(tf.reduce_sum(known), 1.0)
-            single_loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(single, whole[:, 0]))
-            total = label_loss + 0.3 * up_loss + 0.3 * single_loss
-        gradients = tape.gradient(total, network.trainable_variables)
-        optimiser.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+    def losses(network: Any, image: Any, label: Any, polarity: Any, single: Any) -> tuple[Any, dict[str, Any]]:
+        logits, up, whole = (out[:, 0, 0] for out in network(image, training=True))
+        hot = tf.one_hot(tf.cast(label, tf.int32), len(LABELS))
+        weight = single / tf.maximum(tf.reduce_sum(single), 1.0)
+        label_loss = tf.reduce_sum(entropy(hot, logits) * weight)
+        known = tf.cast(polarity >= 0, tf.float32)
+        up_loss = tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(polarity, 0.0), up[:, 0])
+        up_loss = tf.reduce_sum(up_loss * known) / tf.maximum(tf.reduce_sum(known), 1.0)
+        single_loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(single, whole[:, 0]))
         right = tf.cast(tf.argmax(logits, axis=1) == tf.cast(label, tf.int64), tf.float32)
-        return tf.stack([label_loss, up_loss, single_loss, tf.reduce_sum(right * weight)])
+        figures = {
+            "label_loss": label_loss,
+            "polarity_loss": up_loss,
+            "single_loss": single_loss,
+            "accuracy": tf.reduce_sum(right * weight),
+        }
+        return label_loss + 0.3 * up_loss + 0.3 * single_loss, figures
 
-    return tf.function(step)
+    return losses

@@ -7,18 +7,17 @@ a logistic regression over the objects found on the val frames, kept in the clas
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from edge.errors import BundleInvalid
 from edge.locate.decode import not_doubled
 from edge.records import Float32Array, Prediction, Region
+from edge.runtime.bundle import Bundle
 
 MOST_IOU = 0.7
 """Two objects that share more than this are one; the likelier stays."""
-SETTINGS = ("keep_bias", "keep_score", "keep_single")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +29,9 @@ class Keeper:
     single: float
 
     @classmethod
-    def of(cls, calibration: Mapping[str, float]) -> Keeper:
-        missing = [name for name in SETTINGS if name not in calibration]
-        if missing:
-            raise BundleInvalid(
-                f"classifier bundle: expected {missing[0]} in its calibration; export it again with `trainer export`"
-            )
-        return cls(*(calibration[name] for name in SETTINGS))
+    def of(cls, bundle: Bundle) -> Keeper:
+        """The weights in a classifier's bundle."""
+        return cls(*(bundle.calibrated(name) for name in ("keep_bias", "keep_score", "keep_single")))
 
     def __call__(self, regions: Sequence[Region], predictions: Sequence[Prediction]) -> tuple[int, ...]:
         """Indices of the regions to keep, in their order."""

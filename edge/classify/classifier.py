@@ -22,7 +22,7 @@ class Classifier:
     def __init__(self, bundle: Bundle, threads: int = 2) -> None:
         self.sha256 = bundle.sha256
         self._network = Network.of_bundle(bundle, threads)
-        self._temperature = bundle.calibration["temperature"]
+        self._temperature = bundle.calibrated("temperature")
 
     def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
         if not crops:

@@ -31,10 +31,10 @@ class Locator:
         self.sha256 = bundle.sha256
         self._network = Network.of_bundle(bundle, threads)
         self._side_px = (bundle.input_height_px, bundle.input_width_px)
-        self._least_score = bundle.calibration["least_score"]
-        self._most_iou = bundle.calibration["most_iou"]
+        self._least_score = bundle.calibrated("least_score")
+        self._most_iou = bundle.calibrated("most_iou")
         # From boxes centred on their chromosomes, as the network gives them, to boxes as people drew them; network px.
-        shift = (bundle.calibration["box_shift_x_px"], bundle.calibration["box_shift_y_px"])
+        shift = (bundle.calibrated("box_shift_x_px"), bundle.calibrated("box_shift_y_px"))
         self._shift = np.array(shift * 2, np.float32)
 
     def locate(self, frame: Frame) -> tuple[Region, ...]:

@@ -73,6 +73,15 @@ class Bundle:
             )
         return value
 
+    def calibrated(self, setting: str) -> float:
+        """A number of ``calibration``; ``BundleInvalid`` if it is not there."""
+        if setting not in self.calibration:
+            raise BundleInvalid(
+                f"{self.model_path.parent / BUNDLE_FILE}: expected calibration.{setting}, which is not there; "
+                "export the model again"
+            )
+        return self.calibration[setting]
+
 
 def load_bundle(folder: Path, task: Task) -> Bundle:
     """The bundle in ``folder``, verified.

@@ -18,8 +18,7 @@ import tf_keras as keras  # noqa: E402
 from edge.errors import ConfigError  # noqa: E402
 from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
-from trainer import fit_classifier as classifier_module  # noqa: E402
-from trainer import fit_locator as locator_module  # noqa: E402
+from trainer import loop  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
 from trainer.fit_classifier import (  # noqa: E402
@@ -39,9 +38,8 @@ TINY = Path(__file__).parents[1] / "edge" / "tiny"
 
 @pytest.fixture(autouse=True)
 def _log_and_save_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (locator_module, classifier_module):
-        monkeypatch.setattr(module, "LOG_EVERY", 1)
-        monkeypatch.setattr(module, "SAVE_EVERY", 1)
+    for name in ("LOG_EVERY", "SAVE_EVERY", "CHECK_EVERY"):
+        monkeypatch.setattr(loop, name, 1)
 
 
 def logged(run: Path) -> list[dict[str, str]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from edge.cell.keep import Keeper
 from edge.errors import BundleInvalid
+from edge.runtime.bundle import load_bundle
 from tests.builders import make_prediction, make_region
 
+TINY = Path(__file__).parents[1] / "tiny"
 KEEPER = Keeper(bias=0.0, score=1.0, single=1.0)
 
 
@@ -38,7 +41,9 @@ def test_nothing_located_nothing_kept() -> None:
     assert KEEPER([], []) == ()
 
 
-def test_a_bundle_without_the_weights_is_refused() -> None:
-    with pytest.raises(BundleInvalid, match="keep_single"):
-        Keeper.of({"keep_bias": 0.0, "keep_score": 1.0, "temperature": 1.0})
-    assert Keeper.of({"keep_bias": 0.0, "keep_score": 1.0, "keep_single": 2.0}) == Keeper(0.0, 1.0, 2.0)
+def test_the_weights_come_from_the_bundle_and_a_bundle_without_them_is_refused() -> None:
+    bare = load_bundle(TINY / "classifier", "classifier")
+    whole = replace(bare, calibration={"keep_bias": 0.5, "keep_score": 1.0, "keep_single": 2.0})
+    assert Keeper.of(whole) == Keeper(0.5, 1.0, 2.0)
+    with pytest.raises(BundleInvalid, match=r"calibration\.keep_bias"):
+        Keeper.of(bare)

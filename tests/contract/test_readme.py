@@ -1,0 +1,81 @@
+"""Every command that the README shows is run: the technician's for real, the engineer's up to the missing data."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from edge.camera.metaphase import draw_metaphase
+from trainer.cli import main as trainer
+
+ROOT = Path(__file__).resolve().parents[2]
+NO_CAMERA, USAGE = 4, 2
+
+
+def commands() -> list[str]:
+    """The lines of the README's shell blocks, comments taken off."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def starting_with(*words: str) -> list[str]:
+    return [line for line in commands() if tuple(shlex.split(line)[: len(words)]) == words]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A folder as the README supposes it: ``frames/`` with a picture in it."""
+    (tmp_path / "frames").mkdir()
+    Image.fromarray(draw_metaphase(3).pixels).save(tmp_path / "frames" / "a.png")
+    return tmp_path
+
+
+def run(line: str, desk: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    words = shlex.split(line)
+    program = str(ROOT / words[0])
+    return subprocess.run([program, *words[1:], *more], cwd=desk, capture_output=True, text=True, timeout=900)
+
+
+def test_no_command_is_left_out() -> None:
+    first = {shlex.split(line)[0] for line in commands()}
+    assert first == {"tools/run", "tools/test", "chromo-edge", "trainer", "pip"}
+
+
+@pytest.mark.usefixtures("models_dir")
+def test_the_technicians_commands(desk: Path) -> None:
+    assert len(starting_with("tools/run")) >= 3
+    for line in starting_with("tools/run"):
+        live = "label" not in line
+        done = run(line, desk, *(["--frames", "2"] if live else []))
+        if "--camera" in line:
+            assert done.returncode in (0, NO_CAMERA), done.stderr
+        else:
+            assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+    assert (desk / "cells.jsonl").read_text().count("\n") == 1
+    assert (desk / "overlays" / "a.png").is_file()
+    assert (desk / "karyograms" / "a.png").is_file()
+
+
+def test_the_engineers_commands(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(desk)
+    for line in starting_with("trainer"):
+        words = shlex.split(line)[1:]
+        code = trainer(words)
+        err = capsys.readouterr().err
+        # DATA is not there, so a right command fails at reading it; a wrong one would fail at its options.
+        assert code == 0 if "--help" in words else code not in (0, USAGE), f"{line}: {err}"
+        assert "Traceback" not in err
+    for line in starting_with("pip"):
+        for extra in re.findall(r"\[(\w+)\]", line):
+            assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
+    for name in ("run", "test"):
+        assert (ROOT / "tools" / name).stat().st_mode & 0o111

@@ -80,9 +80,10 @@ def match(found: Sequence[Box], truth: Sequence[Box]) -> list[tuple[int, int, fl
     """One-to-one pairs (index in ``found``, index in ``truth``, IoU) with IoU >= 0.5."""
     if not found or not truth:
         return []
-    overlap = iou(found, truth)
+    # Truth by rows: where two pairings are as good, the solver's choice depends on it, and scores should not differ.
+    overlap = iou(truth, found)
     pairs = zip(*linear_sum_assignment(-overlap), strict=True)
-    return [(int(i), int(j), float(overlap[i, j])) for i, j in pairs if overlap[i, j] >= MATCH_IOU]
+    return sorted((int(j), int(i), float(overlap[i, j])) for i, j in pairs if overlap[i, j] >= MATCH_IOU)
 
 
 def compare(

@@ -101,7 +101,8 @@ def crops_of_drawings(cells: int, seed: int) -> CropSet:
     return CropSet(np.stack(pixels), np.array(labels), np.full(len(labels), UP, np.int8), np.array(numbers), case)
 
 
-def _boxes(regions: Sequence[Region]) -> npt.NDArray[np.float32]:
+def boxes_of(regions: Sequence[Region]) -> npt.NDArray[np.float32]:
+    """The regions' boxes, float32 (n, 4)."""
     return np.array([r.box_px for r in regions], np.float32).reshape(-1, 4)
 
 
@@ -119,7 +120,7 @@ def crops_of_frames(source: Path, split: str, locator: Locator) -> CropSet:
         names = [LABELS.index(name) for name in truth.labels]
         if number % MISTAKES_EVERY == 0:
             found = locator.locate(frame)
-            iou = box_iou(_boxes(found), truth.boxes_px.astype(np.float32))
+            iou = box_iou(boxes_of(found), truth.boxes_px.astype(np.float32))
             wrong = np.flatnonzero(iou.max(1, initial=0) < MISTAKEN_IOU)
             seen = straighten(frame, found)
             crops += [seen[k].pixels for k in wrong]

@@ -25,7 +25,7 @@ from edge.locate.locator import Locator
 from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS, straighten
 from edge.records import LABELS, Crop, Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle, Task, load_bundle
-from trainer.data.cropset import NOTHING, CropSet
+from trainer.data.cropset import NOTHING, CropSet, boxes_of
 from trainer.data.framecache import shrink
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.errors import ExportError
@@ -141,18 +141,22 @@ def _calibrate_locator(locator: Locator, truths: Sequence[FrameTruth]) -> tuple[
     return limits | {"box_shift_x_px": float(shift[0]), "box_shift_y_px": float(shift[1])}, figures
 
 
-def _gaps(found: Float32Array, stated: Float32Array) -> Float32Array:
-    """From the middle of each found box to that of its true one, (n, 2)."""
+def _pairs(found: Float32Array, stated: Float32Array) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """One-to-one pairs with IoU >= 0.5: indices of ``found`` and of ``stated``."""
     iou = box_iou(found, stated)
     rows, cols = linear_sum_assignment(-iou)
     good = iou[rows, cols] >= 0.5
-    return np.asarray((stated[cols[good]] - found[rows[good]]).reshape(-1, 2, 2).mean(1))
+    return rows[good], cols[good]
+
+
+def _gaps(found: Float32Array, stated: Float32Array) -> Float32Array:
+    """From the middle of each found box to that of its true one, (n, 2)."""
+    rows, cols = _pairs(found, stated)
+    return np.asarray((stated[cols] - found[rows]).reshape(-1, 2, 2).mean(1))
 
 
 def _hits(found: npt.NDArray[np.floating], stated: Float32Array) -> int:
-    iou = box_iou(found.astype(np.float32), stated)
-    rows, cols = linear_sum_assignment(-iou)
-    return int((iou[rows, cols] >= 0.5).sum())
+    return len(_pairs(found.astype(np.float32), stated)[0])
 
 
 def _ship_classifier(network: Any, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
@@ -201,12 +205,8 @@ def _calibrate_keeper(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, flo
         frame = read_frame(truth.path, index)
         regions = locator.locate(frame)
         seen.append(views(regions, classifier.classify(straighten(frame, regions))))
-        iou = box_iou(
-            np.array([r.box_px for r in regions], np.float32).reshape(-1, 4), truth.boxes_px.astype(np.float32)
-        )
-        rows, cols = linear_sum_assignment(-iou)
         true.append(np.zeros(len(regions), bool))
-        true[-1][rows[iou[rows, cols] >= 0.5]] = True
+        true[-1][_pairs(boxes_of(regions), truth.boxes_px.astype(np.float32))[0]] = True
     x, y = np.concatenate(seen), np.concatenate(true)
     if len(np.unique(y)) < 2:  # all of them true, or none: nothing to learn from
         return EVEN_WEIGHTS, {"val_proposals": len(y)}

@@ -64,6 +64,25 @@ def fit_locator_command(
     print(f"weights: {fit_locator(config, out, resume)}")
 
 
+@fit.command("separator")
+def fit_separator_command(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")],
+    out: Out,
+    steps: Steps = 8_000,
+    batch: Batch = 64,
+    seed: Seed = 1,
+    start: Start = None,
+    rate: Rate = 3e-3,
+    resume: Resume = True,
+    debug: Debug = False,
+) -> None:
+    """Train the separator on chromosomes pasted among others in frames."""
+    from trainer.fit_separator import SeparatorConfig, fit_separator
+
+    config = SeparatorConfig(str(data), steps, batch, rate=rate, seed=seed, start=_text(start))
+    print(f"weights: {fit_separator(config, out, resume)}")
+
+
 @fit.command("classifier")
 def fit_classifier_command(
     data: Annotated[

@@ -32,6 +32,7 @@ from trainer.data.cropset import (
 )
 from trainer.loop import Batch, Losses, Plan, train
 from trainer.networks.enhanced import build_enhanced
+from trainer.networks.start import take_weights
 from trainer.runs import Run
 
 CLIP_NORM = 5.0
@@ -69,7 +70,7 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     keras.utils.set_random_seed(config.seed)
     network = build_enhanced(config.dropout, config.width)
     if config.start:
-        network.set_weights(keras.models.load_model(config.start, compile=False).get_weights())
+        take_weights(network, Path(config.start))
     known, val = load_crops(config, out, network)
     train(
         run,

@@ -16,6 +16,7 @@ from trainer.data.windows import Window, make_window
 from trainer.loop import Batch, Plan, train
 from trainer.losses import box_loss, dense_loss, heat_loss, unfold, vote_loss
 from trainer.networks.locator import build_locator
+from trainer.networks.start import take_weights
 from trainer.runs import Run
 
 CLIP_NORM = 10.0
@@ -46,7 +47,7 @@ def fit_locator(config: LocatorConfig, out: Path, resume: bool) -> Path:
     frames = load_cache(read_frames(Path(config.data), "train"), out.parent / "frames-train.cache")
     network = build_locator(width=config.width)
     if config.start:
-        network.set_weights(keras.models.load_model(config.start, compile=False).get_weights())
+        take_weights(network, Path(config.start))
     train(
         run,
         network,

@@ -12,7 +12,8 @@ from trainer.data.pixels import MAX_CANDIDATES
 
 def unfold(cells: Any, name: str) -> Any:
     """(B, h, w, side*side*c) sub-cell channels to (B, h*side, w*side, c)."""
-    return tf.nn.depth_to_space(cells, HEADS[name][0])
+    side = HEADS[name][0]
+    return tf.nn.depth_to_space(cells, side) if side > 1 else cells
 
 
 def heat_loss(logit: Any, heat: Any) -> Any:

@@ -22,3 +22,9 @@ def bottleneck(x: Any, middle: int) -> Any:
     y = conv(y, middle, 3)
     y = conv(y, x.shape[-1], 1, relu=False)
     return L.ReLU()(L.Add()([x, y]))
+
+
+def join(fine: Any, coarse: Any) -> Any:
+    """What the coarser level knows, added to the finer one."""
+    up = L.UpSampling2D(2)(conv(coarse, fine.shape[-1], 1, relu=False))
+    return L.ReLU()(L.Add()([fine, up]))

@@ -13,7 +13,7 @@ from edge.command import run_app
 from edge.errors import ConfigError
 
 T = TypeVar("T")
-DEFAULT_LOCATOR = Path("models/locator")
+DEFAULT_MODELS = Path("models")
 
 app = typer.Typer(
     name="trainer",
@@ -36,7 +36,7 @@ Resume = Annotated[
     bool, typer.Option("--resume/--fresh", help="Go on with the run there, or remove it and start over.")
 ]
 Start = Annotated[Path | None, typer.Option(metavar="FILE", help="Weights to go on from.", show_default=False)]
-LocatorBundle = Annotated[Path, typer.Option(metavar="DIR", help="The locator that cuts frames into crops.")]
+Cutters = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the locator/ and separator/ that cut frames.")]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that each network may use.")]
@@ -96,11 +96,11 @@ def fit_classifier_command(
     rate: Rate = 2e-3,
     cutout_repeats: Annotated[int, typer.Option(min=1, help="How often each cut-out stands in the training set.")] = 1,
     drawn_cells: Annotated[int, typer.Option(min=0, help="Cells drawn from the band tables to add.")] = 0,
-    locator: LocatorBundle = DEFAULT_LOCATOR,
+    models: Cutters = DEFAULT_MODELS,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
-    """Train the classifier on cut-outs, and on frames as the locator cuts them."""
+    """Train the classifier on cut-outs, and on frames as the shipped models cut them."""
     from trainer.fit_classifier import ClassifierConfig, fit_classifier
 
     config = ClassifierConfig(
@@ -112,7 +112,7 @@ def fit_classifier_command(
         start=_text(start),
         cutout_repeats=cutout_repeats,
         drawn_cells=drawn_cells,
-        locator=str(locator),
+        models=str(models),
     )
     print(f"weights: {fit_classifier(config, out, resume)}")
 
@@ -126,16 +126,17 @@ def export(
         bool, typer.Option("--int8", help="Integers throughout, inputs and outputs too; the default.")
     ] = False,
     float32: Annotated[bool, typer.Option("--float32", help="Float weights and arithmetic.")] = False,
-    locator: LocatorBundle = DEFAULT_LOCATOR,
+    models: Cutters = DEFAULT_MODELS,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Calibrate on N val frames or crops.")] = None,
     debug: Debug = False,
 ) -> None:
     """Convert a run's network, calibrate it on val and write it as a bundle for the device."""
-    from trainer.export.ship import Shipment, ship
+    from trainer.export.ship import ship
+    from trainer.export.shipment import Shipment
 
     if int8 and float32:
         raise ConfigError("--int8 and --float32 are two bundles; give one of them at a time")
-    bundle = ship(Shipment(run, data, out, "float32" if float32 else "int8", _command_line(), locator, limit))
+    bundle = ship(Shipment(run, data, out, "float32" if float32 else "int8", _command_line(), models, limit))
     calibration = ", ".join(f"{key} {value:g}" for key, value in bundle.calibration.items())
     print(f"{bundle.model_path}: {len(bundle.model_bytes)} bytes; {calibration}")
 
@@ -146,7 +147,9 @@ def evaluate_frames_command(
     split: Split = "test",
     models: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder with locator/ and classifier/. [default: the ones shipped]"),
+        typer.Option(
+            metavar="DIR", help="Folder of the three models. [default: the ones shipped]"
+        ),
     ] = None,
     json: Json = None,
     jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one JSON line a frame.")] = None,

@@ -16,9 +16,8 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
-from edge.locate.locator import Locator
+from edge.locate.locator import load_locator
 from edge.records import LABELS
-from edge.runtime.bundle import load_bundle
 from trainer.augment import augment, not_single
 from trainer.data.cropset import (
     DOWN,
@@ -60,8 +59,8 @@ class ClassifierConfig:
     another laboratory's."""
     drawn_cells: int = 0
     """Metaphases drawn from the band tables, added as training crops."""
-    locator: str = "models/locator"
-    """Bundle that cuts frames into crops."""
+    models: str = "models"
+    """Folder of the locator and separator that cut frames into crops."""
 
 
 def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
@@ -95,7 +94,7 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
         trains.append(crops_of_drawings(config.drawn_cells, config.seed))
     for source in map(Path, config.data):
         if source.is_dir():
-            cut = [cut_frames(source, split, Path(config.locator), out.parent) for split in ("train", "val")]
+            cut = [cut_frames(source, split, Path(config.models), out.parent) for split in ("train", "val")]
             train, val = (align(aligner, crops) for crops in cut)
         else:
             both = crops_of_cutouts(source, "train")
@@ -111,13 +110,14 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     return train, val
 
 
-def cut_frames(source: Path, split: str, locator: Path, store: Path) -> CropSet:
-    """The crops of a split of frames as a locator's bundle cuts them, kept in ``store`` for the next run."""
-    bundle = load_bundle(locator, "locator")
-    path = store / f"{source.name}-{split}-{bundle.sha256[:8]}.npz"
+def cut_frames(source: Path, split: str, models: Path, store: Path) -> CropSet:
+    """The crops of a split of frames as the models cut them, kept in ``store`` for the next run."""
+    locator = load_locator(models)
+    hashes = "-".join(model.removeprefix("sha256:")[:8] for model in locator.models.values())
+    path = store / f"{source.name}-{split}-{hashes}.npz"
     if path.exists():
         return CropSet.load(path)
-    crops = crops_of_frames(source, split, Locator(bundle))
+    crops = crops_of_frames(source, split, locator)
     crops.save(path)
     return crops
 

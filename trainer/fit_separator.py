@@ -73,5 +73,10 @@ def mask_iou(network: Any, rois: npt.NDArray[np.uint8], masks: npt.NDArray[np.ui
     """Mean intersection over union of the predicted masks."""
     call = tf.function(lambda x: network(tf.cast(x, tf.float32) / 255.0, training=False))
     found = np.concatenate([unfold_mask(call(rois[i : i + 128]).numpy()) > 0 for i in range(0, len(rois), 128)])
+    return iou_of(found, masks)
+
+
+def iou_of(found: npt.NDArray[np.bool_], masks: npt.NDArray[np.uint8]) -> float:
+    """Mean intersection over union, both (n, H, W)."""
     both, either = (found & (masks > 0)).sum((1, 2)), (found | (masks > 0)).sum((1, 2))
     return float((both / np.maximum(either, 1)).mean())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from edge.locate.separate import ROI_PX, make_roi, roi_matrix, warp_into
+from edge.locate.separate import make_roi, roi_matrix, warp_into
 from edge.records import Float32Array, UInt8Array
 from trainer.data.framecache import CachedFrame
 from trainer.data.windows import WINDOW_PX, Pasted, paste, place, stain

@@ -13,15 +13,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.locate.grid import BOX_UNIT_PX, VOTE_UNIT_PX
+from edge.locate.grid import BOX_UNIT_PX, STRIDE_PX
 from edge.records import BoolArray, Float32Array, UInt8Array
 from trainer.data.framecache import CachedFrame, CutOut, box_margin, box_offset
 from trainer.data.pixels import MAX_CANDIDATES, NOBODY
 
 WINDOW_PX = 448
 HEAT_SIGMA_CELLS = 0.9
-CENTRE_STRIDE_PX = 4
 PIXEL_STRIDE_PX = 2
+VOTE_UNIT_PX = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +196,12 @@ def stain(image: Float32Array, rng: np.random.Generator) -> Float32Array:
 def _targets(
     image: Float32Array, candidates: UInt8Array, crossing: UInt8Array, sure: BoolArray, boxes: Float32Array
 ) -> Window:
-    cells = WINDOW_PX // CENTRE_STRIDE_PX
+    cells = WINDOW_PX // STRIDE_PX
     heat = np.zeros((cells, cells, 1), np.float32)
     box = np.zeros((cells, cells, 5), np.float32)
     centres = boxes.reshape(-1, 2, 2).mean(1)
     radius = 3
-    for (cx, cy), (x0, y0, x1, y1) in zip(centres / CENTRE_STRIDE_PX, boxes, strict=True):
+    for (cx, cy), (x0, y0, x1, y1) in zip(centres / STRIDE_PX, boxes, strict=True):
         i, j = int(np.floor(cy)), int(np.floor(cx))
         if not (0 <= i < cells and 0 <= j < cells):
             continue
@@ -217,7 +217,7 @@ def _targets(
         patch = heat[top:bottom, left:right, 0]
         wins = bump > patch
         patch[wins] = bump[wins]
-        px, py = (xx + 0.5) * CENTRE_STRIDE_PX, (yy + 0.5) * CENTRE_STRIDE_PX
+        px, py = (xx + 0.5) * STRIDE_PX, (yy + 0.5) * STRIDE_PX
         sides = np.stack([px - x0, py - y0, x1 - px, y1 - py], axis=-1) / BOX_UNIT_PX
         near = wins & (bump > 0.3)
         box[top:bottom, left:right, :4][near] = sides[near]

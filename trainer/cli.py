@@ -147,9 +147,7 @@ def evaluate_frames_command(
     split: Split = "test",
     models: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR", help="Folder of the three models. [default: the ones shipped]"
-        ),
+        typer.Option(metavar="DIR", help="Folder of the three models. [default: the ones shipped]"),
     ] = None,
     json: Json = None,
     jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one JSON line a frame.")] = None,

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge.pipeline import Pipeline
 from edge.records import Crop, Frame, Prediction, Region, Status, UInt8Array
-from tests.builders import make_prediction
+from tests.builders import MODELS, make_prediction
 
 
 def draw_bars(numbers: Sequence[int]) -> UInt8Array:
@@ -24,7 +24,7 @@ def draw_bars(numbers: Sequence[int]) -> UInt8Array:
 
 
 class BarLocator:
-    sha256 = "a" * 64
+    models = {role: MODELS[role] for role in ("locator", "separator")}  # noqa: RUF012
 
     def locate(self, frame: Frame) -> tuple[Region, ...]:
         count, marks, stats, _ = cv2.connectedComponentsWithStats((frame.pixels < 128).astype(np.uint8))
@@ -37,7 +37,7 @@ class BarLocator:
 
 
 class BarClassifier:
-    sha256 = "b" * 64
+    models = {"classifier": MODELS["classifier"]}  # noqa: RUF012
 
     def __init__(self) -> None:
         self.calls = 0

@@ -11,7 +11,7 @@ import pytest
 from edge.config import default_models_dir
 from edge.pipeline import Pipeline
 from edge.records import Frame, Prediction
-from tests.builders import make_prediction
+from tests.builders import MODELS, make_prediction
 from tests.edge.stages import (
     BarAssigned,
     BarClassifier,
@@ -38,7 +38,8 @@ def test_a_frame_becomes_a_cell() -> None:
     assert cell.karyotype == "3,?,inc"
     assert list(cell.stage_ms) == ["locate", "straighten", "classify", "assign"]
     assert all(ms >= 0 for ms in cell.stage_ms.values())
-    assert cell.models == {"locator": "sha256:" + "a" * 64, "classifier": "sha256:" + "b" * 64}
+    assert cell.models == MODELS
+    assert list(cell.models) == ["locator", "separator", "classifier"]
 
 
 def test_an_empty_frame_is_a_result_and_asks_no_classifier() -> None:

@@ -51,7 +51,10 @@ def test_scores_lines_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["evaluate", "crops", "crops.zip"], 2, "--model"),
         (["evaluate", "frames", "data", "--wrong"], 2, "--wrong"),
         (["fit", "locator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
-        (["export", "data", "data", "--out", "m", "--int8"], 9, "expected locator.keras or classifier.keras there"),
+        (["fit", "separator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
+        (["fit", "separator", "absent", "--out", "r"], 8, "expected a table at absent/images.csv"),
+        (["fit", "classifier", "crops.zip", "--out", "r", "--start", "crops.zip"], 2, "expected Keras weights"),
+        (["export", "data", "data", "--out", "m", "--int8"], 9, "expected locator.keras, separator.keras or classifier.keras"),
         (["export", "data", "data", "--out", "m", "--int8", "--float32"], 2, "give one of them at a time"),
     ],
 )

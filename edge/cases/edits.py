@@ -43,6 +43,11 @@ class Placed:
         return self.chromosome.label
 
     @property
+    def name(self) -> str:
+        """As ISCN writes it: ``9``, ``der(9)``, ``mar``."""
+        return {"whole": self.label, "marker": "mar", "derivative": f"der({self.label})"}[self.kind]
+
+    @property
     def unsure(self) -> bool:
         """Counted, and still waiting for a person's eye."""
         return not self.excluded and self.chromosome.status == "review"

@@ -123,10 +123,14 @@ def faults(db: sqlite3.Connection, vouched_sha256: str | None = None) -> list[st
     return found
 
 
+def sha256_of(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
 def _named(entry: Entry) -> str:
     cell = "" if entry.cell_id is None else f", cell {entry.cell_id}"
     return f"{entry.act} by {entry.actor} at {entry.at_utc}{cell}"
 
 
 def _hash(previous_sha256: str, said: tuple[object, ...]) -> str:
-    return hashlib.sha256(f"{previous_sha256}\n{canonical(said)}".encode("ascii")).hexdigest()
+    return sha256_of(f"{previous_sha256}\n{canonical(said)}")

@@ -101,6 +101,11 @@ class CellState:
         return provisional(said, unsure=len(self.unsure), total=len(self.counted))
 
     @property
+    def names(self) -> dict[int, str]:
+        """Region id to name, of the markers and derivatives among the counted."""
+        return {p.id: p.name for p in self.counted if p.kind != "whole"}
+
+    @property
     def corrections(self) -> int:
         """Chromosomes that a person changed, drew or excluded."""
         return sum(p.edited for p in self.places)

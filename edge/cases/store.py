@@ -7,7 +7,6 @@ and threads may use one store at once.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import threading
@@ -25,6 +24,7 @@ from edge.cases.images import Images
 from edge.cases.log import Entry
 from edge.cases.schema import connect, told, writing
 from edge.cases.state import Captured, CellState, Event, change_of, fold, next_id, touching_since
+from edge.cases.verify import Verdict, verify
 from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import Cell, Frame
 
@@ -101,7 +101,7 @@ class CaseStore:
             if row is None:
                 known = [r[0] for r in db.execute("SELECT name FROM cases ORDER BY id DESC LIMIT 5")]
                 there = f"the latest are {', '.join(known)}" if known else "there is none yet"
-                raise CaseNotFound(f"no case is named {name!r}; {there}")
+                raise CaseNotFound(f"no case is named {name!r}; {there}; 'chromo-edge case new' opens one")
             return self._case(*row)
 
     def capture(self, case: str, frame: Frame, cell: Cell, actor: str) -> CellState:
@@ -183,6 +183,11 @@ class CaseStore:
         chosen = ("seq > ?", after) if case is None else ("seq > ? AND case_id = ?", after, self.case(case).id)
         with self._reading() as db:
             return tuple(log.entries(db, *chosen))
+
+    def verify(self, vouched_sha256: str | None = None) -> Verdict:
+        """Whether all is as it was written; ``vouched_sha256`` is a head noted earlier, such as a report's."""
+        with self._reading() as db:
+            return verify(db, self.images, vouched_sha256)
 
     def note(self, case: str, actor: str, body: Mapping[str, Any]) -> None:
         """Logs that something left the store: an export or a report."""
@@ -273,14 +278,10 @@ def _captured_body(number: int, frame_sha256: str, document: str, cell: Cell) ->
         "number": number,
         "frame": cell.frame,
         "frame_sha256": frame_sha256,
-        "document_sha256": sha256_of(document),
+        "document_sha256": log.sha256_of(document),
         "models": dict(cell.models),
         "labels": {str(c.region.id): [c.label, round(float(c.confidence), 4), c.status] for c in cell.chromosomes},
     }
-
-
-def sha256_of(text: str) -> str:
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _row_id(cursor: sqlite3.Cursor) -> int:

@@ -146,6 +146,16 @@ def findings_of(counts: Mapping[str, int], *, markers: int = 0, derivatives: Seq
     return tuple(said)
 
 
+def is_incomplete(counts: Mapping[str, int]) -> bool:
+    """Whether so much of the cell is missing that its losses mean nothing. Raises like ``karyotype_of``."""
+    return _balance(counts, 0, ()).incomplete
+
+
+def ploidy_of(counts: Mapping[str, int]) -> int:
+    """The level of ploidy that ``counts`` are nearest to: 2, 3, 4 ... Raises like ``karyotype_of``."""
+    return _balance(counts, 0, ()).ploidy
+
+
 def provisional(findings: Sequence[str], *, unsure: int, total: int) -> tuple[str, ...]:
     """``findings`` of a cell of ``total`` chromosomes as they may be said while ``unsure`` of them wait for a person's
     eye: what is claimed becomes a possibility, after a line that says why. Without one they stand as they are."""

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,7 +17,7 @@ from edge.cases.store import Case, Head
 from edge.cases.tally import CONFIDENCES, Tally, excluded_share, tally
 from edge.cell.karyogram import draw_karyogram
 from edge.cell.overlay import draw_overlay
-from edge.records import Frame
+from edge.records import Cell, Frame
 from edge.sinks.jsonl import cell_to_json
 
 NOTICE = "For research use only. Not for use in diagnostic procedures."
@@ -147,9 +148,7 @@ def editors(state: CellState) -> tuple[str, ...]:
     return tuple(dict.fromkeys(event.actor for event in state.events))
 
 
-def _with_all(state: CellState) -> Any:
-    from dataclasses import replace
-
+def _with_all(state: CellState) -> Cell:
     return replace(state.captured.cell, chromosomes=tuple(p.chromosome for p in state.places))
 
 

@@ -15,7 +15,7 @@ from edge.cases.export import NOTICE, editors, software
 from edge.cases.log import utc_now
 from edge.cases.state import CellState
 from edge.cases.store import Case, Head
-from edge.cases.tally import Tally, tally
+from edge.cases.tally import Tally, cells_named, tally
 from edge.cell.karyogram import draw_karyogram
 from edge.cell.overlay import draw_overlay
 from edge.errors import ConfigError
@@ -119,8 +119,9 @@ class _Page:
     def table(self, heads: Sequence[str], widths: Sequence[float], rows: Iterable[Sequence[object]]) -> None:
         from fpdf.fonts import FontFace
 
-        self.type(8.5)
+        self.type(8)
         self.paper.set_draw_color(200)
+        self.paper.set_fill_color(255)
         head_style = FontFace(emphasis="BOLD", fill_color=(240, 240, 240))
         with self.paper.table(
             width=_WIDTH_MM,
@@ -160,14 +161,15 @@ def _summary(page: _Page, of: ReportInput, result: Tally) -> None:
     page.gap(1)
     if result.provisional:
         page.warning(
-            f"PROVISIONAL: chromosomes wait for review in {_cells(result.unsure)}. "
+            f"PROVISIONAL: chromosomes wait for review in {cells_named(result.unsure)}. "
             "What follows may change with the review."
         )
         page.gap(1)
     for finding in result.findings:
         page.line(finding, 11, bold=True, colour=_RED)
     if result.lines and not result.findings:
-        page.line("No numerical change of whole chromosomes in a clone.", 10.5)
+        so_far = " so far" if result.provisional else ""
+        page.line(f"No numerical change of whole chromosomes in a clone{so_far}.", 10.5)
     page.gap(1)
     if result.exclusion:
         page.line(f"{result.exclusion} (Hook 1977).", 9.5)
@@ -185,8 +187,8 @@ def _summary(page: _Page, of: ReportInput, result: Tally) -> None:
         )
     page.heading(_how_many(of.states, result))
     page.table(
-        ("cell", "frame", "karyotype", "count", "to review", "corrected", "by", "counted"),
-        (10, 44, 46, 13, 17, 18, 14, 16),
+        ("cell", "frame", "karyotype", "count", "review", "corrected", "by", "counted"),
+        (10, 34, 50, 13, 14, 19, 16, 22),
         [_row(state, result) for state in of.states],
     )
     page.gap(4)
@@ -225,9 +227,9 @@ def _row(state: CellState, result: Tally) -> tuple[object, ...]:
 def _how_many(states: Sequence[CellState], result: Tally) -> str:
     said = f"{len(states)} {'cell' if len(states) == 1 else 'cells'} captured, {len(result.counted)} counted"
     if result.incomplete:
-        said += f"; incomplete: {_cells(result.incomplete)}"
+        said += f"; incomplete: {cells_named(result.incomplete)}"
     if result.set_aside:
-        said += f"; set aside: {_cells(result.set_aside)}"
+        said += f"; set aside: {cells_named(result.set_aside)}"
     return said
 
 
@@ -274,22 +276,10 @@ def _cell_page(page: _Page, state: CellState, frame: Frame) -> None:
     room_mm = _BOTTOM_MM - page.paper.get_y() - 4
     karyogram = draw_karyogram(cell, state.names, headed=False)
     below_mm = min(_WIDTH_MM * karyogram.shape[0] / karyogram.shape[1], 0.52 * room_mm)
-    page.picture(draw_overlay(frame, cell, state.names), room_mm - below_mm, photograph=True)
-    page.gap(2)
+    page.picture(draw_overlay(frame, cell, state.names, headed=False), room_mm - below_mm - 6, photograph=True)
+    page.line("Outlined in blue: accepted; in orange, with a ?: to review.", 7.5, colour=_GREY)
+    page.gap(1)
     page.picture(karyogram, below_mm, photograph=False)
-
-
-def _cells(numbers: Sequence[int]) -> str:
-    """``cell 3``, ``cells 1 to 4 and 7``."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    parts = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
-    joined = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1] if parts else "none"
-    return f"{'cell' if len(numbers) == 1 else 'cells'} {joined}"
 
 
 def _day(utc: str) -> str:

@@ -11,7 +11,7 @@ from edge.cases.export import NOTICE, editors
 from edge.cases.log import Entry
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
-from edge.cases.tally import tally
+from edge.cases.tally import cells_named, tally
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,12 +33,13 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
     say = console.print
     say(f"{name}: {result.karyotype or 'no cell to count yet'}", style="bold", highlight=False, markup=False)
     if result.provisional:
-        numbers = ", ".join(map(str, result.unsure))
-        say(f"provisional: chromosomes wait for review in cells {numbers}", style="yellow", highlight=False)
+        say(
+            f"provisional: chromosomes wait for review in {cells_named(result.unsure)}", style="yellow", highlight=False
+        )
     for finding in result.findings:
         say(finding, style="red", highlight=False)
     for stray in result.strays:
-        say(f"not clonal: {stray.what} in cells {', '.join(map(str, stray.cells))}", highlight=False)
+        say(f"not clonal: {stray.what} in {cells_named(stray.cells)}", highlight=False)
     if result.exclusion:
         say(result.exclusion, highlight=False)
     table = _table("cell", "frame", "count", "karyotype", "to review", "corrected", "by", "")
@@ -99,5 +100,5 @@ def _said(entry: Entry) -> str:
 def _table(*heads: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for head in heads:
-        table.add_column(head)
+        table.add_column(head, overflow="fold")
     return table

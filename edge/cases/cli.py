@@ -58,7 +58,7 @@ def _open(store: Path | None) -> CaseStore:
 
 @app.command("list")
 def list_cases(store: Store = None, debug: Debug = False) -> None:
-    """All cases, the newest first: cells and running karyotype."""
+    """All cases, the newest first."""
     from rich.console import Console
 
     from edge.cases.tables import cases_table

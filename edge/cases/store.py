@@ -191,6 +191,12 @@ class CaseStore:
         with self._reading() as db:
             return tuple(log.entries(db, *chosen))
 
+    def latest(self, case: str) -> Entry:
+        """The last entry about a case; there is always the one that opened it."""
+        id = self.case(case).id
+        with self._reading() as db:
+            return next(log.entries(db, "seq = (SELECT max(seq) FROM log WHERE case_id = ?)", id))
+
     def verify(self, vouched_sha256: str | None = None) -> Verdict:
         """Whether all is as it was written; ``vouched_sha256`` is a head noted earlier, such as a report's."""
         with self._reading() as db:

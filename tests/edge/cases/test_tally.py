@@ -141,7 +141,7 @@ def test_shares_and_cells_are_each_others_inverse(confidence: float) -> None:
 
 @pytest.mark.parametrize(
     ("numbers", "text"),
-    [((), "no cells"), ((3,), "cell 3"), ((1, 2, 3, 4, 7), "cells 1 to 4 and 7"), ((1, 3, 5), "cells 1, 3 and 5")],
+    [((), "no cells"), ((3,), "cell 3"), ((1, 2, 3, 4, 7), "cells 1 to 4 and 7"), ((1, 2, 5), "cells 1, 2 and 5")],
 )
 def test_cells_by_name(numbers: tuple[int, ...], text: str) -> None:
     assert cells_named(numbers) == text

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 MODELS_VARIABLE = "CHROMO_MODELS"
+CASES_VARIABLE = "CHROMO_CASES"
 
 
 def default_models_dir() -> Path:
@@ -15,3 +16,12 @@ def default_models_dir() -> Path:
         return Path(named)
     beside = Path(__file__).resolve().parent.parent / "models"
     return beside if beside.is_dir() else Path("models")
+
+
+def default_cases_dir() -> Path:
+    """``$CHROMO_CASES``; else ``chromo-edge/cases`` among the user's own data (``$XDG_DATA_HOME``)."""
+    named = os.environ.get(CASES_VARIABLE)
+    if named:
+        return Path(named)
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "chromo-edge" / "cases"

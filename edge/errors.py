@@ -14,6 +14,10 @@
     │   ├── BundleMismatch                a sound bundle, for another task or another version
     │   └── DelegateUnavailable           the accelerator asked for is not here
     ├── StoreError               exit 6   the case store cannot be read or written
+    │   ├── CaseNotFound                  no case or cell of that name
+    │   ├── EditRefused                   an edit that cannot be made of this cell
+    │   ├── EditConflict                  someone else edited the same chromosome first
+    │   └── StoreDamaged                  a picture, a record or the log is not what was written
     └── SinkError                exit 7   a result cannot be written
 
 The command line prints one line, ``error: <message>``, and leaves with ``exit_code``; ``--debug`` shows the traceback.
@@ -23,6 +27,13 @@ results, not errors. The trainer adds its own leaves in ``trainer/errors.py``.
 ``FrameError`` stands apart from ``CameraError`` because a batch goes on after a bad file and a live run does not go on
 after a lost camera.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge.cases.state import CellState
 
 
 class ChromoError(Exception):
@@ -73,6 +84,26 @@ class DelegateUnavailable(ModelError):
 
 class StoreError(ChromoError):
     exit_code = 6
+
+
+class CaseNotFound(StoreError):
+    pass
+
+
+class EditRefused(StoreError):
+    pass
+
+
+class EditConflict(StoreError):
+    """``newer`` is the cell as it is now, with the other's edit in it."""
+
+    def __init__(self, message: str, newer: CellState) -> None:
+        super().__init__(message)
+        self.newer = newer
+
+
+class StoreDamaged(StoreError):
+    pass
 
 
 class SinkError(ChromoError):

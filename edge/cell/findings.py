@@ -12,11 +12,14 @@ One frame is one cell, and a spread often loses chromosomes on the slide. So a s
   said, because those copies were seen: ``43,XX,+21,inc``.
 * No X in sight is marked with ``?`` (ISCN: questionable identification) and ``inc``: ``45,?Y,inc``; neither X nor Y:
   ``44,?,inc``; an empty frame: ``0,?,inc``.
+
+Markers and derivatives are a person's word, and the string says no more of them than that: ``47,XX,+mar``, two of them
+``+2mar``, and ``46,XX,der(9)`` or ``46,X,der(X)``, what changed the 9 being left to the person who writes the report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge.records import LABELS
@@ -28,6 +31,8 @@ AUTOSOMES = LABELS[:22]
 _SYNDROMES = {"13": "Patau syndrome", "18": "Edwards syndrome", "21": "Down syndrome"}
 _SOMIES = ("nullisomy", "monosomy", "disomy", "trisomy", "tetrasomy", "pentasomy")
 _PLOIDIES = {3: "triploidy", 4: "tetraploidy, or two cells in one frame"}
+_PLAIN = ("incomplete cell", "no chromosome", "gain and loss")
+"""How the findings begin that say what is seen and claim nothing of the patient."""
 _SEX_FINDINGS = {
     "X": "monosomy X (Turner syndrome)",
     "XXX": "trisomy X (triple X syndrome)",
@@ -49,6 +54,8 @@ class _Balance:
     ploidy: int
     sex: str
     autosome_change: dict[str, int]
+    markers: int
+    derivatives: tuple[str, ...]
 
     @property
     def missing(self) -> dict[str, int]:
@@ -62,44 +69,58 @@ class _Balance:
         return "X" not in self.sex or sum(self.missing.values()) >= INCOMPLETE_FROM
 
 
-def _balance(counts: Mapping[str, int]) -> _Balance:
+def _balance(counts: Mapping[str, int], markers: int, derivatives: Sequence[str]) -> _Balance:
     strange = [f"{label!r}: {copies}" for label, copies in counts.items() if label not in LABELS or copies < 0]
     if strange:
         raise ValueError(f"counts must map 1..22, X and Y to copies >= 0; got {', '.join(strange)}")
-    total = sum(counts.values())
-    ploidy = max(2, round(total / 23))
+    spare = [label for label in set(derivatives) if derivatives.count(label) > counts.get(label, 0)]
+    if spare or markers < 0:
+        raise ValueError(f"markers must be >= 0 and derivatives among counts; got {markers} and {', '.join(spare)}")
+    whole = sum(counts.values())
+    ploidy = max(2, round(whole / 23))
     changes = {label: counts.get(label, 0) - ploidy for label in AUTOSOMES}
     return _Balance(
-        total=total,
+        total=whole + markers,
         ploidy=ploidy,
         sex="X" * counts.get("X", 0) + "Y" * counts.get("Y", 0),
         autosome_change={label: change for label, change in changes.items() if change},
+        markers=markers,
+        derivatives=tuple(sorted(derivatives, key=LABELS.index)),
     )
 
 
-def karyotype_of(counts: Mapping[str, int]) -> str:
+def karyotype_of(counts: Mapping[str, int], *, markers: int = 0, derivatives: Sequence[str] = ()) -> str:
     """ISCN string for whole-chromosome ``counts`` (label to copies; an absent label means none).
 
-    Raises ``ValueError`` for a label that is not one of the 24 or a negative count.
+    ``markers`` are not among ``counts``; ``derivatives``, one label each, are. Raises ``ValueError`` for a label that
+    is not one of the 24, a negative count, or a derivative that is not among ``counts``.
     """
-    cell = _balance(counts)
+    cell = _balance(counts, markers, derivatives)
     sex = cell.sex if "X" in cell.sex else f"?{cell.sex}"
-    terms: list[str] = []
-    for label, change in cell.autosome_change.items():
-        if change > 0:
-            terms += [f"+{label}"] * change
-        elif not cell.incomplete:
+    changed_sex = [label for label in cell.derivatives if label in ("X", "Y")]
+    for label in changed_sex:  # written as 46,X,der(X): the changed one stands apart from the whole ones
+        sex = sex.replace(label, "", 1)
+    terms = [f"der({label})" for label in changed_sex]
+    for label in AUTOSOMES:
+        change, changed = cell.autosome_change.get(label, 0), cell.derivatives.count(label)
+        gained = min(max(change, 0), changed)  # an extra copy that is the changed one: +der(9)
+        terms += [f"+{label}"] * (change - gained)
+        if change < 0 and not cell.incomplete:
             terms += [f"-{label}"] * -change
+        terms += [f"+der({label})"] * gained + [f"der({label})"] * (changed - gained)
+    if cell.markers:
+        terms.append("+mar" if cell.markers == 1 else f"+{cell.markers}mar")
     level = f"<{cell.ploidy}n>" if cell.ploidy > 2 and (terms or cell.incomplete) else ""
-    return ",".join([f"{cell.total}{level}", sex, *terms, *(["inc"] if cell.incomplete else [])])
+    parts = [f"{cell.total}{level}", *([sex] if sex else []), *terms, *(["inc"] if cell.incomplete else [])]
+    return ",".join(parts)
 
 
-def findings_of(counts: Mapping[str, int]) -> tuple[str, ...]:
+def findings_of(counts: Mapping[str, int], *, markers: int = 0, derivatives: Sequence[str] = ()) -> tuple[str, ...]:
     """What stands out in ``counts``, most far-reaching first; empty for a normal cell.
 
     Raises ``ValueError`` like ``karyotype_of``.
     """
-    cell = _balance(counts)
+    cell = _balance(counts, markers, derivatives)
     if cell.total == 0:
         return ("no chromosome found",)
     said: list[str] = []
@@ -116,10 +137,32 @@ def findings_of(counts: Mapping[str, int]) -> tuple[str, ...]:
         for label, change in cell.autosome_change.items()
         if change > 0 or not cell.incomplete
     ]
+    said += [f"structurally changed {label}" for label in cell.derivatives]
+    if cell.markers:
+        said.append("marker chromosome" if cell.markers == 1 else f"{cell.markers} marker chromosomes")
     gains = [label for label, change in cell.autosome_change.items() if change > 0]
     if gains and cell.missing and not cell.incomplete:
         said.append(f"gain and loss in one cell: check the labels of {', '.join([*gains, *cell.missing])}")
     return tuple(said)
+
+
+def is_incomplete(counts: Mapping[str, int]) -> bool:
+    """Whether so much of the cell is missing that its losses mean nothing. Raises like ``karyotype_of``."""
+    return _balance(counts, 0, ()).incomplete
+
+
+def ploidy_of(counts: Mapping[str, int]) -> int:
+    """The level of ploidy that ``counts`` are nearest to: 2, 3, 4 ... Raises like ``karyotype_of``."""
+    return _balance(counts, 0, ()).ploidy
+
+
+def provisional(findings: Sequence[str], *, unsure: int, total: int) -> tuple[str, ...]:
+    """``findings`` of a cell of ``total`` chromosomes as they may be said while ``unsure`` of them wait for a person's
+    eye: what is claimed becomes a possibility, after a line that says why. Without one they stand as they are."""
+    if not unsure:
+        return tuple(findings)
+    worded = (finding if finding.startswith(_PLAIN) else f"possible {finding}" for finding in findings)
+    return (f"provisional: {unsure} of {total} chromosomes not yet reviewed", *worded)
 
 
 def _incomplete_finding(cell: _Balance) -> str:

@@ -3,11 +3,12 @@
 The order is ISCN's: groups A (1-3), B (4-5), C (6-12), D (13-15), E (16-18), F (19-20), G (21-22) and the sex
 chromosomes. All chromosomes of a cell are drawn at one scale, the p arm up, homologues side by side on one line. A
 place grows with its copies, so a trisomy or a tetraploid cell fits as it is. An autosome that is not there twice says
-so.
+so. Markers have a place of their own after the sex chromosomes, where there are any.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,6 +25,10 @@ ROWS: tuple[tuple[_Group, ...], ...] = (
     (("D", ("13", "14", "15")), ("E", ("16", "17", "18"))),
     (("F", ("19", "20")), ("G", ("21", "22")), ("sex", ("X", "Y"))),
 )
+
+MARKER = "mar"
+"""The name and the place of a marker chromosome."""
+NO_NAMES: Mapping[int, str] = {}
 
 _LONGEST_PX = 170
 """Drawn length of the cell's longest chromosome."""
@@ -44,6 +49,8 @@ _FINDING_INK: Colour = (176, 24, 32)
 class _Cutout(NamedTuple):
     stain: UInt8Array
     status: Status
+    note: str
+    """Written above it where its name is not simply its place's, such as ``der(9)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +61,44 @@ class _Place:
 
     @property
     def width_px(self) -> int:
-        columns = max(1 if self.label == "Y" else 2, len(self.cutouts))
+        columns = max(1 if self.label in ("Y", MARKER) else 2, len(self.cutouts))
         return columns * self.column_px + (columns - 1) * _BETWEEN_COPIES_PX
 
     @property
     def odd(self) -> bool:
         """An autosome that is not there twice."""
-        return self.label not in ("X", "Y") and len(self.cutouts) != 2
+        return self.label not in ("X", "Y", MARKER) and len(self.cutouts) != 2
 
 
-def draw_karyogram(cell: Cell) -> UInt8Array:
-    """The karyogram of ``cell`` as uint8 (H, W, 3), RGB, dark on white. An empty cell gives the empty form."""
+def draw_karyogram(cell: Cell, names: Mapping[int, str] = NO_NAMES, *, headed: bool = True) -> UInt8Array:
+    """The karyogram of ``cell`` as uint8 (H, W, 3), RGB, dark on white. An empty cell gives the empty form.
+
+    ``names``: region id to name for those that are not just their label: ``mar`` or such as ``der(9)``. ``headed``:
+    with the lines above it that say karyotype, frame and findings.
+    """
     upright = [_upright(c) for c in cell.chromosomes]
     longest = max((stain.shape[0] for stain in upright), default=_LONGEST_PX)
     scale = min(_LONGEST_PX / longest, _MAX_ENLARGEMENT)
-    cutouts = [_Cutout(_scaled(s, scale), c.status) for s, c in zip(upright, cell.chromosomes, strict=True)]
+    named = [names.get(c.region.id, "") for c in cell.chromosomes]
+    cutouts = [
+        _Cutout(_scaled(s, scale), c.status, "" if name == MARKER else name)
+        for s, c, name in zip(upright, cell.chromosomes, named, strict=True)
+    ]
+    places = [MARKER if name == MARKER else c.label for name, c in zip(named, cell.chromosomes, strict=True)]
     column_px = max((c.stain.shape[1] for c in cutouts), default=0)
     column_px = max(column_px, _LONGEST_PX // 5)
 
     def place(label: str) -> _Place:
-        here = [k for k, c in zip(cutouts, cell.chromosomes, strict=True) if c.label == label]
+        here = [k for k, own in zip(cutouts, places, strict=True) if own == label]
         return _Place(label, tuple(here), column_px)
 
-    rows = [[[place(label) for label in labels] for _, labels in groups] for groups in ROWS]
+    form = (*ROWS[:-1], (*ROWS[-1], ("", (MARKER,)))) if MARKER in places else ROWS
+    rows = [[[place(label) for label in labels] for _, labels in groups] for groups in form]
     inner_px = max(_row_width(row) for row in rows)
     heights = [_row_height(row) for row in rows]
-    header = _header(cell, inner_px)
-    header_px = sum(size + 10 for _, size, _ in header)
-    height_px = 2 * _MARGIN_PX + header_px + _HEADER_GAP_PX + sum(heights) + _ROW_GAP_PX * (len(rows) - 1)
+    header = _header(cell, inner_px) if headed else []
+    header_px = sum(size + 10 for _, size, _ in header) + (_HEADER_GAP_PX if headed else 0)
+    height_px = 2 * _MARGIN_PX + header_px + sum(heights) + _ROW_GAP_PX * (len(rows) - 1)
 
     picture = Image.new("RGB", (inner_px + 2 * _MARGIN_PX, height_px), WHITE)
     pen = ImageDraw.Draw(picture)
@@ -89,8 +106,8 @@ def draw_karyogram(cell: Cell) -> UInt8Array:
     for text, size, colour in header:
         pen.text((_MARGIN_PX, y), text, fill=colour, font=font(size))
         y += size + 10
-    y += _HEADER_GAP_PX
-    for groups, row, row_px in zip(ROWS, rows, heights, strict=True):
+    y = _MARGIN_PX + header_px
+    for groups, row, row_px in zip(form, rows, heights, strict=True):
         _draw_row(picture, groups, row, y, row_px, inner_px)
         y += row_px + _ROW_GAP_PX
     return np.asarray(picture)
@@ -177,6 +194,9 @@ def _draw_cutout(picture: Image.Image, cutout: _Cutout, x: int, column_px: int, 
         box = (x - 2, baseline - height - _MARK_PX, x + column_px + 1, baseline + 3)
         pen.rounded_rectangle(box, 5, fill=_REVIEW_FILL, outline=STATUS_COLOUR["review"], width=2)
         pen.text((x + column_px / 2, box[1] + 3), "?", fill=_REVIEW_INK, font=font(15), anchor="ma")
+    if cutout.note:
+        at = (x + column_px / 2, baseline - height - 4)
+        ImageDraw.Draw(picture).text(at, cutout.note, fill=_FINDING_INK, font=font(13), anchor="mb")
     x += (column_px - width) // 2
     area = (x, baseline - height, x + width, baseline)
     paper = np.asarray(picture.crop(area), dtype=np.uint16)

@@ -7,12 +7,15 @@ of its own above the frame and never hides a chromosome.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from edge.cell.drawing import BLACK, STATUS_COLOUR, WHITE, Colour, font, wrapped
+from edge.cell.karyogram import NO_NAMES
 from edge.records import BoolArray, Cell, Chromosome, Frame, UInt8Array
 
 _READABLE_PX = 1200
@@ -24,10 +27,11 @@ _Contour = npt.NDArray[np.int32]
 """OpenCV's: (n, 1, 2), x and y."""
 
 
-def draw_overlay(frame: Frame, cell: Cell) -> UInt8Array:
+def draw_overlay(frame: Frame, cell: Cell, names: Mapping[int, str] = NO_NAMES, *, headed: bool = True) -> UInt8Array:
     """``frame`` with ``cell``'s outlines and labels, as uint8 (strip + H * scale, W * scale, 3), RGB.
 
-    ``scale`` is 2 for a small frame, else 1. A mask without a pixel is outlined by its box.
+    ``names``: region id to name for those that are not just their label: ``mar`` or such as ``der(9)``.
+    ``headed``: with the strip. ``scale`` is 2 for a small frame, else 1. A mask without a pixel is outlined by its box.
     """
     height, width = frame.pixels.shape
     scale = 2 if max(height, width) < _READABLE_PX else 1
@@ -43,7 +47,9 @@ def draw_overlay(frame: Frame, cell: Cell) -> UInt8Array:
         cv2.polylines(canvas, contour, True, STATUS_COLOUR[chromosome.status], line_px, cv2.LINE_AA)
 
     picture = Image.fromarray(canvas)
-    _draw_labels(picture, cell, contours, type_px)
+    _draw_labels(picture, cell, contours, type_px, names)
+    if not headed:
+        return np.asarray(picture)
     return np.concatenate([_legend(cell, picture.width, type_px), np.asarray(picture)])
 
 
@@ -57,13 +63,15 @@ def _contours(chromosome: Chromosome, scale: int) -> list[_Contour]:
     return list(found)
 
 
-def _draw_labels(picture: Image.Image, cell: Cell, contours: list[list[_Contour]], type_px: int) -> None:
+def _draw_labels(
+    picture: Image.Image, cell: Cell, contours: list[list[_Contour]], type_px: int, names: Mapping[int, str]
+) -> None:
     taken = np.zeros((picture.height, picture.width), dtype=np.uint8)
     for contour in contours:
         cv2.drawContours(taken, contour, -1, 1, cv2.FILLED)
     pen = ImageDraw.Draw(picture)
     for chromosome, contour in zip(cell.chromosomes, contours, strict=True):
-        text = chromosome.label + ("?" if chromosome.status == "review" else "")
+        text = names.get(chromosome.region.id, chromosome.label) + ("?" if chromosome.status == "review" else "")
         size = (round(font(type_px).getlength(text)) + 2, type_px)
         x0, y0, x1, y1 = _least_hiding(taken, np.concatenate(contour), size)
         taken[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = 8

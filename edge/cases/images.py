@@ -1,0 +1,79 @@
+"""Pictures beside the database, each under the SHA-256 of its file: the same picture is kept once, and a changed one is
+found when it is read. ``sha256sum`` agrees with the names."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from edge.cases.codec import pixels_of, png_of
+from edge.errors import StoreDamaged, StoreError
+from edge.records import UInt8Array
+
+
+class Images:
+    """Grey pictures in ``folder``, as ``ab/abcd....png``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path_of(self, sha256: str) -> Path:
+        return self._folder / sha256[:2] / f"{sha256}.png"
+
+    def put(self, pixels: UInt8Array) -> str:
+        """The hash of ``pixels``, uint8 (H, W), which are on the disk when this returns: the whole file or none.
+
+        Raises ``StoreError`` when it cannot be written.
+        """
+        png = png_of(pixels)
+        sha256 = hashlib.sha256(png).hexdigest()
+        path = self.path_of(sha256)
+        try:
+            if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+                return sha256
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, png)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise StoreError(f"cannot write {path}: {reason}; free some space or name another store") from error
+        return sha256
+
+    def png(self, sha256: str) -> bytes:
+        """The file's bytes, verified. Raises ``StoreDamaged`` when it is gone or not what was written."""
+        path = self.path_of(sha256)
+        try:
+            png = path.read_bytes()
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise StoreDamaged(f"cannot read the picture {path}: {reason}; restore it from a copy") from error
+        found = hashlib.sha256(png).hexdigest()
+        if found != sha256:
+            raise StoreDamaged(f"{path} has changed: its sha256 is {found[:12]}...; restore it from a copy")
+        return png
+
+    def get(self, sha256: str) -> UInt8Array:
+        """The picture, uint8 (H, W), verified like ``png``."""
+        return pixels_of(self.png(sha256))
+
+
+def _write(path: Path, content: bytes) -> None:
+    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(part).unlink(missing_ok=True)
+        raise
+    for folder in (path.parent, path.parent.parent):  # the names, too, must outlive a power cut
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

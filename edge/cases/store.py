@@ -1,0 +1,322 @@
+"""Cases on the disk: what is captured and edited is there when the call returns, and stays as it was.
+
+A store is a folder: ``cases.sqlite`` and ``images/``. Cases are named by the technician, cells numbered within them.
+Cells and edits are only ever added; a cell's state is the fold of its edits (``edge.cases.state``). Several programs
+and threads may use one store at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.cases import log
+from edge.cases.codec import canonical, cell_from_json, cell_to_json, edit_from_json, edit_to_json
+from edge.cases.edits import Change, Edit, Redo, Undo, numbered, touched
+from edge.cases.images import Images
+from edge.cases.log import Entry
+from edge.cases.schema import connect, told, writing
+from edge.cases.state import Captured, CellState, Event, change_of, fold, next_id, touching_since
+from edge.cases.verify import Verdict, verify
+from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
+from edge.records import Cell, Frame
+
+DATABASE = "cases.sqlite"
+REMEMBERED_CELLS = 64
+"""Captured cells kept decoded: they never change."""
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """``opened_utc`` is ISO 8601; ``cells`` are ids in the order of capture."""
+
+    id: int
+    name: str
+    opened_utc: str
+    cells: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the log: changes whenever anything in the store does."""
+
+    seq: int
+    sha256: str
+
+
+class CaseStore:
+    """The store in ``folder``, made if it is not there. Close it, or use it in a ``with``.
+
+    Every method raises ``StoreError`` when the disk does not play along and ``CaseNotFound`` for a case or a cell that
+    is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / DATABASE
+        with told(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.images = Images(folder / "images")
+        self._lock = threading.RLock()
+        self._remembered: OrderedDict[int, Captured] = OrderedDict()
+        self._db = connect(self.path, log.FIRST_SHA256)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def __enter__(self) -> CaseStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def new_case(self, name: str, actor: str) -> Case:
+        """Opens a case. Raises ``StoreError`` where there is one of that name, or the name is not usable."""
+        name = _checked_name(name)
+        with self._writing() as db:
+            if db.execute("SELECT 1 FROM cases WHERE name = ?", (name,)).fetchone():
+                raise StoreError(f"there is a case {name!r} already; add to it, or choose another name")
+            opened = log.utc_now()
+            id = _row_id(db.execute("INSERT INTO cases (name, opened_utc) VALUES (?, ?)", (name, opened)))
+            log.append(db, _checked_actor(actor), "open", id, {"name": name})
+        return Case(id, name, opened, ())
+
+    def cases(self) -> tuple[Case, ...]:
+        """All cases, the newest first."""
+        with self._reading() as db:
+            rows = db.execute("SELECT id, name, opened_utc FROM cases ORDER BY id DESC").fetchall()
+            return tuple(self._case(*row) for row in rows)
+
+    def case(self, name: str) -> Case:
+        with self._reading() as db:
+            row = db.execute("SELECT id, name, opened_utc FROM cases WHERE name = ?", (name,)).fetchone()
+            if row is None:
+                known = [r[0] for r in db.execute("SELECT name FROM cases ORDER BY id DESC LIMIT 5")]
+                there = f"the latest are {', '.join(known)}" if known else "there is none yet"
+                raise CaseNotFound(f"no case is named {name!r}; {there}; 'chromo-edge case new' opens one")
+            return self._case(*row)
+
+    def capture(self, case: str, frame: Frame, cell: Cell, actor: str) -> CellState:
+        """Adds ``cell``, as labelled in ``frame``, to the case named ``case``: picture, record and log entry."""
+        opened = self.case(case)
+        frame_sha256 = self.images.put(frame.pixels)
+        document = canonical(cell_to_json(cell))
+        with self._writing() as db:
+            captured = log.utc_now()
+            last = db.execute("SELECT coalesce(max(number), 0) FROM cells WHERE case_id = ?", (opened.id,)).fetchone()
+            row = (opened.id, last[0] + 1, frame_sha256, frame.um_per_px, captured, document)
+            id = _row_id(
+                db.execute(
+                    "INSERT INTO cells (case_id, number, frame_sha256, um_per_px, captured_utc, document) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    row,
+                )
+            )
+            body = _captured_body(last[0] + 1, frame_sha256, document, cell)
+            log.append(db, _checked_actor(actor), "capture", opened.id, body, cell_id=id)
+        return self.cell(id)
+
+    def cell(self, id: int) -> CellState:
+        """The cell as it stands now."""
+        with self._reading():
+            return fold(self._captured(id), self._events(id))
+
+    def cell_number(self, case: str, number: int) -> CellState:
+        """The cell of that number, from 1, in a case."""
+        ids = self.case(case).cells
+        if not 1 <= number <= len(ids):
+            raise CaseNotFound(f"case {case!r} has {len(ids)} cells; there is no cell {number} in it")
+        return self.cell(ids[number - 1])
+
+    def cells(self, case: str) -> tuple[CellState, ...]:
+        """All cells of a case as they stand now, in the order of capture."""
+        return tuple(self.cell(id) for id in self.case(case).cells)
+
+    def frame(self, id: int) -> Frame:
+        """The picture that cell ``id`` was captured from. Raises ``StoreDamaged`` when it is not what it was."""
+        with self._reading():
+            captured = self._captured(id)
+        cell = captured.cell
+        return Frame(self.images.get(captured.frame_sha256), cell.index, 0.0, cell.frame, captured.um_per_px)
+
+    def edit(self, id: int, change: Change, *, based_on: int, actor: str) -> CellState:
+        """Makes ``change`` of cell ``id`` and returns the new state; what it brings in gets ids of its own.
+
+        ``based_on`` is the revision that the person saw. Raises ``EditConflict``, with the newer state, where someone
+        touched the same chromosomes since; ``EditRefused`` where it cannot be made.
+        """
+        return self._edit(id, lambda state: numbered(change, next_id(state.captured, state.events)), based_on, actor)
+
+    def undo(self, id: int, *, based_on: int, actor: str) -> CellState:
+        """Takes back the latest edit of ``actor`` that holds. Raises like ``edit``, and ``EditRefused`` where someone
+        else's later edit rests on it."""
+        actor = _checked_actor(actor)
+
+        def latest(state: CellState) -> Undo:
+            done = state.history.done.get(actor)
+            if not done:
+                raise EditRefused(f"{actor} has nothing to undo in cell {id}")
+            return Undo(done[-1])
+
+        return self._edit(id, latest, based_on, actor)
+
+    def redo(self, id: int, *, based_on: int, actor: str) -> CellState:
+        """Brings back what ``actor`` undid last. Raises like ``undo``."""
+        actor = _checked_actor(actor)
+
+        def latest(state: CellState) -> Redo:
+            undone = state.history.undone.get(actor)
+            if not undone:
+                raise EditRefused(f"{actor} has nothing to redo in cell {id}")
+            return Redo(undone[-1])
+
+        return self._edit(id, latest, based_on, actor)
+
+    def head(self) -> Head:
+        """Cheap to ask: whether anything has happened since."""
+        with self._reading() as db:
+            return Head(*db.execute("SELECT seq, sha256 FROM head").fetchone())
+
+    def log(self, case: str | None = None, after: int = 0) -> tuple[Entry, ...]:
+        """The entries after entry ``after``, of one case or of all, in order."""
+        chosen = ("seq > ?", after) if case is None else ("seq > ? AND case_id = ?", after, self.case(case).id)
+        with self._reading() as db:
+            return tuple(log.entries(db, *chosen))
+
+    def latest(self, case: str) -> Entry:
+        """The last entry about a case; there is always the one that opened it."""
+        id = self.case(case).id
+        with self._reading() as db:
+            last = next(log.entries(db, "seq = (SELECT max(seq) FROM log WHERE case_id = ?)", id), None)
+        if last is None:
+            raise StoreDamaged(
+                f"{self.path}: the log does not know case {case!r}; 'chromo-edge case verify' tells more"
+            )
+        return last
+
+    def verify(self, vouched_sha256: str | None = None) -> Verdict:
+        """Whether all is as it was written; ``vouched_sha256`` is a head noted earlier, such as a report's."""
+        with self._reading() as db:
+            return verify(db, self.images, vouched_sha256)
+
+    def note(self, case: str, actor: str, body: Mapping[str, Any]) -> None:
+        """Logs that something left the store: an export or a report."""
+        opened = self.case(case)
+        with self._writing() as db:
+            log.append(db, _checked_actor(actor), "export", opened.id, body)
+
+    def _edit(self, id: int, edit_for: Callable[[CellState], Edit], based_on: int, actor: str) -> CellState:
+        actor = _checked_actor(actor)
+        with self._writing() as db:
+            state = fold(self._captured(id), self._events(id))
+            if not 0 <= based_on <= state.revision:
+                raise EditRefused(f"cell {id} has {state.revision} edits; an edit cannot be based on number {based_on}")
+            edit = edit_for(state)
+            change = change_of(state.events, edit)
+            other = touching_since(state.events, based_on, change)
+            if other is not None:
+                raise EditConflict(
+                    f"{other.actor} changed the same in cell {state.captured.number} meanwhile "
+                    f"(edit {other.revision}); look at it as it is now and try again",
+                    state,
+                )
+            if isinstance(edit, Undo | Redo):
+                _refuse_under_others(state, edit, change, actor)
+            case_id = db.execute("SELECT case_id FROM cells WHERE id = ?", (id,)).fetchone()[0]
+            revision = state.revision + 1
+            entry = log.append(db, actor, "edit", case_id, edit_to_json(edit), cell_id=id, revision=revision)
+            return fold(state.captured, (*state.events, Event(revision, actor, entry.at_utc, edit)))
+
+    def _captured(self, id: int) -> Captured:
+        known = self._remembered.get(id)
+        if known is None:
+            row = self._db.execute(
+                "SELECT name, number, frame_sha256, um_per_px, captured_utc, document "
+                "FROM cells JOIN cases ON cases.id = case_id WHERE cells.id = ?",
+                (id,),
+            ).fetchone()
+            if row is None:
+                raise CaseNotFound(f"there is no cell {id} in {self.path}")
+            case, number, frame_sha256, um_per_px, captured_utc, document = row
+            try:
+                cell = cell_from_json(json.loads(document))
+            except (KeyError, TypeError, ValueError, OSError) as error:
+                raise StoreDamaged(
+                    f"{self.path}: the record of cell {id} is damaged; restore it from a copy"
+                ) from error
+            known = Captured(id, case, number, cell, frame_sha256, um_per_px, captured_utc)
+            self._remembered[id] = known
+        self._remembered.move_to_end(id)
+        if len(self._remembered) > REMEMBERED_CELLS:
+            self._remembered.popitem(last=False)
+        return known
+
+    def _events(self, id: int) -> tuple[Event, ...]:
+        found = log.entries(self._db, "cell_id = ? AND revision IS NOT NULL", id)
+        return tuple(
+            Event(k, entry.actor, entry.at_utc, edit_from_json(entry.said)) for k, entry in enumerate(found, start=1)
+        )
+
+    def _case(self, id: int, name: str, opened_utc: str) -> Case:
+        rows = self._db.execute("SELECT id FROM cells WHERE case_id = ? ORDER BY number", (id,))
+        return Case(id, name, opened_utc, tuple(row[0] for row in rows))
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, told(self.path):
+            yield self._db
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, writing(self._db, self.path):
+            yield self._db
+
+
+def _refuse_under_others(state: CellState, edit: Undo | Redo, change: Change, actor: str) -> None:
+    """An edit on which another's rests cannot be taken from under it, nor be put there again."""
+    above = [e for e in state.events[edit.revision :] if e.actor != actor and e.revision in state.history.holding]
+    for event in above:
+        if touched(change) & touched(change_of(state.events, event.edit)):
+            raise EditRefused(
+                f"{event.actor} has edited the same chromosome since (edit {event.revision}); it must be undone first"
+            )
+
+
+def _captured_body(number: int, frame_sha256: str, document: str, cell: Cell) -> dict[str, Any]:
+    """What the log says of a capture: every automatic label, the models, and the hashes of picture and record."""
+    return {
+        "number": number,
+        "frame": cell.frame,
+        "frame_sha256": frame_sha256,
+        "document_sha256": log.sha256_of(document),
+        "models": dict(cell.models),
+        "labels": {str(c.region.id): [c.label, round(float(c.confidence), 4), c.status] for c in cell.chromosomes},
+    }
+
+
+def _row_id(cursor: sqlite3.Cursor) -> int:
+    if cursor.lastrowid is None:
+        raise RuntimeError("an INSERT gave no row id")
+    return cursor.lastrowid
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise StoreError(f"a case's name must be 1 to {LONGEST_NAME} printable characters; got {name!r}")
+    return name
+
+
+def _checked_actor(actor: str) -> str:
+    actor = actor.strip()
+    if not actor or len(actor) > LONGEST_NAME or not actor.isprintable():
+        raise StoreError(f"who does this must be named in 1 to {LONGEST_NAME} printable characters; got {actor!r}")
+    return actor

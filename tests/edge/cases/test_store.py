@@ -1,0 +1,407 @@
+"""The case store on real files: what is acknowledged stays, two people keep their edits, damage is found."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAside, Split, Swap
+from edge.cases.store import CaseStore
+from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
+from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
+
+KILLS = 60
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[CaseStore]:
+    with CaseStore(folder) as opened:
+        opened.new_case("A-1", "kim")
+        yield opened
+
+
+def capture(store: CaseStore, *, level: int = 220) -> int:
+    return store.capture("A-1", make_frame(level=level), make_cell(review=[3]), "kim").id
+
+
+def tamper(folder: Path, *statements: str) -> None:
+    """As someone with the file in an editor would, past the triggers."""
+    db = sqlite3.connect(folder / "cases.sqlite")
+    triggers = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+    for trigger in triggers:
+        db.execute(f"DROP TRIGGER {trigger}")
+    for statement in statements:
+        db.execute(statement)
+    db.commit()
+    db.close()
+
+
+def test_a_captured_cell_comes_back_whole(store: CaseStore, folder: Path) -> None:
+    frame, cell = make_frame(level=97, source="métaphase 1.png"), make_cell(review=[3], frame="métaphase 1.png")
+    id = store.capture("A-1", frame, cell, "kim").id
+    with CaseStore(folder) as again:
+        state = again.cell(id)
+        assert np.array_equal(again.frame(id).pixels, frame.pixels)
+    kept = state.captured.cell
+    assert (kept.frame, kept.karyotype, kept.models) == (cell.frame, cell.karyotype, cell.models)
+    assert dict(kept.stage_ms) == dict(cell.stage_ms)
+    for new, old in zip(kept.chromosomes, cell.chromosomes, strict=True):
+        assert np.array_equal(new.region.mask, old.region.mask)
+        assert np.array_equal(new.region.axis_px, old.region.axis_px)
+        assert np.array_equal(new.crop.pixels, old.crop.pixels)
+        assert (new.label, new.confidence, new.status, new.candidates, new.p_arm_up) == (
+            old.label,
+            old.confidence,
+            old.status,
+            old.candidates,
+            old.p_arm_up,
+        )
+        assert (new.region.id, new.region.box_px, new.region.score) == (old.region.id, old.region.box_px, 0.9)
+
+
+def test_edits_undo_and_redo_outlive_the_program(store: CaseStore, folder: Path) -> None:
+    id = capture(store)
+    store.edit(id, Relabel(3, "21"), based_on=0, actor="kim")
+    store.edit(id, Mark(5, "marker"), based_on=1, actor="kim")
+    assert store.cell(id).karyotype == "46,XX,-2,-3,+21,+mar"
+    for revision in (2, 3):
+        with CaseStore(folder) as again:
+            again.undo(id, based_on=revision, actor="kim")
+    with CaseStore(folder) as again:
+        state = again.cell(id)
+        assert state.karyotype == "46,XX"
+        assert not state.can_undo("kim")
+        with pytest.raises(EditRefused, match="nothing to undo"):
+            again.undo(id, based_on=state.revision, actor="kim")
+        again.redo(id, based_on=4, actor="kim")
+        state = again.redo(id, based_on=5, actor="kim")
+        assert (state.karyotype, state.can_redo("kim")) == ("46,XX,-2,-3,+21,+mar", False)
+        assert again.verify().faults == ()
+
+
+def test_two_people_keep_their_edits_on_different_chromosomes(store: CaseStore, folder: Path) -> None:
+    id = capture(store)
+    with CaseStore(folder) as other:
+        store.edit(id, Relabel(3, "21"), based_on=0, actor="kim")
+        state = other.edit(id, Exclude(7), based_on=0, actor="lee")
+        assert {p.id for p in state.places if p.edited} == {3, 7}
+        with pytest.raises(EditConflict, match="kim changed the same") as refused:
+            other.edit(id, Flip(3), based_on=0, actor="lee")
+        assert refused.value.newer.revision == 2
+        assert other.edit(id, Flip(3), based_on=2, actor="lee").revision == 3
+
+
+def test_two_people_who_draw_at_once_make_two_chromosomes(store: CaseStore) -> None:
+    id = capture(store)
+    store.edit(id, Draw(make_chromosome(0, "7")), based_on=0, actor="kim")
+    state = store.edit(id, Draw(make_chromosome(0, "8")), based_on=0, actor="lee")
+    assert [(p.id, p.label) for p in state.places[-2:]] == [(46, "7"), (47, "8")]
+
+
+def test_an_undo_takes_back_ones_own_edit_only(store: CaseStore) -> None:
+    id = capture(store)
+    store.edit(id, Relabel(3, "21"), based_on=0, actor="kim")
+    store.edit(id, Relabel(9, "22"), based_on=1, actor="lee")
+    state = store.undo(id, based_on=2, actor="kim")
+    assert {p.id for p in state.places if p.edited} == {9}
+    store.redo(id, based_on=3, actor="kim")
+    store.edit(id, Swap(3, 5), based_on=4, actor="lee")
+    with pytest.raises(EditRefused, match="lee has edited the same chromosome since"):
+        store.undo(id, based_on=5, actor="kim")
+
+
+def test_a_split_is_undone_under_the_edits_of_its_parts(store: CaseStore) -> None:
+    id = capture(store)
+    parts = (make_chromosome(0, "4"), make_chromosome(0, "5"))
+    store.edit(id, Split(3, parts), based_on=0, actor="kim")
+    store.edit(id, Relabel(46, "9"), based_on=1, actor="kim")
+    store.undo(id, based_on=2, actor="kim")
+    state = store.undo(id, based_on=3, actor="kim")
+    assert [p.id for p in state.places] == list(range(46))
+    state = store.edit(id, Split(3, parts), based_on=4, actor="kim")
+    assert [p.id for p in state.places][3:5] == [48, 49]  # an id is never used twice
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (Relabel(99, "1"), "chromosome 99 is not in this cell"),
+        (Accept((3, 99)), "chromosome 99 is not in this cell"),
+    ],
+)
+def test_an_impossible_edit_changes_nothing(store: CaseStore, edit: Relabel | Accept, message: str) -> None:
+    id, before = capture(store), store.head()
+    with pytest.raises(EditRefused, match=message):
+        store.edit(id, edit, based_on=0, actor="kim")
+    with pytest.raises(EditRefused, match="cannot be based on number 5"):
+        store.edit(id, Flip(1), based_on=5, actor="kim")
+    assert store.cell(id).revision == 0
+    assert store.head() == before
+
+
+def test_the_names_of_cases(store: CaseStore) -> None:
+    assert store.new_case(" 24-0815 Müller ", "kim").name == "24-0815 Müller"
+    assert [case.name for case in store.cases()] == ["24-0815 Müller", "A-1"]
+    with pytest.raises(StoreError, match="there is a case 'A-1' already"):
+        store.new_case("A-1", "lee")
+    with pytest.raises(CaseNotFound, match="no case is named 'A-2'; the latest are 24-0815 Müller, A-1"):
+        store.case("A-2")
+    with pytest.raises(CaseNotFound, match="there is no cell 12"):
+        store.cell(12)
+    for name in ("", "a\nb", "x" * 101):
+        with pytest.raises(StoreError, match="1 to 100 printable"):
+            store.new_case(name, "kim")
+        with pytest.raises(StoreError, match="1 to 100 printable"):
+            store.new_case("B", name)
+
+
+def test_nothing_acknowledged_is_lost_to_kill_9(store: CaseStore, folder: Path) -> None:
+    words = [sys.executable, "-m", "tests.edge.cases.killed", str(folder), "A-1", str(KILLS)]
+    edits = lives = 0
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        for line in program.stdout:
+            said = json.loads(line)
+            with CaseStore(folder) as after:
+                kept = {e.revision: e.edit for e in after.cell(said["cell"]).events}
+            for revision, chromosome, label in said["edits"]:
+                assert kept[int(revision)] == Relabel(int(chromosome), label)
+            assert len(kept) - len(said["edits"]) in (0, 1)  # one may be on the disk and not yet said
+            lives, edits = lives + 1, edits + len(said["edits"])
+    assert program.returncode == 0
+    assert lives == KILLS
+    assert edits > 2 * KILLS
+    assert store.verify().faults == ()
+    assert [store.cell(id).captured.number for id in store.case("A-1").cells] == list(range(1, KILLS + 1))
+
+
+def test_two_threads_and_two_stores_edit_one_cell(store: CaseStore, folder: Path) -> None:
+    id = capture(store)
+    failures: list[BaseException] = []
+
+    def work(actor: str, own: range) -> None:
+        try:
+            with CaseStore(folder) as mine:
+                for chromosome in own:
+                    mine.edit(id, Flip(chromosome), based_on=0, actor=actor)
+        except BaseException as failure:
+            failures.append(failure)
+
+    people = [threading.Thread(target=work, args=(f"p{k}", range(k, 46, 3))) for k in range(3)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    assert failures == []
+    state = store.cell(id)
+    assert state.revision == 46
+    assert not any(p.chromosome.p_arm_up for p in state.places)
+    assert store.verify().faults == ()
+
+
+EDIT_ELSEWHERE = """
+import sys
+from pathlib import Path
+from edge.cases.edits import Flip
+from edge.cases.store import CaseStore
+with CaseStore(Path(sys.argv[1])) as store:
+    for chromosome in range(int(sys.argv[3]), 46, 2):
+        store.edit(int(sys.argv[2]), Flip(chromosome), based_on=0, actor="p" + sys.argv[3])
+"""
+
+
+def test_two_processes_edit_one_cell(store: CaseStore, folder: Path) -> None:
+    id = capture(store)
+    people = [subprocess.Popen([sys.executable, "-c", EDIT_ELSEWHERE, str(folder), str(id), str(k)]) for k in range(2)]
+    assert [person.wait(timeout=120) for person in people] == [0, 0]
+    state = store.cell(id)
+    assert (state.revision, any(p.chromosome.p_arm_up for p in state.places)) == (46, False)
+    assert {e.actor for e in state.events} == {"p0", "p1"}
+    assert store.verify().faults == ()
+
+
+FILL_THE_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from edge.cases.edits import Relabel
+from edge.cases.store import CaseStore
+from edge.errors import StoreError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with CaseStore(Path(sys.argv[1])) as store:
+    wal = Path(sys.argv[1]) / "cases.sqlite-wal"
+    resource.setrlimit(resource.RLIMIT_FSIZE, (wal.stat().st_size + 60_000, resource.RLIM_INFINITY))
+    revision = 0
+    try:
+        while True:
+            revision = store.edit(1, Relabel(0, "3"), based_on=revision, actor="kim").revision
+    except StoreError as error:
+        print(revision, error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print(store.edit(1, Relabel(0, "4"), based_on=revision, actor="kim").revision)
+"""
+
+
+def test_a_full_disk_loses_nothing_and_is_survived(store: CaseStore, folder: Path) -> None:
+    capture(store)
+    done = subprocess.run(
+        [sys.executable, "-c", FILL_THE_DISK, str(folder)], capture_output=True, text=True, timeout=120, check=True
+    )
+    refused, went_on = done.stdout.splitlines()
+    last, message = refused.split(" ", 1)
+    assert "cases.sqlite" in message
+    assert ("no space left" in message) or ("cannot be read or written" in message)
+    assert int(last) > 0
+    assert int(went_on) == int(last) + 1
+    assert store.cell(1).revision == int(went_on)
+    assert store.verify().faults == ()
+
+
+def test_a_picture_that_cannot_be_written_leaves_no_cell(store: CaseStore, folder: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    noise = np.random.default_rng(0).integers(0, 255, (400, 400), np.uint8)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    frame = make_frame()
+    object.__setattr__(frame, "pixels", noise)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        with pytest.raises(StoreError, match=r"cannot write .*\.png: File too large; free some space"):
+            store.capture("A-1", frame, make_cell(), "kim")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert store.case("A-1").cells == ()
+    assert not list((folder / "images").rglob("*.p*"))
+    store.capture("A-1", frame, make_cell(), "kim")
+    assert store.verify().faults == ()
+
+
+@pytest.mark.parametrize("table", ["log", "cells", "cases"])
+def test_the_database_itself_refuses_to_forget(store: CaseStore, folder: Path, table: str) -> None:
+    capture(store)
+    db = sqlite3.connect(folder / "cases.sqlite")
+    db.execute("PRAGMA recursive_triggers = ON")
+    column = {"log": "actor", "cells": "document", "cases": "name"}[table]
+    for statement in (f"UPDATE {table} SET {column} = 'x'", f"DELETE FROM {table}"):
+        with pytest.raises(sqlite3.IntegrityError, match=r"append-only|FOREIGN KEY"):
+            db.execute(statement)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        db.execute("INSERT OR REPLACE INTO log SELECT * FROM log WHERE seq = 1")
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("statements", "fault"),
+    [
+        (
+            ["UPDATE log SET actor = 'lee' WHERE seq = 3"],
+            r"entry 3 \(edit by lee .*\) was changed after it was written",
+        ),
+        (["UPDATE log SET body = replace(body, '\"21\"', '\"22\"') WHERE seq = 3"], r"entry 3 .* was changed"),
+        (["UPDATE log SET body = 'x' WHERE seq = 2"], r"entry 2 .* was changed"),
+        (["DELETE FROM log WHERE seq = 3"], r"^entry 3 is missing$"),
+        (["DELETE FROM log WHERE seq > 3"], r"the end is cut off: entries 4 to 5 are missing"),
+        (
+            [
+                "UPDATE log SET seq = 40, revision = 40 WHERE seq = 4",
+                "UPDATE log SET seq = 4 WHERE seq = 5",
+                "UPDATE log SET seq = 5 WHERE seq = 40",
+            ],
+            r"entry 4 \(edit by kim .*\) was moved or replaced: its place is after entry",
+        ),
+        (["UPDATE cells SET document = replace(document, '\"X\"', '\"Y\"')"], r"record of cell 1 .* was changed"),
+        (["UPDATE cells SET frame_sha256 = 'ab'"], r"cell 1 \(number 1\) names another picture than entry 2"),
+        (["DELETE FROM cells"], r"cell 1, captured in entry 2, is gone"),
+        (["UPDATE cases SET name = 'B'"], r"case 'B' is not the one that the log opened"),
+    ],
+)
+def test_tampering_is_found_and_named(store: CaseStore, folder: Path, statements: list[str], fault: str) -> None:
+    id = capture(store)
+    for revision, label in enumerate(["21", "22", "20"]):
+        store.edit(id, Relabel(3, label), based_on=revision, actor="kim")
+    assert store.verify().faults == ()
+    store.close()
+    tamper(folder, *statements)
+    with CaseStore(folder) as after:
+        found = after.verify().faults
+    assert any(re.search(fault, line) for line in found), found
+
+
+def test_a_rewritten_log_does_not_hold_the_head_that_was_noted(store: CaseStore, folder: Path) -> None:
+    id = capture(store)
+    store.edit(id, Relabel(3, "21"), based_on=0, actor="kim")
+    noted = store.head().sha256
+    assert store.verify(noted[:12]).faults == ()
+    store.close()
+    first = "0" * 64
+    tamper(folder, "DELETE FROM log WHERE seq > 0", "DELETE FROM cells", "DELETE FROM cases")
+    tamper(folder, f"UPDATE head SET seq = 0, sha256 = '{first}'")
+    with CaseStore(folder) as forged:
+        forged.new_case("A-1", "kim")
+        assert forged.verify().faults == ()
+        assert "no entry has the hash" in forged.verify(noted).faults[0]
+
+
+@pytest.mark.parametrize("harm", [lambda p: p.unlink(), lambda p: p.write_bytes(b"x"), lambda p: p.write_bytes(b"")])
+def test_a_changed_picture_is_refused(store: CaseStore, harm: Callable[[Path], object]) -> None:
+    id = capture(store)
+    harm(store.images.path_of(store.cell(id).captured.frame_sha256))
+    with pytest.raises(StoreDamaged, match="restore it from a copy"):
+        store.frame(id)
+    assert "restore it from a copy" in store.verify().faults[0]
+
+
+def test_the_same_picture_is_kept_once(store: CaseStore, folder: Path) -> None:
+    for level in (10, 10, 20):
+        capture(store, level=level)
+    assert len(list((folder / "images").rglob("*.png"))) == 2
+
+
+def test_a_newer_store_is_refused(store: CaseStore, folder: Path) -> None:
+    store.close()
+    db = sqlite3.connect(folder / "cases.sqlite")
+    db.execute("PRAGMA user_version = 9")
+    db.close()
+    with pytest.raises(StoreError, match=r"made by a newer chromo-edge \(schema 9, this one reads 1\); update"):
+        CaseStore(folder)
+
+
+def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "cases.sqlite")
+    db.execute("CREATE TABLE other (x)")
+    db.close()
+    with pytest.raises(StoreError, match="another program's database"):
+        CaseStore(tmp_path)
+    (tmp_path / "cases.sqlite").write_bytes(b"not a database, but long enough to look at" * 40)
+    with pytest.raises(StoreDamaged, match="not a sound case store"):
+        CaseStore(tmp_path)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        CaseStore(tmp_path / "file" / "below")
+
+
+def test_the_log_tells_what_the_machine_said(store: CaseStore) -> None:
+    id = capture(store)
+    store.edit(id, SetAside("too few bands"), based_on=0, actor="lee")
+    opened, captured, edited = store.log("A-1")
+    assert opened.said == {"name": "A-1"}
+    assert captured.said["labels"]["3"] == [NORMAL_FEMALE[3], 0.9, "review"]
+    assert set(captured.said["models"]) == {"locator", "classifier"}
+    assert captured.said["frame_sha256"] == store.cell(id).captured.frame_sha256
+    assert (edited.actor, edited.said) == ("lee", {"edit": "set_aside", "reason": "too few bands"})
+    assert store.log("A-1", after=2) == (edited,)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge.command import one_line, run_app
+from edge.commands.bench import bench
 from edge.errors import ConfigError, FrameError
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def _print_version(wanted: bool) -> None:
 
         typer.echo(f"chromo-edge {version('chromo-edge')}")
         raise typer.Exit
+
+
+app.command()(bench)
 
 
 @app.callback()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -146,6 +147,22 @@ class Network:
         if len(signatures) == 1:
             details = self._interpreter.get_signature_runner(next(iter(signatures))).get_output_details()
         return {name: (d["index"], d["quantization"]) for name, d in details.items()}
+
+
+def undelegated(model: bytes) -> Any:
+    """The runtime's own interpreter over ``model`` with every operator as it is in the file, to look at, not to run.
+
+    ``BundleInvalid``: the runtime refuses the model.
+    """
+    _, interpreter = _runtime()
+    plain = sys.modules[interpreter.__module__].OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    try:
+        with _without_chatter():
+            made = interpreter(model_content=model, experimental_op_resolver_type=plain)
+            made.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise BundleInvalid(f"{runtime_name()} refuses the model: {_first_line(error)}; export it again") from error
+    return made
 
 
 @contextmanager

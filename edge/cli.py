@@ -155,6 +155,9 @@ def run(
     gain: Annotated[float | None, typer.Option(help="Analogue gain of the sensor.")] = None,
     models: Models = None,
     threads: Threads = 2,
+    delegate: Annotated[
+        str, typer.Option(metavar="NAME", help="What the networks run on: cpu, edgetpu or gpu; falls back to cpu.")
+    ] = "cpu",
     debug: Debug = False,
 ) -> None:
     """Label live: the newest frame of a camera, again and again. Ctrl-C ends it.
@@ -166,6 +169,7 @@ def run(
     from edge.camera import open_camera
     from edge.live.loop import run as run_loop
     from edge.pipeline import load_pipeline
+    from edge.runtime.network import networks_on
     from edge.sinks.terminal import TerminalSink
     from edge.sinks.truth import TruthSink
 
@@ -176,7 +180,8 @@ def run(
     with ExitStack() as stack:
         device = open_camera(source, um_per_px=um_per_px, exposure_us=exposure_us, gain=gain, seed=seed)
         stack.callback(device.close)
-        pipeline = load_pipeline(models, threads)
+        with networks_on(delegate):
+            pipeline = load_pipeline(models, threads)
         sinks = _file_sinks(stack, jsonl=jsonl, append=True)
         truth_of = getattr(device, "truth_of", None)
         truth = TruthSink(truth_of) if truth_of is not None else None

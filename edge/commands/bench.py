@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,7 +51,7 @@ def bench(
     if not shown:
         raise ConfigError("bench expects at least one frame, found none; name a folder that holds pictures")
     stderr = Console(stderr=True)
-    done = {}
+    done: dict[str, dict[str, Any]] = {}
     with stderr.status("") as status:
         for folder in (models, *(against or [])):
             title = "now" if not done else str(folder)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from edge.board.bench import DATA, Spread, drawn_frames, peak_macs_per_s, start_from_nothing
 from edge.board.host import this_board
@@ -14,6 +15,7 @@ from edge.cli import main
 from edge.errors import BundleInvalid, ConfigError, ModelError
 from edge.runtime.interpreter import runtime_name
 from edge.runtime.macs import count_macs
+from tests.edge.stages import draw_bars
 
 MODELS = Path(__file__).parents[1] / "runtime"
 
@@ -46,7 +48,8 @@ def test_bench_writes_the_object_that_others_build_on(
     tiny_models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "bench.json"
-    words = ["bench", "--models", str(tiny_models), "--count", "2", "--repeats", "1", "--json", str(out)]
+    Image.fromarray(draw_bars([3, 4])).save(tmp_path / "bars.png")
+    words = ["bench", str(tmp_path / "bars.png"), "--models", str(tiny_models), "--repeats", "1", "--json", str(out)]
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "frame, median ms" in said

@@ -85,13 +85,13 @@ class Bundle:
         return self.calibration[setting]
 
 
-def load_bundle(folder: Path, task: Task) -> Bundle:
-    """The bundle in ``folder``, verified.
+def load_bundle(folder: Path, task: Task, file: str = BUNDLE_FILE) -> Bundle:
+    """The bundle that ``file`` in ``folder`` describes, verified.
 
     ``BundleInvalid``: something is missing, truncated, changed or not a bundle. ``BundleMismatch``: a sound bundle,
     but for another task, with other labels or of another schema.
     """
-    path = folder / BUNDLE_FILE
+    path = folder / file
     fields = _read_json(folder, path)
     if fields.get("schema") != SCHEMA and isinstance(fields.get("schema"), int):
         raise BundleMismatch(

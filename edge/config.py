@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,12 +16,14 @@ MODELS_VARIABLE = "CHROMO_MODELS"
 
 
 def default_models_dir() -> Path:
-    """``$CHROMO_MODELS``; else ``models/`` beside the package (a checkout); else ``models/`` in the current folder."""
+    """``$CHROMO_MODELS``; else ``models/`` beside the package (a checkout); else those that came with the wheel; else
+    ``models/`` in the current folder."""
     named = os.environ.get(MODELS_VARIABLE)
     if named:
         return Path(named)
     beside = Path(__file__).resolve().parent.parent / "models"
-    return beside if beside.is_dir() else Path("models")
+    shipped = Path(sys.prefix) / "share" / "chromo-edge" / "models"
+    return next((folder for folder in (beside, shipped) if folder.is_dir()), Path("models"))
 
 
 CONFIG_VARIABLE = "CHROMO_CONFIG"
@@ -34,7 +37,7 @@ class Option(Protocol):
     @property
     def name(self) -> str | None: ...
 
-    def type_cast_value(self, ctx: Any, value: Any) -> Any: ...
+    def process_value(self, ctx: Any, value: Any) -> Any: ...
 
 
 def find_config(named: Path | None) -> Path | None:
@@ -74,7 +77,7 @@ def read_config(path: Path, commands: Mapping[str, Mapping[str, Option]], contex
             spelled = key.replace("_", "-")
             _check_known(path, spelled, known, f"[{command}] {{}}")
             try:
-                known[spelled].type_cast_value(context, value)
+                known[spelled].process_value(context, value)
             except Exception as error:  # click's own, whose class differs between typer's versions
                 said = getattr(error, "message", None) or str(error)
                 raise ConfigError(f"{path}: [{command}] {key}: {said}") from None

@@ -1,4 +1,4 @@
-"""What this board has and what is missing, each with its mend. Nothing is changed, no camera that works is disturbed."""
+"""What this board has and what is missing, each with its mend. Nothing is changed, no camera disturbed."""
 
 from __future__ import annotations
 
@@ -187,8 +187,8 @@ def _coral() -> str:
 
 
 def _library(name: str) -> str:
-    folders = ("usr/lib", "usr/local/lib", "lib")
-    found = (path for folder in folders for path in (host.ROOT / folder).glob(f"**/{name}"))
+    patterns = (f"usr/lib/{name}", f"usr/lib/*-linux-gnu*/{name}", f"usr/local/lib/{name}")
+    found = (path for pattern in patterns for path in host.ROOT.glob(pattern))
     return str(next(found, ""))
 
 

@@ -1,7 +1,7 @@
 """Replacing a model on a board, and going back: one rename decides, so that no power cut leaves half a model.
 
-In ``models/<role>/`` the current ``bundle.json`` names its model file by content, ``previous.json`` is the bundle before
-it. What neither names is removed at the next install. A running program holds its model in memory and keeps it.
+In ``models/<role>/`` the current ``bundle.json`` names its model file by content, ``previous.json`` is the bundle
+before it. What neither names is removed at the next install. A running program holds its model in memory and keeps it.
 """
 
 from __future__ import annotations

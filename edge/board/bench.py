@@ -13,16 +13,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from edge.board.host import Board
+from edge.board.model_store import ROLES
 from edge.errors import ModelError
 from edge.records import Frame
+from edge.runtime.bundle import Task
 
 DRAWN_KARYOTYPE = "46,XY"
 DATA = Path(__file__).resolve().parents[1] / "data"
+CELL_BATCHES = (1, 16, 46, 92)
+"""Of the networks that see one chromosome: some, a cell, a cell both ways up."""
 _WARM_UP = 2
 _START_TIMEOUT_S = 120
 
@@ -191,14 +195,14 @@ def peak_macs_per_s(dtype: str, threads: int, times: int = 30) -> float:
 
 
 def time_model(
-    folder: Path, task: str, thread_counts: Sequence[int], batches: Sequence[int], peaks: dict[tuple[str, int], float]
+    folder: Path, task: Task, thread_counts: Sequence[int], batches: Sequence[int], peaks: dict[tuple[str, int], float]
 ) -> ModelSpeed:
     """The network of the bundle in ``folder``; ``peaks`` are by (dtype, threads)."""
-    from edge.runtime.bundle import Task, load_bundle
+    from edge.runtime.bundle import load_bundle
     from edge.runtime.interpreter import Network
     from edge.runtime.macs import count_macs
 
-    bundle = load_bundle(folder, cast(Task, task))
+    bundle = load_bundle(folder, task)
     macs = count_macs(bundle.model_bytes)
     rng = np.random.default_rng(0)
     most = max(thread_counts)
@@ -258,8 +262,9 @@ def run_bench(
     peaks = {(dtype, n): peak_macs_per_s(dtype, n) for dtype in ("int8", "float32") for n in (1, max(thread_counts))}
     folder = models_dir if models_dir is not None else default_models_dir()
     models = {}
-    for role, batches in (("locator", ()), ("classifier", (1, 16, 46, 92))):
+    for role in (task for task in ROLES if (folder / task).is_dir()):
         progress(f"the {role} alone")
+        batches = () if role == "locator" else CELL_BATCHES
         models[role] = time_model(folder / role, role, thread_counts, batches, peaks)
     most = max(thread_counts)
     return Bench(

@@ -11,21 +11,22 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from edge.errors import BundleInvalid, ModelError
-from edge.runtime.bundle import BUNDLE_FILE, TASKS, Bundle, Task, load_bundle
+from edge.errors import BundleInvalid, BundleMismatch, ModelError
+from edge.runtime.bundle import BUNDLE_FILE, Bundle, Task, load_bundle
 
 PREVIOUS_FILE = "previous.json"
+ROLES: tuple[Task, ...] = get_args(Task)
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
     """A role's bundle, or why it cannot be used; ``previous`` names what a roll-back would bring, or is empty."""
 
-    role: str
+    role: Task
     name: str
     model_id: str
     trouble: str
@@ -33,17 +34,25 @@ class Installed:
 
 
 def list_models(models_dir: Path) -> tuple[Installed, ...]:
-    """Both roles, verified."""
-    return tuple(_look(models_dir / role, role) for role in ("locator", "classifier"))
+    """Every role, verified."""
+    return tuple(_look(models_dir / role, role) for role in ROLES)
+
+
+def role_named(name: str) -> Task:
+    """``ModelError`` for a name that is no role's."""
+    for role in ROLES:
+        if role == name:
+            return role
+    raise BundleMismatch(f"expected a model for {', '.join(ROLES)}, got {name!r}")
 
 
 def install(source: Path, models_dir: Path) -> tuple[Installed, ...]:
-    """Installs the bundle in ``source``, or those in its folders locator/ and classifier/; all are verified first.
+    """Installs the bundle in ``source``, or those in its folders locator/, classifier/ ...; all are verified first.
 
     Raises ``ModelError`` for one that is not sound, that this runtime does not take, or that cannot be written; then
     nothing has changed.
     """
-    folders = [source] if (source / BUNDLE_FILE).is_file() else [source / role for role in TASKS]
+    folders = [source] if (source / BUNDLE_FILE).is_file() else [source / role for role in ROLES]
     folders = [folder for folder in folders if (folder / BUNDLE_FILE).is_file()]
     if not folders:
         raise BundleInvalid(f"{source}: expected {BUNDLE_FILE}, or locator/ or classifier/ with one; found none")
@@ -83,21 +92,18 @@ def rollback(models_dir: Path, role: Task) -> Installed:
     return _look(folder, role)
 
 
-def _look(folder: Path, role: str) -> Installed:
+def _look(folder: Path, role: Task) -> Installed:
     previous = _fields(folder / PREVIOUS_FILE)
     before = f"{previous['name']} {str(previous['sha256'])[:12]}" if {"name", "sha256"} <= previous.keys() else ""
     try:
-        bundle = load_bundle(folder, "locator" if role == "locator" else "classifier")
+        bundle = load_bundle(folder, role)
     except ModelError as error:
         return Installed(role, "", "", str(error), before)
     return Installed(role, bundle.name, bundle.model_id, "", before)
 
 
 def _task_of(folder: Path) -> Task:
-    task = _fields(folder / BUNDLE_FILE).get("task")
-    if task not in TASKS:
-        raise BundleInvalid(f"{folder / BUNDLE_FILE}: expected task locator or classifier, got {task!r}")
-    return "locator" if task == "locator" else "classifier"
+    return role_named(str(_fields(folder / BUNDLE_FILE).get("task")))
 
 
 def _prove(bundle: Bundle) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,11 +21,6 @@ Folder = Annotated[
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
-class Role(StrEnum):
-    locator = "locator"
-    classifier = "classifier"
-
-
 @models.command("list")
 def list_(folder: Folder = None, debug: Debug = False) -> None:
     """Each model in use, verified. Exit code 5 when one cannot be used."""
@@ -41,7 +35,9 @@ def list_(folder: Folder = None, debug: Debug = False) -> None:
 
 @models.command()
 def install(
-    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="A bundle, or a folder with locator/, classifier/.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A bundle, or a folder with locator/, classifier/ ...")
+    ],
     folder: Folder = None,
     debug: Debug = False,
 ) -> None:
@@ -54,12 +50,15 @@ def install(
 
 @models.command()
 def rollback(
-    role: Annotated[Role, typer.Argument(help="Which one.")], folder: Folder = None, debug: Debug = False
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="locator, classifier ...")],
+    folder: Folder = None,
+    debug: Debug = False,
 ) -> None:
     """Use the model before this one again; a second time comes back."""
+    from edge.board.model_store import role_named
     from edge.board.model_store import rollback as roll_back
 
-    _say(roll_back(folder or default_models_dir(), "locator" if role is Role.locator else "classifier"))
+    _say(roll_back(folder or default_models_dir(), role_named(role)))
 
 
 def _say(one: Installed) -> None:

@@ -261,7 +261,7 @@ def run_bench(
     progress("this machine's peak")
     peaks = {(dtype, n): peak_macs_per_s(dtype, n) for dtype in ("int8", "float32") for n in (1, max(thread_counts))}
     folder = models_dir if models_dir is not None else default_models_dir()
-    models = {}
+    models: dict[str, ModelSpeed] = {}
     for role in (task for task in ROLES if (folder / task).is_dir()):
         progress(f"the {role} alone")
         batches = () if role == "locator" else CELL_BATCHES

@@ -52,4 +52,4 @@ def load(delegate: str, libraries: tuple[str, ...] = ()) -> Any:
             reasons.append(str(error))
         except ValueError as error:
             reasons.append(f"{library} finds no device ({' '.join(str(error).split())})")
-    raise DelegateUnavailable(f"{delegate} is not here: {'; '.join(reasons)}; {_MENDS[delegate]}")
+    raise DelegateUnavailable(f"no {delegate}: {'; '.join(reasons)}; {_MENDS[delegate]}")

@@ -97,10 +97,15 @@ class GuardedNetwork:
         return self._child is not None and self._proven
 
     @property
+    def place(self) -> str:
+        """``locator on edgetpu``, ``locator on cpu, not edgetpu``."""
+        delegate = self._order.delegate
+        return f"{self.name} on {delegate}" if self.accelerated else f"{self.name} on cpu, not {delegate}"
+
+    @property
     def status(self) -> str:
         """One line for people: ``locator on edgetpu``, ``locator on cpu: edgetpu did not answer within 1.5 s``."""
-        delegate = self._order.delegate
-        return f"{self.name} on {delegate}" if self.accelerated else f"{self.name} on cpu: {delegate} {self._why}"
+        return self.place if self.accelerated else f"{self.name} on cpu: {self._order.delegate} {self._why}"
 
     def run(self, batch: npt.NDArray[np.floating[Any]]) -> dict[str, Float32Array]:
         return self._answer("run", batch)
@@ -178,8 +183,11 @@ class GuardedNetwork:
 
 
 def delegate_status() -> tuple[str, ...]:
-    """Each accelerated network's ``status``; empty where all work on the CPU as asked."""
-    return tuple(sorted(network.status for network in _all))
+    """Where each accelerated network computes now, in short: ``locator on cpu, not edgetpu``; the log says why.
+
+    Empty where all work on the CPU as asked.
+    """
+    return tuple(sorted(network.place for network in _all))
 
 
 _all: weakref.WeakSet[GuardedNetwork] = weakref.WeakSet()

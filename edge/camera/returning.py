@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from edge.camera.base import Camera
-from edge.errors import CameraError, CameraNotFound
+from edge.errors import CameraError
 from edge.records import Frame
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
@@ -67,10 +67,8 @@ class ReturningCamera:
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             try:
                 camera = self._reopen()
-            except CameraNotFound:
-                continue
-            except CameraError as why:
-                _log.info("%s", why)
+            except CameraError as why:  # still away, or there and not usable yet: permissions come after the device
+                self.waiting_for = str(why)
                 continue
             with self._lock:
                 self._camera = camera

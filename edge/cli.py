@@ -10,6 +10,7 @@ Whatever is slow to import is imported in the command that needs it: ``--help`` 
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -20,6 +21,12 @@ import typer
 
 from edge.cases.cli import app as case_app
 from edge.command import one_line, run_app
+from edge.commands.bench import bench
+from edge.commands.calibrate import calibrate
+from edge.commands.doctor import doctor
+from edge.commands.models import models as models_commands
+from edge.commands.service import install_service
+from edge.config import find_config, read_config
 from edge.errors import ConfigError, FrameError
 
 if TYPE_CHECKING:
@@ -54,13 +61,29 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+app.command()(bench)
+app.command()(calibrate)
+app.command()(doctor)
+app.command()(install_service)
+app.add_typer(models_commands, name="models")
+
+
 @app.callback()
 def _common(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Settings in TOML, a table a command (default: ./chromo-edge.toml)."),
+    ] = None,
 ) -> None:
-    pass
+    path = find_config(config)
+    if path is not None:
+        commands = getattr(context.command, "commands")  # noqa: B009  a group, by construction
+        options = {name: {str(p.name): p for p in command.params} for name, command in commands.items()}
+        context.default_map = read_config(path, options, context)
 
 
 @app.command()
@@ -135,7 +158,7 @@ def run(
         str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="sim, picamera2, /dev/video0, a folder or a video (default: the first camera that answers).",
+            help="sim, picamera2, /dev/video0, csi, genicam, a folder, a video (default: the first that answers).",
             show_default=False,
         ),
     ] = None,
@@ -153,6 +176,13 @@ def run(
     gain: Annotated[float | None, typer.Option(help="Analogue gain of the sensor.")] = None,
     models: Models = None,
     threads: Threads = 2,
+    delegate: Annotated[
+        str, typer.Option(metavar="NAME", help="What the networks run on: cpu, edgetpu or gpu; falls back to cpu.")
+    ] = "cpu",
+    white: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A picture of an empty field, to even out the light.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(metavar="FILE", help="What happens, as JSON lines; rotates.")] = None,
     debug: Debug = False,
 ) -> None:
     """Label live: the newest frame of a camera, again and again. Ctrl-C ends it.
@@ -161,9 +191,13 @@ def run(
     """
     from rich.console import Console
 
+    from edge.board.notify import Heartbeat
     from edge.camera import open_camera
+    from edge.camera.flatfield import FlatFieldCamera, read_flat_field
     from edge.live.loop import run as run_loop
+    from edge.logs import log_to
     from edge.pipeline import load_pipeline
+    from edge.runtime.network import networks_on
     from edge.sinks.terminal import TerminalSink
     from edge.sinks.truth import TruthSink
 
@@ -172,19 +206,28 @@ def run(
     console = Console(stderr=jsonl is not None and str(jsonl) == "-")
     stored = source is not None and (Path(source).is_dir() or Path(source).is_file())
     with ExitStack() as stack:
+        if log is not None:
+            stack.callback(logging.getLogger("edge").removeHandler, log_to(log))
         device = open_camera(source, um_per_px=um_per_px, exposure_us=exposure_us, gain=gain, seed=seed)
         stack.callback(device.close)
-        pipeline = load_pipeline(models, threads)
+        with networks_on(delegate):
+            pipeline = load_pipeline(models, threads)
         sinks = _file_sinks(stack, jsonl=jsonl, append=True)
         truth_of = getattr(device, "truth_of", None)
         truth = TruthSink(truth_of) if truth_of is not None else None
         if truth is not None:
             sinks.append(truth)
+        if white is not None:
+            device = FlatFieldCamera(device, read_flat_field(white))
         view = TerminalSink(console, live=not headless)
         stack.callback(view.close)
         sinks.append(view)
+        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, signal.default_int_handler))
+        beat = stack.enter_context(Heartbeat())
         try:
-            run_loop(device, pipeline.label, sinks, every_frame=stored or frames is not None, max_frames=frames)
+            run_loop(
+                device, beat.watch(pipeline.label), sinks, every_frame=stored or frames is not None, max_frames=frames
+            )
         except KeyboardInterrupt:
             pass  # the ordinary end of a live session
         finally:

@@ -29,7 +29,7 @@ Float32Array = npt.NDArray[np.float32]
 
 
 def _require(holds: bool, what: str, got: object) -> None:
-    if not holds:
+    if not holds:  # only now: a dtype's name is slow to make, and a frame has a hundred records
         raise ValueError(f"{what}; got {got}")
 
 
@@ -37,7 +37,7 @@ def _check_grey(pixels: UInt8Array, name: str) -> None:
     _require(
         pixels.dtype == np.uint8 and pixels.ndim == 2 and pixels.size > 0,
         f"{name} must be uint8 (H, W), not empty",
-        f"{pixels.dtype} {pixels.shape}",
+        (pixels.dtype, pixels.shape),
     )
 
 
@@ -77,8 +77,8 @@ class Region:
         x0, y0, x1, y1 = self.box_px
         _require(
             self.mask.dtype == np.bool_ and self.mask.shape == (y1 - y0, x1 - x0),
-            f"Region.mask must be bool {(y1 - y0, x1 - x0)}, the size of its box",
-            f"{self.mask.dtype} {self.mask.shape}",
+            "Region.mask must be bool, the size of its box",
+            (self.mask.dtype, self.mask.shape, self.box_px),
         )
         _require(
             self.axis_px.ndim == 2 and self.axis_px.shape[0] >= 2 and self.axis_px.shape[1] == 2,
@@ -115,7 +115,7 @@ class Prediction:
         _require(
             self.scores.dtype == np.float32 and self.scores.shape == (len(LABELS),),
             "Prediction.scores must be float32 (24,)",
-            f"{self.scores.dtype} {self.scores.shape}",
+            (self.scores.dtype, self.scores.shape),
         )
         total = float(self.scores.sum())
         _require(abs(total - 1.0) < 1e-3, "Prediction.scores must sum to 1", total)

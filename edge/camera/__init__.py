@@ -25,9 +25,10 @@ def open_camera(
 ) -> Camera:
     """The frame source that ``source`` names.
 
-    ``sim`` (seeded with ``seed``), ``picamera2``, ``/dev/videoN`` or its number, a folder of pictures, a picture or a
-    video file; None: the first camera that answers, picamera2 before ``/dev/video*``. ``exposure_us`` and ``gain`` go
-    to cameras that have such controls. Raises ``CameraNotFound`` or ``CameraTimeout``, ``FrameError`` for a folder or
+    ``sim`` (seeded with ``seed``), ``picamera2``, ``/dev/videoN`` or its number, ``csi`` (Jetson), ``genicam``, a
+    folder of pictures, a picture or a video file; None: the first that answers, picamera2 before ``/dev/video*``.
+    ``exposure_us`` and ``gain`` go to cameras that have such controls. A camera that is unplugged later is waited for
+    (``ReturningCamera``). Raises ``CameraNotFound`` or ``CameraTimeout``, ``FrameError`` for a folder or
     file that holds no frames, ``ConfigError`` for a setting that is out of bounds.
     """
     # Each import waits until it is needed: `import edge` and --help stay fast, and no source needs another's library.
@@ -39,23 +40,41 @@ def open_camera(
         from edge.camera.simulated import SimulatedCamera
 
         return SimulatedCamera(seed=seed, um_per_px=um_per_px)
-    if source == "picamera2":
-        from edge.camera.picamera import open_picamera2
+    if source in ("picamera2", "csi", "genicam") or source.isdecimal() or source.startswith("/dev/"):
+        from edge.camera.returning import ReturningCamera
 
-        return open_picamera2(um_per_px=um_per_px, exposure_us=exposure_us, gain=gain)
-    if source.isdecimal() or source.startswith("/dev/"):
-        from edge.camera.v4l2 import open_v4l2
+        def device() -> Camera:
+            return _open_device(source, um_per_px, exposure_us, gain)
 
-        path = Path(f"/dev/video{int(source)}" if source.isdecimal() else source)
-        return open_v4l2(path, um_per_px=um_per_px, exposure_us=exposure_us, gain=gain)
+        return ReturningCamera(device(), device)
     path = Path(source)
     if source and path.exists():
         from edge.camera.files import FolderCamera
 
         return FolderCamera(path, um_per_px=um_per_px)
     raise CameraNotFound(
-        f"expected --camera sim, picamera2, /dev/videoN, a folder or a file; got {source!r}, which is none of them"
+        f"expected --camera sim, picamera2, /dev/videoN, csi, genicam, a folder or a file; got {source!r}, "
+        "which is none of them"
     )
+
+
+def _open_device(source: str, um_per_px: float, exposure_us: int | None, gain: float | None) -> Camera:
+    if source == "picamera2":
+        from edge.camera.picamera import open_picamera2
+
+        return open_picamera2(um_per_px=um_per_px, exposure_us=exposure_us, gain=gain)
+    if source == "csi":
+        from edge.camera.csi import open_csi
+
+        return open_csi(um_per_px=um_per_px, exposure_us=exposure_us, gain=gain)
+    if source == "genicam":
+        from edge.camera.genicam import open_genicam
+
+        return open_genicam(um_per_px=um_per_px, exposure_us=exposure_us, gain=gain)
+    from edge.camera.v4l2 import open_v4l2
+
+    path = Path(f"/dev/video{int(source)}" if source.isdecimal() else source)
+    return open_v4l2(path, um_per_px=um_per_px, exposure_us=exposure_us, gain=gain)
 
 
 def _first_that_answers(um_per_px: float, exposure_us: int | None, gain: float | None) -> Camera:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Protocol
 
+import numpy as np
+
 from edge.errors import CameraLost, CameraTimeout, ChromoError
 from edge.records import NOMINAL_UM_PER_PX, Frame, UInt8Array
 
@@ -27,8 +29,15 @@ class Device(Protocol):
         """Frees the device; called once, also after a failed ``open``."""
 
 
+FROZEN_S = 2.0
+"""Sensors are never without noise: the very same picture for so long comes from a driver that has stopped."""
+_TORN_PART = 8
+
+
 class DeviceCamera:
     """A live camera. Made only when the device has given its first frame, so one that exists works.
+
+    Half frames are left out; one picture again and again is ``CameraLost``.
 
     Raises what the device's ``open`` raises, and ``CameraTimeout`` when no first frame comes within ``timeout_s``.
     """
@@ -89,8 +98,11 @@ class DeviceCamera:
     def _run(self) -> None:
         try:
             self._device.open()
+            fresh = _Fresh(self.name)
             while not self._closed:
                 pixels = self._device.read()
+                if not fresh(pixels):
+                    continue
                 with self._changed:
                     self._newest, self._count = (pixels, time.monotonic()), self._count + 1
                     self._changed.notify_all()
@@ -106,3 +118,32 @@ class DeviceCamera:
         with self._changed:
             self._failure = why
             self._changed.notify_all()
+
+
+class _Fresh:
+    """Tells frames to show from those that a failing camera repeats or breaks off."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._last = np.zeros((0, 0), np.uint8)
+        self._changed_s = time.monotonic()
+
+    def __call__(self, pixels: UInt8Array) -> bool:
+        """Whether to show the frame. ``CameraLost`` when nothing has changed for ``FROZEN_S``."""
+        if _torn(pixels):
+            return False
+        now_s = time.monotonic()
+        # A field without light or with far too much has no noise either; it is bad, but it is live.
+        same = np.array_equal(pixels, self._last) and pixels.min() != pixels.max()
+        if not same:
+            self._last, self._changed_s = pixels, now_s
+        elif now_s - self._changed_s > FROZEN_S:
+            raise CameraLost(f"{self._name}: the camera gives one picture again and again; reconnect it")
+        return not same
+
+
+def _torn(pixels: UInt8Array) -> bool:
+    """Whether the transfer broke off: the lowest rows are filled with one grey, which is not over-exposure."""
+    end = pixels[-max(1, len(pixels) // _TORN_PART) :]
+    fill = end[0, 0]
+    return bool(fill < 255 and (end == fill).all() and not (pixels == fill).all())

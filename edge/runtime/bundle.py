@@ -1,9 +1,9 @@
-"""A model and what must be known to use it: ``models/<name>/bundle.json`` and the ``.tflite`` file that it names.
+"""A model and what must be known to use it: ``models/<name>/bundle.json`` and the model file that it names.
 
 ``bundle.json`` (schema 1)::
 
     {"schema": 1, "name": "...", "task": "locator" | "separator" | "classifier",
-     "model": "<file>.tflite", "sha256": "<64 hex digits>",
+     "model": "<file>.tflite" or "<file>.onnx", "sha256": "<64 hex digits>",
      "labels": ["1", ...], "input": {"height_px": 128, "width_px": 64},
      "preprocessing": {"<setting>": number | text},    how a picture becomes the input; read with Bundle.number()
      "calibration": {"<setting>": number},             how an output becomes a probability
@@ -30,8 +30,10 @@ from edge.records import LABELS
 SCHEMA = 1
 BUNDLE_FILE = "bundle.json"
 TASKS = ("locator", "separator", "classifier")
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.tflite")
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.(tflite|onnx)")
 TFLITE_MARK = b"TFL3"
+ONNX_MARK = b"\x08"
+"""ModelProto's first field, ir_version, a varint."""
 
 Task = Literal["locator", "separator", "classifier"]
 
@@ -83,13 +85,13 @@ class Bundle:
         return self.calibration[setting]
 
 
-def load_bundle(folder: Path, task: Task) -> Bundle:
-    """The bundle in ``folder``, verified.
+def load_bundle(folder: Path, task: Task, file: str = BUNDLE_FILE) -> Bundle:
+    """The bundle that ``file`` in ``folder`` describes, verified.
 
     ``BundleInvalid``: something is missing, truncated, changed or not a bundle. ``BundleMismatch``: a sound bundle,
     but for another task, with other labels or of another schema.
     """
-    path = folder / BUNDLE_FILE
+    path = folder / file
     fields = _read_json(folder, path)
     if fields.get("schema") != SCHEMA and isinstance(fields.get("schema"), int):
         raise BundleMismatch(
@@ -151,8 +153,10 @@ def _read_model(path: Path, sha256: str) -> bytes:
             f"{path}: {len(data)} bytes with sha256 {found[:12]}..., expected {sha256[:12]}...: "
             "truncated or changed; copy the model folder again"
         )
-    if data[4:8] != TFLITE_MARK:
+    if path.suffix == ".tflite" and data[4:8] != TFLITE_MARK:
         raise BundleInvalid(f"{path}: not a TFLite model; export it with 'trainer export --int8'")
+    if path.suffix == ".onnx" and data[:1] != ONNX_MARK:
+        raise BundleInvalid(f"{path}: not an ONNX model; export it with 'trainer export --onnx'")
     return data
 
 
@@ -178,7 +182,7 @@ CHECKS: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
     ("task", "locator, separator or classifier", lambda v: v in TASKS),
     (
         "model",
-        "a plain file name ending in .tflite",
+        "a plain file name ending in .tflite or .onnx",
         lambda v: isinstance(v, str) and MODEL_NAME.fullmatch(v) is not None,
     ),
     ("sha256", "64 hex digits", lambda v: isinstance(v, str) and re.fullmatch("[0-9a-f]{64}", v) is not None),

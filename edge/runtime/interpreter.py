@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -16,11 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import BundleInvalid, BundleMismatch, ModelError
+from edge.errors import BundleInvalid, ModelError
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
-
-Shape = tuple[int, int, int, int]
+from edge.runtime.network import PictureNetwork, Shape, open_network
 
 MOST_AT_ONCE = 128
 """A cell's crops, both ways up, fit; a frame full of debris must not cost a small board its memory."""
@@ -29,19 +29,24 @@ MOST_AT_ONCE = 128
 class Network:
     """A TFLite network with one picture input (n, H, W, C) and named outputs, on the processor's cores.
 
-    ``model`` is a file or its bytes. Inputs are given and outputs returned as real values: a quantized model's scales
-    and zero points are applied here. A batch goes through in one call, beyond ``MOST_AT_ONCE`` in several; the
-    interpreter is resized only when the batch's size changes. Not to be shared between threads.
+    ``model`` is a file or its bytes; ``delegate`` what the runtime's ``load_delegate`` gave. Inputs are given and
+    outputs returned as real values: a quantized model's scales and zero points are applied here. A batch goes through
+    in one call, beyond ``MOST_AT_ONCE`` in several; the interpreter is resized only when the batch's size changes. Not
+    to be shared between threads.
 
     ``ModelError``: no runtime is installed; ``BundleInvalid``: the model is not one that the runtime can use.
     """
 
-    def __init__(self, model: bytes | Path, threads: int = 2) -> None:
+    def __init__(self, model: bytes | Path, threads: int = 2, delegate: Any = None) -> None:
         content = model if isinstance(model, bytes) else _read(model)
         _, interpreter = _runtime()
         try:
             with _without_chatter():
-                self._interpreter = interpreter(model_content=content, num_threads=threads)
+                self._interpreter = interpreter(
+                    model_content=content,
+                    num_threads=threads,
+                    experimental_delegates=None if delegate is None else [delegate],
+                )
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleInvalid(f"{runtime_name()} refuses the model: {_first_line(error)}; export it again") from error
@@ -63,16 +68,9 @@ class Network:
         )
 
     @classmethod
-    def of_bundle(cls, bundle: Bundle, threads: int = 2) -> Network:
-        """The network of a verified bundle; ``BundleMismatch`` if its input is not what the bundle says."""
-        network = cls(bundle.model_bytes, threads)
-        stated = (bundle.input_height_px, bundle.input_width_px)
-        if network.input_shape[1:3] != stated:
-            raise BundleMismatch(
-                f"{bundle.model_path}: bundle.json says an input of {stated} px (height, width), "
-                f"the model has {network.input_shape[1:3]}; export it again"
-            )
-        return network
+    def of_bundle(cls, bundle: Bundle, threads: int = 2) -> PictureNetwork:
+        """The network of a verified bundle, in the runtime and on the device that are asked for (``open_network``)."""
+        return open_network(bundle, threads)
 
     def run(self, batch: npt.NDArray[np.floating[Any]]) -> dict[str, Float32Array]:
         """Outputs by name, float32 (n, ...), for ``batch`` of real values (n, H, W, C), or (n, H, W) if C is 1."""
@@ -146,6 +144,27 @@ class Network:
         if len(signatures) == 1:
             details = self._interpreter.get_signature_runner(next(iter(signatures))).get_output_details()
         return {name: (d["index"], d["quantization"]) for name, d in details.items()}
+
+
+def interpreter_class() -> Any:
+    """The runtime's ``Interpreter``."""
+    return _runtime()[1]
+
+
+def undelegated(model: bytes) -> Any:
+    """The runtime's own interpreter over ``model`` with every operator as it is in the file, to look at, not to run.
+
+    ``BundleInvalid``: the runtime refuses the model.
+    """
+    _, interpreter = _runtime()
+    plain = sys.modules[interpreter.__module__].OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    try:
+        with _without_chatter():
+            made = interpreter(model_content=model, experimental_op_resolver_type=plain)
+            made.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise BundleInvalid(f"{runtime_name()} refuses the model: {_first_line(error)}; export it again") from error
+    return made
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from PIL import Image
 
 from edge.camera import open_camera
 from edge.camera.files import FolderCamera
-from edge.camera.reader import DeviceCamera
+from edge.camera.returning import ReturningCamera
 from edge.camera.simulated import SimulatedCamera
 from edge.errors import CameraNotFound, ConfigError, FrameError
 from tests.edge.camera.fake_picamera2 import install
@@ -45,7 +45,7 @@ def test_picamera2_is_the_first_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
     camera = open_camera(None)
     camera.close()
-    assert isinstance(camera, DeviceCamera)
+    assert isinstance(camera, ReturningCamera)
     assert camera.name == "picamera2"
 
 

@@ -1,0 +1,157 @@
+"""Replacing a model on a board, and going back: one rename decides, so that no power cut leaves half a model.
+
+In ``models/<role>/`` the current ``bundle.json`` names its model file by content, ``previous.json`` is the bundle
+before it. What neither names is removed at the next install. A running program holds its model in memory and keeps it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from edge.errors import BundleInvalid, BundleMismatch, ModelError
+from edge.runtime.bundle import BUNDLE_FILE, Bundle, Task, load_bundle
+
+PREVIOUS_FILE = "previous.json"
+ROLES: tuple[Task, ...] = get_args(Task)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A role's bundle, or why it cannot be used; ``previous`` names what a roll-back would bring, or is empty."""
+
+    role: Task
+    name: str
+    model_id: str
+    trouble: str
+    previous: str
+
+
+def list_models(models_dir: Path) -> tuple[Installed, ...]:
+    """Every role, verified."""
+    return tuple(_look(models_dir / role, role) for role in ROLES)
+
+
+def role_named(name: str) -> Task:
+    """``ModelError`` for a name that is no role's."""
+    for role in ROLES:
+        if role == name:
+            return role
+    raise BundleMismatch(f"expected a model for {', '.join(ROLES)}, got {name!r}")
+
+
+def install(source: Path, models_dir: Path) -> tuple[Installed, ...]:
+    """Installs the bundle in ``source``, or those in its folders locator/, classifier/ ...; all are verified first.
+
+    Raises ``ModelError`` for one that is not sound, that this runtime does not take, or that cannot be written; then
+    nothing has changed.
+    """
+    folders = [source] if (source / BUNDLE_FILE).is_file() else [source / role for role in ROLES]
+    folders = [folder for folder in folders if (folder / BUNDLE_FILE).is_file()]
+    if not folders:
+        raise BundleInvalid(f"{source}: expected {BUNDLE_FILE}, or locator/ or classifier/ with one; found none")
+    bundles = [load_bundle(folder, _task_of(folder)) for folder in folders]
+    for bundle in bundles:
+        _prove(bundle)
+    for bundle in bundles:
+        try:
+            _replace(bundle, models_dir / bundle.task)
+        except OSError as error:
+            raise ModelError(
+                f"cannot write {models_dir / bundle.task}: {error.strerror}; the model before it stays in use"
+            ) from error
+    return tuple(_look(models_dir / bundle.task, bundle.task) for bundle in bundles)
+
+
+def rollback(models_dir: Path, role: Task) -> Installed:
+    """Swaps a role's bundle with the one before it; a second time swaps back. ``ModelError`` when there is none, or it
+    is not sound any more: then nothing has changed."""
+    folder = models_dir / role
+    previous = folder / PREVIOUS_FILE
+    if not previous.is_file():
+        raise ModelError(f"{folder}: expected {PREVIOUS_FILE}, the bundle before this one; none was installed here")
+    load_bundle(folder, role, PREVIOUS_FILE)
+    try:
+        now = (folder / BUNDLE_FILE).read_bytes() if (folder / BUNDLE_FILE).is_file() else b""
+        then = previous.read_bytes()
+        _write(folder / f"{BUNDLE_FILE}.part", then)
+        if now:
+            _write(folder / f"{PREVIOUS_FILE}.part", now)
+        (folder / f"{BUNDLE_FILE}.part").replace(folder / BUNDLE_FILE)
+        if now:
+            (folder / f"{PREVIOUS_FILE}.part").replace(previous)
+        _sync(folder)
+    except OSError as error:
+        raise ModelError(f"cannot write {folder}: {error.strerror}; the model before it stays in use") from error
+    return _look(folder, role)
+
+
+def _look(folder: Path, role: Task) -> Installed:
+    previous = _fields(folder / PREVIOUS_FILE)
+    before = f"{previous['name']} {str(previous['sha256'])[:12]}" if {"name", "sha256"} <= previous.keys() else ""
+    try:
+        bundle = load_bundle(folder, role)
+    except ModelError as error:
+        return Installed(role, "", "", str(error), before)
+    return Installed(role, bundle.name, bundle.model_id, "", before)
+
+
+def _task_of(folder: Path) -> Task:
+    return role_named(str(_fields(folder / BUNDLE_FILE).get("task")))
+
+
+def _prove(bundle: Bundle) -> None:
+    """The runtime here takes the model and answers: better known before the change than after."""
+    from edge.runtime.network import open_network
+
+    network = open_network(bundle, 1)
+    network.run_uint8(np.zeros(network.input_shape, np.uint8))
+
+
+def _replace(bundle: Bundle, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    target = f"{bundle.task}-{bundle.sha256[:8]}{bundle.model_path.suffix}"
+    fields = _fields(bundle.model_path.parent / BUNDLE_FILE) | {"model": target}
+    _write(folder / f"{target}.part", bundle.model_bytes)
+    (folder / f"{target}.part").replace(folder / target)
+    _write(folder / f"{BUNDLE_FILE}.part", json.dumps(fields, indent=2).encode() + b"\n")
+    if (folder / BUNDLE_FILE).is_file():
+        shutil.copyfile(folder / BUNDLE_FILE, folder / f"{PREVIOUS_FILE}.part")
+        (folder / f"{PREVIOUS_FILE}.part").replace(folder / PREVIOUS_FILE)
+    _sync(folder)
+    (folder / f"{BUNDLE_FILE}.part").replace(folder / BUNDLE_FILE)
+    _sync(folder)
+    named = {target, _fields(folder / PREVIOUS_FILE).get("model")}
+    for path in folder.iterdir():
+        if path.suffix in (".tflite", ".onnx", ".part") and path.name not in named:
+            path.unlink()
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    try:
+        fields = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """The renames themselves reach the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

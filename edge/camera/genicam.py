@@ -1,0 +1,125 @@
+"""Industrial cameras (GigE Vision, USB3 Vision) through GenICam: harvesters and the vendor's GenTL producer (.cti)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.camera.reader import DeviceCamera
+from edge.errors import CameraLost, CameraNotFound, CameraTimeout, ConfigError
+from edge.records import NOMINAL_UM_PER_PX, UInt8Array
+
+PRODUCERS_VARIABLE = "GENICAM_GENTL64_PATH"
+"""Folders of producers, as the vendors' installers set it (GenICam GenTL standard)."""
+
+_MEND = "pip install 'chromo-edge[genicam]' and install the camera vendor's GenTL producer"
+_log = logging.getLogger(__name__)
+
+
+def producers() -> tuple[Path, ...]:
+    """Every .cti file in the folders of ``GENICAM_GENTL64_PATH``."""
+    folders = filter(None, os.environ.get(PRODUCERS_VARIABLE, "").split(os.pathsep))
+    return tuple(path for folder in folders for path in sorted(Path(folder).glob("*.cti")))
+
+
+class GenicamDevice:
+    """Camera number ``number`` of the producers found. ``exposure_us`` and ``gain`` go to ExposureTime and Gain."""
+
+    def __init__(
+        self, number: int = 0, *, exposure_us: int | None = None, gain: float | None = None, timeout_s: float = 3.0
+    ) -> None:
+        self.name = f"genicam{number}" if number else "genicam"
+        self._number = number
+        self._exposure_us = exposure_us
+        self._gain = gain
+        self._timeout_s = timeout_s
+        self._harvester: Any = None
+        self._camera: Any = None
+
+    def open(self) -> None:
+        try:
+            from harvesters.core import Harvester
+        except ImportError as why:
+            raise CameraNotFound(f"{self.name}: cannot be used ({why}); {_MEND}") from why
+        found = producers()
+        if not found:
+            raise CameraNotFound(f"{self.name}: expected GenTL producers in ${PRODUCERS_VARIABLE}, found none; {_MEND}")
+        self._harvester = Harvester()
+        for path in found:
+            self._harvester.add_file(str(path))
+        self._harvester.update()
+        cameras = self._harvester.device_info_list
+        if self._number >= len(cameras):
+            raise CameraNotFound(
+                f"{self.name}: expected camera {self._number}, found {len(cameras)}; check cable and power, and that "
+                "no other program holds it"
+            )
+        self._camera = self._harvester.create(self._number)
+        nodes = self._camera.remote_device.node_map
+        self._set(nodes, "PixelFormat", "Mono8")
+        if self._exposure_us is not None:
+            self._set(nodes, "ExposureAuto", "Off")
+            self._set(nodes, "ExposureTime", float(self._exposure_us))
+        if self._gain is not None:
+            self._set(nodes, "GainAuto", "Off")
+            self._set(nodes, "Gain", self._gain)
+        self._camera.num_buffers = 2
+        self._camera.start()
+
+    def read(self) -> UInt8Array:
+        try:
+            buffer = self._camera.fetch(timeout=self._timeout_s)
+        except Exception as why:
+            if type(why).__name__ == "TimeoutException":  # of genicam.gentl, which is imported with harvesters alone
+                raise CameraTimeout(
+                    f"{self.name}: expected a frame within {self._timeout_s:g} s, none came; check cable and trigger"
+                ) from why
+            raise CameraLost(f"{self.name}: the camera failed ({' '.join(str(why).split())}); reconnect it") from why
+        if buffer is None:
+            raise CameraTimeout(f"{self.name}: the camera gave an empty buffer; check cable and trigger")
+        with buffer:
+            part = buffer.payload.components[0]
+            if part.data_format != "Mono8":
+                raise ConfigError(f"{self.name}: expected Mono8 pictures, got {part.data_format}; set it in its tool")
+            # The buffer goes back to the driver, which writes the next frame into it.
+            return np.array(part.data, np.uint8).reshape(part.height, part.width)
+
+    def close(self) -> None:
+        if self._camera is not None:
+            self._camera.stop()
+            self._camera.destroy()
+            self._camera = None
+        if self._harvester is not None:
+            self._harvester.reset()
+            self._harvester = None
+
+    def _set(self, nodes: Any, name: str, value: object) -> None:
+        """Sets a feature that the camera has; one beyond its bounds is a ``ConfigError``."""
+        node = getattr(nodes, name, None)
+        if node is None:
+            _log.warning("%s: this camera has no %s; left as it is", self.name, name)
+            return
+        try:
+            node.value = value
+        except Exception as why:
+            raise ConfigError(f"{self.name}: the camera does not take {name} {value} ({_line(why)})") from why
+
+
+def _line(why: Exception) -> str:
+    return " ".join(str(why).split())
+
+
+def open_genicam(
+    number: int = 0,
+    *,
+    um_per_px: float = NOMINAL_UM_PER_PX,
+    exposure_us: int | None = None,
+    gain: float | None = None,
+) -> DeviceCamera:
+    """The camera, running. Raises ``CameraNotFound``, ``CameraTimeout`` or ``ConfigError``."""
+    device = GenicamDevice(number, exposure_us=exposure_us, gain=gain)
+    return DeviceCamera(device, um_per_px=um_per_px, timeout_s=10.0)

@@ -1,0 +1,74 @@
+"""``chromo-edge bench``: how fast this board is, part by part."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge.errors import ConfigError
+
+_REFERENCES = Path(__file__).resolve().parents[2] / "tools" / "bench_reference"
+
+
+def bench(
+    frames: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH", help="Frames and folders of frames (default: drawn cells).", show_default=False),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON; - is standard output.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, metavar="N", help="How many frames.")] = 10,
+    repeats: Annotated[int, typer.Option(min=1, help="How often each frame is labelled.")] = 3,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that a network may use in the headline figures.")] = 2,
+    models: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder that holds locator/ and classifier/.")
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="The same with these models too, e.g. the float32 build. Repeatable."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    """How fast this board is: the whole frame, each stage, each model, a start from nothing, and the memory.
+
+    Shown beside the reference figures of other boards where this is a checkout (tools/bench_reference).
+    """
+    from rich.console import Console
+
+    from edge.board.bench import drawn_frames, run_bench
+    from edge.board.table import read_references, show
+    from edge.camera.files import list_frames, read_frame
+
+    shown = drawn_frames(count)
+    if frames:
+        found = list_frames(frames)[:count]
+        shown = [read_frame(path, index) for index, path in enumerate(found)]
+    if not shown:
+        raise ConfigError("bench expects at least one frame, found none; name a folder that holds pictures")
+    stderr = Console(stderr=True)
+    done: dict[str, dict[str, Any]] = {}
+    with stderr.status("") as status:
+        for folder in (models, *(against or [])):
+            title = "now" if not done else str(folder)
+            done[title] = run_bench(
+                shown,
+                folder,
+                threads=threads,
+                repeats=repeats,
+                progress=lambda step, title=title: status.update(f"{title}: {step}"),  # type: ignore[misc]
+            ).to_json()
+    stdout_taken = json is not None and str(json) == "-"
+    show(stderr if stdout_taken else Console(), done | read_references(_REFERENCES))
+    if json is not None:
+        text = jsonlib.dumps(done["now"], indent=1)
+        if stdout_taken:
+            sys.stdout.write(text + "\n")
+        else:
+            from edge.sinks.files import write_bytes
+
+            write_bytes(json, text.encode() + b"\n")

@@ -1,0 +1,34 @@
+"""``chromo-edge calibrate``: the scale, from a picture of a stage micrometer."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge.errors import ConfigError
+
+
+def calibrate(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A frame that shows the ruling, in focus.")],
+    pitch_um: Annotated[
+        float, typer.Option("--pitch-um", help="From line to line, micrometres; most rulings have 10.")
+    ] = 10.0,
+    json: Annotated[bool, typer.Option("--json", help="One JSON line instead.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    """Micrometres a pixel, for --um-per-px and the settings file, from a picture of a stage micrometer."""
+    from edge.camera.files import read_frame
+    from edge.camera.micrometer import find_ruling
+
+    if not 0 < pitch_um < 10_000:
+        raise ConfigError(f"--pitch-um must be between 0 and 10000 micrometres; got {pitch_um:g}")
+    ruling = find_ruling(read_frame(picture, 0).pixels)
+    scale = ruling.um_per_px(pitch_um)
+    if json:
+        found = {"um_per_px": round(scale, 6), "pitch_px": round(ruling.pitch_px, 3)}
+        typer.echo(jsonlib.dumps(found | {"angle_deg": round(ruling.angle_deg, 2), "repeat": round(ruling.repeat, 3)}))
+        return
+    typer.echo(f"--um-per-px {scale:.5f}   ({ruling.pitch_px:.2f} px a line, {ruling.angle_deg:.1f} degrees)")

@@ -1,0 +1,38 @@
+"""``chromo-edge doctor``: what this board has, what is missing, and the mend."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_COLOURS = {"ok": "green", "warning": "yellow", "fail": "red"}
+
+
+def doctor(
+    camera: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="Open this camera too, and take a frame: /dev/video0, csi ...")
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder that holds locator/ and classifier/.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON array instead.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    """What this board has and what is missing, each with its mend. Exit code 1 when something fails."""
+    from edge.board.doctor import examine
+
+    checks = examine(models, camera)
+    if json:
+        typer.echo(jsonlib.dumps([check.to_json() for check in checks], indent=1))
+    else:
+        width = max(len(check.name) for check in checks)
+        for check in checks:
+            state = typer.style(f"{check.state:<7}", fg=_COLOURS[check.state])
+            typer.echo(f"{state} {check.name:<{width}}  {check.said}")
+            if check.mend and check.state != "ok":
+                typer.echo(f"{'':8}{'':{width}}  -> {check.mend}")
+    if any(check.state == "fail" for check in checks):
+        raise typer.Exit(1)

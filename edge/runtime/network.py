@@ -1,0 +1,76 @@
+"""The seam between the stages and whatever computes: one Protocol, and who stands behind it.
+
+A bundle's ``.tflite`` runs in LiteRT, its ``.onnx`` in ONNX Runtime. On the CPU both run in this process. On an
+accelerator they run in a child process (``edge.runtime.guarded``), because a driver's call can hang for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import BundleMismatch, ConfigError
+from edge.records import Float32Array, UInt8Array
+from edge.runtime.bundle import Bundle
+
+Shape = tuple[int, int, int, int]
+
+DELEGATES = ("cpu", "edgetpu", "gpu")
+_wanted: ContextVar[str] = ContextVar("delegate", default="cpu")
+
+
+class PictureNetwork(Protocol):
+    """A network with one picture input (n, H, W, C) and named outputs; not to be shared between threads."""
+
+    input_shape: Shape
+    input_dtype: np.dtype[Any]
+
+    def run(self, batch: npt.NDArray[np.floating[Any]]) -> dict[str, Float32Array]:
+        """Outputs by name, float32 (n, ...), for ``batch`` of real values (n, H, W, C), or (n, H, W) if C is 1."""
+
+    def run_uint8(self, pixels: UInt8Array) -> dict[str, Float32Array]:
+        """As ``run``, for 8-bit pictures that mean ``pixels / 255``."""
+
+
+@contextmanager
+def networks_on(delegate: str) -> Iterator[None]:
+    """Networks opened within run on ``delegate``, one of ``DELEGATES``. ``ConfigError`` for another word."""
+    if delegate not in DELEGATES:
+        raise ConfigError(f"expected --delegate {', '.join(DELEGATES)}, got {delegate!r}")
+    token = _wanted.set(delegate)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def open_network(bundle: Bundle, threads: int) -> PictureNetwork:
+    """The network of a verified bundle. ``BundleMismatch`` if its input is not what the bundle says."""
+    network = cpu_network(bundle.model_bytes, bundle.model_path.suffix, threads)
+    stated = (bundle.input_height_px, bundle.input_width_px)
+    if network.input_shape[1:3] != stated:
+        raise BundleMismatch(
+            f"{bundle.model_path}: bundle.json says an input of {stated} px (height, width), "
+            f"the model has {network.input_shape[1:3]}; export it again"
+        )
+    if _wanted.get() == "cpu":
+        return network
+    from edge.runtime.guarded import GuardedNetwork
+
+    return GuardedNetwork.of_bundle(bundle, network, threads, _wanted.get())
+
+
+def cpu_network(model: bytes, suffix: str, threads: int) -> PictureNetwork:
+    """``suffix`` is the model file's, ``.tflite`` or ``.onnx``."""
+    if suffix == ".onnx":
+        from edge.runtime.onnx import OnnxNetwork
+
+        return OnnxNetwork(model, threads)
+    from edge.runtime.interpreter import Network
+
+    return Network(model, threads)

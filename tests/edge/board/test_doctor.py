@@ -1,0 +1,109 @@
+"""The doctor on this machine, and on ones that are drawn as a folder of kernel files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from edge.board import doctor, host
+from edge.board.doctor import examine
+from edge.cli import main
+from tests.edge.stages import draw_bars
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root folder to put kernel files into."""
+    root = tmp_path / "root"
+    root.mkdir()
+    monkeypatch.setattr(host, "ROOT", root)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    return root
+
+
+def put(root: Path, path: str, text: str = "") -> None:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(text)
+
+
+def states(models: Path | None = None, camera: str | None = None) -> dict[str, doctor.Check]:
+    return {check.name: check for check in examine(models, camera)}
+
+
+def test_the_command_and_its_code(tiny_models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--models", str(tiny_models), "--json"]) == 0
+    found = {check["name"]: check for check in json.loads(capsys.readouterr().out)}
+    assert {"python", "runtime", "locator", "classifier", "camera", "groups", "edgetpu", "disk", "memory", "clock"} <= (
+        found.keys()
+    )
+    assert found["locator"]["state"] == found["python"]["state"] == "ok"
+    next((tiny_models / "locator").glob("*.tflite")).write_bytes(b"rot")
+    assert main(["doctor", "--models", str(tiny_models)]) == 1
+    said = capsys.readouterr().out
+    assert "truncated or changed" in said
+    assert "-> chromo-edge models rollback" in said
+
+
+def test_a_camera_is_tried(tmp_path: Path, tiny_models: Path) -> None:
+    Image.fromarray(draw_bars([1, 2])).save(tmp_path / "a.png")
+    assert states(tiny_models, str(tmp_path / "a.png"))["camera"].state == "ok"
+    Image.new("L", (400, 400), 3).save(tmp_path / "dark.png")
+    dark = states(tiny_models, str(tmp_path / "dark.png"))["camera"]
+    assert dark.state == "warning"
+    assert "lamp" in dark.mend
+    gone = states(tiny_models, "/dev/video77")["camera"]
+    assert gone.state == "fail"
+    assert "--camera sim" in gone.mend
+
+
+def test_a_hot_throttled_pi_with_a_coral(machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(machine, "proc/device-tree/model", "Raspberry Pi 5 Model B Rev 1.0\0")
+    put(machine, "sys/class/thermal/thermal_zone0/temp", "61000\n")
+    put(machine, "sys/class/thermal/thermal_zone1/temp", "86500\n")
+    put(machine, "proc/meminfo", "MemTotal:  8000000 kB\nMemAvailable:  200000 kB\n")
+    put(machine, "sys/bus/usb/devices/2-1/idVendor", "18d1\n")
+    put(machine, "sys/bus/usb/devices/2-1/idProduct", "9302\n")
+    tool = tmp_path / "vcgencmd"
+    tool.write_text("#!/bin/sh\necho throttled=0x50005\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda name: str(tool))
+    found = states()
+    assert host.board_name() == "Raspberry Pi 5 Model B Rev 1.0"
+    assert found["temperature"].state == "fail"
+    assert found["temperature"].said == "86 °C"
+    assert found["throttling"].said == "now under-voltage, throttled; since the start under-voltage, throttled"
+    assert found["memory"].state == "warning"
+    assert found["edgetpu"].mend == "install libedgetpu1-std"
+    put(machine, "usr/lib/aarch64-linux-gnu/libedgetpu.so.1")
+    assert states()["edgetpu"].state == "ok"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may use every camera")
+def test_a_camera_without_permission(machine: Path) -> None:
+    put(machine, "dev/video0")
+    (machine / "dev" / "video0").chmod(0)
+    assert "usermod -aG video" in states()["camera"].mend
+
+
+def test_nodes_that_are_no_cameras(machine: Path) -> None:
+    put(machine, "dev/video10")
+    put(machine, "dev/video-other")
+    said = states()["camera"].said
+    assert "video10" in said
+    assert "video-other" not in said
+
+
+def test_a_full_disk_and_a_clock_of_1970(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 10**6))
+    monkeypatch.setattr(time, "localtime", lambda *_: time.struct_time((1970, 1, 1, 0, 0, 0, 3, 1, 0)))
+    found = states()
+    assert found["disk"].state == "fail"
+    assert found["clock"].state == "fail"

@@ -1,0 +1,133 @@
+"""Models are replaced whole or not at all, and the one before comes back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edge.board.model_store import install, list_models, rollback
+from edge.cli import main
+from edge.errors import BundleInvalid, ModelError
+from edge.runtime.bundle import load_bundle
+
+TRIES = 20
+
+
+@pytest.fixture
+def other(tiny_models: Path, tmp_path: Path) -> Path:
+    """A classifier that differs from the tiny one by a byte at its end, under a plain file name."""
+    folder = tmp_path / "other"
+    shutil.copytree(tiny_models / "classifier", folder)
+    (model,) = folder.glob("*.tflite")
+    content = model.read_bytes() + b"\0"
+    model.unlink()
+    (folder / "model.tflite").write_bytes(content)
+    path = folder / "bundle.json"
+    digest = hashlib.sha256(content).hexdigest()
+    fields = json.loads(path.read_text()) | {"model": "model.tflite", "sha256": digest, "name": "other"}
+    path.write_text(json.dumps(fields))
+    return folder
+
+
+def name_of(models: Path) -> str:
+    return load_bundle(models / "classifier", "classifier").name
+
+
+def test_install_and_back_and_forth(tiny_models: Path, other: Path) -> None:
+    first = name_of(tiny_models)
+    (done,) = install(other, tiny_models)
+    assert (done.role, done.name, done.trouble) == ("classifier", "other", "")
+    assert done.previous.startswith(first)
+    for expected in (first, "other", first):
+        assert rollback(tiny_models, "classifier").name == expected
+        assert name_of(tiny_models) == expected
+
+
+def test_old_files_go_but_for_the_one_before(tiny_models: Path, other: Path) -> None:
+    install(other, tiny_models)
+    install(other, tiny_models)
+    assert len(list((tiny_models / "classifier").glob("*.tflite"))) == 1
+    assert not list((tiny_models / "classifier").glob("*.part"))
+
+
+def test_both_at_once(tiny_models: Path, tmp_path: Path) -> None:
+    roles = [one.role for one in install(tiny_models, tmp_path / "new")]
+    assert {"locator", "classifier"} <= set(roles)
+    assert [(one.role, one.trouble) for one in list_models(tmp_path / "new")] == [(role, "") for role in roles]
+
+
+def test_what_is_not_sound_changes_nothing(tiny_models: Path, other: Path, tmp_path: Path) -> None:
+    first = name_of(tiny_models)
+    model = other / "model.tflite"
+    sound = model.read_bytes()
+    model.write_bytes(sound[:-5])
+    with pytest.raises(BundleInvalid, match="truncated or changed"):
+        install(other, tiny_models)
+    foreign = b"\0\0\0\0TFL3" + b"\0" * 200
+    model.write_bytes(foreign)
+    fields = json.loads((other / "bundle.json").read_text())
+    (other / "bundle.json").write_text(json.dumps(fields | {"sha256": hashlib.sha256(foreign).hexdigest()}))
+    with pytest.raises(BundleInvalid, match="refuses the model"):
+        install(other, tiny_models)
+    with pytest.raises(BundleInvalid, match="found none"):
+        install(tmp_path, tiny_models)
+    with pytest.raises(ModelError, match="none was installed here"):
+        rollback(tiny_models, "classifier")
+    assert name_of(tiny_models) == first
+
+
+def test_a_damaged_model_before_is_not_brought_back(tiny_models: Path, other: Path) -> None:
+    before = load_bundle(tiny_models / "classifier", "classifier").model_path
+    install(other, tiny_models)
+    before.write_bytes(b"rot")
+    with pytest.raises(BundleInvalid, match="truncated or changed"):
+        rollback(tiny_models, "classifier")
+    assert name_of(tiny_models) == "other"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(tiny_models: Path, other: Path) -> None:
+    (tiny_models / "classifier").chmod(0o500)
+    with pytest.raises(ModelError, match="stays in use"):
+        install(other, tiny_models)
+
+
+def test_the_power_goes_while_installing(tiny_models: Path, other: Path) -> None:
+    """kill -9 at random moments: what is there is always a sound model, the old or the new."""
+    code = (
+        "import sys; from pathlib import Path; from edge.board import model_store as m; m._prove = lambda b: None\n"
+        "print(flush=True)\n"
+        "while True: m.install(Path(sys.argv[1]), Path(sys.argv[2])); m.rollback(Path(sys.argv[2]), 'classifier')"
+    )
+    names = {name_of(tiny_models), "other"}
+    for number in range(TRIES):
+        command = [sys.executable, "-c", code, str(other), str(tiny_models)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(0.003 * number)
+            process.send_signal(signal.SIGKILL)
+        assert name_of(tiny_models) in names
+
+
+def test_the_commands(tiny_models: Path, other: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    there = ("--models", str(tiny_models))
+    assert main(["models", "install", str(other), *there]) == 0
+    assert main(["models", "rollback", "classifier", *there]) == 0
+    assert main(["models", "list", *there]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("classifier other sha256:")
+    assert "before: other" in said[-1]
+    next((tiny_models / "locator").glob("*.tflite")).write_bytes(b"")
+    assert main(["models", "list", *there]) == 5
+    assert main(["models", "rollback", "clasifier", *there]) == 5
+    assert "cannot be used" in capsys.readouterr().out

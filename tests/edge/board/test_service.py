@@ -1,0 +1,107 @@
+"""The unit is one that systemd takes, and the service tells it what it has to."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.board.notify import Heartbeat, notify
+from edge.board.service import unit_text
+from edge.cli import main
+from edge.commands.service import write_unit
+from edge.errors import ConfigError
+
+
+def test_the_words_reach_the_program_as_they_are() -> None:
+    text = unit_text(["/opt/py", "-m", "edge.cli", "run", "--jsonl", "my cells 100%$HOME"], user="pi")
+    assert "ExecStart=/opt/py -m edge.cli run --jsonl 'my cells 100%%$$HOME'\n" in text
+    assert "User=pi\n" in text
+
+
+def test_who_may_connect() -> None:
+    assert "IPAddressAllow=localhost\n" in unit_text(["x"], user="pi")
+    assert "IPAddressAllow=localhost 192.168.1.0/24\n" in unit_text(["x"], user="pi", listen=["192.168.1.0/24"])
+    for network in ("any thing", "\nUser=root"):
+        with pytest.raises(ConfigError, match="expected --listen"):
+            unit_text(["x"], user="pi", listen=[network])
+    with pytest.raises(ConfigError, match="expected --user"):
+        unit_text(["x"], user="pi\nExecStartPre=/bin/sh")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+def test_systemd_takes_it(tmp_path: Path) -> None:
+    path = tmp_path / "chromo-edge.service"
+    path.write_text(unit_text(["/bin/true", "a b"], user="root"))
+    done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True)
+    told = [line for line in done.stderr.splitlines() if "chromo-edge.service" in line]
+    assert told == []
+    words = ["systemd-analyze", "security", "--offline=true", "--threshold=30", str(path)]
+    assert subprocess.run(words, capture_output=True).returncode == 0  # exposure of 3.0 at most, of 10
+
+
+def test_the_unit_is_shown_and_nothing_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("edge.board.service.UNIT_PATH", tmp_path / "unit")
+    monkeypatch.setattr("typer.confirm", lambda _: False)
+    assert main(["install-service", "--", "--camera", "sim"]) == 0
+    said = capsys.readouterr().out
+    assert "-m edge.cli run --headless --camera sim\n" in said
+    assert said.endswith("nothing was written\n")
+    assert not (tmp_path / "unit").exists()
+    with pytest.raises(ConfigError, match="run it with sudo"):
+        write_unit(Path("/dev/null/unit"), "")
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """systemd's end of the socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield channel
+
+
+def test_ready_alive_stopping(manager: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "60000")
+    with Heartbeat() as beat:
+        assert manager.recv(99) == b"READY=1"
+        assert manager.recv(99) == b"WATCHDOG=1"  # while it waits for a camera
+        assert beat.watch(lambda n: n + 1)(2) == 3
+        assert manager.recv(99) == b"WATCHDOG=1"
+    while (said := manager.recv(99)) == b"WATCHDOG=1":
+        pass
+    assert said == b"STOPPING=1"
+
+
+def test_a_stuck_call_is_not_alive(manager: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "90000")
+    stuck = threading.Event()
+    with Heartbeat() as beat:
+        thread = threading.Thread(target=beat.watch(stuck.wait), daemon=True)
+        thread.start()
+        manager.settimeout(1.0)
+        beats = []
+        with pytest.raises(TimeoutError):
+            beats.extend(manager.recv(99) for _ in range(1000))
+        assert len(beats) < 20
+        stuck.set()
+        thread.join()
+        assert manager.recv(99) == b"WATCHDOG=1"
+
+
+def test_without_a_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    assert not notify("READY=1")
+    monkeypatch.setenv("NOTIFY_SOCKET", "/nobody/listens")
+    assert not notify("READY=1")
+    monkeypatch.setenv("WATCHDOG_USEC", "not a number")
+    with Heartbeat() as beat:
+        assert beat.watch(len)("ab") == 2

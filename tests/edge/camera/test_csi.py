@@ -1,0 +1,58 @@
+"""The pipeline's text as NVIDIA's elements take it, and the clear line where OpenCV has no GStreamer."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera.csi import has_gstreamer, open_csi, pipeline_text
+from edge.errors import CameraLost, CameraNotFound, ConfigError
+
+
+def test_the_pipeline() -> None:
+    assert pipeline_text(1, (1280, 960), 12_000, 4) == (
+        'nvarguscamerasrc sensor-id=1 exposuretimerange="12000000 12000000" aelock=true gainrange="4 4"'
+        " ! video/x-raw(memory:NVMM),width=1280,height=960,framerate=30/1 ! nvvidconv ! video/x-raw,format=GRAY8"
+        " ! appsink drop=true max-buffers=1 sync=false"
+    )
+
+
+@pytest.mark.parametrize(("exposure_us", "gain"), [(1, None), (10_000_000, None), (None, 0.5), (None, 100.0)])
+def test_beyond_the_bounds(exposure_us: int | None, gain: float | None) -> None:
+    with pytest.raises(ConfigError, match="expected"):
+        pipeline_text(0, (1280, 960), exposure_us, gain)
+
+
+def test_pips_opencv_says_what_to_do() -> None:
+    if has_gstreamer():
+        pytest.skip("this OpenCV has GStreamer")
+    with pytest.raises(CameraNotFound, match="--system-site-packages"):
+        open_csi()
+
+
+def test_frames_and_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Capture:
+        left = 3
+
+        def __init__(self, text: str, backend: int) -> None:
+            assert backend == cv2.CAP_GSTREAMER
+            assert text.startswith("nvarguscamerasrc sensor-id=0 !")
+
+        def isOpened(self) -> bool:
+            return True
+
+        def read(self) -> tuple[bool, np.ndarray | None]:
+            self.left -= 1
+            return (True, np.full((60, 80), self.left, np.uint8)) if self.left >= 0 else (False, None)
+
+        def release(self) -> None: ...
+
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GStreamer:     YES (1.20.3)")
+    monkeypatch.setattr(cv2, "VideoCapture", Capture)
+    camera = open_csi()
+    shapes: list[tuple[int, ...]] = []
+    with pytest.raises(CameraLost, match="ribbon"):
+        shapes.extend(frame.pixels.shape for frame in camera.frames())
+    assert set(shapes) <= {(60, 80)}
+    camera.close()

@@ -1,0 +1,29 @@
+"""Fixtures of the edge's tests."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from edge.runtime.bundle import Task
+
+TINY = Path(__file__).parent / "tiny"
+
+
+@pytest.fixture
+def tiny_models(tmp_path: Path) -> Path:
+    """A models folder that makes a whole pipeline, quick and without any skill; the test's own to change."""
+    for role in get_args(Task):
+        if not (TINY / role).is_dir():
+            pytest.skip(f"tests/edge/tiny has no {role}")
+    folder = tmp_path / "tiny-models"
+    shutil.copytree(TINY, folder)
+    path = folder / "classifier" / "bundle.json"
+    fields = json.loads(path.read_text())
+    fields["calibration"] |= {"keep_bias": 1.0, "keep_score": 1.0, "keep_single": 1.0}
+    path.write_text(json.dumps(fields))
+    return folder

@@ -1,0 +1,265 @@
+"""Accelerators that are absent, hang, crash, lie: the labels' numbers stay the CPU's, and it is said.
+
+The child processes, the runtime and its ``load_delegate`` are real; the library that it loads is delegate.c.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.errors import BundleMismatch, ConfigError, DelegateUnavailable
+from edge.runtime.bundle import load_bundle
+from edge.runtime.delegate import load
+from edge.runtime.guarded import GuardedNetwork, Order, delegate_status
+from edge.runtime.interpreter import Network
+from edge.runtime.network import PictureNetwork, networks_on
+
+HERE = Path(__file__).parent
+TINY = HERE.parent / "tiny"
+MODEL = (HERE / "tiny.tflite").read_bytes()
+TRIES = 20
+LONG_S = 60.0
+
+Guard = Callable[..., GuardedNetwork]
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a libedgetpu.so.1 that does what FAKE_DELEGATE says."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler to make the stand-in for libedgetpu")
+    folder = tmp_path_factory.mktemp("lib")
+    target = folder / "libedgetpu.so.1"
+    subprocess.run([compiler, "-shared", "-fPIC", "-w", "-o", target, HERE / "delegate.c"], check=True)
+    return folder
+
+
+@pytest.fixture
+def guard() -> Iterator[Guard]:
+    made: list[GuardedNetwork] = []
+
+    def make(*fault: str, **options: float) -> GuardedNetwork:
+        command = (sys.executable, "-m", "tests.edge.runtime.faulty_worker", *fault)
+        if not fault:
+            command = (sys.executable, "-m", "edge.runtime.worker")
+        options = {"start_s": LONG_S, "answer_s": LONG_S} | options
+        order = Order("edgetpu", MODEL, ".tflite", 1)
+        made.append(GuardedNetwork("locator", order, Network(MODEL, 1), command=command, **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for network in made:
+        network.close()
+
+
+def pixels(n: int = 3) -> np.ndarray:
+    return np.random.default_rng(n).integers(0, 256, (n, 16, 12), dtype=np.uint8)
+
+
+def settle(network: GuardedNetwork) -> None:
+    """Asks until the accelerator computes or has failed."""
+    deadline_s = time.monotonic() + LONG_S
+    before = network.failures
+    while not network.accelerated and network.failures == before and time.monotonic() < deadline_s:
+        network.run_uint8(pixels(1))
+        time.sleep(0.01)
+
+
+def agrees(network: PictureNetwork) -> bool:
+    found, right = network.run_uint8(pixels()), Network(MODEL, 1).run_uint8(pixels())
+    return all(np.array_equal(found[name], right[name]) for name in right)
+
+
+def test_it_works_and_its_answers_are_the_cpus(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+    network = guard("none", "0")
+    assert network.status == "locator on cpu: edgetpu is starting"
+    assert agrees(network)  # at once, on the CPU
+    settle(network)
+    assert network.accelerated
+    assert network.status == "locator on edgetpu"
+    assert "locator on edgetpu" in delegate_status()
+    assert "as the CPU does" in caplog.text
+    for n in (1, 46, 2):
+        assert network.run_uint8(pixels(n))["scores"].shape == (n, 5)
+    assert agrees(network)
+    real = network.run(pixels()[..., None] / 255.0)
+    np.testing.assert_array_equal(real["map"], network.run_uint8(pixels())["map"])
+    assert network.failures == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("hang", "did not answer within 0.3 s"),
+        ("crash", "was killed by signal 11"),
+        ("throw", "gave up: EdgeTpuDelegateForCustomOp failed to invoke"),
+        ("stop", "did not answer within 0.3 s"),
+    ],
+)
+def test_what_goes_wrong_at_work(guard: Guard, caplog: pytest.LogCaptureFixture, fault: str, said: str) -> None:
+    network = guard(fault, "2", answer_s=LONG_S)
+    settle(network)
+    assert network.accelerated
+    network._answer_s = 0.3 if fault in ("hang", "stop") else LONG_S
+    assert agrees(network)
+    assert not network.accelerated
+    assert network.status == f"locator on cpu: edgetpu {said}"
+    assert "locator on cpu, not edgetpu" in delegate_status()
+    assert f"edgetpu {said}; working on the CPU, next try in 2 s" in caplog.text
+    assert agrees(network)
+
+
+@pytest.mark.parametrize("fault", ["wrong", "nan"])
+def test_other_answers_than_the_cpus_are_never_used(guard: Guard, fault: str) -> None:
+    network = guard(fault, "1")
+    settle(network)
+    assert not network.accelerated
+    assert "gives other answers than the CPU" in network.status
+    assert agrees(network)
+
+
+def test_a_hang_costs_less_than_two_seconds(guard: Guard) -> None:
+    network = guard("hang", "2")
+    settle(network)
+    network._answer_s = 1.5  # the default
+    started_s = time.monotonic()
+    assert agrees(network)
+    assert time.monotonic() - started_s < 2 + LONG_S * (os.getloadavg()[0] > 2)
+
+
+def test_twenty_crashes_and_returns(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+    """The child dies from outside at any moment; nothing is lost, and it comes back each time."""
+    network = guard("none", "0", first_pause_s=0.0)
+    returned = 0
+    for _ in range(TRIES):
+        settle(network)
+        returned += network.accelerated
+        if network._child is not None:
+            network._child._process.send_signal(signal.SIGKILL)
+        assert agrees(network)
+    assert returned == TRIES
+    assert len(open_files()) < 40
+
+
+def open_files() -> list[Path]:
+    return list(Path("/proc/self/fd").iterdir())
+
+
+def test_the_pause_doubles_and_starts_again_after_an_answer(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+    network = guard("crash", "0", first_pause_s=0.01)  # at its warm-up
+    while network.failures < 4:
+        assert agrees(network)
+        time.sleep(0.01)
+    pauses = [float(r.getMessage().rpartition("next try in ")[2].split()[0]) for r in caplog.records]
+    assert pauses[:4] == [0.01, 0.02, 0.04, 0.08]
+
+
+def test_one_that_never_gets_ready(guard: Guard) -> None:
+    network = guard("hang", "0", start_s=0.5)
+    settle(network)
+    assert "was not ready within 0.5 s" in network.status
+    assert agrees(network)
+
+
+def test_a_child_that_cannot_be_started() -> None:
+    network = GuardedNetwork("locator", Order("gpu", MODEL, ".tflite", 1), Network(MODEL, 1), command=("/dev/null/no",))
+    assert "cannot be started" in network.status
+    assert agrees(network)
+    network.close()
+
+
+# The real library loading
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("absent", "no device on any bus); install libedgetpu1-std and plug the Coral in"),
+        ("crash", "was killed by signal 6"),
+        ("refuse", "refuses the model"),
+        ("hang", "was not ready within 3 s"),
+    ],
+)
+def test_what_goes_wrong_at_the_start(
+    guard: Guard, library: Path, monkeypatch: pytest.MonkeyPatch, mode: str, said: str
+) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(library))
+    monkeypatch.setenv("FAKE_DELEGATE", mode)
+    network = guard(start_s=3.0 if mode == "hang" else LONG_S)
+    settle(network)
+    assert said in network.status
+    assert agrees(network)
+
+
+def test_a_library_that_is_missing(guard: Guard) -> None:
+    if Path("/usr/lib/x86_64-linux-gnu/libedgetpu.so.1").exists():
+        pytest.skip("libedgetpu is installed here")
+    network = guard()
+    settle(network)
+    assert "libedgetpu.so.1: cannot open shared object file" in network.status
+
+
+def test_a_delegate_that_works(guard: Guard, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(library))
+    monkeypatch.setenv("FAKE_DELEGATE", "works")
+    network = guard()
+    settle(network)
+    assert network.accelerated
+    assert agrees(network)
+
+
+def test_the_runtimes_own_errors(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the real libedgetpu: a library that is there and finds no device is the runtime's ValueError."""
+    monkeypatch.setenv("FAKE_DELEGATE", "absent")
+    with pytest.raises(DelegateUnavailable, match="finds no device"):
+        load("edgetpu", (str(library / "libedgetpu.so.1"),))
+
+
+# Behind the stages' seam
+
+
+def test_a_bundle_opens_where_it_is_asked_to() -> None:
+    bundle = load_bundle(TINY / "classifier", "classifier")
+    assert isinstance(Network.of_bundle(bundle), Network)
+    with networks_on("edgetpu"):
+        network = Network.of_bundle(bundle)
+    assert isinstance(network, GuardedNetwork)
+    assert network.name == "classifier"
+    network.close()
+    with networks_on("cpu"):
+        assert isinstance(Network.of_bundle(bundle), Network)
+
+
+def test_another_word_is_refused() -> None:
+    with pytest.raises(ConfigError, match="expected --delegate cpu, edgetpu, gpu, got 'tpu'"), networks_on("tpu"):
+        pass
+
+
+def test_a_foreign_compiled_model_is_found_out(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies beside the model as its compiled form is used only when it says what the model says."""
+    bundle = load_bundle(tiny_models / "classifier", "classifier")
+    bundle.model_path.with_name(f"{bundle.model_path.stem}_edgetpu.tflite").write_bytes(MODEL)
+    with networks_on("edgetpu"):
+        network = Network.of_bundle(bundle)
+    assert isinstance(network, GuardedNetwork)
+    assert network._order.model == MODEL
+    assert network.input_shape[1:3] == (bundle.input_height_px, bundle.input_width_px)
+    network.close()
+
+
+def test_bundle_and_model_must_fit(tiny_models: Path) -> None:
+    path = tiny_models / "classifier" / "bundle.json"
+    path.write_text(path.read_text().replace('"height_px": ', '"height_px": 1'))
+    with pytest.raises(BundleMismatch, match="export it again"):
+        Network.of_bundle(load_bundle(tiny_models / "classifier", "classifier"))

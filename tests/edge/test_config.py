@@ -1,0 +1,60 @@
+"""The settings file reaches the commands, and what is wrong in it is named: file, key, nearest known one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.cli import main
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CHROMO_CONFIG", raising=False)
+    return tmp_path / "chromo-edge.toml"
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(list(words)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_the_file_here_is_read_and_an_option_overrules_it(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings.write_text('[label]\num-per-px = 99\nthreads = 3\n[run]\nsource = "sim"\n')
+    assert "--um-per-px must be between" in complaint(capsys, "label", "none.png")
+    assert main(["label", "none.png", "--um-per-px", "0.1"]) == 3
+
+
+@pytest.mark.parametrize("spelled", ["um-per-px", "um_per_px"])
+def test_named_by_option_or_variable(
+    settings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, spelled: str
+) -> None:
+    other = settings.with_name("other.toml")
+    other.write_text(f"[label]\n{spelled} = -1\n")
+    assert "got -1" in complaint(capsys, "--config", str(other), "label", "none.png")
+    monkeypatch.setenv("CHROMO_CONFIG", str(other))
+    assert "got -1" in complaint(capsys, "label", "none.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[run]\nthreds = 2", "chromo-edge.toml: unknown setting [run] threds; did you mean [run] threads?"),
+        ("[runn]\nthreads = 2", "chromo-edge.toml: unknown setting [runn]; did you mean [run]?"),
+        ("[run]\nzzzzzz = 2", "unknown setting [run] zzzzzz; known are "),
+        ("run = 3", "expected a table [run], got run = 3"),
+        ('[run]\nthreads = "many"', "chromo-edge.toml: [run] threads: "),
+        ("[run]\nthreads = 0", "chromo-edge.toml: [run] threads: "),
+        ("[run\n", "chromo-edge.toml: expected TOML, cannot read it"),
+    ],
+)
+def test_what_is_wrong_is_named(settings: Path, capsys: pytest.CaptureFixture[str], text: str, said: str) -> None:
+    settings.write_text(text)
+    assert said in complaint(capsys, "label", "none.png")
+
+
+def test_a_file_that_is_not_there(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no.toml: the settings cannot be read: No such file" in complaint(capsys, "--config", "no.toml", "doctor")

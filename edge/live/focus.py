@@ -1,4 +1,4 @@
-"""What a frame is good for, in one glance: is there a metaphase, is it sharp, can it be counted, is it worth keeping."""
+"""What a frame is good for, in one glance: is there a metaphase, is it sharp, can it be counted, is it worth it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ Verdict = Literal["no metaphase", "focus", "crowded", "incomplete", "capture"]
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """``sharpness`` is the banding contrast, about 0.1 where sharp, under 0.05 at a blur of 2 px; ``crossing`` counts chromosomes that share pixels
-    with a neighbour; ``advice`` is the sentence for the technician, ``verdict`` the same for a program."""
+    """``sharpness`` is the banding contrast, about 0.1 where sharp and 0.05 at a blur of 2 px; ``crossing`` counts
+    chromosomes that share pixels with a neighbour; ``advice`` is the sentence for the technician, ``verdict`` the same
+    for a program."""
 
     verdict: Verdict
     advice: str

@@ -1,7 +1,7 @@
 """Whether the stage stands still, told from the frames alone.
 
-Each time that it comes to rest begins a new *scene*, numbered from 1; 0 is a moving stage. Labels belong to the scene of
-their frame, and a label of another scene is never shown.
+Each time that it comes to rest begins a new *scene*, numbered from 1; 0 is a moving stage. Labels belong to the scene
+of their frame, and a label of another scene is never shown.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Labels that stand still: what several frames of one scene say of a chromosome is put together.
 
 While the stage stands still each chromosome found is followed from frame to frame by its box. Its scores are averaged
-(as logarithms, over the last frames), which end is up is voted, and the whole cell is assigned again from that. One that
-is found in fewer than half of the frames is not shown. A new scene starts afresh.
+(as logarithms, over the last frames), which end is up is voted, and the whole cell is assigned again from that. One
+that is found in fewer than half of the frames is not shown. A new scene starts afresh.
 """
 
 from __future__ import annotations

@@ -1,13 +1,11 @@
-"""A chromosome's cut-out as the page shows it: upright as it was read, bands dark on clear, trimmed."""
+"""A chromosome's cut-out as the page shows it: upright as it was read, bands dark on white, trimmed."""
 
 from __future__ import annotations
 
-import io
-
 import cv2
 import numpy as np
-from PIL import Image
 
+from edge.cases.codec import png_of
 from edge.records import Crop, UInt8Array
 
 _ENLARGED = 3
@@ -17,15 +15,10 @@ _FAINT_STAIN = 16
 
 
 def cutout_png(crop: Crop) -> bytes:
-    """Grey with alpha: 0 is the darkest band, clear where there is no chromosome."""
+    """PNG, grey: 0 is the darkest band, white where there is no chromosome."""
     stain = trimmed(crop.pixels)
     size = stain.shape[1] * _ENLARGED, stain.shape[0] * _ENLARGED
-    large = cv2.resize(stain, size, interpolation=cv2.INTER_CUBIC)
-    clear = cv2.GaussianBlur((large > _FAINT_STAIN).astype(np.float32), (0, 0), 1.0)
-    picture = np.stack([255 - large, (255 * np.clip(clear, 0, 1)).astype(np.uint8)], axis=-1)
-    buffer = io.BytesIO()
-    Image.fromarray(picture, "LA").save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()
+    return png_of(255 - cv2.resize(stain, size, interpolation=cv2.INTER_CUBIC))
 
 
 def trimmed(stain: UInt8Array) -> UInt8Array:

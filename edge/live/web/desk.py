@@ -6,8 +6,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import cv2
-
 from edge.cases import parts
 from edge.cases.codec import edit_from_json
 from edge.cases.edits import Change, Draw, Join, Placed, Redo, Split, Undo
@@ -19,7 +17,7 @@ from edge.live.byhand import missed
 from edge.live.web.cutouts import cutout_png, trimmed
 from edge.live.web.hub import Hub
 from edge.live.web.messages import NOTICE, Json, outlines_of
-from edge.records import Region, UInt8Array
+from edge.records import Region
 
 _MOST_POINTS = 200
 _HAND_MADE = ("split", "join", "draw")
@@ -82,7 +80,7 @@ class Desk:
 
     def picture(self, id: int) -> bytes:
         """PNG of the frame that the cell was captured from."""
-        return _png(self._store.frame(id).pixels)
+        return self._store.images.png(self._state(id).captured.frame_sha256)
 
     def _state(self, id: int) -> CellState:
         return self._store.cell(id)
@@ -183,10 +181,3 @@ def _line(asked: Mapping[str, Any]) -> list[tuple[float, float]]:
         return [(float(x), float(y)) for x, y in points]
     except (TypeError, ValueError) as why:
         raise EditRefused("a line has points [x, y] in the picture's pixels") from why
-
-
-def _png(pixels: UInt8Array) -> bytes:
-    done, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    if not done:
-        raise EditRefused("the picture of this cell cannot be shown")
-    return encoded.tobytes()

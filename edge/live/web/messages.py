@@ -49,7 +49,7 @@ def _labelled(chromosome: Chromosome) -> Json:
 
 def outlines_of(region: Region) -> list[list[int]]:
     """The mask's outer edges, each ``[x, y, x, y, ...]``; the box where the mask is empty."""
-    x0, y0, x1, y1 = region.box_px
+    x0, y0, _, _ = region.box_px
     mask = region.mask if region.mask.any() else np.ones_like(region.mask)
     found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x0, y0))
     return [cv2.approxPolyDP(line, _OUTLINE_ERROR_PX, True).reshape(-1).tolist() for line in found]

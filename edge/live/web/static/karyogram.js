@@ -11,8 +11,8 @@ export const ROWS = [
 ];
 const PLACE_OF = (c) => (c.excluded ? "removed" : c.kind === "marker" ? "marker" : c.label);
 const PAIRED = new Set(Array.from({ length: 22 }, (_, k) => String(k + 1)));
-const ROW_EXTRA_PX = 46;
-const LARGEST = 2.6; // screen pixels a crop pixel
+const ROW_EXTRA_PX = 44;
+const LARGEST = 3; // screen pixels a crop pixel
 
 export class Karyogram {
   constructor(root, { onSelect, onMove, onSwap }) {
@@ -91,7 +91,7 @@ export class Karyogram {
     const total = ROWS.reduce((sum, row) => sum + longest(row), 0);
     const byHeight = (this.root.clientHeight - ROWS.length * ROW_EXTRA_PX - 12) / total;
     const widest = Math.max(...this.cell.chromosomes.map((c) => c.size_px[0]), 1);
-    const byWidth = this.root.clientWidth / (widest * 21);
+    const byWidth = this.root.clientWidth / (widest * 20);
     const scale = Math.max(0.8, Math.min(LARGEST, byHeight, byWidth));
     this.root.style.setProperty("--scale", scale.toFixed(3));
     for (const row of this.root.children) row.style.setProperty("--longest", longest(ROWS[Number(row.dataset.row)]));

@@ -7,7 +7,7 @@ import { Live } from "./live.js";
 import { Picture } from "./picture.js";
 
 const $ = (id) => document.getElementById(id);
-const IDEOGRAM_PX = 190;
+const IDEOGRAM_PX = 146;
 
 let cell = null;
 let head = -1;
@@ -119,6 +119,9 @@ async function showSelected(chromosome) {
   name.textContent = chromosome.kind === "marker" ? "Marker" : `${chromosome.kind === "derivative" ? "der " : ""}${chromosome.label}`;
   const sure = document.createElement("p");
   sure.textContent = chromosome.excluded ? "removed" : `${percent(chromosome.confidence)} · ${chromosome.status === "review" ? "to review" : "accepted"}`;
+  const from = document.createElement("p");
+  from.className = "from";
+  from.textContent = "By its bands alone";
   const likely = document.createElement("ul");
   likely.className = "candidates";
   likely.setAttribute("aria-label", "Two likeliest classes");
@@ -138,10 +141,13 @@ async function showSelected(chromosome) {
   bands.id = "bands";
   bands.innerHTML = "Bands <kbd>B</kbd>";
   bands.addEventListener("click", () => nextResolution());
-  about.append(name, sure, likely, bands);
+  about.append(name, sure, from, likely, bands);
   const beside = document.createElement("div");
   beside.className = "beside";
-  beside.append(cutout(chromosome));
+  const paper = document.createElement("div");
+  paper.className = "paper";
+  paper.append(cutout(chromosome));
+  beside.append(paper);
   if (resolution) {
     const table = await bandsOf(resolution, chromosome.label);
     if (karyogram.selected !== chromosome.id) return;
@@ -300,6 +306,7 @@ function inKaryogram(event) {
   else if (key === "backspace") clearTyped();
   else if (key === "enter" && !onTool) enter();
   else if (key === "b") nextResolution();
+  else if (key === "p") picture.enlarge(!document.body.classList.contains("large-picture"));
   else if (KEYS[key]) clearTyped(), DO[KEYS[key]]();
   else if (key === "escape") escape();
   else if (key === "l") view("live");
@@ -309,6 +316,7 @@ function inKaryogram(event) {
 
 function escape() {
   if (typed) clearTyped();
+  else if (document.body.classList.contains("large-picture")) picture.enlarge(false);
   else if (karyogram.held) karyogram.hold(null);
   else view("live");
 }

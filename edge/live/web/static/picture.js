@@ -42,7 +42,8 @@ export class Picture {
     const chosen = this.cell.chromosomes.find((c) => c.id === this.selected);
     const [x0, y0, x1, y1] = chosen ? boundsOf(chosen.outlines, 1) : [0, 0, this.cell.width_px, this.cell.height_px];
     this.cross = [(x0 + x1) / 2, (y0 + y1) / 2];
-    this.canvas.classList.toggle("drawing", true);
+    this.canvas.classList.add("drawing");
+    this.enlarge(true);
     this.canvas.focus();
     this.draw();
   }
@@ -50,7 +51,16 @@ export class Picture {
   stop() {
     this.tool = null;
     this.line = [];
-    this.canvas.classList.toggle("drawing", false);
+    this.canvas.classList.remove("drawing");
+    this.enlarge(false);
+    this.draw();
+  }
+
+  // Over the karyogram, as large as that; or back in its corner.
+  enlarge(large) {
+    const sheet = document.querySelector(".sheet");
+    document.body.style.setProperty("--sheet-width", `${sheet.clientWidth}px`);
+    document.body.classList.toggle("large-picture", large);
     this.draw();
   }
 
@@ -114,7 +124,10 @@ export class Picture {
   }
 
   draw() {
-    if (!this.cell || !this.image?.complete || this.canvas.clientWidth === 0) return;
+    const room = this.canvas.parentElement;
+    if (!this.cell || !this.image?.complete || room.clientWidth === 0) return;
+    const width = Math.min(room.clientWidth, (room.clientHeight * this.cell.width_px) / this.cell.height_px);
+    this.canvas.style.width = `${Math.floor(width)}px`;
     const scale = fitted(this.canvas, this.cell.width_px, this.cell.height_px);
     const pen = this.canvas.getContext("2d");
     pen.drawImage(this.image, 0, 0, this.canvas.width, this.canvas.height);

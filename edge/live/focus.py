@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from edge.locate.background import background_of
-from edge.records import NOMINAL_UM_PER_PX, Cell, Frame
+from edge.records import NOMINAL_UM_PER_PX, Cell, Frame, Region, UInt8Array
 
 FEWEST_IN_METAPHASE = 12
 """Chromosomes from which a field counts as a metaphase; fewer are scattered debris or the edge of another cell."""
@@ -23,13 +23,15 @@ COMPLETE = range(44, 49)
 _BAND_UM = 0.13
 """Half of what separates neighbouring bands at 550 bands: finer detail than this is what defocus takes first."""
 
+_CROSS = np.ones((3, 3), np.uint8)
+
 Verdict = Literal["no metaphase", "focus", "crowded", "incomplete", "capture"]
 
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
     """``sharpness`` is the banding contrast, about 0.1 where sharp and 0.05 at a blur of 2 px; ``crossing`` counts
-    chromosomes that share pixels with a neighbour; ``advice`` is the sentence for the technician, ``verdict`` the same
+    chromosomes that touch a neighbour; ``advice`` is the sentence for the technician, ``verdict`` the same
     for a program."""
 
     verdict: Verdict
@@ -45,7 +47,7 @@ class Guidance:
 
 def guide(frame: Frame, cell: Cell) -> Guidance:
     """What to tell the technician of ``cell``, which was found in ``frame``."""
-    crossing = sum(bool(c.region.overlaps) for c in cell.chromosomes)
+    crossing = crossing_in(cell)
     if cell.count < FEWEST_IN_METAPHASE:
         return Guidance("no metaphase", "No metaphase: move on", cell.count, crossing, 0.0)
     sharpness = sharpness_of(frame, cell)
@@ -59,6 +61,20 @@ def guide(frame: Frame, cell: Cell) -> Guidance:
     else:
         verdict, advice = "capture", "Sharp and countable: capture"
     return Guidance(verdict, advice, cell.count, crossing, sharpness)
+
+
+def crossing_in(cell: Cell) -> int:
+    """How many chromosomes touch or cross another: the masks share a pixel or are neighbours."""
+    covered = np.zeros((cell.height_px, cell.width_px), np.uint8)
+    grown = [_grown(c.region) for c in cell.chromosomes]
+    for mask, spot in grown:
+        covered[spot] += mask
+    return sum(bool((covered[spot][mask > 0] > 1).any()) for mask, spot in grown)
+
+
+def _grown(region: Region) -> tuple[UInt8Array, tuple[slice, slice]]:
+    x0, y0, x1, y1 = region.box_px
+    return cv2.dilate(region.mask.astype(np.uint8), _CROSS), (slice(y0, y1), slice(x0, x1))
 
 
 def sharpness_of(frame: Frame, cell: Cell) -> float:

@@ -8,9 +8,8 @@ that is found in fewer than half of the frames is not shown. A new scene starts 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import numpy as np
 
@@ -18,7 +17,8 @@ from edge.cell.assign import ACCEPT_CONFIDENCE, assign
 from edge.cell.compare import match
 from edge.cell.findings import findings_of, karyotype_of
 from edge.live.stage import MOVING
-from edge.records import LABELS, Cell, Chromosome, Float32Array, Frame, Prediction
+from edge.pipeline import CANDIDATES
+from edge.records import LABELS, Box, Cell, Chromosome, Float32Array, Frame, Prediction
 
 REMEMBERED = 12
 """Frames over which scores are put together: more hardly helps, and a mistake must be forgotten."""
@@ -27,35 +27,36 @@ _FLOOR = 1e-4
 
 @dataclass(slots=True)
 class _Track:
-    """One chromosome over frames: the newest look, and the scores (24,), the votes and whether it was there."""
+    """One chromosome over frames: the best look at it so far; of the last frames the scores (24,), which end was up,
+    whether it looked whole and whether it was there."""
 
-    id: int
-    newest: Chromosome
+    best: Chromosome
     scores: deque[Float32Array] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     p_arm_up: deque[bool] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     whole: deque[bool] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     there: deque[bool] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
+    @property
+    def id(self) -> int:
+        return self.best.region.id
+
+    @property
+    def shown(self) -> bool:
+        return 2 * sum(self.there) >= len(self.there)
+
     def add(self, chromosome: Chromosome) -> None:
-        self.newest = chromosome
+        if chromosome.region.score > self.best.region.score:  # or else outlines would tremble
+            self.best = chromosome
         self.scores.append(_scores_of(chromosome))
         self.p_arm_up.append(chromosome.p_arm_up)
         # A label that is sure and yet to review: the crop did not look like one whole chromosome.
         self.whole.append(chromosome.status == "accepted" or chromosome.confidence < ACCEPT_CONFIDENCE)
         self.there.append(True)
 
-    @property
-    def shown(self) -> bool:
-        return 2 * sum(self.there) >= len(self.there)
-
     def prediction(self) -> Prediction:
         fused = np.exp(np.mean([np.log(np.maximum(s, _FLOOR)) for s in self.scores], axis=0))
-        return Prediction(
-            self.id,
-            (fused / fused.sum()).astype(np.float32),
-            _mean(self.p_arm_up),
-            1.0 if _mean(self.whole) >= 0.5 else 0.0,
-        )
+        whole = 1.0 if _mean(self.whole) >= 0.5 else 0.0
+        return Prediction(self.id, (fused / fused.sum()).astype(np.float32), _mean(self.p_arm_up), whole)
 
 
 class Tracks:
@@ -65,53 +66,56 @@ class Tracks:
         self._tracks: list[_Track] = []
         self._scene = MOVING
         self._next_id = 0
+        self._frames = 0
 
     def fuse(self, cell: Cell, scene: int) -> Cell:
         """``cell`` with the labels that all frames of ``scene`` so far agree on. Ids stay a chromosome's own within a
         scene. A cell of a moving stage comes back as it is."""
         if scene == MOVING:
-            self._tracks, self._scene = [], MOVING
             return cell
         if scene != self._scene:
-            self._tracks, self._scene, self._next_id = [], scene, 0
+            self._tracks, self._scene, self._next_id, self._frames = [], scene, 0, 0
         self._follow(cell)
         return self._fused(cell)
 
     def _follow(self, cell: Cell) -> None:
-        found = list(cell.chromosomes)
-        known = list(self._tracks)
-        pairs = match([c.region.box_px for c in found], [t.newest.region.box_px for t in known])
-        seen, followed = {i for i, _, _ in pairs}, {j for _, j, _ in pairs}
-        for i, j, _ in pairs:
-            known[j].add(found[i])
-        for j, track in enumerate(known):
-            if j not in followed:
+        found, known = cell.chromosomes, self._tracks
+        track_of = {i: known[j] for i, j, _ in match(_boxes(found), _boxes([t.best for t in known]))}
+        followed = {id(track) for track in track_of.values()}
+        for track in known:
+            if id(track) not in followed:
                 track.there.append(False)
+        numbers = {}
         for i, chromosome in enumerate(found):
-            if i not in seen:
-                track = _Track(self._next_id, chromosome)
+            if i in track_of:
+                numbers[chromosome.region.id] = track_of[i].id
+            else:
+                numbers[chromosome.region.id] = self._next_id
                 self._next_id += 1
-                # It was not there before: as many looks without it, so that it must come again to be shown.
-                looks = max((len(t.there) for t in known), default=1) - 1
-                track.there.extend([False] * looks)
-                track.add(chromosome)
-                self._tracks.append(track)
+        for i, chromosome in enumerate(found):
+            renumbered = _renumbered(chromosome, numbers)
+            if i not in track_of:
+                track_of[i] = _Track(renumbered)
+                # So many looks without it: it must come again to be shown.
+                track_of[i].there.extend([False] * min(self._frames, REMEMBERED))
+                self._tracks.append(track_of[i])
+            track_of[i].add(renumbered)
         self._tracks = [t for t in self._tracks if any(t.there)]
+        self._frames += 1
 
     def _fused(self, cell: Cell) -> Cell:
         tracks = [t for t in self._tracks if t.shown]
+        shown = {t.id: t.id for t in tracks}
         predictions = [t.prediction() for t in tracks]
-        ids = {t.newest.region.id: t.id for t in tracks if t.there[-1]}
         chromosomes = []
         for track, prediction, assigned in zip(tracks, predictions, assign(predictions), strict=True):
-            newest = track.newest
-            overlaps = tuple(ids[o] for o in newest.region.overlaps if o in ids) if track.there[-1] else ()
-            best = [LABELS[k] for k in np.argsort(-prediction.scores, kind="stable")]
-            named = [*islice(best, 3), *([assigned.label] if assigned.label not in best[:3] else [])]
+            best = [LABELS[k] for k in np.argsort(-prediction.scores, kind="stable")[:CANDIDATES]]
+            named = best if assigned.label in best else [*best, assigned.label]
+            here = _renumbered(track.best, shown)
             chromosomes.append(
                 Chromosome(
-                    region=replace(newest.region, id=track.id, overlaps=overlaps),
-                    crop=replace(newest.crop, region_id=track.id),
+                    region=here.region,
+                    crop=here.crop,
                     label=assigned.label,
                     confidence=assigned.confidence,
                     status=assigned.status,
@@ -136,6 +140,18 @@ class Steady:
 
     def __call__(self, frame: Frame) -> Cell:
         return self._tracks.fuse(self._label(frame), self._scene_of(frame.index))
+
+
+def _boxes(chromosomes: Sequence[Chromosome]) -> list[Box]:
+    return [c.region.box_px for c in chromosomes]
+
+
+def _renumbered(chromosome: Chromosome, numbers: Mapping[int, int]) -> Chromosome:
+    """With ids by ``numbers``; what it overlaps that has no number there is left out."""
+    number = numbers[chromosome.region.id]
+    overlaps = tuple(numbers[other] for other in chromosome.region.overlaps if other in numbers)
+    region = replace(chromosome.region, id=number, overlaps=overlaps)
+    return replace(chromosome, region=region, crop=replace(chromosome.crop, region_id=number))
 
 
 def _scores_of(chromosome: Chromosome) -> Float32Array:

@@ -169,7 +169,7 @@ def test_every_spelling_of_the_camera(
         return Bars()
 
     monkeypatch.setattr(edge.camera, "open_camera", open_camera)
-    code, said, _ = chromo("run", *words)
+    code, said, _ = chromo("run", *words, "--headless")
     assert (code, asked) == (0, [source])
     assert "2,?,inc" in said
 
@@ -205,7 +205,7 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Callable[[Bars], Bars]:
 def test_run_adds_to_an_earlier_file(chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path) -> None:
     for _ in range(2):
         camera(Bars())
-        assert chromo("run", "--frames", 2, "--jsonl", tmp_path / "out.jsonl")[0] == 0
+        assert chromo("run", "--frames", 2, "--jsonl", tmp_path / "out.jsonl", "--headless")[0] == 0
     assert len(lines_of(tmp_path / "out.jsonl")) == 4
 
 
@@ -218,14 +218,14 @@ def test_the_view_keeps_off_the_json_lines(chromo: Run, camera: Callable[[Bars],
 
 def test_an_unplugged_camera(chromo: Run, camera: Callable[[Bars], Bars]) -> None:
     bars = camera(Bars(1, CameraLost("bars: no frame any more; plug it in again")))
-    code, _, errors = chromo("run", "--camera")
+    code, _, errors = chromo("run", "--camera", "--headless")
     assert (code, errors) == (4, "error: bars: no frame any more; plug it in again\n")
     assert bars.closed
 
 
 def test_ctrl_c_is_the_ordinary_end_of_a_live_run(chromo: Run, camera: Callable[[Bars], Bars]) -> None:
     bars = camera(Bars(1, KeyboardInterrupt()))
-    code, said, errors = chromo("run", "--frames", 5)
+    code, said, errors = chromo("run", "--frames", 5, "--headless")
     assert (code, errors) == (0, "")
     assert "bars #0" in said
     assert bars.closed

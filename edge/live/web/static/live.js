@@ -16,6 +16,7 @@ export class Live {
     this.fault = "Waiting for the board";
     this.heard = performance.now();
     this.drawn = -1;
+    this.spots = new Map(); // where names stand in this scene
     this.connect();
     setInterval(() => this.watch(), 100);
   }
@@ -83,6 +84,7 @@ export class Live {
   }
 
   take(labels) {
+    if (labels.scene !== this.labels?.scene) this.spots = new Map();
     this.labels = labels;
     this.refresh();
   }
@@ -110,7 +112,7 @@ export class Live {
     this.guide(holds);
     if (!holds || this.drawn === this.labels.frame) return;
     this.drawn = this.labels.frame;
-    drawLabels(overlay, this.labels);
+    drawLabels(overlay, this.labels, this.spots);
     this.say({ drawn: this.labels.frame });
   }
 

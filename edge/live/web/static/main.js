@@ -141,7 +141,7 @@ async function showSelected(chromosome) {
   bands.id = "bands";
   bands.innerHTML = "Bands <kbd>B</kbd>";
   bands.addEventListener("click", () => nextResolution());
-  about.append(name, sure, from, likely, bands);
+  about.append(name, sure, from, likely);
   const beside = document.createElement("div");
   beside.className = "beside";
   const paper = document.createElement("div");
@@ -154,7 +154,7 @@ async function showSelected(chromosome) {
     beside.append(ideogram(chromosome.label, table, IDEOGRAM_PX));
     bands.firstChild.textContent = `Bands ${resolution} `;
   }
-  panel.replaceChildren(about, beside);
+  panel.replaceChildren(about, beside, bands);
 }
 
 function cutout(chromosome) {

@@ -161,7 +161,7 @@ async def _told(request: Request, error: Exception) -> Response:
     """A failure as JSON; a conflict comes with the cell as it is now."""
     answer: Json = {"error": " ".join(str(error).split())}
     if isinstance(error, EditConflict):
-        answer["cell"] = cell_message(error.state, "")
+        answer["cell"] = cell_message(error.newer, "")
     statuses = ((EditConflict, 409), (EditRefused, 422), (CaseNotFound, 404))
     status = next((status for kind, status in statuses if isinstance(error, kind)), 500)
     return JSONResponse(answer, status)

@@ -20,6 +20,9 @@ from edge.live.web.messages import NOTICE, Json, outlines_of
 from edge.records import Region
 
 _MOST_POINTS = 200
+_FAR_PX = 1e5
+_LARGEST_ID = 2**63 - 1
+"""Of SQLite."""
 _HAND_MADE = ("split", "join", "draw")
 
 
@@ -62,14 +65,14 @@ class Desk:
         return cell_message(self._state(id), actor)
 
     def edit(self, id: int, change: Mapping[str, Any], *, based_on: int, actor: str) -> Json:
-        state = self._store.edit(id, self._change(id, change), based_on=based_on, actor=actor)
+        state = self._store.edit(self._state(id).id, self._change(id, change), based_on=based_on, actor=actor)
         return cell_message(state, actor)
 
     def undo(self, id: int, *, based_on: int, actor: str) -> Json:
-        return cell_message(self._store.undo(id, based_on=based_on, actor=actor), actor)
+        return cell_message(self._store.undo(self._state(id).id, based_on=based_on, actor=actor), actor)
 
     def redo(self, id: int, *, based_on: int, actor: str) -> Json:
-        return cell_message(self._store.redo(id, based_on=based_on, actor=actor), actor)
+        return cell_message(self._store.redo(self._state(id).id, based_on=based_on, actor=actor), actor)
 
     def cutout(self, id: int, chromosome: int) -> bytes:
         """PNG of a chromosome that is, or once was, in the cell."""
@@ -83,6 +86,8 @@ class Desk:
         return self._store.images.png(self._state(id).captured.frame_sha256)
 
     def _state(self, id: int) -> CellState:
+        if id > _LARGEST_ID:
+            raise CaseNotFound(f"there is no cell {id}")
         return self._store.cell(id)
 
     def _change(self, id: int, asked: Mapping[str, Any]) -> Change:
@@ -93,7 +98,7 @@ class Desk:
             if isinstance(change, Undo | Redo):
                 raise EditRefused("undo and redo have addresses of their own")
             return change
-        frame, state = self._store.frame(id), self._store.cell(id)
+        frame, state = self._store.frame(id), self._state(id)
         if kind == "split":
             one = _id(asked.get("chromosome"))
             made = parts.cut(_region(state, one), _line(asked))
@@ -178,6 +183,9 @@ def _line(asked: Mapping[str, Any]) -> list[tuple[float, float]]:
     if not isinstance(points, list) or not 2 <= len(points) <= _MOST_POINTS:
         raise EditRefused(f"a line has 2 to {_MOST_POINTS} points, each [x, y]")
     try:
-        return [(float(x), float(y)) for x, y in points]
+        line = [(float(x), float(y)) for x, y in points]
     except (TypeError, ValueError) as why:
         raise EditRefused("a line has points [x, y] in the picture's pixels") from why
+    if any(not abs(v) < _FAR_PX for point in line for v in point):
+        raise EditRefused("a line has points [x, y] in the picture's pixels; these are far outside")
+    return line

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge.cases.cli import app as case_app
 from edge.command import one_line, run_app
 from edge.errors import ConfigError, FrameError
 
@@ -37,6 +38,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(case_app, name="case")
 
 Models = Annotated[
     Path | None,

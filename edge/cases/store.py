@@ -129,6 +129,13 @@ class CaseStore:
         with self._reading():
             return fold(self._captured(id), self._events(id))
 
+    def cell_number(self, case: str, number: int) -> CellState:
+        """The cell of that number, from 1, in a case."""
+        ids = self.case(case).cells
+        if not 1 <= number <= len(ids):
+            raise CaseNotFound(f"case {case!r} has {len(ids)} cells; there is no cell {number} in it")
+        return self.cell(ids[number - 1])
+
     def cells(self, case: str) -> tuple[CellState, ...]:
         """All cells of a case as they stand now, in the order of capture."""
         return tuple(self.cell(id) for id in self.case(case).cells)

@@ -193,3 +193,16 @@ def _line(changes: frozenset[Change], numbers: Sequence[int], sexes: Mapping[int
     markers = sum(change.what == "mar" for change in changes)
     said = findings_of(counts, markers=markers, derivatives=derivatives)
     return Line(karyotype_of(counts, markers=markers, derivatives=derivatives), tuple(numbers), said)
+
+
+def cells_named(numbers: Sequence[int]) -> str:
+    """``cell 3``, ``cells 1 to 4 and 7``, ``no cells``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    joined = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1] if parts else ""
+    return f"{'cell' if len(numbers) == 1 else 'cells'} {joined}" if numbers else "no cells"

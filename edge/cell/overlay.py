@@ -27,11 +27,11 @@ _Contour = npt.NDArray[np.int32]
 """OpenCV's: (n, 1, 2), x and y."""
 
 
-def draw_overlay(frame: Frame, cell: Cell, names: Mapping[int, str] = NO_NAMES) -> UInt8Array:
+def draw_overlay(frame: Frame, cell: Cell, names: Mapping[int, str] = NO_NAMES, *, headed: bool = True) -> UInt8Array:
     """``frame`` with ``cell``'s outlines and labels, as uint8 (strip + H * scale, W * scale, 3), RGB.
 
     ``names``: region id to name for those that are not just their label: ``mar`` or such as ``der(9)``.
-    ``scale`` is 2 for a small frame, else 1. A mask without a pixel is outlined by its box.
+    ``headed``: with the strip. ``scale`` is 2 for a small frame, else 1. A mask without a pixel is outlined by its box.
     """
     height, width = frame.pixels.shape
     scale = 2 if max(height, width) < _READABLE_PX else 1
@@ -48,6 +48,8 @@ def draw_overlay(frame: Frame, cell: Cell, names: Mapping[int, str] = NO_NAMES) 
 
     picture = Image.fromarray(canvas)
     _draw_labels(picture, cell, contours, type_px, names)
+    if not headed:
+        return np.asarray(picture)
     return np.concatenate([_legend(cell, picture.width, type_px), np.asarray(picture)])
 
 

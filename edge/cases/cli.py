@@ -1,0 +1,215 @@
+"""``chromo-edge case``: cases without the live page. Exit code 6 for whatever the store refuses or finds wrong."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge.command import one_line
+from edge.errors import ConfigError, FrameError, StoreDamaged
+
+if TYPE_CHECKING:
+    from edge.cases.store import CaseStore
+
+app = typer.Typer(help="Cases: cells gathered, corrected, tallied, reported.", no_args_is_help=True)
+
+
+class Form(StrEnum):
+    PNG = "png"
+    CSV = "csv"
+    JSON = "json"
+    OME_TIFF = "ome-tiff"
+    CORRECTIONS = "corrections"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a board whose user has no name
+        return "technician"
+
+
+Name = Annotated[str, typer.Argument(metavar="CASE", help="The case's name.")]
+Store = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Where cases are kept (default: $CHROMO_CASES, else the user's own data)."),
+]
+By = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="Who does this; the log keeps it.", default_factory=_user, show_default="the user"
+    ),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+
+
+def _open(store: Path | None) -> CaseStore:
+    from edge.cases.store import CaseStore
+    from edge.config import default_cases_dir
+
+    return CaseStore(store if store is not None else default_cases_dir())
+
+
+@app.command("list")
+def list_cases(store: Store = None, debug: Debug = False) -> None:
+    """All cases, the newest first: cells and running karyotype."""
+    from rich.console import Console
+
+    from edge.cases.tables import cases_table
+
+    with _open(store) as opened:
+        Console().print(cases_table(opened))
+
+
+@app.command()
+def new(case: Name, by: By, store: Store = None, debug: Debug = False) -> None:
+    """Open a case."""
+    with _open(store) as opened:
+        print(f"opened case {opened.new_case(case, by).name}")
+
+
+@app.command()
+def add(
+    case: Name,
+    frames: Annotated[list[Path], typer.Argument(metavar="FRAME", help="Frames and folders of frames.")],
+    by: By,
+    models: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder that holds locator/ and classifier/.")
+    ] = None,
+    um_per_px: Annotated[float, typer.Option("--um-per-px", help="Scale of the frames, micrometres a pixel.")] = 0.065,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that a network may use.")] = 2,
+    store: Store = None,
+    debug: Debug = False,
+) -> None:
+    """Label stored frames and add each as a cell.
+
+    A frame that cannot be read is reported, the others are added, and the exit code is 3.
+    """
+    from edge.camera.files import read_frame
+    from edge.pipeline import load_pipeline
+
+    if not 0.001 < um_per_px < 10:
+        raise ConfigError(f"--um-per-px must be between 0.001 and 10 micrometres a pixel; got {um_per_px}")
+    with _open(store) as opened:
+        opened.case(case)
+        pipeline = load_pipeline(models, threads)
+        failed = added = 0
+        for path in _listed(frames):
+            try:
+                if isinstance(path, FrameError):
+                    raise path
+                frame = read_frame(path, added, um_per_px)
+            except FrameError as error:
+                failed += 1
+                print(f"error: {one_line(error)}", file=sys.stderr)
+                continue
+            state = opened.capture(case, frame, pipeline.label(frame), by)
+            added += 1
+            print(f"cell {state.captured.number}: {path.name}  {state.karyotype}  {len(state.unsure)} to review")
+    if failed:
+        raise typer.Exit(FrameError.exit_code)
+
+
+def _listed(paths: Sequence[Path]) -> Iterator[Path | FrameError]:
+    """The frames that ``paths`` stand for; the error in the place of a path that stands for none."""
+    from edge.camera.files import list_frames
+
+    for path in paths:
+        try:
+            yield from list_frames([path])
+        except FrameError as error:
+            yield error
+
+
+@app.command()
+def show(
+    case: Name,
+    cell: Annotated[int | None, typer.Option(min=1, metavar="N", help="One cell, chromosome by chromosome.")] = None,
+    store: Store = None,
+    debug: Debug = False,
+) -> None:
+    """The tally of a case and its cells, or one cell's chromosomes."""
+    from rich.console import Console
+
+    from edge.cases.tables import print_case, print_cell
+
+    console = Console()
+    with _open(store) as opened:
+        if cell is None:
+            print_case(console, opened, case)
+        else:
+            print_cell(console, opened.cell_number(case, cell))
+
+
+@app.command()
+def export(
+    case: Name,
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write into; made if it is missing.")],
+    by: By,
+    forms: Annotated[
+        list[Form] | None, typer.Option("--as", help="png, csv, json, ome-tiff, corrections (default: all of them).")
+    ] = None,
+    store: Store = None,
+    debug: Debug = False,
+) -> None:
+    """Write a case's pictures, tables, JSON, OME-TIFF and training data."""
+    from edge.cases.files import write_case
+
+    wanted = tuple(forms or Form)
+    with _open(store) as opened:
+        written = write_case(opened, case, out, tuple(form.value for form in wanted))
+        opened.note(case, by, {"as": [form.value for form in wanted], "files": len(written.paths)})
+    print(f"{len(written.paths)} files in {out}")
+    if written.left_out:
+        print(f"corrections: {written.left_out} of {written.cells} cells left out, not yet reviewed or set aside")
+
+
+@app.command()
+def report(
+    case: Name,
+    out: Annotated[Path, typer.Argument(metavar="FILE.pdf", help="Replaced if it is there.")],
+    by: By,
+    store: Store = None,
+    debug: Debug = False,
+) -> None:
+    """Write the PDF report: one page that sums up, then one a cell."""
+    from edge.cases.files import write_report
+
+    with _open(store) as opened:
+        head = write_report(opened, case, out)
+        opened.note(case, by, {"as": ["report"], "head": head})
+    print(f"{out}  log head {head}")
+
+
+@app.command()
+def verify(
+    head: Annotated[
+        str | None, typer.Option(metavar="SHA256", help="A head noted earlier, as a report prints it.")
+    ] = None,
+    store: Store = None,
+    debug: Debug = False,
+) -> None:
+    """Prove that log, cells and pictures are as they were written; else say what is not, and leave with 6."""
+    with _open(store) as opened:
+        verdict = opened.verify(head)
+    for fault in verdict.faults:
+        print(f"error: {one_line(fault)}", file=sys.stderr)
+    if verdict.faults:
+        raise typer.Exit(StoreDamaged.exit_code)
+    print(f"sound: {verdict.entries} entries, {verdict.cells} cells, {verdict.pictures} pictures; head {verdict.head}")
+
+
+@app.command("log")
+def print_log(case: Name, store: Store = None, debug: Debug = False) -> None:
+    """Every act of a case in order: captures, edits, exports."""
+    from edge.cases.tables import log_lines
+
+    with _open(store) as opened:
+        for line in log_lines(opened, case):
+            print(line)

@@ -1,0 +1,50 @@
+"""Corrections as training data: the frames, and what a person says is in them, a JSON line a frame.
+
+The line is a frame's own (``tests/contract/cell.schema.json``) with the chromosomes as finally corrected, and besides
+``case``, ``image`` (the frame, a path beside the JSON lines) and ``edited`` to each chromosome. Markers and excluded
+objects are not in it: a trainer has no class for them. A cell that was set aside, or in which chromosomes still wait
+for a person's eye, is left out: nobody has said that it is right.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edge.cases.state import CellState
+from edge.cases.store import CaseStore
+from edge.sinks.files import writable_folder, write_bytes
+from edge.sinks.jsonl import cell_to_json
+
+LINES = "corrections.jsonl"
+PICTURES = "images"
+
+
+def write_corrections(store: CaseStore, case: str, folder: Path) -> tuple[int, int]:
+    """Writes ``corrections.jsonl`` and ``images/`` into ``folder``; how many cells were written and left out.
+
+    Raises ``SinkError`` where the folder cannot be written.
+    """
+    pictures = writable_folder(folder / PICTURES)
+    lines, left_out = [], 0
+    for state in store.cells(case):
+        if state.set_aside or not state.reviewed:
+            left_out += 1
+            continue
+        sha256 = state.captured.frame_sha256
+        write_bytes(pictures / f"{sha256}.png", store.images.png(sha256))
+        lines.append(json.dumps(correction_line(state), allow_nan=False) + "\n")
+    write_bytes(folder / LINES, "".join(lines).encode("ascii"))
+    return len(lines), left_out
+
+
+def correction_line(state: CellState) -> dict[str, Any]:
+    """One line, as the module says."""
+    known = [p for p in state.counted if p.kind != "marker"]
+    line = cell_to_json(replace(state.as_cell(), chromosomes=tuple(p.chromosome for p in known)))
+    for fields, place in zip(line["chromosomes"], known, strict=True):
+        fields["edited"] = place.edited
+    image = f"{PICTURES}/{state.captured.frame_sha256}.png"
+    return {**line, "image": image, "case": state.captured.case}

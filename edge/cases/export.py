@@ -1,0 +1,215 @@
+"""What leaves a case: pictures, tables, JSON. Each function gives the bytes of one file; ``cli.py`` writes them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from edge.cases.codec import edit_to_json, png_of
+from edge.cases.edits import Placed
+from edge.cases.state import CellState, Event
+from edge.cases.store import Case, Head
+from edge.cases.tally import CONFIDENCES, Tally, excluded_share, tally
+from edge.cell.karyogram import draw_karyogram
+from edge.cell.overlay import draw_overlay
+from edge.records import Cell, Frame
+from edge.sinks.jsonl import cell_to_json
+
+NOTICE = "For research use only. Not for use in diagnostic procedures."
+MADE_PARTS = {"parts", "whole", "drawn"}
+"""Fields of an edit that hold whole chromosomes, masks and all; an export names them by their id."""
+
+CELL_COLUMNS = (
+    "case",
+    "cell",
+    "frame",
+    "captured_utc",
+    "count",
+    "karyotype",
+    "findings",
+    "to_review",
+    "corrections",
+    "set_aside",
+    "edited_by",
+    "revision",
+    "frame_sha256",
+)
+CHROMOSOME_COLUMNS = (
+    "case",
+    "cell",
+    "frame",
+    "chromosome",
+    "name",
+    "label",
+    "kind",
+    "status",
+    "confidence",
+    "counted",
+    "edited",
+    "automatic_label",
+    "automatic_confidence",
+    "p_arm_up",
+    "x0_px",
+    "y0_px",
+    "x1_px",
+    "y1_px",
+)
+
+
+def software() -> str:
+    try:
+        return f"chromo-edge {version('chromo-edge')}"
+    except PackageNotFoundError:  # a checkout that was never installed
+        return "chromo-edge"
+
+
+def karyogram_png(state: CellState) -> bytes:
+    return png_of(draw_karyogram(state.as_cell(), state.names))
+
+
+def metaphase_png(frame: Frame, state: CellState) -> bytes:
+    return png_of(draw_overlay(frame, state.as_cell(), state.names))
+
+
+def cells_csv(states: Sequence[CellState]) -> str:
+    """One row a cell."""
+    return _csv(CELL_COLUMNS, (_cell_row(state) for state in states))
+
+
+def chromosomes_csv(states: Sequence[CellState]) -> str:
+    """One row a chromosome, excluded ones too. What a person drew has no automatic label."""
+    return _csv(CHROMOSOME_COLUMNS, (_chromosome_row(state, place) for state in states for place in state.places))
+
+
+def cell_json(state: CellState) -> dict[str, Any]:
+    """The line of a frame (``tests/contract/cell.schema.json``) as corrected, with ``edited``, ``kind`` and
+    ``excluded`` to each chromosome, and what the case knows of the cell after it. An excluded chromosome stands among
+    the others, and ``count`` leaves it out."""
+    line = cell_to_json(state.as_cell())
+    cell = state.captured.cell
+    everyone = {**line, "chromosomes": cell_to_json(_with_all(state))["chromosomes"]}
+    for fields, place in zip(everyone["chromosomes"], state.places, strict=True):
+        fields |= {"name": place.name, "kind": place.kind, "edited": place.edited, "excluded": place.excluded}
+    return {
+        **everyone,
+        "case": state.captured.case,
+        "cell": state.captured.number,
+        "captured_utc": state.captured.captured_utc,
+        "um_per_px": state.captured.um_per_px,
+        "frame_sha256": state.captured.frame_sha256,
+        "automatic_karyotype": cell.karyotype,
+        "reviewed": state.reviewed,
+        "set_aside": state.set_aside,
+        "revision": state.revision,
+        "edits": [_event_json(event, state) for event in state.events],
+    }
+
+
+def case_json(case: Case, states: Sequence[CellState], head: Head) -> str:
+    """The whole case, indented: tally, cells, and the head of the log that vouches for them."""
+    fields = {
+        "case": case.name,
+        "opened_utc": case.opened_utc,
+        "notice": NOTICE,
+        "software": software(),
+        "tally": tally_json(tally(states)),
+        "log_head": {"entries": head.seq, "sha256": head.sha256},
+        "cells": [cell_json(state) for state in states],
+    }
+    return json.dumps(fields, indent=1, allow_nan=False) + "\n"
+
+
+def tally_json(of: Tally) -> dict[str, Any]:
+    n = len(of.counted)
+    return {
+        "karyotype": of.karyotype,
+        "provisional": of.provisional,
+        "findings": list(of.findings),
+        "lines": [
+            {"karyotype": line.karyotype, "cells": list(line.cells), "findings": list(line.findings)}
+            for line in of.lines
+        ],
+        "not_clonal": [{"change": stray.what, "cells": list(stray.cells)} for stray in of.strays],
+        "counted": list(of.counted),
+        "to_review": list(of.unsure),
+        "incomplete": list(of.incomplete),
+        "set_aside": list(of.set_aside),
+        "mosaicism_excluded": {f"{c:.2f}": round(excluded_share(n, c), 4) for c in CONFIDENCES} if n else {},
+    }
+
+
+def editors(state: CellState) -> tuple[str, ...]:
+    """Who edited the cell, in the order of their first edit."""
+    return tuple(dict.fromkeys(event.actor for event in state.events))
+
+
+def _with_all(state: CellState) -> Cell:
+    return replace(state.captured.cell, chromosomes=tuple(p.chromosome for p in state.places))
+
+
+def _event_json(event: Event, state: CellState) -> dict[str, Any]:
+    edit = edit_to_json(event.edit)
+    for name in MADE_PARTS & edit.keys():
+        made = edit[name]
+        edit[name] = [part["id"] for part in made] if isinstance(made, list) else made["id"]
+    holds = event.revision in state.history.holding
+    return {"revision": event.revision, "by": event.actor, "at_utc": event.at_utc, "holds": holds, **edit}
+
+
+def _cell_row(state: CellState) -> tuple[object, ...]:
+    captured = state.captured
+    return (
+        captured.case,
+        captured.number,
+        captured.cell.frame,
+        captured.captured_utc,
+        len(state.counted),
+        state.karyotype,
+        "; ".join(state.findings),
+        len(state.unsure),
+        state.corrections,
+        state.set_aside,
+        "; ".join(editors(state)),
+        state.revision,
+        captured.frame_sha256,
+    )
+
+
+def _chromosome_row(state: CellState, place: Placed) -> tuple[object, ...]:
+    automatic = {c.region.id: c for c in state.captured.cell.chromosomes}.get(place.id)
+    own = place.chromosome
+    return (
+        state.captured.case,
+        state.captured.number,
+        state.captured.cell.frame,
+        place.id,
+        place.name,
+        place.label,
+        place.kind,
+        own.status,
+        f"{own.confidence:.4f}",
+        int(not place.excluded),
+        int(place.edited),
+        automatic.label if automatic else "",
+        f"{automatic.confidence:.4f}" if automatic else "",
+        int(own.p_arm_up),
+        *own.region.box_px,
+    )
+
+
+def _csv(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_harmless(value) for value in row] for row in rows)
+    return out.getvalue()
+
+
+def _harmless(value: object) -> object:
+    """Text that a spreadsheet would take for a formula, as text: names come from people and from file names."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t") else value

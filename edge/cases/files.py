@@ -1,0 +1,61 @@
+"""A case's exports as files in a folder, each written whole or not at all. Every name begins with the cell's number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.cases import export
+from edge.cases.corrections import LINES, write_corrections
+from edge.cases.ometiff import ome_tiff
+from edge.cases.report import ReportInput, report_pdf
+from edge.cases.store import CaseStore
+from edge.sinks.files import writable_folder, write_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """``paths`` in the order of writing; ``left_out`` of ``cells`` are not among the corrections."""
+
+    paths: tuple[Path, ...]
+    cells: int
+    left_out: int
+
+
+def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) -> Written:
+    """Writes ``case`` in each of ``forms``: png, csv, json, ome-tiff, corrections. Raises ``SinkError``."""
+    writable_folder(folder)
+    states = store.cells(case)
+    paths: list[Path] = []
+
+    def write(name: str, content: bytes) -> None:
+        write_bytes(folder / name, content)
+        paths.append(folder / name)
+
+    if "json" in forms:
+        write("case.json", export.case_json(store.case(case), states, store.head()).encode("ascii"))
+    if "csv" in forms:
+        write("cells.csv", export.cells_csv(states).encode("utf-8"))
+        write("chromosomes.csv", export.chromosomes_csv(states).encode("utf-8"))
+    for state in states:
+        stem = f"{state.captured.number:03d}"
+        if "png" in forms:
+            write(f"{stem}-karyogram.png", export.karyogram_png(state))
+            write(f"{stem}-metaphase.png", export.metaphase_png(store.frame(state.id), state))
+        if "ome-tiff" in forms:
+            write(f"{stem}.ome.tiff", ome_tiff(store.frame(state.id), state))
+    left_out = 0
+    if "corrections" in forms:
+        _, left_out = write_corrections(store, case, folder / "corrections")
+        paths.append(folder / "corrections" / LINES)
+    return Written(tuple(paths), len(states), left_out)
+
+
+def write_report(store: CaseStore, case: str, path: Path) -> str:
+    """Writes the PDF and returns the log's head that it prints. Raises ``SinkError``."""
+    head = store.head()
+    pdf = report_pdf(ReportInput(store.case(case), store.cells(case), head, store.frame))
+    writable_folder(path.parent)
+    write_bytes(path, pdf)
+    return head.sha256

@@ -1,0 +1,116 @@
+"""A cell as OME-TIFF: the frame, and every chromosome as a region of interest that OMERO, QuPath and Fiji show.
+
+Each counted chromosome is an ROI named after it, ``8`` or ``der(9)``: the outline of its mask, a polygon a piece, and
+its centre line. Schema 2016-06 of the Open Microscopy Environment.
+"""
+
+from __future__ import annotations
+
+import io
+from uuid import UUID, uuid5
+from xml.etree import ElementTree as ET
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.cases.edits import Placed
+from edge.cases.state import CellState
+from edge.errors import ConfigError
+from edge.records import Frame, Region
+
+OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+_NAMES_OF_STORES = UUID("4c8b8a8e-6d4b-4c69-9d1e-6368726f6d6f")
+_STROKE = {"accepted": 0x38A0FFFF, "review": 0xFF9600FF}
+"""RGBA, as in the pictures: blue is accepted, orange to review."""
+
+
+def ome_tiff(frame: Frame, state: CellState) -> bytes:
+    """The file's bytes. Raises ``ConfigError`` where tifffile is not installed."""
+    try:
+        import tifffile
+    except ImportError as error:
+        raise ConfigError("OME-TIFF needs tifffile; install it with: pip install 'chromo-edge[cases]'") from error
+    buffer = io.BytesIO()
+    per_cm = 1e4 / frame.um_per_px
+    with tifffile.TiffWriter(buffer, ome=False) as tiff:
+        tiff.write(
+            frame.pixels,
+            photometric="minisblack",
+            description=ome_xml(frame, state).encode("utf-8"),
+            metadata=None,
+            resolution=(per_cm, per_cm),
+            resolutionunit="CENTIMETER",
+            software="chromo-edge",
+        )
+    return buffer.getvalue()
+
+
+def ome_xml(frame: Frame, state: CellState) -> str:
+    """The OME-XML of one plane with its regions."""
+    captured = state.captured
+    height, width = frame.pixels.shape
+    name = uuid5(_NAMES_OF_STORES, f"{captured.frame_sha256}/{captured.case}/{captured.number}/{state.revision}")
+    root = ET.Element(
+        "OME",
+        {
+            "xmlns": OME,
+            "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
+            "xsi:schemaLocation": f"{OME} {OME}/ome.xsd",
+            "UUID": f"urn:uuid:{name}",
+            "Creator": "chromo-edge",
+        },
+    )
+    image = ET.SubElement(root, "Image", ID="Image:0", Name=captured.cell.frame)
+    ET.SubElement(image, "AcquisitionDate").text = captured.captured_utc[:19]
+    ET.SubElement(image, "Description").text = f"{captured.case}, cell {captured.number}: {state.karyotype}"
+    pixels = ET.SubElement(
+        image,
+        "Pixels",
+        {
+            "ID": "Pixels:0",
+            "DimensionOrder": "XYCZT",
+            "Type": "uint8",
+            **{"SizeX": str(width), "SizeY": str(height), "SizeC": "1", "SizeZ": "1", "SizeT": "1"},
+            **{"PhysicalSizeX": f"{frame.um_per_px:g}", "PhysicalSizeXUnit": "µm"},
+            **{"PhysicalSizeY": f"{frame.um_per_px:g}", "PhysicalSizeYUnit": "µm"},
+        },
+    )
+    ET.SubElement(pixels, "Channel", ID="Channel:0:0", Name="bright field", SamplesPerPixel="1")
+    ET.SubElement(pixels, "TiffData", IFD="0", PlaneCount="1")
+    for k in range(len(state.counted)):
+        ET.SubElement(image, "ROIRef", ID=f"ROI:{k}")
+    for k, place in enumerate(state.counted):
+        _add_roi(root, k, place)
+    return '<?xml version="1.0" encoding="UTF-8"?>' + ET.tostring(root, encoding="unicode")
+
+
+def _add_roi(root: ET.Element, k: int, place: Placed) -> None:
+    own = place.chromosome
+    roi = ET.SubElement(root, "ROI", ID=f"ROI:{k}", Name=place.name)
+    sure = "a person's" if place.edited else f"{own.confidence:.3f}"
+    ET.SubElement(roi, "Description").text = f"chromosome {place.id}, {own.status}, confidence {sure}"
+    union = ET.SubElement(roi, "Union")
+    shape = {"StrokeColor": str(_signed(_STROKE[own.status])), "StrokeWidth": "1", "Text": place.name}
+    for n, outline in enumerate(_outlines(own.region)):
+        ET.SubElement(union, "Polygon", {"ID": f"Shape:{k}:{n}", **shape, "Points": _points(outline)})
+    ET.SubElement(union, "Polyline", {"ID": f"Shape:{k}:axis", **shape, "Points": _points(own.region.axis_px)})
+
+
+def _outlines(region: Region) -> list[npt.NDArray[np.float32]]:
+    """The mask's outlines in the frame's pixels, (n, 2); of a mask without a pixel its box."""
+    x0, y0, x1, y1 = region.box_px
+    found, _ = cv2.findContours(
+        region.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x0, y0)
+    )
+    lines = [contour[:, 0].astype(np.float32) for contour in found if len(contour) >= 3]
+    return lines or [np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)]
+
+
+def _points(line: npt.NDArray[np.float32]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}".replace(".0", "") for x, y in line)
+
+
+def _signed(colour: int) -> int:
+    """OME writes RGBA as a signed 32-bit number."""
+    return colour - (1 << 32) if colour >= 1 << 31 else colour

@@ -1,0 +1,104 @@
+"""A case in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from edge.cases.export import NOTICE, editors
+from edge.cases.log import Entry
+from edge.cases.state import CellState
+from edge.cases.store import CaseStore
+from edge.cases.tally import cells_named, tally
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def cases_table(store: CaseStore) -> Table:
+    table = _table("case", "opened", "cells", "karyotype", "")
+    for case in store.cases():
+        result = tally(store.cells(case.name))
+        note = "provisional" if result.provisional else ""
+        table.add_row(case.name, case.opened_utc[:16].replace("T", " "), str(len(case.cells)), result.karyotype, note)
+    return table
+
+
+def print_case(console: Console, store: CaseStore, name: str) -> None:
+    """The tally, what so many cells exclude, and a row a cell."""
+    states = store.cells(name)
+    result = tally(states)
+    say = console.print
+    say(f"{name}: {result.karyotype or 'no cell to count yet'}", style="bold", highlight=False, markup=False)
+    if result.provisional:
+        say(
+            f"provisional: chromosomes wait for review in {cells_named(result.unsure)}", style="yellow", highlight=False
+        )
+    for finding in result.findings:
+        say(finding, style="red", highlight=False)
+    for stray in result.strays:
+        say(f"not clonal: {stray.what} in {cells_named(stray.cells)}", highlight=False)
+    if result.exclusion:
+        say(result.exclusion, highlight=False)
+    table = _table("cell", "frame", "count", "karyotype", "to review", "corrected", "by", "")
+    for state in states:
+        number = state.captured.number
+        note = state.set_aside or ("incomplete" if number in result.incomplete else "")
+        table.add_row(
+            str(number),
+            state.captured.cell.frame,
+            str(len(state.counted)),
+            state.karyotype,
+            str(len(state.unsure)),
+            str(state.corrections),
+            ", ".join(editors(state)),
+            note,
+        )
+    say(table)
+    say(NOTICE, style="dim", highlight=False)
+
+
+def print_cell(console: Console, state: CellState) -> None:
+    """One cell, a row a chromosome."""
+    captured = state.captured
+    title = f"{captured.case}, cell {captured.number}, {captured.cell.frame}: {state.karyotype}"
+    console.print(title, style="bold", highlight=False, markup=False)
+    for finding in state.findings:
+        console.print(finding, style="red", highlight=False)
+    table = _table("id", "name", "confidence", "status", "candidates", "")
+    for place in state.places:
+        own = place.chromosome
+        notes = [word for word, holds in (("edited", place.edited), ("excluded", place.excluded)) if holds]
+        candidates = "  ".join(f"{label} {probability:.2f}" for label, probability in own.candidates)
+        table.add_row(str(place.id), place.name, f"{own.confidence:.2f}", own.status, candidates, ", ".join(notes))
+    console.print(table)
+
+
+def log_lines(store: CaseStore, name: str) -> Iterator[str]:
+    """One plain line an entry, for people and for grep."""
+    numbers = {id: k for k, id in enumerate(store.case(name).cells, start=1)}
+    for entry in store.log(name):
+        cell = "" if entry.cell_id is None else f"  cell {numbers[entry.cell_id]}"
+        yield f"{entry.seq:6d}  {entry.at_utc}  {entry.actor}  {entry.act}{cell}  {_said(entry)}  {entry.sha256[:12]}"
+
+
+def _said(entry: Entry) -> str:
+    said = entry.said
+    if entry.act == "capture":
+        return f"{said['frame']}  {len(said['labels'])} labels"
+    if entry.act == "edit":
+        plain = {k: v for k, v in said.items() if k not in ("edit", "parts", "whole", "drawn")}
+        made = [part["id"] for part in (*said.get("parts", ()), *(said[k] for k in ("whole", "drawn") if k in said))]
+        if made:
+            plain["made"] = made
+        return " ".join([str(said["edit"]), *(f"{k}={v}" for k, v in plain.items())])
+    return "  ".join(f"{k}={v}" for k, v in said.items())
+
+
+def _table(*heads: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    return table

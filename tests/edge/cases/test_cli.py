@@ -1,0 +1,111 @@
+"""``chromo-edge case`` from the first command to the last, with the stages for bars in the place of the models."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import edge.pipeline
+from edge.cli import main
+from tests.edge.stages import bar_pipeline, draw_bars
+
+Run = Callable[..., "tuple[int, str, str]"]
+STORE, FRAME, USAGE, SINK = 6, 3, 2, 7
+
+
+@pytest.fixture
+def case(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    monkeypatch.setattr(edge.pipeline, "load_pipeline", lambda *_: bar_pipeline())
+    monkeypatch.setenv("CHROMO_CASES", str(tmp_path / "store"))
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(*words: object) -> tuple[int, str, str]:
+        code = main(["case", *(str(word) for word in words)])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for i, numbers in enumerate([[1, 2], [21, 21, 21]]):
+        Image.fromarray(draw_bars(numbers)).save(folder / f"{i}.png")
+    return folder
+
+
+def test_a_case_from_beginning_to_end(case: Run, frames: Path, tmp_path: Path) -> None:
+    assert case("new", "A-1", "--by", "kim") == (0, "opened case A-1\n", "")
+    code, out, err = case("add", "A-1", frames, "--by", "kim")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == ["cell 1: 0.png  2,?,inc  0 to review", "cell 2: 1.png  3,?,+21,inc  0 to review"]
+    code, out, _ = case("list")
+    assert code == 0
+    assert "A-1" in out
+    code, out, _ = case("show", "A-1")
+    assert (code, "3,?,+21,inc" in out, "For research use only" in out) == (0, True, True)
+    code, out, _ = case("show", "A-1", "--cell", 2)
+    assert (code, out.count("accepted")) == (0, 3)
+    code, out, _ = case("export", "A-1", tmp_path / "out")
+    assert (code, out.splitlines()[0]) == (0, f"10 files in {tmp_path / 'out'}")
+    code, out, _ = case("report", "A-1", tmp_path / "report.pdf", "--by", "kim")
+    assert code == 0
+    head = out.split()[-1]
+    code, out, _ = case("verify", "--head", head[:12])
+    assert (code, out.startswith("sound: 5 entries, 2 cells, 2 pictures; head ")) == (0, True)
+    code, out, _ = case("log", "A-1")
+    assert [line.strip().split("  ")[3] for line in out.splitlines()] == [
+        "open",
+        "capture",
+        "capture",
+        "export",
+        "export",
+    ]
+
+
+def test_a_bad_frame_does_not_stop_the_others(case: Run, frames: Path) -> None:
+    case("new", "A-1")
+    (frames / "0.png").write_bytes(b"no picture")
+    code, out, err = case("add", "A-1", frames / "none.png", frames)
+    assert (code, out.count("cell "), err.count("error: ")) == (FRAME, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["show", "B"], STORE, "no case is named 'B'"),
+        (["add", "B", "x.png"], STORE, "no case is named 'B'"),
+        (["new", "A-1"], STORE, "there is a case 'A-1' already"),
+        (["show", "A-1", "--cell", "1"], STORE, "has 0 cells; there is no cell 1"),
+        (["export", "A-1", "/proc/none", "--as", "csv"], SINK, "cannot write into /proc/none"),
+        (["export", "A-1", "x", "--as", "gif"], USAGE, "gif"),
+        (["report", "A-1", "/proc/none/r.pdf"], SINK, "cannot write into /proc/none"),
+        (["list", "--store", "/proc/none"], STORE, "cannot be opened"),
+        (["verify", "--head", "abc123"], STORE, "no entry has the hash abc123"),
+        (["burn"], USAGE, "burn"),
+    ],
+)
+def test_failures_are_one_line(case: Run, words: list[str], code: int, message: str) -> None:
+    case("new", "A-1")
+    got, _, err = case(*words)
+    assert (got, err.count("\n")) == (code, 1)
+    assert err.startswith("error: ")
+    assert message in err
+
+
+def test_a_changed_log_is_told(case: Run, tmp_path: Path) -> None:
+    case("new", "A-1", "--by", "kim")
+    db = sqlite3.connect(tmp_path / "store" / "cases.sqlite")
+    db.execute("DROP TRIGGER log_no_update")
+    db.execute("UPDATE log SET actor = 'lee'")
+    db.commit()
+    db.close()
+    code, out, err = case("verify")
+    assert (code, out) == (STORE, "")
+    assert err.startswith("error: entry 1 (open by lee at ")

@@ -1,0 +1,196 @@
+"""What leaves a case, read back by programs of others."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from pypdf import PdfReader
+
+from edge.cases.edits import Accept, Draw, Exclude, Mark, Relabel, SetAside
+from edge.cases.export import CELL_COLUMNS, NOTICE
+from edge.cases.files import write_case, write_report
+from edge.cases.ometiff import OME
+from edge.cases.store import CaseStore
+from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "contract" / "cell.schema.json").read_text())
+OWN_FIELDS = {"name", "kind", "edited", "excluded"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[CaseStore]:
+    """Cell 1 corrected and reviewed, 47,XX,+21; cell 2 with three to review; cell 3 set aside."""
+    with CaseStore(tmp_path / "store") as opened:
+        opened.new_case("A-1", "kim")
+        size = {"width_px": 340, "height_px": 300}
+        first = opened.capture(
+            "A-1", make_frame(300, 340, level=200), make_cell(review=[3], frame="1.png", **size), "kim"
+        )
+        drawn = make_chromosome(0, "21", box_px=(300, 200, 314, 260))
+        for edit in (Relabel(3, "2"), Draw(drawn), Accept((46,))):
+            opened.edit(first.id, edit, based_on=opened.cell(first.id).revision, actor="kim")
+        second = [*NORMAL_FEMALE, "7"]
+        opened.capture(
+            "A-1", make_frame(300, 340, level=210), make_cell(second, review=[1, 2, 46], frame="=2.png"), "lee"
+        )
+        third = opened.capture("A-1", make_frame(300, 340, level=220), make_cell(frame="3.png"), "lee")
+        opened.edit(third.id, SetAside("two spreads"), based_on=0, actor="lee")
+        yield opened
+
+
+def test_the_files(store: CaseStore, tmp_path: Path) -> None:
+    written = write_case(store, "A-1", tmp_path / "out", ("png", "csv", "json", "ome-tiff", "corrections"))
+    names = {path.relative_to(tmp_path / "out").as_posix() for path in written.paths}
+    assert names == {
+        "case.json",
+        "cells.csv",
+        "chromosomes.csv",
+        "corrections/corrections.jsonl",
+        *(f"00{n}{end}" for n in (1, 2, 3) for end in ("-karyogram.png", "-metaphase.png", ".ome.tiff")),
+    }
+    assert all(path.stat().st_size > 0 for path in written.paths)
+    for path in written.paths:
+        if path.suffix == ".png":
+            with Image.open(path) as picture:
+                picture.verify()
+
+
+def test_the_json_is_the_frames_line_and_the_edits(store: CaseStore, tmp_path: Path) -> None:
+    write_case(store, "A-1", tmp_path, ("json",))
+    said = json.loads((tmp_path / "case.json").read_text())
+    assert (said["case"], said["notice"]) == ("A-1", NOTICE)
+    assert said["log_head"] == {"entries": store.head().seq, "sha256": store.head().sha256}
+    assert said["tally"]["karyotype"] == "46,XX[2]"
+    assert [s["change"] for s in said["tally"]["not_clonal"]] == ["+21", "+7"]
+    first = said["cells"][0]
+    assert (first["karyotype"], first["automatic_karyotype"], first["count"]) == ("47,XX,+21", "46,XX", 47)
+    assert [e["edit"] for e in first["edits"]] == ["relabel", "draw", "accept"]
+    assert first["edits"][1] == {"revision": 2, "by": "kim", "at_utc": first["edits"][1]["at_utc"], "holds": True,
+                                 "edit": "draw", "drawn": 46}  # fmt: skip
+    for cell in said["cells"]:
+        line = {key: value for key, value in cell.items() if key in SCHEMA["properties"]}
+        line["chromosomes"] = [
+            {key: value for key, value in c.items() if key not in OWN_FIELDS} for c in cell["chromosomes"]
+        ]
+        jsonschema.validate(line, SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+def test_the_tables(store: CaseStore, tmp_path: Path) -> None:
+    state = store.cell_number("A-1", 1)
+    state = store.edit(state.id, Exclude(0), based_on=state.revision, actor="lee")
+    store.edit(state.id, Mark(5, "marker"), based_on=state.revision, actor="lee")
+    write_case(store, "A-1", tmp_path, ("csv",))
+    cells = list(csv.DictReader(io.StringIO((tmp_path / "cells.csv").read_text())))
+    assert tuple(cells[0]) == CELL_COLUMNS
+    assert [c["karyotype"] for c in cells] == ["46,XX,-1,-3,+21,+mar", "47,XX,+7", "46,XX"]
+    assert [c["set_aside"] for c in cells] == ["", "", "two spreads"]
+    assert [c["edited_by"] for c in cells] == ["kim; lee", "", "lee"]
+    assert cells[1]["frame"] == "'=2.png"  # a spreadsheet must not take a file's name for a formula
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "chromosomes.csv").read_text())))
+    assert len(rows) == 47 + 47 + 46
+    assert [
+        (r["name"], r["counted"], r["edited"], r["automatic_label"]) for r in (rows[0], rows[3], rows[5], rows[46])
+    ] == [
+        ("1", "0", "1", "1"),
+        ("2", "1", "1", "2"),
+        ("mar", "1", "1", "3"),
+        ("21", "1", "1", ""),
+    ]
+
+
+def test_the_corrections_are_what_a_trainer_reads(store: CaseStore, tmp_path: Path) -> None:
+    written = write_case(store, "A-1", tmp_path, ("corrections",))
+    assert (written.cells, written.left_out) == (3, 2)
+    (line,) = [json.loads(text) for text in (tmp_path / "corrections" / "corrections.jsonl").read_text().splitlines()]
+    assert (line["case"], line["count"]) == ("A-1", 47)
+    with Image.open(tmp_path / "corrections" / line["image"]) as picture:
+        assert np.array_equal(np.asarray(picture), store.frame(store.case("A-1").cells[0]).pixels)
+    edited = {c["id"]: c["label"] for c in line["chromosomes"] if c["edited"]}
+    assert edited == {3: "2", 46: "21"}
+    assert line["chromosomes"][46]["box_px"] == [300, 200, 314, 260]
+    plain = {k: v for k, v in line.items() if k not in ("image", "case")}
+    plain["chromosomes"] = [{k: v for k, v in c.items() if k != "edited"} for c in line["chromosomes"]]
+    jsonschema.validate(plain, SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+def test_a_marker_is_no_training_data(store: CaseStore, tmp_path: Path) -> None:
+    state = store.cell_number("A-1", 1)
+    store.edit(state.id, Mark(46, "marker"), based_on=state.revision, actor="kim")
+    write_case(store, "A-1", tmp_path, ("corrections",))
+    line = json.loads((tmp_path / "corrections" / "corrections.jsonl").read_text())
+    assert len(line["chromosomes"]) == 46
+
+
+def test_the_ome_tiff_holds_picture_scale_and_regions(store: CaseStore, tmp_path: Path) -> None:
+    write_case(store, "A-1", tmp_path, ("ome-tiff",))
+    with tifffile.TiffFile(tmp_path / "001.ome.tiff") as tiff:
+        assert tiff.is_ome
+        assert tiff.series[0].kind == "ome"
+        assert np.array_equal(tiff.asarray(), store.frame(store.case("A-1").cells[0]).pixels)
+        xml = tiff.ome_metadata
+    assert xml is not None
+    root = ET.fromstring(xml)
+    pixels = root.find(f".//{{{OME}}}Pixels")
+    assert pixels is not None
+    assert (pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit")) == ("0.065", "µm")
+    rois = root.findall(f"{{{OME}}}ROI")
+    assert len(rois) == 47
+    assert len(root.findall(f".//{{{OME}}}ROIRef")) == 47
+    assert [roi.get("Name") for roi in rois[-2:]] == ["X", "21"]
+    polygon = rois[-1].find(f".//{{{OME}}}Polygon")
+    assert polygon is not None
+    points = [tuple(map(float, p.split(","))) for p in str(polygon.get("Points")).split(" ")]
+    assert (min(points), max(points)) == ((300.0, 200.0), (313.0, 259.0))
+    axis = rois[-1].find(f".//{{{OME}}}Polyline")
+    assert axis is not None
+    assert axis.get("Points") == "307,200 307,260"
+
+
+def test_the_report(store: CaseStore, tmp_path: Path) -> None:
+    head = write_report(store, "A-1", tmp_path / "out" / "report.pdf")
+    assert head == store.head().sha256
+    pages = [page.extract_text() for page in PdfReader(tmp_path / "out" / "report.pdf").pages]
+    assert len(pages) == 4
+    summary = pages[0].replace("\n", " ")
+    for text in (
+        "Case A-1",
+        "46,XX[2]",
+        "PROVISIONAL: chromosomes wait for review in cell 2.",
+        "2 cells exclude a further cell line in 78 % or more",
+        "+21",
+        "set aside: cell 3",
+        f"head {head}",
+        "Signature",
+    ):
+        assert text in summary
+    assert all(NOTICE in page for page in pages)
+    assert "47,XX,+21" in pages[1]
+    assert "Provisional: 3 of 47 chromosomes not yet reviewed" in pages[2]
+    assert "possible trisomy 7" in pages[2]
+    assert "Set aside, not counted: two spreads" in pages[3]
+    assert [len(page.images) for page in PdfReader(tmp_path / "out" / "report.pdf").pages] == [0, 2, 2, 2]
+
+
+@pytest.mark.parametrize("name", ["Łódź 7", "病例 7", "Ж-7"])
+def test_a_report_for_any_name(store: CaseStore, tmp_path: Path, name: str) -> None:
+    store.new_case(name, "Łucja")
+    store.capture(name, make_frame(300, 340), make_cell(frame="métaphase.png"), "Łucja")
+    write_report(store, name, tmp_path / "report.pdf")
+    assert len(PdfReader(tmp_path / "report.pdf").pages) == 2
+
+
+def test_a_case_without_cells(store: CaseStore, tmp_path: Path) -> None:
+    store.new_case("empty", "kim")
+    write_report(store, "empty", tmp_path / "report.pdf")
+    assert "no cell to count yet" in PdfReader(tmp_path / "report.pdf").pages[0].extract_text()
+    assert write_case(store, "empty", tmp_path, ("json", "csv", "corrections")).cells == 0

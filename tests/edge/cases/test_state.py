@@ -1,0 +1,220 @@
+"""Edits one by one, and their fold: undo and redo without limit, two people, nothing lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.cases.codec import edit_from_json, edit_to_json, mask_to_runs, runs_to_mask
+from edge.cases.edits import (
+    Accept,
+    Change,
+    Draw,
+    Edit,
+    Exclude,
+    Flip,
+    Join,
+    Mark,
+    Redo,
+    Relabel,
+    Restore,
+    SetAside,
+    Split,
+    Swap,
+    TakeBack,
+    Undo,
+    touched,
+)
+from edge.cases.state import CellState, Event, fold, next_id
+from edge.errors import EditRefused
+from edge.records import LABELS, Chromosome
+from tests.builders import NORMAL_FEMALE, make_chromosome
+from tests.edge.cases.states import captured, edited
+
+PARTS = (make_chromosome(46, "4"), make_chromosome(47, "5"))
+EVERY_EDIT: list[Edit] = [
+    Relabel(3, "X"),
+    Flip(0),
+    Swap(1, 2),
+    Mark(4, "derivative"),
+    Exclude(5),
+    Restore(5),
+    Split(6, PARTS),
+    Join((7, 8), make_chromosome(48, "9")),
+    Draw(make_chromosome(49, "Y")),
+    Accept((9, 10)),
+    SetAside("too few bands"),
+    TakeBack(),
+    Undo(3),
+    Redo(3),
+]
+
+
+def said_of(state: CellState) -> list[tuple[object, ...]]:
+    return [
+        (p.id, p.label, p.kind, p.excluded, p.edited, p.chromosome.status, p.chromosome.p_arm_up) for p in state.places
+    ]
+
+
+@pytest.mark.parametrize("edit", EVERY_EDIT, ids=lambda e: type(e).__name__)
+def test_every_edit_survives_json(edit: Edit) -> None:
+    fields = json.loads(json.dumps(edit_to_json(edit)))
+    again = edit_from_json(fields)
+    assert type(again) is type(edit)
+    assert edit_to_json(again) == fields
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"edit": "burn"},
+        {"edit": "relabel", "chromosome": 3},
+        {"edit": "relabel", "chromosome": "3", "label": "8"},
+        {"edit": "relabel", "chromosome": 3, "label": "23"},
+        {"edit": "mark", "chromosome": 3, "kind": "ring"},
+        {"edit": "accept", "chromosomes": 3},
+        {"edit": "draw", "drawn": {"id": 1}},
+        {"edit": "join", "chromosomes": [3, 3], "whole": edit_to_json(EVERY_EDIT[8])["drawn"]},
+        {"edit": "draw", "drawn": edit_to_json(EVERY_EDIT[8])["drawn"] | {"mask_runs": [1, 2]}},
+        {"edit": "draw", "drawn": edit_to_json(EVERY_EDIT[8])["drawn"] | {"crop_png": "AAAA"}},
+    ],
+)
+def test_what_is_no_edit_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(EditRefused):
+        edit_from_json(fields)
+
+
+@given(st.data())
+def test_masks_survive_their_runs(data: st.DataObject) -> None:
+    shape = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
+    bits = data.draw(st.lists(st.booleans(), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1]))
+    mask = np.array(bits, np.bool_).reshape(shape)
+    assert np.array_equal(runs_to_mask(mask_to_runs(mask), shape), mask)
+
+
+@pytest.mark.parametrize(
+    ("edits", "karyotype"),
+    [
+        ([Relabel(0, "X")], "46,XXX,-1"),
+        ([Mark(0, "marker")], "46,XX,-1,+mar"),
+        ([Mark(0, "marker"), Mark(1, "marker")], "46,XX,-1,-1,+2mar"),
+        ([Mark(0, "marker"), Relabel(0, "1")], "46,XX"),
+        ([Mark(0, "derivative")], "46,XX,der(1)"),
+        ([Mark(44, "derivative")], "46,X,der(X)"),
+        ([Exclude(0)], "45,XX,-1"),
+        ([Exclude(0), Restore(0)], "46,XX"),
+        ([Draw(make_chromosome(46, "21"))], "47,XX,+21"),
+        ([Draw(make_chromosome(46, "9")), Mark(46, "derivative")], "47,XX,+der(9)"),
+        ([Split(0, (make_chromosome(46, "1"), make_chromosome(47, "Y")))], "47,XXY"),
+        ([Join((0, 1), make_chromosome(46, "1"))], "45,XX,-1"),
+        ([Swap(0, 45)], "46,XX"),
+        ([SetAside("x")], "46,XX"),
+    ],
+)
+def test_what_an_edit_makes_of_the_karyotype(edits: list[Edit], karyotype: str) -> None:
+    assert edited(captured(), *edits).karyotype == karyotype
+
+
+def test_a_swap_exchanges_places() -> None:
+    state = edited(captured(), Swap(0, 45), Swap(2, 3))
+    assert [(p.id, p.label) for p in (*state.places[:4], state.places[-1])] == [
+        (45, "1"),
+        (1, "1"),
+        (3, "2"),
+        (2, "2"),
+        (0, "X"),
+    ]
+
+
+def test_a_persons_word_is_sure_and_an_acceptance_no_correction() -> None:
+    state = edited(captured(review=[3, 4, 5]), Relabel(3, "8"), Accept((4,)))
+    assert state.unsure == (5,)
+    assert (state.places[3].chromosome.confidence, state.places[3].chromosome.status) == (1.0, "accepted")
+    assert (state.places[4].chromosome.confidence, state.places[4].edited) == (0.9, False)
+    assert state.corrections == 1
+
+
+def test_findings_are_provisional_until_everything_was_seen() -> None:
+    assert edited(captured([*NORMAL_FEMALE, "21"])).findings == ("trisomy 21 (Down syndrome)",)
+    unseen = captured([*NORMAL_FEMALE, "21"], review=[46])
+    assert edited(unseen).findings == (
+        "provisional: 1 of 47 chromosomes not yet reviewed",
+        "possible trisomy 21 (Down syndrome)",
+    )
+    assert edited(unseen, Exclude(46)).findings == ()
+
+
+def test_set_aside_and_taken_back() -> None:
+    assert edited(captured(), SetAside("two cells")).set_aside == "two cells"
+    assert edited(captured(), SetAside("two cells"), TakeBack()).set_aside == ""
+    assert edited(captured(), SetAside("two cells"), Undo(1)).set_aside == ""
+
+
+def test_undo_and_redo_go_in_turn() -> None:
+    flips: list[Edit] = [Flip(k) for k in range(20)]
+    undone = edited(captured(), *flips, *(Undo(k) for k in range(20, 0, -1)))
+    assert said_of(undone) == said_of(edited(captured()))
+    redone = edited(captured(), *flips, *(Undo(k) for k in range(20, 0, -1)), *(Redo(k) for k in range(1, 21)))
+    assert said_of(redone) == said_of(edited(captured(), *flips))
+    for wrong in ([Undo(1)], [Flip(0), Flip(1), Undo(1)], [Flip(0), Redo(1)], [Flip(0), Undo(1), Flip(1), Redo(1)]):
+        with pytest.raises(EditRefused, match="is not the latest one"):
+            edited(captured(), *wrong)
+
+
+def some_change(draw: Callable[..., int], state: CellState) -> Change:
+    ids = [p.id for p in state.places]
+    one, other = ids[draw(st.integers(0, len(ids) - 1))], ids[draw(st.integers(0, len(ids) - 1))]
+    new = next_id(state.captured, state.events)
+
+    def made(k: int) -> Chromosome:
+        return make_chromosome(new + k, LABELS[draw(st.integers(0, 23))])
+
+    kinds: list[Callable[[], Change]] = [
+        lambda: Relabel(one, LABELS[draw(st.integers(0, 23))]),
+        lambda: Flip(one),
+        lambda: Swap(one, other),
+        lambda: Mark(one, "marker"),
+        lambda: Exclude(one),
+        lambda: Split(one, (made(0), made(1))),
+        lambda: Join((one, other), made(0)) if one != other else Draw(made(0)),
+        lambda: Draw(made(0)),
+        lambda: Accept((one, other)),
+    ]
+    return kinds[draw(st.integers(0, len(kinds) - 1))]()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_undoing_all_gives_the_captured_cell_and_redoing_all_the_edited_one(data: st.DataObject) -> None:
+    start = captured([*LABELS], review=[2, 5])
+    events: list[Event] = []
+    for k in range(data.draw(st.integers(1, 8))):
+        events.append(Event(k + 1, "kim", "", some_change(data.draw, fold(start, events))))
+    full = fold(start, events)
+    for _ in range(len(events)):
+        revision = fold(start, events).history.done["kim"][-1]
+        events.append(Event(len(events) + 1, "kim", "", Undo(revision)))
+    assert said_of(fold(start, events)) == said_of(fold(start, []))
+    while fold(start, events).can_redo("kim"):
+        revision = fold(start, events).history.undone["kim"][-1]
+        events.append(Event(len(events) + 1, "kim", "", Redo(revision)))
+    assert said_of(fold(start, events)) == said_of(full)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_edits_that_touch_nothing_in_common_come_in_any_order(data: st.DataObject) -> None:
+    start = captured([*LABELS], review=[2, 5])
+    first = some_change(data.draw, fold(start, []))
+    second = some_change(data.draw, fold(start, [Event(1, "kim", "", first)]))
+    if touched(first) & touched(second) or isinstance(first, Draw | Split | Join):
+        return
+    one = fold(start, [Event(1, "kim", "", first), Event(2, "lee", "", second)])
+    other = fold(start, [Event(1, "lee", "", second), Event(2, "kim", "", first)])
+    assert said_of(one) == said_of(other)

@@ -1,0 +1,146 @@
+"""The running karyotype, against what a cytogeneticist would write and against an ISCN parser of others."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from iscn_authenticator import is_valid_karyotype
+
+from edge.cases.edits import Mark
+from edge.cases.state import CellState
+from edge.cases.tally import cells_named, cells_to_exclude, excluded_share, tally
+from tests.builders import NORMAL_FEMALE
+from tests.edge.cases.states import captured, cell_of, edited
+
+
+def cells(**many: int) -> list[CellState]:
+    """``cells(normal=12, **{"+21": 8})``"""
+    changes = [change for change, n in many.items() for _ in range(n)]
+    return [cell_of("" if c == "normal" else c, number=k) for k, c in enumerate(changes, start=1)]
+
+
+def valid(karyotype: str) -> bool:
+    """By iscn-authenticator, which does not know ``mos`` nor a count after a single line."""
+    plain = karyotype.removeprefix("mos ")
+    return is_valid_karyotype(plain if "/" in plain else re.sub(r"\[\d+\]$", "", plain))
+
+
+@pytest.mark.parametrize(
+    ("seen", "karyotype", "strays"),
+    [
+        ({"normal": 20}, "46,XX[20]", {}),
+        ({"+21": 8, "normal": 12}, "mos 47,XX,+21[8]/46,XX[12]", {}),
+        ({"+21": 15}, "47,XX,+21[15]", {}),
+        ({"+21": 1, "normal": 19}, "46,XX[20]", {"+21": 1}),
+        ({"+21": 2, "normal": 18}, "mos 47,XX,+21[2]/46,XX[18]", {}),
+        ({"-X": 2, "normal": 18}, "46,XX[20]", {"-X": 2}),
+        ({"-X": 3, "normal": 17}, "mos 45,X[3]/46,XX[17]", {}),
+        ({"-X": 5, "+X": 2, "normal": 13}, "mos 45,X[5]/47,XXX[2]/46,XX[13]", {}),
+        ({"+X": 20}, "47,XXX[20]", {}),
+        ({"-22": 1, "-7": 2, "normal": 17}, "46,XX[20]", {"-22": 1, "-7": 2}),
+        ({"+21 -8": 1, "+21": 9}, "47,XX,+21[10]", {"-8": 1}),
+        ({"+21 +8": 3, "+21": 9}, "mos 47,XX,+21[9]/48,XX,+8,+21[3]", {}),
+        ({"+21 +21": 4}, "48,XX,+21,+21[4]", {}),
+        ({"+21 +21": 1, "+21": 3}, "47,XX,+21[4]", {"+21": 1}),
+    ],
+)
+def test_running_karyotype(seen: dict[str, int], karyotype: str, strays: dict[str, int]) -> None:
+    result = tally(cells(**seen))
+    assert result.karyotype == karyotype
+    assert {s.what: len(s.cells) for s in result.strays} == strays
+    assert valid(karyotype)
+    assert len(result.counted) == sum(seen.values())
+
+
+def test_males_are_told_against_xy() -> None:
+    states = [cell_of("+X" if k < 9 else "", number=k, sex="XY") for k in range(20)]
+    assert tally(states).karyotype == "mos 47,XXY[9]/46,XY[11]"
+    assert tally([cell_of("-Y", number=k, sex="XY") for k in range(3)]).karyotype == "45,X[3]"
+    assert tally([cell_of("+Y", number=k, sex="XY") for k in range(20)]).findings == ("XYY (Jacobs syndrome)",)
+
+
+def test_one_cell_of_the_other_sex_is_a_stray() -> None:
+    result = tally([cell_of(number=1, sex="XY"), *(cell_of(number=k) for k in range(2, 12))])
+    assert result.karyotype == "46,XX[11]"
+    assert [(s.what, s.cells) for s in result.strays] == [("+Y", (1,)), ("-X", (1,))]
+
+
+def test_triploid_cells() -> None:
+    triploid = [label for label in [str(n) for n in range(1, 23)] for _ in range(3)] + ["X", "X", "Y"]
+    three = [edited(captured(triploid, number=k)) for k in range(1, 4)]
+    assert tally(three).karyotype == "69,XXY[3]"
+    assert tally(three).findings == ("triploidy",)
+    lone = tally([three[0], *(cell_of(number=k) for k in range(2, 6))])
+    assert (lone.karyotype, [s.what for s in lone.strays]) == ("46,XX[4]", ["3n"])
+
+
+def test_markers_and_derivatives_make_clones() -> None:
+    states = [edited(captured([*NORMAL_FEMALE, "21"], number=k), Mark(46, "marker")) for k in (1, 2)]
+    assert tally(states).karyotype == "47,XX,+mar[2]"
+    assert tally(states[:1]).karyotype == "46,XX[1]"
+    changed = [edited(captured(number=k), Mark(16, "derivative")) for k in (1, 2)]
+    assert tally(changed).karyotype == "46,XX,der(9)[2]"
+    assert valid("47,XX,+mar[2]")
+    assert valid("46,XX,der(9)[2]")
+
+
+def test_broken_and_set_aside_cells_do_not_count() -> None:
+    states = [
+        cell_of(number=1),
+        cell_of("-1 -2 -3", number=2),
+        cell_of("+21", number=3, set_aside="two cells in one"),
+        cell_of(number=4),
+    ]
+    result = tally(states)
+    assert (result.karyotype, result.counted) == ("46,XX[2]", (1, 4))
+    assert (result.incomplete, result.set_aside) == ((2,), (3,))
+
+
+def test_unreviewed_cells_make_it_provisional() -> None:
+    states = [edited(captured([*NORMAL_FEMALE, "21"], number=k, review=[46] if k == 2 else [])) for k in (1, 2)]
+    result = tally(states)
+    assert (result.provisional, result.unsure) == (True, (2,))
+    assert result.findings == ("possible trisomy 21 (Down syndrome)",)
+
+
+def test_mosaic_findings_say_their_share() -> None:
+    assert tally(cells(normal=12, **{"+21": 8})).findings == ("trisomy 21 (Down syndrome) in 8 of 20 cells",)
+
+
+def test_nothing_yet() -> None:
+    empty = tally([])
+    assert (empty.karyotype, empty.lines, empty.exclusion, empty.provisional) == ("", (), "", False)
+
+
+@pytest.mark.parametrize(
+    ("n", "percents"),
+    # Hook 1977, table 1, at confidences .90, .95, .99: the smallest whole percentage excluded.
+    [(5, (37, 46, 61)), (10, (21, 26, 37)), (20, (11, 14, 21)), (30, (8, 10, 15)), (50, (5, 6, 9)), (100, (3, 3, 5))],
+)
+def test_mosaicism_that_n_cells_exclude(n: int, percents: tuple[int, int, int]) -> None:
+    sentence = tally(cells(normal=n)).exclusion
+    low, middle, high = percents
+    assert sentence == (
+        f"{n} cells exclude a further cell line in {middle} % or more of the cells at 95 % confidence "
+        f"({low} % at 90 %, {high} % at 99 %)"
+    )
+
+
+@pytest.mark.parametrize("confidence", [0.90, 0.95, 0.99])
+def test_shares_and_cells_are_each_others_inverse(confidence: float) -> None:
+    for n in range(1, 200):
+        share = excluded_share(n, confidence)
+        assert 1 - (1 - share) ** n == pytest.approx(confidence)
+        assert cells_to_exclude(share, confidence) == n
+    for wrong in ((0, 0.95), (10, 0.0), (10, 1.0)):
+        with pytest.raises(ValueError, match="cells must be"):
+            excluded_share(*wrong)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [((), "no cells"), ((3,), "cell 3"), ((1, 2, 3, 4, 7), "cells 1 to 4 and 7"), ((1, 3, 5), "cells 1, 3 and 5")],
+)
+def test_cells_by_name(numbers: tuple[int, ...], text: str) -> None:
+    assert cells_named(numbers) == text

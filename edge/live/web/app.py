@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket
 
 from edge.bands import centromere, load_bands
 from edge.errors import CaseNotFound, ChromoError, EditConflict, EditRefused
-from edge.live.web.desk import Desk, cell_message
+from edge.live.web.desk import FORMS, Desk, cell_message
 from edge.live.web.hub import Hub
 from edge.live.web.messages import Json
 
@@ -47,6 +47,7 @@ def make_app(hub: Hub, desk: Desk) -> Starlette:
         *(Route(f"/app/{name}", pages.static(name)) for name in static_files()),
         WebSocketRoute("/live", pages.live),
         Route("/api/case", pages.case),
+        Route("/api/case/export", pages.export, methods=["POST"]),
         Route("/api/capture", pages.capture, methods=["POST"]),
         Route("/api/cells/{id:int}", pages.cell),
         Route("/api/cells/{id:int}/edit", pages.edit, methods=["POST"]),
@@ -87,6 +88,12 @@ class _Pages:
 
     async def case(self, _: Request) -> Response:
         return await self._json(self._desk.case)
+
+    async def export(self, request: Request) -> Response:
+        asked = await _body(request)
+        actor, form = _actor(asked), asked.get("form")
+        content = await run_in_threadpool(lambda: self._desk.export(form, actor))
+        return Response(content, media_type=FORMS[str(form)])
 
     async def capture(self, request: Request) -> Response:
         asked = await _body(request)

@@ -9,9 +9,12 @@ from typing import Any
 from edge.cases import parts
 from edge.cases.codec import edit_from_json
 from edge.cases.edits import Change, Draw, Join, Placed, Redo, Split, Undo
+from edge.cases.export import case_json, cells_csv, chromosomes_csv, tally_json
 from edge.cases.parts import Classify
+from edge.cases.report import ReportInput, report_pdf
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
+from edge.cases.tally import tally
 from edge.errors import CaseNotFound, EditRefused
 from edge.live.byhand import missed
 from edge.live.web.cutouts import cutout_png, trimmed
@@ -19,6 +22,8 @@ from edge.live.web.hub import Hub
 from edge.live.web.messages import NOTICE, Json, outlines_of
 from edge.records import Region
 
+FORMS = {"report": "application/pdf", "json": "application/json", "cells": "text/csv", "chromosomes": "text/csv"}
+"""What a case can be taken away as, and its media type."""
 _MOST_POINTS = 200
 _FAR_PX = 1e5
 _LARGEST_ID = 2**63 - 1
@@ -59,7 +64,28 @@ class Desk:
             cells = self._store.cells(self._name)
         except CaseNotFound:
             cells = ()
-        return {"name": self._name, "head": self.head, "notice": NOTICE, "cells": [_summary(c) for c in cells]}
+        result = tally(cells)
+        return {
+            "name": self._name,
+            "head": self.head,
+            "notice": NOTICE,
+            "cells": [_summary(c) for c in cells],
+            "tally": {**tally_json(result), "exclusion": result.exclusion},
+        }
+
+    def export(self, form: object, actor: str) -> bytes:
+        """The open case as a file: ``form`` is one of ``FORMS``. The log keeps that it was asked for."""
+        if form not in FORMS:
+            raise EditRefused(f"expected an export as {', '.join(FORMS)}; got {form!r}")
+        case, cells, head = self._store.case(self._name), self._store.cells(self._name), self._store.head()
+        if form == "report":
+            content = report_pdf(ReportInput(case, cells, head, self._store.frame))
+        elif form == "json":
+            content = case_json(case, cells, head).encode()
+        else:
+            content = (cells_csv if form == "cells" else chromosomes_csv)(cells).encode()
+        self._store.note(self._name, actor, {"as": [form], "head": head.sha256})
+        return content
 
     def cell(self, id: int, actor: str) -> Json:
         return cell_message(self._state(id), actor)

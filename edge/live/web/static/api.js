@@ -14,22 +14,33 @@ export const actor = {
 };
 
 async function ask(address, options) {
-  const answer = await fetch(address, options);
-  const said = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
+  return (await answered(address, options)).json();
+}
+
+async function answered(address, options) {
+  const answer = await fetch(address, options).catch(() => {
+    throw new Error("the board does not answer; nothing was changed");
+  });
   if (!answer.ok) {
+    const said = await answer.json().catch(() => ({ error: `the board answered ${answer.status}` }));
     throw Object.assign(new Error(said.error), { cell: said.cell });
   }
-  return said;
+  return answer;
+}
+
+function posting(body) {
+  const headers = { "Content-Type": "application/json" };
+  return { method: "POST", headers, body: JSON.stringify({ actor: actor.name, ...body }) };
 }
 
 function post(address, body) {
-  const headers = { "Content-Type": "application/json" };
-  return ask(address, { method: "POST", headers, body: JSON.stringify({ actor: actor.name, ...body }) });
+  return ask(address, posting(body));
 }
 
 export const api = {
   case: () => ask("/api/case"),
   cell: (id) => ask(`/api/cells/${id}?actor=${encodeURIComponent(actor.name)}`),
+  export: async (form) => (await answered("/api/case/export", posting({ form }))).blob(),
   capture: () => post("/api/capture", {}),
   edit: (cell, change) => post(`/api/cells/${cell.id}/edit`, { based_on: cell.revision, change }),
   undo: (cell) => post(`/api/cells/${cell.id}/undo`, { based_on: cell.revision }),

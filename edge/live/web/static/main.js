@@ -60,6 +60,9 @@ async function refreshCase() {
   head = now.head;
   $("case-name").textContent = `Case ${now.name}`;
   $("no-cells").hidden = now.cells.length > 0;
+  $("exports").hidden = now.cells.length === 0;
+  $("tally").textContent = now.tally.karyotype + (now.tally.provisional ? " (provisional)" : "");
+  $("exclusion").textContent = now.tally.exclusion;
   $("cells").replaceChildren(...now.cells.map(cellEntry).reverse());
   const newer = now.cells.find((c) => c.id === cell?.id);
   if (newer) show(await api.cell(cell.id));
@@ -75,6 +78,21 @@ function cellEntry(summary) {
   open.addEventListener("click", () => openCell(summary.id));
   entry.append(open);
   return entry;
+}
+
+for (const button of document.querySelectorAll("[data-export]")) {
+  button.addEventListener("click", async () => {
+    try {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(await api.export(button.dataset.export));
+      link.download = button.dataset.file;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+      say(`${button.dataset.file} saved`);
+    } catch (error) {
+      say(error.message);
+    }
+  });
 }
 
 async function openCell(id) {

@@ -300,6 +300,29 @@ def test_json_must_say_that_it_is(http: httpx.Client) -> None:
     assert answer.status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("form", "begins"), [("report", b"%PDF"), ("json", b"{"), ("cells", b"case,"), ("chromosomes", b"case,")]
+)
+def test_the_case_is_taken_away_and_the_log_keeps_it(
+    served: Served, http: httpx.Client, cell: Json, form: str, begins: bytes
+) -> None:
+    answer = http.post("/api/case/export", json={"actor": "kim", "form": form})
+    assert answer.status_code == 200
+    assert answer.content.startswith(begins)
+    assert served.store.log("today")[-1].said["as"] == [form]
+
+
+def test_an_unknown_export(http: httpx.Client, cell: Json) -> None:
+    assert http.post("/api/case/export", json={"actor": "kim", "form": "../x"}).status_code == 422
+
+
+def test_cells_are_tallied(http: httpx.Client, cell: Json) -> None:
+    http.post("/api/capture", json={"actor": "kim"})
+    result = http.get("/api/case").json()["tally"]
+    assert result["karyotype"] == "46,XX[2]"
+    assert result["exclusion"].startswith("2 cells exclude")
+
+
 def test_two_people_on_one_cell(http: httpx.Client, cell: Json) -> None:
     one, other = with_label(cell, "22")
     first = edit(http, cell, {"edit": "relabel", "chromosome": one["id"], "label": "21"}, actor="kim")

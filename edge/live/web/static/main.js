@@ -14,6 +14,7 @@ let head = -1;
 let typed = "";
 let resolution = 0;
 let busy = Promise.resolve();
+let capturing = false;
 
 actor.load();
 const live = new Live((newHead) => newHead !== head && refreshCase());
@@ -64,8 +65,7 @@ async function refreshCase() {
   $("tally").textContent = now.tally.karyotype + (now.tally.provisional ? " (provisional)" : "");
   $("exclusion").textContent = now.tally.exclusion;
   $("cells").replaceChildren(...now.cells.map(cellEntry).reverse());
-  const newer = now.cells.find((c) => c.id === cell?.id);
-  if (newer) show(await api.cell(cell.id));
+  if (now.cells.some((c) => c.id === cell?.id)) queued(async () => show(await api.cell(cell.id)));
 }
 
 function cellEntry(summary) {
@@ -284,14 +284,16 @@ for (const button of document.querySelectorAll("[data-do]")) {
 // Keyboard
 
 function capture() {
+  if (capturing) return; // a second press means the same cell
   if (!live.capturable) return say("Nothing to capture: wait for labels");
+  capturing = true;
   queued(async () => {
     const captured = await api.capture();
     karyogram.selected = null;
     show(captured);
     view("karyogram");
     say("");
-  });
+  }).finally(() => (capturing = false));
 }
 
 function type(key) {

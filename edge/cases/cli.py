@@ -58,7 +58,7 @@ def _open(store: Path | None) -> CaseStore:
 
 @app.command("list")
 def list_cases(store: Store = None, debug: Debug = False) -> None:
-    """All cases, the newest first: cells and running karyotype."""
+    """All cases, the newest first."""
     from rich.console import Console
 
     from edge.cases.tables import cases_table
@@ -145,6 +145,36 @@ def show(
             print_case(console, opened, case)
         else:
             print_cell(console, opened.cell_number(case, cell))
+
+
+@app.command()
+def edit(
+    case: Name,
+    cell: Annotated[int, typer.Argument(min=1, metavar="N", help="The cell's number.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="EDIT...",
+            help="relabel ID LABEL, flip ID, swap ID ID, mark ID whole|marker|derivative, exclude ID, restore ID, "
+            "accept [ID...], set-aside REASON, take-back, undo or redo.",
+        ),
+    ],
+    by: By,
+    store: Store = None,
+    debug: Debug = False,
+) -> None:
+    """Correct a cell by the ids that 'show --cell' prints. 'accept' alone accepts all that wait for review."""
+    from edge.cases.words import change_of_words
+
+    with _open(store) as opened:
+        state = opened.cell_number(case, cell)
+        if words == ["undo"]:
+            state = opened.undo(state.id, based_on=state.revision, actor=by)
+        elif words == ["redo"]:
+            state = opened.redo(state.id, based_on=state.revision, actor=by)
+        else:
+            state = opened.edit(state.id, change_of_words(words, state), based_on=state.revision, actor=by)
+    print(f"cell {cell}: {state.karyotype}  {len(state.unsure)} to review")
 
 
 @app.command()

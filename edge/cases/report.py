@@ -48,7 +48,7 @@ def report_pdf(of: ReportInput) -> bytes:
     except ImportError as error:
         raise ConfigError("a report needs fpdf2; install it with: pip install 'chromo-edge[cases]'") from error
 
-    class Paper(FPDF):
+    class Paper(FPDF):  # type: ignore[misc]
         def footer(self) -> None:
             self.set_y(-15)
             page.type(8, colour=_GREY)

@@ -191,6 +191,17 @@ class CaseStore:
         with self._reading() as db:
             return tuple(log.entries(db, *chosen))
 
+    def latest(self, case: str) -> Entry:
+        """The last entry about a case; there is always the one that opened it."""
+        id = self.case(case).id
+        with self._reading() as db:
+            last = next(log.entries(db, "seq = (SELECT max(seq) FROM log WHERE case_id = ?)", id), None)
+        if last is None:
+            raise StoreDamaged(
+                f"{self.path}: the log does not know case {case!r}; 'chromo-edge case verify' tells more"
+            )
+        return last
+
     def verify(self, vouched_sha256: str | None = None) -> Verdict:
         """Whether all is as it was written; ``vouched_sha256`` is a head noted earlier, such as a report's."""
         with self._reading() as db:

@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
 
 def cases_table(store: CaseStore) -> Table:
-    table = _table("case", "opened", "cells", "karyotype", "")
+    """A row a case. Without its tally, which would decode every cell of every case."""
+    table = _table("case", "opened", "cells", "last act", "by")
     for case in store.cases():
-        result = tally(store.cells(case.name))
-        note = "provisional" if result.provisional else ""
-        table.add_row(case.name, case.opened_utc[:16].replace("T", " "), str(len(case.cells)), result.karyotype, note)
+        last = store.latest(case.name)
+        act = f"{last.act} {_minute(last.at_utc)}"
+        table.add_row(case.name, _minute(case.opened_utc), str(len(case.cells)), act, last.actor)
     return table
+
+
+def _minute(utc: str) -> str:
+    return utc[:16].replace("T", " ")
 
 
 def print_case(console: Console, store: CaseStore, name: str) -> None:

@@ -101,7 +101,7 @@ def excluded_share(cells: int, confidence: float) -> float:
     """
     if cells < 1 or not 0 < confidence < 1:
         raise ValueError(f"cells must be >= 1 and confidence between 0 and 1; got {cells} and {confidence}")
-    return 1.0 - (1.0 - confidence) ** (1.0 / cells)
+    return float(1.0 - (1.0 - confidence) ** (1.0 / cells))
 
 
 def cells_to_exclude(share: float, confidence: float) -> int:

@@ -99,6 +99,51 @@ def test_failures_are_one_line(case: Run, words: list[str], code: int, message: 
     assert message in err
 
 
+@pytest.mark.parametrize(
+    ("words", "karyotype"),
+    [
+        ("relabel 0 x", "2,X,inc"),
+        ("mark 0 marker", "2,?,+mar,inc"),
+        ("mark 0 derivative", "2,?,der(1),inc"),
+        ("exclude 1", "1,?,inc"),
+        ("swap 0 1", "2,?,inc"),
+        ("flip 0", "2,?,inc"),
+        ("accept", "2,?,inc"),
+        ("accept 0 1", "2,?,inc"),
+        ("set-aside too few bands", "2,?,inc"),
+    ],
+)
+def test_edits_in_words(case: Run, frames: Path, words: str, karyotype: str) -> None:
+    case("new", "A-1")
+    case("add", "A-1", frames / "0.png")
+    assert case("edit", "A-1", 1, *words.split()) == (0, f"cell 1: {karyotype}  0 to review\n", "")
+    assert case("edit", "A-1", 1, "undo")[1] == "cell 1: 2,?,inc  0 to review\n"
+    assert case("edit", "A-1", 1, "redo")[1] == f"cell 1: {karyotype}  0 to review\n"
+    assert case("edit", "A-1", 1, "redo")[0] == STORE
+    assert words.split()[0].replace("-", "_") in case("log", "A-1")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ("burn", USAGE, "expected an edit, one of relabel"),
+        ("relabel 0", USAGE, "expected: relabel ID LABEL; got: relabel 0"),
+        ("flip", USAGE, "expected: flip ID; got: flip"),
+        ("take-back now", USAGE, "expected: take-back; got: take-back now"),
+        ("flip x", USAGE, "named by its id"),
+        ("mark 0 ring", USAGE, "whole, marker, derivative"),
+        ("relabel 0 23", STORE, "a label must be 1 to 22, X or Y"),
+        ("flip 9", STORE, "chromosome 9 is not in this cell"),
+    ],
+)
+def test_words_that_are_no_edit(case: Run, frames: Path, words: str, code: int, message: str) -> None:
+    case("new", "A-1")
+    case("add", "A-1", frames / "0.png")
+    got, _, err = case("edit", "A-1", 1, *words.split())
+    assert (got, err.count("\n")) == (code, 1)
+    assert message in err
+
+
 def test_a_changed_log_is_told(case: Run, tmp_path: Path) -> None:
     case("new", "A-1", "--by", "kim")
     db = sqlite3.connect(tmp_path / "store" / "cases.sqlite")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from iscn_authenticator import is_valid_karyotype
 
-from edge.cell.findings import AUTOSOMES, findings_of, karyotype_of
+from edge.cell.findings import AUTOSOMES, findings_of, is_incomplete, karyotype_of, ploidy_of, provisional
 
 
 def cell(sex: str, ploidy: int = 2, **changes: int) -> dict[str, int]:
@@ -105,3 +106,61 @@ def test_the_first_number_is_always_the_number_given(total: int) -> None:
 def test_counts_that_cannot_be(counts: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="counts must map"):
         karyotype_of(counts)
+
+
+@pytest.mark.parametrize(
+    ("counts", "markers", "derivatives", "karyotype", "findings"),
+    [
+        (cell("XX"), 1, (), "47,XX,+mar", ("marker chromosome",)),
+        (cell("XX"), 2, (), "48,XX,+2mar", ("2 marker chromosomes",)),
+        (cell("XX", c9=-1), 1, (), "46,XX,-9,+mar", ("monosomy 9", "marker chromosome")),
+        (cell("XX"), 0, ("9",), "46,XX,der(9)", ("structurally changed 9",)),
+        (cell("XX"), 0, ("12", "9", "9"), "46,XX,der(9),der(9),der(12)", ("structurally changed 9",) * 2),
+        (cell("XX"), 0, ("X",), "46,X,der(X)", ("structurally changed X",)),
+        (cell("XY"), 0, ("Y",), "46,X,der(Y)", ("structurally changed Y",)),
+        (cell("X"), 0, ("X",), "45,der(X)", ("monosomy X (Turner syndrome)", "structurally changed X")),
+        (cell("XY", c9=1), 0, ("9",), "47,XY,+der(9)", ("trisomy 9", "structurally changed 9")),
+        (cell("XY", c9=1, c21=1), 1, ("9",), "49,XY,+der(9),+21,+mar", ("trisomy 9", "trisomy 21 (Down syndrome)")),
+    ],
+)
+def test_markers_and_derivatives(
+    counts: dict[str, int], markers: int, derivatives: tuple[str, ...], karyotype: str, findings: tuple[str, ...]
+) -> None:
+    assert karyotype_of(counts, markers=markers, derivatives=derivatives) == karyotype
+    found = findings_of(counts, markers=markers, derivatives=derivatives)
+    assert found[: len(findings)] == findings
+
+
+def test_a_derivative_is_one_of_those_counted() -> None:
+    with pytest.raises(ValueError, match="derivatives among counts"):
+        karyotype_of(cell("XX"), derivatives=("9", "9", "9"))
+
+
+def test_provisional_findings_claim_nothing() -> None:
+    counts = cell("XX", c3=-1, c21=1)
+    assert provisional(findings_of(counts), unsure=2, total=46) == (
+        "provisional: 2 of 46 chromosomes not yet reviewed",
+        "possible monosomy 3",
+        "possible trisomy 21 (Down syndrome)",
+        "gain and loss in one cell: check the labels of 21, 3",
+    )
+    assert provisional(findings_of(counts), unsure=0, total=46) == findings_of(counts)
+
+
+def test_level_and_completeness() -> None:
+    assert [ploidy_of(cell("XX")), ploidy_of(cell("XXX", 3)), ploidy_of({})] == [2, 3, 2]
+    assert [is_incomplete(c) for c in (cell("XX"), cell("X"), cell("Y"), cell("XX", c1=-2, c2=-1))] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("sex", ["X", "XX", "XY", "XXX", "XXY", "XYY", "XXXX", "XXYY"])
+@pytest.mark.parametrize("change", [{}, {"c21": 1}, {"c8": 1, "c22": -1}, {"c7": -2}, {"c5": 2}])
+def test_others_read_the_string_as_iscn(sex: str, change: dict[str, int]) -> None:
+    # iscn-authenticator wants a whole X in every cell; ISCN itself writes 46,Y,der(X).
+    changed = ("9", "X") if sex.startswith("XX") else ("9",)
+    for markers, derivatives in ((0, ()), (1, ()), (2, changed)):
+        assert is_valid_karyotype(karyotype_of(cell(sex, **change), markers=markers, derivatives=derivatives))

@@ -24,6 +24,8 @@ from edge.pipeline import Pipeline
 from edge.records import Frame
 from tests.edge.stages import bar_pipeline, draw_bars
 
+TINY = Path(__file__).parent / "tiny"
+
 Run = Callable[..., "tuple[int, str, str]"]
 
 
@@ -252,6 +254,37 @@ def test_the_simulated_scope_is_compared_with_its_truth(chromo: Run) -> None:
     code, said, _ = chromo("run", "--camera", "sim", "--frames", 2, "--headless")
     assert code == 0
     assert said.splitlines()[-1].startswith("against the truth of 2 frames: located ")
+
+
+def test_a_camera_opens_the_live_page(chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path) -> None:
+    camera(Bars())
+    words = ("--frames", 2, "--port", 0, "--cases", tmp_path, "--models", TINY)
+    code, said, errors = chromo("run", "--camera", *words)
+    assert (code, errors) == (0, "")
+    assert re.match(r"live page: http://127\.0\.0\.1:\d+/\n", said)
+
+
+def test_beyond_this_machine_the_address_holds_a_token(
+    chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path
+) -> None:
+    camera(Bars())
+    words = ("--frames", 1, "--port", 0, "--host", "0.0.0.0", "--cases", tmp_path, "--models", TINY)
+    _, said, _ = chromo("run", *words)
+    assert re.match(r"live page: http://[^/]+:\d+/\?token=[\w-]{32,}\n", said)
+
+
+def test_an_address_that_cannot_be_served(chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path) -> None:
+    bars = camera(Bars())
+    code, _, errors = chromo("run", "--host", "203.0.113.1", "--cases", tmp_path, "--models", TINY)
+    assert code == 2
+    assert re.fullmatch(r"error: cannot serve the live page at 203\.0\.113\.1 .*\n", errors)
+    assert bars.closed
+
+
+def test_stored_frames_need_no_page(chromo: Run, frames: Path) -> None:
+    code, said, _ = chromo("run", "--camera", frames)
+    assert code == 0
+    assert "live page" not in said
 
 
 # both

@@ -136,6 +136,7 @@ def tally_json(of: Tally) -> dict[str, Any]:
         ],
         "not_clonal": [{"change": stray.what, "cells": list(stray.cells)} for stray in of.strays],
         "counted": list(of.counted),
+        "apart": list(of.apart),
         "to_review": list(of.unsure),
         "incomplete": list(of.incomplete),
         "set_aside": list(of.set_aside),

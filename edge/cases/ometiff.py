@@ -88,13 +88,13 @@ def ome_xml(frame: Frame, state: CellState) -> str:
 def _add_roi(root: ET.Element, k: int, place: Placed) -> None:
     own = place.chromosome
     roi = ET.SubElement(root, "ROI", ID=f"ROI:{k}", Name=place.name)
-    sure = "a person's" if place.edited else f"{own.confidence:.3f}"
-    ET.SubElement(roi, "Description").text = f"chromosome {place.id}, {own.status}, confidence {sure}"
     union = ET.SubElement(roi, "Union")
     shape = {"StrokeColor": str(_signed(_STROKE[own.status])), "StrokeWidth": "1", "Text": place.name}
     for n, outline in enumerate(_outlines(own.region)):
         ET.SubElement(union, "Polygon", {"ID": f"Shape:{k}:{n}", **shape, "Points": _points(outline)})
     ET.SubElement(union, "Polyline", {"ID": f"Shape:{k}:axis", **shape, "Points": _points(own.region.axis_px)})
+    sure = "a person's" if place.edited else f"{own.confidence:.3f}"
+    ET.SubElement(roi, "Description").text = f"chromosome {place.id}, {own.status}, confidence {sure}"
 
 
 def _outlines(region: Region) -> list[npt.NDArray[np.float32]]:

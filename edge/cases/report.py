@@ -185,6 +185,10 @@ def _summary(page: _Page, of: ReportInput, result: Tally) -> None:
             (88, 16, 74),
             [(stray.what, len(stray.cells), ", ".join(map(str, stray.cells))) for stray in result.strays],
         )
+    if result.apart:
+        page.line(
+            "A cell with a gain or a structural change that no other shares stands apart and is not counted.", 8.5
+        )
     page.heading(_how_many(of.states, result))
     page.table(
         ("cell", "frame", "karyotype", "count", "review", "corrected", "by", "counted"),
@@ -210,7 +214,7 @@ def _row(state: CellState, result: Tally) -> tuple[object, ...]:
         if state.set_aside
         else "incomplete"
         if number in result.incomplete
-        else "no"
+        else "apart"
     )
     return (
         number,
@@ -226,6 +230,8 @@ def _row(state: CellState, result: Tally) -> tuple[object, ...]:
 
 def _how_many(states: Sequence[CellState], result: Tally) -> str:
     said = f"{len(states)} {'cell' if len(states) == 1 else 'cells'} captured, {len(result.counted)} counted"
+    if result.apart:
+        said += f"; apart: {cells_named(result.apart)}"
     if result.incomplete:
         said += f"; incomplete: {cells_named(result.incomplete)}"
     if result.set_aside:

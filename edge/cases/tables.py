@@ -50,7 +50,9 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
     table = _table("cell", "frame", "count", "karyotype", "to review", "corrected", "by", "")
     for state in states:
         number = state.captured.number
-        note = state.set_aside or ("incomplete" if number in result.incomplete else "")
+        note = state.set_aside or (
+            "incomplete" if number in result.incomplete else "apart" if number in result.apart else ""
+        )
         table.add_row(
             str(number),
             state.captured.cell.frame,

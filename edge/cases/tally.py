@@ -1,9 +1,10 @@
 """What the cells of a case say together: the running karyotype, its clones, and what so many cells exclude.
 
 A gain, a marker or a structural change counts when at least two cells have it, a loss when at least three do (ISCN's
-definition of a clone); what fewer cells show is told apart, and the cell counts with the line it otherwise belongs to,
-for a spread loses chromosomes on the slide. A cell that is incomplete (see ``edge.cell.findings``) or set aside is not
-counted. Gains and losses of sex chromosomes are told against the sex complement of most cells.
+definition of a clone). A cell with a loss that too few share counts with the line it otherwise belongs to, for a spread
+loses chromosomes on the slide; one with a gain or a structural change that no other cell shares stands apart and is
+never counted as normal. A cell that is incomplete (see ``edge.cell.findings``) or set aside is not counted either.
+Gains and losses of sex chromosomes are told against the sex complement of most cells.
 
 A cell that combines clonal changes as no other one does is a line of one cell. Chimaeras (``chi``) and composite
 karyotypes (``cp``) are left to the person who signs.
@@ -56,13 +57,15 @@ class Stray:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """``karyotype`` is empty while no cell counts. ``counted`` cells are neither incomplete nor set aside; ``unsure``
-    are those among them in which chromosomes wait for a person's eye. All are numbers within the case."""
+    """``karyotype`` is empty while no cell counts. ``counted`` cells stand in a line; ``apart`` have a gain or a
+    structural change of their own. ``unsure`` are those among both in which chromosomes wait for a person's eye. All
+    are numbers within the case."""
 
     karyotype: str
     lines: tuple[Line, ...]
     strays: tuple[Stray, ...]
     counted: tuple[int, ...]
+    apart: tuple[int, ...]
     unsure: tuple[int, ...]
     incomplete: tuple[int, ...]
     set_aside: tuple[int, ...]
@@ -125,8 +128,7 @@ def tally(cells: Sequence[CellState]) -> Tally:
     for number, own in changes.items():
         for change in own - clonal:
             strays.setdefault(change, []).append(number)
-        # A lone cell of another ploidy has no line to fall back to: its other changes are told against that ploidy.
-        if not any(change.what.endswith("n") for change in own - clonal):
+        if all(change.what.startswith("-") for change in own - clonal):
             lines.setdefault(own & clonal, []).append(number)
     found = [_line(own, numbers, sexes) for own, numbers in lines.items()]
     found.sort(key=lambda line: (line.karyotype in ("46,XX", "46,XY"), -len(line.cells), line.karyotype))
@@ -136,7 +138,8 @@ def tally(cells: Sequence[CellState]) -> Tally:
         lines=tuple(found),
         strays=tuple(Stray(_spelled(change), tuple(numbers)) for change, numbers in sorted(strays.items())),
         counted=tuple(counted),
-        unsure=tuple(c.captured.number for c in whole if not c.reviewed and c.captured.number in counted),
+        apart=tuple(number for number in changes if number not in counted),
+        unsure=tuple(c.captured.number for c in whole if not c.reviewed),
         incomplete=tuple(c.captured.number for c in kept if is_incomplete(c.counts)),
         set_aside=tuple(c.captured.number for c in cells if c.set_aside),
     )
@@ -203,6 +206,6 @@ def cells_named(numbers: Sequence[int]) -> str:
             runs[-1].append(number)
         else:
             runs.append([number])
-    parts = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    parts = [part for run in runs for part in (map(str, run) if len(run) < 3 else [f"{run[0]} to {run[-1]}"])]
     joined = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1] if parts else ""
     return f"{'cell' if len(numbers) == 1 else 'cells'} {joined}" if numbers else "no cells"

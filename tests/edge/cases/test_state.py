@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.cases.codec import edit_from_json, edit_to_json, mask_to_runs, runs_to_mask
@@ -35,6 +35,9 @@ from edge.errors import EditRefused
 from edge.records import LABELS, Chromosome
 from tests.builders import NORMAL_FEMALE, make_chromosome
 from tests.edge.cases.states import captured, edited
+
+patient = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure."""
 
 PARTS = (make_chromosome(46, "4"), make_chromosome(47, "5"))
 EVERY_EDIT: list[Edit] = [
@@ -90,6 +93,7 @@ def test_what_is_no_edit_is_refused(fields: dict[str, object]) -> None:
         edit_from_json(fields)
 
 
+@patient
 @given(st.data())
 def test_masks_survive_their_runs(data: st.DataObject) -> None:
     shape = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
@@ -189,7 +193,7 @@ def some_change(draw: Callable[..., int], state: CellState) -> Change:
     return kinds[draw(st.integers(0, len(kinds) - 1))]()
 
 
-@settings(max_examples=60, deadline=None)
+@patient
 @given(st.data())
 def test_undoing_all_gives_the_captured_cell_and_redoing_all_the_edited_one(data: st.DataObject) -> None:
     start = captured([*LABELS], review=[2, 5])
@@ -207,7 +211,7 @@ def test_undoing_all_gives_the_captured_cell_and_redoing_all_the_edited_one(data
     assert said_of(fold(start, events)) == said_of(full)
 
 
-@settings(max_examples=60, deadline=None)
+@patient
 @given(st.data())
 def test_edits_that_touch_nothing_in_common_come_in_any_order(data: st.DataObject) -> None:
     start = captured([*LABELS], review=[2, 5])

@@ -12,6 +12,7 @@ import struct
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -214,8 +215,9 @@ class Hub:
             client.wake.set()
 
     def _soon(self, what: Callable[[], object]) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(what)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the server has just ended
+                self._loop.call_soon_threadsafe(what)
 
 
 def _rate(times_s: deque[float]) -> float:

@@ -13,7 +13,7 @@ from edge.errors import ConfigError
 from edge.live.web.guard import Guard, is_loopback, new_token
 
 DEFAULT_PORT = 8765
-_START_S = 10.0
+_START_S = 30.0
 _MOST_SOCKET_BYTES = 4096
 """A page only ever says which frame it has shown."""
 

@@ -34,3 +34,12 @@ environment() {
     }
     echo "$stamp" >"$folder/stamp"
 }
+
+# The browser tests need a Chromium. CI installs Debian's; elsewhere they say that it is missing, and are skipped.
+browser() {
+    if [[ -z ${CI-} ]] || command -v chromium >/dev/null; then
+        return
+    fi
+    echo "installing chromium ..." >&2
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >&2
+}

@@ -24,6 +24,8 @@ from edge.pipeline import Pipeline
 from edge.records import Frame
 from tests.edge.stages import bar_pipeline, draw_bars
 
+TINY = Path(__file__).parent / "tiny"
+
 Run = Callable[..., "tuple[int, str, str]"]
 
 
@@ -169,7 +171,7 @@ def test_every_spelling_of_the_camera(
         return Bars()
 
     monkeypatch.setattr(edge.camera, "open_camera", open_camera)
-    code, said, _ = chromo("run", *words)
+    code, said, _ = chromo("run", *words, "--headless")
     assert (code, asked) == (0, [source])
     assert "2,?,inc" in said
 
@@ -205,7 +207,7 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Callable[[Bars], Bars]:
 def test_run_adds_to_an_earlier_file(chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path) -> None:
     for _ in range(2):
         camera(Bars())
-        assert chromo("run", "--frames", 2, "--jsonl", tmp_path / "out.jsonl")[0] == 0
+        assert chromo("run", "--frames", 2, "--jsonl", tmp_path / "out.jsonl", "--headless")[0] == 0
     assert len(lines_of(tmp_path / "out.jsonl")) == 4
 
 
@@ -218,14 +220,14 @@ def test_the_view_keeps_off_the_json_lines(chromo: Run, camera: Callable[[Bars],
 
 def test_an_unplugged_camera(chromo: Run, camera: Callable[[Bars], Bars]) -> None:
     bars = camera(Bars(1, CameraLost("bars: no frame any more; plug it in again")))
-    code, _, errors = chromo("run", "--camera")
+    code, _, errors = chromo("run", "--camera", "--headless")
     assert (code, errors) == (4, "error: bars: no frame any more; plug it in again\n")
     assert bars.closed
 
 
 def test_ctrl_c_is_the_ordinary_end_of_a_live_run(chromo: Run, camera: Callable[[Bars], Bars]) -> None:
     bars = camera(Bars(1, KeyboardInterrupt()))
-    code, said, errors = chromo("run", "--frames", 5)
+    code, said, errors = chromo("run", "--frames", 5, "--headless")
     assert (code, errors) == (0, "")
     assert "bars #0" in said
     assert bars.closed
@@ -252,6 +254,37 @@ def test_the_simulated_scope_is_compared_with_its_truth(chromo: Run) -> None:
     code, said, _ = chromo("run", "--camera", "sim", "--frames", 2, "--headless")
     assert code == 0
     assert said.splitlines()[-1].startswith("against the truth of 2 frames: located ")
+
+
+def test_a_camera_opens_the_live_page(chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path) -> None:
+    camera(Bars())
+    words = ("--frames", 2, "--port", 0, "--cases", tmp_path, "--models", TINY)
+    code, said, errors = chromo("run", "--camera", *words)
+    assert (code, errors) == (0, "")
+    assert re.match(r"live page: http://127\.0\.0\.1:\d+/\n", said)
+
+
+def test_beyond_this_machine_the_address_holds_a_token(
+    chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path
+) -> None:
+    camera(Bars())
+    words = ("--frames", 1, "--port", 0, "--host", "0.0.0.0", "--cases", tmp_path, "--models", TINY)
+    _, said, _ = chromo("run", *words)
+    assert re.match(r"live page: http://[^/]+:\d+/\?token=[\w-]{32,}\n", said)
+
+
+def test_an_address_that_cannot_be_served(chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path) -> None:
+    bars = camera(Bars())
+    code, _, errors = chromo("run", "--host", "203.0.113.1", "--cases", tmp_path, "--models", TINY)
+    assert code == 2
+    assert re.fullmatch(r"error: cannot serve the live page at 203\.0\.113\.1 .*\n", errors)
+    assert bars.closed
+
+
+def test_stored_frames_need_no_page(chromo: Run, frames: Path) -> None:
+    code, said, _ = chromo("run", "--camera", frames)
+    assert code == 0
+    assert "live page" not in said
 
 
 # both

@@ -1,0 +1,78 @@
+"""A missed chromosome from a stroke of the hand, and a classifier for what hands make.
+
+Cutting, joining and outlining are ``edge.cases.parts``; here is what needs the picture's stain, or the models.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.cases.parts import Classify, Points, outlined
+from edge.config import default_models_dir
+from edge.errors import EditRefused
+from edge.locate.background import background_of
+from edge.locate.geometry import line_length, without_specks
+from edge.records import Crop, Float32Array, Frame, Prediction, Region
+
+WIDTH_UM = 1.3
+"""How wide a stroke along a chromosome is taken to reach: a little more than a pair of chromatids."""
+STAINED = 0.35
+"""Of the stain's usual depth along the stroke; what is paler is background."""
+SHORTEST_PX = 3.0
+CLOSED = 0.15
+"""A stroke whose ends are nearer than this share of its length is an outline."""
+
+
+def missed(frame: Frame, stroke: Points) -> Region:
+    """The region that ``stroke`` shows: drawn around a chromosome, or along its middle from end to end, where what is
+    stained beside it belongs to it. Raises ``EditRefused`` where there is none."""
+    path = np.asarray(stroke, np.float32).reshape(-1, 2)
+    height, width = frame.pixels.shape
+    length = line_length(path) if len(path) > 1 else 0.0
+    if not np.isfinite(path).all() or length < SHORTEST_PX:
+        raise EditRefused(f"expected a line of two points or more, at least {SHORTEST_PX:g} pixels long")
+    if len(path) > 3 and float(np.hypot(*(path[0] - path[-1]))) < CLOSED * length:
+        return outlined(stroke, width, height)
+    return outlined(_edge(_stained(frame, path)), width, height)
+
+
+def load_classifier(models_dir: Path | None = None) -> Classify:
+    """A classifier of its own, for edits while the live loop uses the other. Raises ``ModelError``."""
+    from edge.classify.classifier import Classifier
+    from edge.runtime.bundle import load_bundle
+
+    folder = models_dir if models_dir is not None else default_models_dir()
+    classifier = Classifier(load_bundle(folder / "classifier", "classifier"), threads=1)
+    lock = threading.Lock()  # an interpreter serves one thread at a time
+
+    def classify(crops: Sequence[Crop]) -> tuple[Prediction, ...]:
+        with lock:
+            return classifier.classify(crops)
+
+    return classify
+
+
+def _stained(frame: Frame, path: Float32Array) -> np.ndarray:
+    """Mask uint8 (H, W) of what is stained along ``path``."""
+    painted = np.zeros(frame.pixels.shape, np.uint8)
+    cv2.polylines(painted, [np.round(path).astype(np.int32)], False, 1, max(3, round(WIDTH_UM / frame.um_per_px)))
+    near = painted > 0
+    if not near.any():
+        raise EditRefused("the line lies outside the picture; draw it along the chromosome")
+    absorbed = 1 - np.minimum(frame.pixels.astype(np.float32) / np.maximum(background_of(frame.pixels), 1), 1)
+    depth = float(np.percentile(absorbed[near], 75))
+    return without_specks(near & (absorbed > max(0.04, STAINED * depth))).astype(np.uint8)
+
+
+def _edge(mask: np.ndarray) -> Points:
+    """The outline of the mask's largest piece."""
+    found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not found:
+        raise EditRefused("there is no chromosome along that line; draw it along the middle, end to end")
+    largest = max(found, key=cv2.contourArea).reshape(-1, 2)
+    return [(float(x), float(y)) for x, y in largest]

@@ -1,0 +1,97 @@
+"""What a frame is good for, in one glance: is there a metaphase, is it sharp, can it be counted, is it worth it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from edge.locate.background import background_of
+from edge.records import NOMINAL_UM_PER_PX, Cell, Frame, Region, UInt8Array
+
+FEWEST_IN_METAPHASE = 12
+"""Chromosomes from which a field counts as a metaphase; fewer are scattered debris or the edge of another cell."""
+SHARP_FROM = 0.06
+"""Banding contrast from which bands can be called (see ``sharpness_of``)."""
+COUNTABLE_CROSSING = 10
+"""Chromosomes that touch or cross, up to which a count can be trusted."""
+COMPLETE = range(44, 49)
+"""Counts that a whole near-diploid cell may have in one look."""
+
+_BAND_UM = 0.13
+"""Half of what separates neighbouring bands at 550 bands: finer detail than this is what defocus takes first."""
+
+_CROSS = np.ones((3, 3), np.uint8)
+
+Verdict = Literal["no metaphase", "focus", "crowded", "incomplete", "capture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """``sharpness`` is the banding contrast, about 0.1 where sharp and 0.05 at a blur of 2 px; ``crossing`` counts
+    chromosomes that touch a neighbour; ``advice`` is the sentence for the technician, ``verdict`` the same
+    for a program."""
+
+    verdict: Verdict
+    advice: str
+    count: int
+    crossing: int
+    sharpness: float
+
+    @property
+    def worth_capturing(self) -> bool:
+        return self.verdict == "capture"
+
+
+def guide(frame: Frame, cell: Cell) -> Guidance:
+    """What to tell the technician of ``cell``, which was found in ``frame``."""
+    crossing = crossing_in(cell)
+    if cell.count < FEWEST_IN_METAPHASE:
+        return Guidance("no metaphase", "No metaphase: move on", cell.count, crossing, 0.0)
+    sharpness = sharpness_of(frame, cell)
+    verdict: Verdict
+    if sharpness < SHARP_FROM:
+        verdict, advice = "focus", "Not sharp: focus"
+    elif crossing > COUNTABLE_CROSSING:
+        verdict, advice = "crowded", f"{crossing} touch or cross: better look for another"
+    elif cell.count not in COMPLETE:
+        verdict, advice = "incomplete", f"Sharp, but {cell.count} found: look before you capture"
+    else:
+        verdict, advice = "capture", "Sharp and countable: capture"
+    return Guidance(verdict, advice, cell.count, crossing, sharpness)
+
+
+def crossing_in(cell: Cell) -> int:
+    """How many chromosomes touch or cross another: the masks share a pixel or are neighbours."""
+    covered = np.zeros((cell.height_px, cell.width_px), np.uint8)
+    grown = [_grown(c.region) for c in cell.chromosomes]
+    for mask, spot in grown:
+        covered[spot] += mask
+    return sum(bool((covered[spot][mask > 0] > 1).any()) for mask, spot in grown)
+
+
+def _grown(region: Region) -> tuple[UInt8Array, tuple[slice, slice]]:
+    x0, y0, x1, y1 = region.box_px
+    return cv2.dilate(region.mask.astype(np.uint8), _CROSS), (slice(y0, y1), slice(x0, x1))
+
+
+def sharpness_of(frame: Frame, cell: Cell) -> float:
+    """Contrast of detail at the scale of bands inside the chromosomes, relative to how much they absorb.
+
+    The standard deviation of what a blur of ``_BAND_UM`` takes away, over the mean absorption: neither lamp nor stain
+    changes it, defocus does. 0 for a cell without chromosomes.
+    """
+    inside = np.zeros(frame.pixels.shape, np.bool_)
+    for chromosome in cell.chromosomes:
+        x0, y0, x1, y1 = chromosome.region.box_px
+        inside[y0:y1, x0:x1] |= chromosome.region.mask
+    if not inside.any():
+        return 0.0
+    absorbed = 1 - np.minimum(frame.pixels.astype(np.float32) / np.maximum(background_of(frame.pixels), 1), 1)
+    sigma_px = _BAND_UM / frame.um_per_px
+    # A pixel of blur first: the camera's noise is finer than any detail that the lens can give.
+    seen = cv2.GaussianBlur(absorbed, (0, 0), 0.5 * NOMINAL_UM_PER_PX / frame.um_per_px)
+    detail = seen - cv2.GaussianBlur(absorbed, (0, 0), sigma_px)
+    return float(detail[inside].std() / max(float(absorbed[inside].mean()), 0.02))

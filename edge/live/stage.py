@@ -1,0 +1,83 @@
+"""Whether the stage stands still, told from the frames alone.
+
+Each time that it comes to rest begins a new *scene*, numbered from 1; 0 is a moving stage. Labels belong to the scene
+of their frame, and a label of another scene is never shown.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+import cv2
+import numpy as np
+
+from edge.records import Float32Array, Frame, UInt8Array
+
+MOVED = 0.015
+"""Mean relative change of brightness between two frames, at an eighth of their size, that only movement makes. The
+simulated scope gives at most 0.007 while it stands still (noise, lamp, focus that settles) and at least 0.03 while it
+moves."""
+MOVING = 0
+_SHRINK = 8
+_REMEMBERED = 256
+
+
+class Stage:
+    """Sees each frame once, in order, from the camera's thread; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: Float32Array | None = None
+        self._rest: Float32Array | None = None
+        self._scenes = 0
+        self._now = MOVING
+        self._scene_of: OrderedDict[int, int] = OrderedDict()
+
+    @property
+    def scene(self) -> int:
+        """The scene of the newest frame; 0 while the stage moves."""
+        return self._now
+
+    def scene_of(self, index: int) -> int:
+        """The scene of the frame with that index; 0 for a moving stage and for a frame long gone."""
+        with self._lock:
+            return self._scene_of.get(index, MOVING)
+
+    def seen(self, frame: Frame) -> int:
+        """Takes the next frame and returns its scene."""
+        small = _small(frame.pixels)
+        with self._lock:
+            # Against the last frame, for a jump; against the first of the scene, for a slow drift.
+            jumped = self._last is None or _change(self._last, small) > MOVED
+            drifted = self._rest is not None and _change(self._rest, small) > 2 * MOVED
+            if jumped or drifted:
+                self._now, self._rest = MOVING, None
+            elif self._now == MOVING:
+                self._scenes += 1
+                self._now, self._rest = self._scenes, small
+            self._last = small
+            return self._remember(frame.index)
+
+    def interrupted(self) -> None:
+        """The frames to come do not follow the last one: whatever they show is a new scene."""
+        with self._lock:
+            self._now, self._last, self._rest = MOVING, None, None
+
+    def _remember(self, index: int) -> int:
+        self._scene_of[index] = self._now
+        while len(self._scene_of) > _REMEMBERED:
+            self._scene_of.popitem(last=False)
+        return self._now
+
+
+def _small(pixels: UInt8Array) -> Float32Array:
+    """The frame at an eighth of its size, smoothed, at mean 1: neither noise nor the lamp is movement."""
+    size = max(1, pixels.shape[1] // _SHRINK), max(1, pixels.shape[0] // _SHRINK)
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.GaussianBlur(small, (0, 0), 1.0)
+    return np.asarray(small / max(float(small.mean()), 1.0), np.float32)
+
+
+def _change(before: Float32Array, after: Float32Array) -> float:
+    return float(np.abs(before - after).mean()) if before.shape == after.shape else np.inf

@@ -1,0 +1,216 @@
+"""The addresses that the server answers, and nothing else: no path of a request ever reaches the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from edge.bands import centromere, load_bands
+from edge.errors import CaseNotFound, ChromoError, EditConflict, EditRefused
+from edge.live.web.desk import FORMS, Desk, cell_message
+from edge.live.web.hub import Hub
+from edge.live.web.messages import Json
+
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
+_HEAD_EVERY_S = 1.0
+_RESOLUTIONS = (400, 550, 850)
+
+
+def make_app(hub: Hub, desk: Desk) -> Starlette:
+    """The application over the live ``hub`` and the ``desk``; who may use it is ``edge.live.web.guard``'s concern."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(hub.run()), asyncio.create_task(_follow_store(hub, desk))]
+        yield
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    pages = _Pages(hub, desk)
+    routes = [
+        Route("/", pages.index),
+        *(Route(f"/app/{name}", pages.static(name)) for name in static_files()),
+        WebSocketRoute("/live", pages.live),
+        Route("/api/case", pages.case),
+        Route("/api/case/export", pages.export, methods=["POST"]),
+        Route("/api/capture", pages.capture, methods=["POST"]),
+        Route("/api/cells/{id:int}", pages.cell),
+        Route("/api/cells/{id:int}/edit", pages.edit, methods=["POST"]),
+        Route("/api/cells/{id:int}/undo", pages.undo, methods=["POST"]),
+        Route("/api/cells/{id:int}/redo", pages.redo, methods=["POST"]),
+        Route("/api/cells/{id:int}/picture.png", pages.picture),
+        Route("/api/cells/{id:int}/cutouts/{chromosome:int}.png", pages.cutout),
+        Route("/api/bands/{resolution:int}", pages.bands),
+        Route("/healthz", pages.health),
+        Route("/metrics", pages.metrics),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={ChromoError: _told})
+
+
+@cache
+def static_files() -> dict[str, bytes]:
+    """Everything that the page is made of, by name."""
+    folder = resources.files("edge.live.web").joinpath("static")
+    return {item.name: item.read_bytes() for item in folder.iterdir() if _type_of(item.name)}
+
+
+class _Pages:
+    def __init__(self, hub: Hub, desk: Desk) -> None:
+        self._hub = hub
+        self._desk = desk
+
+    async def index(self, _: Request) -> Response:
+        return Response(static_files()["index.html"], media_type="text/html")
+
+    def static(self, name: str) -> Callable[[Request], Any]:
+        async def send(_: Request) -> Response:
+            return Response(static_files()[name], media_type=_type_of(name))
+
+        return send
+
+    async def live(self, socket: WebSocket) -> None:
+        await self._hub.serve(socket)
+
+    async def case(self, _: Request) -> Response:
+        return await self._json(self._desk.case)
+
+    async def export(self, request: Request) -> Response:
+        asked = await _body(request)
+        actor, form = _actor(asked), asked.get("form")
+        content = await run_in_threadpool(lambda: self._desk.export(form, actor))
+        return Response(content, media_type=FORMS[str(form)])
+
+    async def capture(self, request: Request) -> Response:
+        asked = await _body(request)
+        return await self._changed(lambda: self._desk.capture(_actor(asked)), 201)
+
+    async def cell(self, request: Request) -> Response:
+        actor = request.query_params.get("actor", "")
+        return await self._json(lambda: self._desk.cell(request.path_params["id"], actor))
+
+    async def edit(self, request: Request) -> Response:
+        asked = await _body(request)
+        change = asked.get("change")
+        if not isinstance(change, dict):
+            raise EditRefused("expected an object under change")
+        id, based_on, actor = request.path_params["id"], _revision(asked), _actor(asked)
+        return await self._changed(lambda: self._desk.edit(id, change, based_on=based_on, actor=actor))
+
+    async def undo(self, request: Request) -> Response:
+        asked = await _body(request)
+        id, based_on, actor = request.path_params["id"], _revision(asked), _actor(asked)
+        return await self._changed(lambda: self._desk.undo(id, based_on=based_on, actor=actor))
+
+    async def redo(self, request: Request) -> Response:
+        asked = await _body(request)
+        id, based_on, actor = request.path_params["id"], _revision(asked), _actor(asked)
+        return await self._changed(lambda: self._desk.redo(id, based_on=based_on, actor=actor))
+
+    async def picture(self, request: Request) -> Response:
+        png = await run_in_threadpool(self._desk.picture, request.path_params["id"])
+        return Response(png, media_type="image/png", headers=_KEPT)
+
+    async def cutout(self, request: Request) -> Response:
+        ids = request.path_params
+        png = await run_in_threadpool(self._desk.cutout, ids["id"], ids["chromosome"])
+        return Response(png, media_type="image/png", headers=_KEPT)
+
+    async def bands(self, request: Request) -> Response:
+        resolution = request.path_params["resolution"]
+        if resolution not in _RESOLUTIONS:
+            raise CaseNotFound(f"bands are known at {', '.join(map(str, _RESOLUTIONS))}; got {resolution}")
+        return JSONResponse(_bands(resolution), headers=_KEPT)
+
+    async def health(self, _: Request) -> Response:
+        fault = self._hub.fault
+        return JSONResponse({"ok": not fault, "fault": fault}, 503 if fault else 200)
+
+    async def metrics(self, _: Request) -> Response:
+        text = self._hub.metrics.text(clients=self._hub.clients, fault=bool(self._hub.fault))
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+    async def _json(self, ask: Callable[[], Json]) -> Response:
+        return JSONResponse(await run_in_threadpool(ask))
+
+    async def _changed(self, ask: Callable[[], Json], status: int = 200) -> Response:
+        answer = await run_in_threadpool(ask)
+        self._hub.tell({"type": "case", "head": await run_in_threadpool(lambda: self._desk.head)})
+        return JSONResponse(answer, status)
+
+
+async def _follow_store(hub: Hub, desk: Desk) -> None:
+    """Tells the pages when somebody else changed the store: another page's server or the command line."""
+    known = -1
+    while True:
+        head = await run_in_threadpool(lambda: desk.head)
+        if head != known:
+            known = head
+            hub.tell({"type": "case", "head": head})
+        await asyncio.sleep(_HEAD_EVERY_S)
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    """A failure as JSON; a conflict comes with the cell as it is now."""
+    answer: Json = {"error": " ".join(str(error).split())}
+    if isinstance(error, EditConflict):
+        answer["cell"] = cell_message(error.newer, "")
+    statuses = ((EditConflict, 409), (EditRefused, 422), (CaseNotFound, 404))
+    status = next((status for kind, status in statuses if isinstance(error, kind)), 500)
+    return JSONResponse(answer, status)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise EditRefused("expected a body of application/json")
+    try:
+        asked = json.loads(await request.body())
+    except (ValueError, RecursionError) as why:
+        raise EditRefused("the body is not JSON") from why
+    if not isinstance(asked, dict):
+        raise EditRefused("expected a JSON object")
+    return asked
+
+
+def _actor(asked: Json) -> str:
+    actor = asked.get("actor")
+    if not isinstance(actor, str):
+        raise EditRefused("expected under actor the name of who does this")
+    return actor
+
+
+def _revision(asked: Json) -> int:
+    based_on = asked.get("based_on")
+    if not isinstance(based_on, int) or isinstance(based_on, bool):
+        raise EditRefused("expected under based_on the number of the last edit that you saw")
+    return based_on
+
+
+@cache
+def _bands(resolution: Any) -> Json:
+    """Label to where its arms meet and ``[name, start, stop, stain, density]`` of each band, from the p end."""
+    return {
+        label: {
+            "centromere": centromere(bands),
+            "bands": [[b.name, b.start, b.stop, b.stain, b.density] for b in bands],
+        }
+        for label, bands in load_bands(resolution).items()
+    }
+
+
+def _type_of(name: str) -> str | None:
+    return next((kind for end, kind in _TYPES.items() if name.endswith(end)), None)

@@ -1,0 +1,217 @@
+"""What the page can ask for: capture, read, edit and export cells of the open case. Blocking calls, on any thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edge.cases import parts
+from edge.cases.codec import edit_from_json
+from edge.cases.edits import Change, Draw, Join, Placed, Redo, Split, Undo
+from edge.cases.export import case_json, cells_csv, chromosomes_csv, tally_json
+from edge.cases.parts import Classify
+from edge.cases.report import ReportInput, report_pdf
+from edge.cases.state import CellState
+from edge.cases.store import CaseStore
+from edge.cases.tally import tally
+from edge.errors import CaseNotFound, EditRefused
+from edge.live.byhand import missed
+from edge.live.web.cutouts import cutout_png, trimmed
+from edge.live.web.hub import Hub
+from edge.live.web.messages import NOTICE, Json, outlines_of
+from edge.records import Region
+
+FORMS = {"report": "application/pdf", "json": "application/json", "cells": "text/csv", "chromosomes": "text/csv"}
+"""What a case can be taken away as, and its media type."""
+_MOST_POINTS = 200
+_FAR_PX = 1e5
+_LARGEST_ID = 2**63 - 1
+"""Of SQLite."""
+_HAND_MADE = ("split", "join", "draw")
+
+
+class Desk:
+    """One case open at a time; ``name`` is made when the first cell is captured, unless it is there already."""
+
+    def __init__(self, store: CaseStore, name: str, hub: Hub, classify: Classify) -> None:
+        self._store = store
+        self._name = name
+        self._hub = hub
+        self._classify = classify
+        self._opening = threading.Lock()
+
+    @property
+    def head(self) -> int:
+        """Changes whenever anything in the store does, through this page, another or the command line."""
+        return self._store.head().seq
+
+    def capture(self, actor: str) -> Json:
+        """Keeps the cell under the lens. Raises ``EditRefused`` while there is nothing sound to keep."""
+        labelled = self._hub.capturable
+        if labelled is None:
+            why = self._hub.fault or "the stage moves or has just stopped; wait for the labels, then capture"
+            raise EditRefused(why)
+        with self._opening:
+            try:
+                self._store.case(self._name)
+            except CaseNotFound:
+                self._store.new_case(self._name, actor)
+        return cell_message(self._store.capture(self._name, labelled.frame, labelled.cell, actor), actor)
+
+    def case(self) -> Json:
+        try:
+            cells = self._store.cells(self._name)
+        except CaseNotFound:
+            cells = ()
+        result = tally(cells)
+        return {
+            "name": self._name,
+            "head": self.head,
+            "notice": NOTICE,
+            "cells": [_summary(c) for c in cells],
+            "tally": {**tally_json(result), "exclusion": result.exclusion},
+        }
+
+    def export(self, form: object, actor: str) -> bytes:
+        """The open case as a file: ``form`` is one of ``FORMS``. The log keeps that it was asked for."""
+        if form not in FORMS:
+            raise EditRefused(f"expected an export as {', '.join(FORMS)}; got {form!r}")
+        case, cells, head = self._store.case(self._name), self._store.cells(self._name), self._store.head()
+        if form == "report":
+            content = report_pdf(ReportInput(case, cells, head, self._store.frame))
+        elif form == "json":
+            content = case_json(case, cells, head).encode()
+        else:
+            content = (cells_csv if form == "cells" else chromosomes_csv)(cells).encode()
+        self._store.note(self._name, actor, {"as": [form], "head": head.sha256})
+        return content
+
+    def cell(self, id: int, actor: str) -> Json:
+        return cell_message(self._state(id), actor)
+
+    def edit(self, id: int, change: Mapping[str, Any], *, based_on: int, actor: str) -> Json:
+        state = self._store.edit(self._state(id).id, self._change(id, change), based_on=based_on, actor=actor)
+        return cell_message(state, actor)
+
+    def undo(self, id: int, *, based_on: int, actor: str) -> Json:
+        return cell_message(self._store.undo(self._state(id).id, based_on=based_on, actor=actor), actor)
+
+    def redo(self, id: int, *, based_on: int, actor: str) -> Json:
+        return cell_message(self._store.redo(self._state(id).id, based_on=based_on, actor=actor), actor)
+
+    def cutout(self, id: int, chromosome: int) -> bytes:
+        """PNG of a chromosome that is, or once was, in the cell."""
+        for place in self._state(id).places:
+            if place.id == chromosome:
+                return cutout_png(place.chromosome.crop)
+        raise CaseNotFound(f"there is no chromosome {chromosome} in cell {id} now")
+
+    def picture(self, id: int) -> bytes:
+        """PNG of the frame that the cell was captured from."""
+        return self._store.images.png(self._state(id).captured.frame_sha256)
+
+    def _state(self, id: int) -> CellState:
+        if id > _LARGEST_ID:
+            raise CaseNotFound(f"there is no cell {id}")
+        return self._store.cell(id)
+
+    def _change(self, id: int, asked: Mapping[str, Any]) -> Change:
+        """The edit asked for; what is drawn by hand comes as a line and becomes chromosomes here."""
+        kind = asked.get("edit")
+        if kind not in _HAND_MADE:
+            change = edit_from_json(asked)
+            if isinstance(change, Undo | Redo):
+                raise EditRefused("undo and redo have addresses of their own")
+            return change
+        frame, state = self._store.frame(id), self._state(id)
+        if kind == "split":
+            one = _id(asked.get("chromosome"))
+            made = parts.cut(_region(state, one), _line(asked))
+            return Split(one, parts.read(frame, state, made, [one], self._classify))
+        if kind == "join":
+            named = asked.get("chromosomes")
+            ids = [_id(one) for one in named] if isinstance(named, list) else []
+            whole = parts.joined([_region(state, one) for one in ids])
+            return Join(tuple(ids), *parts.read(frame, state, [whole], ids, self._classify))
+        return Draw(*parts.read(frame, state, [missed(frame, _line(asked))], [], self._classify))
+
+
+def cell_message(state: CellState, actor: str) -> Json:
+    """A captured cell as ``actor`` may work on it now, places in the karyogram's order."""
+    cell = state.captured.cell
+    return {
+        **_summary(state),
+        "case": state.captured.case,
+        "revision": state.revision,
+        "notice": NOTICE,
+        "width_px": cell.width_px,
+        "height_px": cell.height_px,
+        "unsure_ids": list(state.unsure),
+        "can_undo": state.can_undo(actor),
+        "can_redo": state.can_redo(actor),
+        "corrections": state.corrections,
+        "chromosomes": [_placed(p) for p in state.places],
+    }
+
+
+def _summary(state: CellState) -> Json:
+    return {
+        "id": state.id,
+        "number": state.captured.number,
+        "captured_utc": state.captured.captured_utc,
+        "count": len(state.counted),
+        "karyotype": state.karyotype,
+        "findings": list(state.findings),
+        "unsure": len(state.unsure),
+        "set_aside": state.set_aside,
+    }
+
+
+def _placed(place: Placed) -> Json:
+    chromosome = place.chromosome
+    height, width = trimmed(chromosome.crop.pixels).shape
+    return {
+        "id": place.id,
+        "label": place.label,
+        "kind": place.kind,
+        "excluded": place.excluded,
+        "edited": place.edited,
+        "status": chromosome.status,
+        "confidence": round(float(chromosome.confidence), 3),
+        "candidates": [[label, round(float(p), 3)] for label, p in _two_likeliest(chromosome.candidates)],
+        "p_arm_up": chromosome.p_arm_up,
+        "size_px": [width, height],
+        "overlaps": list(chromosome.region.overlaps),
+        "outlines": outlines_of(chromosome.region),
+    }
+
+
+def _two_likeliest(candidates: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    return sorted(candidates, key=lambda c: -c[1])[:2]
+
+
+def _region(state: CellState, id: int) -> Region:
+    for place in state.places:
+        if place.id == id:
+            return place.chromosome.region
+    raise EditRefused(f"chromosome {id} is not in this cell (any more); load the cell again")
+
+
+def _id(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise EditRefused(f"a chromosome is named by its number; got {value!r}")
+    return value
+
+
+def _line(asked: Mapping[str, Any]) -> list[tuple[float, float]]:
+    points = asked.get("line")
+    if not isinstance(points, list) or not 2 <= len(points) <= _MOST_POINTS:
+        raise EditRefused(f"a line has 2 to {_MOST_POINTS} points, each [x, y]")
+    try:
+        line = [(float(x), float(y)) for x, y in points]
+    except (TypeError, ValueError) as why:
+        raise EditRefused("a line has points [x, y] in the picture's pixels") from why
+    if any(not abs(v) < _FAR_PX for point in line for v in point):
+        raise EditRefused("a line has points [x, y] in the picture's pixels; these are far outside")
+    return line

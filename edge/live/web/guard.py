@@ -1,0 +1,144 @@
+"""Who may talk to the server: everything that comes in passes here first.
+
+On a loopback address the check of ``Host`` and ``Origin`` keeps out pages of other sites that this machine's browser
+happens to show (DNS rebinding, cross-site requests and sockets). On any other address a token is asked for as well: it
+stands in the address printed at the start, moves into a cookie at the first visit, and programs may send it as
+``Authorization: Bearer``.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+import socket
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+MOST_BODY_BYTES = 64 * 1024
+_COOKIE = "chromo_token"
+_REFUSED_SOCKET = 1008
+"""WebSocket close code: policy violation."""
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(24)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    status: int
+    why: str
+
+
+class Guard:
+    """ASGI middleware over ``app``, bound to ``host``; without ``token`` (loopback) none is asked for."""
+
+    def __init__(self, app: ASGIApp, host: str, token: str | None) -> None:
+        self._app = app
+        self._token = token
+        self._names = {"localhost", host.lower(), socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        if scope["type"] == "websocket":
+            if refusal is not None:
+                await WebSocketClose(_REFUSED_SOCKET, refusal.why)(scope, receive, send)
+            else:
+                await self._app(scope, receive, send)
+            return
+        send = _with_headers(send)
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        if self._token is not None and given and (refusal is None or refusal.status == 401):
+            await self._first_visit(given, self._token)(scope, receive, send)
+        elif refusal is not None:
+            await PlainTextResponse(refusal.why + "\n", refusal.status)(scope, receive, send)
+        else:
+            await self._limited(scope, headers, receive, send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> _Refusal | None:
+        host = headers.get("host", "")
+        if not self._known(host):
+            return _Refusal(421, f"this server does not answer as {host!r}; use the address that it printed")
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            return _Refusal(403, "a page of another site may not talk to this server")
+        if headers.get("sec-fetch-site", "same-origin") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+            return _Refusal(403, "a page of another site may not talk to this server")
+        if self._token is not None and not self._holds_token(headers, self._token):
+            return _Refusal(401, "a token is needed: open the address that chromo-edge printed when it started")
+        return None
+
+    def _known(self, host: str) -> bool:
+        name = (urlsplit(f"//{host}").hostname or "").lower()
+        if self._token is None:
+            return is_loopback(name)
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return name in self._names
+        return True
+
+    @staticmethod
+    def _holds_token(headers: Headers, token: str) -> bool:
+        try:
+            cookie = SimpleCookie(headers.get("cookie", "")).get(_COOKIE)
+        except CookieError:
+            cookie = None
+        given = cookie.value if cookie is not None else headers.get("authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(given.encode(), token.encode())
+
+    @staticmethod
+    def _first_visit(given: str, token: str) -> Response:
+        if not hmac.compare_digest(given.encode(), token.encode()):
+            return PlainTextResponse("that token is not this server's; use the address that it printed last\n", 401)
+        response = RedirectResponse("/", 303)  # the token leaves the address bar and the history
+        response.set_cookie(_COOKIE, token, httponly=True, samesite="strict", max_age=12 * 3600)
+        return response
+
+    async def _limited(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        length = headers.get("content-length", "0")
+        chunked = "transfer-encoding" in headers
+        if chunked or not length.isdecimal() or int(length) > MOST_BODY_BYTES:
+            why = f"expected a body of known length, at most {MOST_BODY_BYTES} bytes\n"
+            await PlainTextResponse(why, 413)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(_HEADERS)
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return sending

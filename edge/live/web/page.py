@@ -1,0 +1,71 @@
+"""The live page, put together: what stands between the camera and the labeller, and the server beside them."""
+
+from __future__ import annotations
+
+import os
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.camera.base import Camera
+from edge.cases.store import CaseStore
+from edge.live.byhand import load_classifier
+from edge.live.stage import Stage
+from edge.live.track import Steady
+from edge.live.watch import Watch, WatchedCamera
+from edge.live.web.app import make_app
+from edge.live.web.desk import Desk
+from edge.live.web.guard import is_loopback
+from edge.live.web.hub import Hub
+from edge.live.web.metrics import Metrics
+from edge.live.web.server import WebServer
+from edge.records import Cell, Frame
+
+
+class LivePage:
+    """Serves the page from when it is made until ``close``; a sink of the live loop.
+
+    ``camera`` and ``label`` are to be used in the place of those given: the camera is watched and opened again with
+    ``reopen``, the labels stand still with the stage. Cells that are captured go into the case ``case`` of the store in
+    ``cases``. Raises ``ConfigError`` for an address that cannot be served, ``ModelError`` and ``StoreError``.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        reopen: Callable[[], Camera],
+        label: Callable[[Frame], Cell],
+        *,
+        models: Path | None,
+        cases: Path,
+        case: str,
+        host: str,
+        port: int | None,
+    ) -> None:
+        stage = Stage()
+        self.hub = Hub(stage, Watch(), Metrics())
+        self.camera = WatchedCamera(camera, reopen, self.hub)
+        self.label = Steady(label, stage.scene_of)
+        self._host = host
+        classify = load_classifier(models)
+        self._store = CaseStore(cases)
+        try:
+            self._server = WebServer(make_app(self.hub, Desk(self._store, case, self.hub, classify)), host, port)
+        except BaseException:
+            self._store.close()
+            raise
+        self.address = self._server.address
+
+    def put(self, frame: Frame, cell: Cell) -> None:
+        self.hub.put(frame, cell)
+
+    def close(self) -> None:
+        self.hub.close()
+        self._server.close()
+        self._store.close()
+
+    def open_browser(self) -> None:
+        """On the board's own screen, where there is one; over a plain terminal a browser would only be in the way."""
+        screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        if screen and is_loopback(self._host):
+            webbrowser.open(self.address)

@@ -1,0 +1,86 @@
+"""The server in a thread of its own, beside the live loop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from edge.errors import ConfigError
+from edge.live.web.guard import Guard, is_loopback, new_token
+
+DEFAULT_PORT = 8765
+_START_S = 30.0
+_MOST_SOCKET_BYTES = 4096
+"""A page only ever says which frame it has shown."""
+
+
+class WebServer:
+    """Serves ``app`` at ``host`` and ``port`` from when it is made until ``close``.
+
+    ``port`` None is the usual one, or any free one where that is taken; 0 is any free one. Raises ``ConfigError`` for
+    an address that cannot be served.
+    """
+
+    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", port: int | None = None) -> None:
+        self.token = None if is_loopback(host) else new_token()
+        self._socket = _listen(host, port)
+        self._host = host
+        self._port = int(self._socket.getsockname()[1])
+        config = uvicorn.Config(
+            Guard(app, host, self.token),
+            log_level=logging.WARNING,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            http="h11",
+            ws="websockets-sansio",
+            ws_max_size=_MOST_SOCKET_BYTES,
+            ws_per_message_deflate=False,  # pictures are compressed already
+            limit_concurrency=64,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="web", daemon=True)
+        self._thread.start()
+        self._wait_until_started()
+
+    @property
+    def address(self) -> str:
+        """What to open in a browser, with the token where one is asked for."""
+        name = self._host
+        if name in ("0.0.0.0", "::"):
+            name = socket.gethostname()
+        elif ":" in name:
+            name = f"[{name}]"
+        query = "" if self.token is None else f"?token={self.token}"
+        return f"http://{name}:{self._port}/{query}"
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(5.0)
+        self._socket.close()
+
+    def _wait_until_started(self) -> None:
+        pause = threading.Event()
+        waited_s = 0.0
+        while not self._server.started:
+            if not self._thread.is_alive() or waited_s > _START_S:
+                self.close()
+                raise ConfigError(f"the live page could not start at {self._host}; use --headless to run without it")
+            pause.wait(0.02)
+            waited_s += 0.02
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    tries = [DEFAULT_PORT, 0] if port is None else [port]
+    for wanted in tries:
+        try:
+            return socket.create_server((host, wanted), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        except OSError as error:
+            why = error
+    raise ConfigError(f"cannot serve the live page at {host} port {port}: {why}; choose another --host or --port")

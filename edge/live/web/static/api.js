@@ -1,0 +1,51 @@
+// Asking the server. Every answer is JSON; a refusal becomes an Error with the server's own words.
+
+const ACTOR_KEY = "chromo-actor";
+
+export const actor = {
+  get name() {
+    return (document.getElementById("actor").value || "technician").trim() || "technician";
+  },
+  load() {
+    const field = document.getElementById("actor");
+    field.value = localStorage.getItem(ACTOR_KEY) || "technician";
+    field.addEventListener("change", () => localStorage.setItem(ACTOR_KEY, actor.name));
+  },
+};
+
+async function ask(address, options) {
+  return (await answered(address, options)).json();
+}
+
+async function answered(address, options) {
+  const answer = await fetch(address, options).catch(() => {
+    throw new Error("the board does not answer; nothing was changed");
+  });
+  if (!answer.ok) {
+    const said = await answer.json().catch(() => ({ error: `the board answered ${answer.status}` }));
+    throw Object.assign(new Error(said.error), { cell: said.cell });
+  }
+  return answer;
+}
+
+function posting(body) {
+  const headers = { "Content-Type": "application/json" };
+  return { method: "POST", headers, body: JSON.stringify({ actor: actor.name, ...body }) };
+}
+
+function post(address, body) {
+  return ask(address, posting(body));
+}
+
+export const api = {
+  case: () => ask("/api/case"),
+  cell: (id) => ask(`/api/cells/${id}?actor=${encodeURIComponent(actor.name)}`),
+  export: async (form) => (await answered("/api/case/export", posting({ form }))).blob(),
+  capture: () => post("/api/capture", {}),
+  edit: (cell, change) => post(`/api/cells/${cell.id}/edit`, { based_on: cell.revision, change }),
+  undo: (cell) => post(`/api/cells/${cell.id}/undo`, { based_on: cell.revision }),
+  redo: (cell) => post(`/api/cells/${cell.id}/redo`, { based_on: cell.revision }),
+  bands: (resolution) => ask(`/api/bands/${resolution}`),
+  cutout: (cell, chromosome) => `/api/cells/${cell.id}/cutouts/${chromosome.id}.png`,
+  picture: (cell) => `/api/cells/${cell.id}/picture.png`,
+};

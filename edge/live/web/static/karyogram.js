@@ -1,0 +1,192 @@
+// The 24 places and the chromosomes in them: drawing, selecting, dragging. What an edit does is the server's to say.
+
+import { api } from "./api.js";
+import { certainty } from "./labels.js";
+
+export const ROWS = [
+  [["A", ["1", "2", "3"]], ["B", ["4", "5"]]],
+  [["C", ["6", "7", "8", "9", "10", "11", "12"]]],
+  [["D", ["13", "14", "15"]], ["E", ["16", "17", "18"]]],
+  [["F", ["19", "20"]], ["G", ["21", "22"]], ["sex", ["X", "Y"]], ["other", ["marker", "removed"]]],
+];
+const PLACE_OF = (c) => (c.excluded ? "removed" : c.kind === "marker" ? "marker" : c.label);
+const PAIRED = new Set(Array.from({ length: 22 }, (_, k) => String(k + 1)));
+const ROW_EXTRA_PX = 44;
+const LARGEST = 3; // screen pixels a crop pixel
+
+export class Karyogram {
+  constructor(root, { onSelect, onMove, onSwap }) {
+    this.root = root;
+    this.onSelect = onSelect;
+    this.onMove = onMove;
+    this.onSwap = onSwap;
+    this.cell = null;
+    this.selected = null;
+    this.held = null; // the first of a swap or a join
+    new ResizeObserver(() => this.fit()).observe(root);
+  }
+
+  show(cell) {
+    this.cell = cell;
+    if (!cell.chromosomes.some((c) => c.id === this.selected)) this.selected = cell.unsure_ids[0] ?? cell.chromosomes[0]?.id ?? null;
+    const focused = this.root.contains(document.activeElement);
+    this.root.replaceChildren(...ROWS.map((row) => this.row(row)));
+    this.fit();
+    if (focused) this.button(this.selected)?.focus({ preventScroll: true });
+    this.onSelect(this.chromosome());
+  }
+
+  chromosome(id = this.selected) {
+    return this.cell?.chromosomes.find((c) => c.id === id);
+  }
+
+  select(id, { focus = true } = {}) {
+    if (this.chromosome(id) === undefined) return;
+    this.button(this.selected)?.classList.remove("selected");
+    this.button(this.selected)?.setAttribute("tabindex", "-1");
+    this.selected = id;
+    const button = this.button(id);
+    button.classList.add("selected");
+    button.setAttribute("tabindex", "0");
+    if (focus) button.focus({ preventScroll: false });
+    this.onSelect(this.chromosome());
+  }
+
+  // The first of two that a swap or a join takes; null when there is none.
+  hold(id, why) {
+    this.held = id === null ? null : { id, why };
+    for (const button of this.root.querySelectorAll(".chromosome")) button.classList.toggle("held", Number(button.dataset.id) === id);
+  }
+
+  step(dx, dy) {
+    const here = this.button(this.selected)?.getBoundingClientRect();
+    if (!here) return;
+    const buttons = [...this.root.querySelectorAll(".chromosome")];
+    if (dy === 0) {
+      const k = buttons.findIndex((b) => Number(b.dataset.id) === this.selected);
+      this.select(Number(buttons[(k + dx + buttons.length) % buttons.length].dataset.id));
+      return;
+    }
+    const middle = (here.left + here.right) / 2;
+    const rows = [...this.root.children];
+    let k = rows.findIndex((row) => row.contains(this.button(this.selected)));
+    for (k += dy; k >= 0 && k < rows.length; k += dy) {
+      const there = [...rows[k].querySelectorAll(".chromosome")];
+      if (there.length === 0) continue;
+      const off = (b) => Math.abs((b.getBoundingClientRect().left + b.getBoundingClientRect().right) / 2 - middle);
+      this.select(Number(there.reduce((a, b) => (off(b) < off(a) ? b : a)).dataset.id));
+      return;
+    }
+  }
+
+  button(id) {
+    return this.root.querySelector(`.chromosome[data-id="${id}"]`);
+  }
+
+  // One scale for all, as large as the sheet allows.
+  fit() {
+    if (!this.cell || this.root.clientHeight === 0) return;
+    const longest = (row) =>
+      Math.max(20, ...this.cell.chromosomes.filter((c) => row.some(([, places]) => places.includes(PLACE_OF(c)))).map((c) => c.size_px[1]));
+    const total = ROWS.reduce((sum, row) => sum + longest(row), 0);
+    const byHeight = (this.root.clientHeight - ROWS.length * ROW_EXTRA_PX - 12) / total;
+    const widest = Math.max(...this.cell.chromosomes.map((c) => c.size_px[0]), 1);
+    const byWidth = this.root.clientWidth / (widest * 20);
+    const scale = Math.max(0.8, Math.min(LARGEST, byHeight, byWidth));
+    this.root.style.setProperty("--scale", scale.toFixed(3));
+    for (const row of this.root.children) row.style.setProperty("--longest", longest(ROWS[Number(row.dataset.row)]));
+  }
+
+  row(groups) {
+    const row = document.createElement("div");
+    row.className = "row";
+    row.dataset.row = ROWS.indexOf(groups);
+    for (const [letter, places] of groups) {
+      const group = document.createElement("div");
+      group.className = "group";
+      const line = document.createElement("div");
+      line.className = "places";
+      line.append(...places.map((place) => this.place(place)));
+      const name = document.createElement("span");
+      name.className = "letter";
+      name.textContent = letter;
+      group.append(line, name);
+      row.append(group);
+    }
+    return row;
+  }
+
+  place(name) {
+    const here = this.cell.chromosomes.filter((c) => PLACE_OF(c) === name);
+    const place = document.createElement("div");
+    place.className = "place";
+    place.dataset.place = name;
+    place.setAttribute("role", "group");
+    place.setAttribute("aria-label", `${name}: ${here.length}`);
+    const odd = PAIRED.has(name) && here.length !== 2;
+    place.classList.toggle("odd", odd);
+    const copies = document.createElement("div");
+    copies.className = "copies";
+    copies.append(...here.map((c) => this.chip(c)));
+    const number = document.createElement("span");
+    number.className = "number";
+    number.textContent = odd || (here.length > 0 && !PAIRED.has(name) && name.length > 1) ? `${name} (${here.length})` : name;
+    place.append(copies, number);
+    place.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      place.classList.add("over");
+    });
+    place.addEventListener("dragleave", () => place.classList.remove("over"));
+    place.addEventListener("drop", (event) => {
+      event.preventDefault();
+      place.classList.remove("over");
+      const id = Number(event.dataTransfer.getData("text/plain"));
+      const onto = event.target.closest(".chromosome");
+      if (onto && event.shiftKey && Number(onto.dataset.id) !== id) this.onSwap(id, Number(onto.dataset.id));
+      else this.onMove(id, name);
+    });
+    return place;
+  }
+
+  chip(chromosome) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = `chromosome ${certainty(chromosome)}`;
+    button.dataset.id = chromosome.id;
+    button.draggable = true;
+    button.tabIndex = chromosome.id === this.selected ? 0 : -1;
+    button.classList.toggle("selected", chromosome.id === this.selected);
+    button.classList.toggle("held", this.held?.id === chromosome.id);
+    button.classList.toggle("upside-down", !chromosome.p_arm_up);
+    button.classList.toggle("edited", chromosome.edited);
+    button.classList.toggle("derivative", chromosome.kind === "derivative");
+    button.style.setProperty("--w", chromosome.size_px[0]);
+    button.style.setProperty("--h", chromosome.size_px[1]);
+    button.setAttribute("aria-label", spoken(chromosome));
+    const picture = document.createElement("img");
+    picture.src = api.cutout(this.cell, chromosome);
+    picture.alt = "";
+    picture.draggable = false;
+    button.append(picture);
+    button.addEventListener("click", () => this.select(chromosome.id));
+    button.addEventListener("focus", () => this.selected !== chromosome.id && this.select(chromosome.id, { focus: false }));
+    button.addEventListener("dragstart", (event) => {
+      event.dataTransfer.setData("text/plain", String(chromosome.id));
+      event.dataTransfer.effectAllowed = "move";
+      this.select(chromosome.id, { focus: false });
+    });
+    return button;
+  }
+}
+
+export function spoken(chromosome) {
+  const kind = chromosome.kind === "whole" ? "" : ` ${chromosome.kind}`;
+  const state = chromosome.excluded ? "removed" : chromosome.status === "review" ? "to review" : "accepted";
+  const [first, second] = chromosome.candidates;
+  const other = second ? `, or ${second[0]} ${percent(second[1])}` : "";
+  return `Chromosome ${chromosome.label}${kind}, ${percent(chromosome.confidence)}, ${state}; looks like ${first[0]} ${percent(first[1])}${other}`;
+}
+
+export function percent(share) {
+  return `${Math.min(99, Math.round(share * 100))} %`;
+}

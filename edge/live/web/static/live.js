@@ -1,0 +1,142 @@
+// The live view: the newest picture, and the labels of the scene that it shows, never of another.
+
+import { drawLabels } from "./labels.js";
+
+const SILENT_MS = 800; // without a word from the board for this long nothing on the screen can be trusted
+const RETRY_MS = 700;
+const SHARP = 0.06;
+
+const $ = (id) => document.getElementById(id);
+
+export class Live {
+  constructor(onCase) {
+    this.onCase = onCase;
+    this.labels = null;
+    this.scene = 0;
+    this.fault = "Waiting for the board";
+    this.heard = performance.now();
+    this.drawn = -1;
+    this.spots = new Map(); // where names stand in this scene
+    this.connect();
+    setInterval(() => this.watch(), 100);
+  }
+
+  get capturable() {
+    return this.labelsHold();
+  }
+
+  connect() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    this.socket = new WebSocket(`${scheme}://${location.host}/live`);
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onmessage = (event) => {
+      this.heard = performance.now();
+      if (typeof event.data === "string") this.told(JSON.parse(event.data));
+      else this.picture(event.data);
+    };
+    this.socket.onclose = (event) => {
+      this.setFault(event.reason || "Connection to the board lost");
+      setTimeout(() => this.connect(), RETRY_MS);
+    };
+  }
+
+  say(message) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  watch() {
+    if (performance.now() - this.heard > SILENT_MS) this.setFault("Connection to the board lost: it is silent");
+  }
+
+  told(message) {
+    if (message.type === "state") this.state(message);
+    else if (message.type === "labels") this.take(message);
+    else if (message.type === "case") this.onCase(message.head);
+    else if (message.type === "ended") this.setFault("The run has ended");
+  }
+
+  async picture(buffer) {
+    const head = new DataView(buffer);
+    const index = head.getUint32(0, true);
+    const scene = head.getUint32(4, true);
+    try {
+      const bitmap = await createImageBitmap(new Blob([new Uint8Array(buffer, 8)], { type: "image/jpeg" }));
+      const canvas = $("frame");
+      if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
+        canvas.width = bitmap.width;
+        canvas.height = bitmap.height;
+      }
+      canvas.getContext("2d").drawImage(bitmap, 0, 0);
+      bitmap.close();
+      this.scene = scene;
+      this.refresh();
+    } finally {
+      this.say({ shown: index });
+    }
+  }
+
+  state(message) {
+    $("rates").textContent =
+      `${message.frames_per_s.toFixed(1)} frames/s · ${message.labels_per_s.toFixed(1)} labels/s · ` +
+      `${message.latency_ms} ms from capture to label`;
+    if (message.scene === 0) this.scene = 0;
+    this.setFault(message.fault);
+  }
+
+  take(labels) {
+    if (labels.scene !== this.labels?.scene) this.spots = new Map();
+    this.labels = labels;
+    this.refresh();
+  }
+
+  labelsHold() {
+    return !this.fault && this.labels !== null && this.scene !== 0 && this.labels.scene === this.scene;
+  }
+
+  setFault(fault) {
+    if (fault === this.fault) return;
+    this.fault = fault;
+    const told = $("fault");
+    told.hidden = !fault;
+    told.textContent = fault;
+    $("live-picture").classList.toggle("faulty", Boolean(fault));
+    this.refresh();
+  }
+
+  refresh() {
+    const holds = this.labelsHold();
+    const overlay = $("overlay");
+    overlay.classList.toggle("gone", !holds);
+    overlay.dataset.labels = holds ? this.labels.chromosomes.length : 0;
+    $("capture").disabled = !holds;
+    this.guide(holds);
+    if (!holds || this.drawn === this.labels.frame) return;
+    this.drawn = this.labels.frame;
+    drawLabels(overlay, this.labels, this.spots);
+    this.say({ drawn: this.labels.frame });
+  }
+
+  guide(holds) {
+    const panel = $("guidance");
+    const verdict = this.fault ? "fault" : holds ? this.labels.guidance.verdict : "moving";
+    panel.dataset.verdict = verdict;
+    const waiting = this.scene === 0 ? "Stage moves" : "Labelling";
+    const advice = this.fault ? "No live picture" : holds ? this.labels.guidance.advice : waiting;
+    if ($("advice").textContent !== advice) $("advice").textContent = advice;
+    const some = holds && verdict !== "no metaphase";
+    $("count").textContent = holds ? this.labels.count : "–";
+    $("crossing").textContent = some ? this.labels.guidance.crossing : "–";
+    $("unsure").textContent = some ? this.labels.chromosomes.filter((c) => c.status === "review").length : "–";
+    $("sharpness").value = holds ? this.labels.guidance.sharpness : 0;
+    $("sharpness").title = holds ? `${this.labels.guidance.sharpness} (bands from ${SHARP})` : "";
+    $("live-karyotype").textContent = some ? this.labels.karyotype : "–";
+    const findings = some ? this.labels.findings : [];
+    const list = $("live-findings");
+    if (list.dataset.shown !== findings.join("\n")) {
+      list.dataset.shown = findings.join("\n");
+      list.replaceChildren(...findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+    }
+    const what = holds ? `${this.labels.count} chromosomes labelled` : advice;
+    $("frame").setAttribute("aria-label", `Live picture: ${what}`);
+  }
+}

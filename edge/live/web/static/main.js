@@ -1,0 +1,364 @@
+// The page: two views, the keyboard, and every edit's way to the server and back.
+
+import { actor, api } from "./api.js";
+import { RESOLUTIONS, bandsOf, ideogram } from "./ideogram.js";
+import { Karyogram, percent } from "./karyogram.js";
+import { Live } from "./live.js";
+import { Picture } from "./picture.js";
+
+const $ = (id) => document.getElementById(id);
+const IDEOGRAM_PX = 146;
+
+let cell = null;
+let head = -1;
+let typed = "";
+let resolution = 0;
+let busy = Promise.resolve();
+let capturing = false;
+
+actor.load();
+const live = new Live((newHead) => newHead !== head && refreshCase());
+const karyogram = new Karyogram($("rows"), {
+  onSelect: (chromosome) => showSelected(chromosome),
+  onMove: (id, place) => moveTo(id, place),
+  onSwap: (first, second) => edit({ edit: "swap", first, second }),
+});
+const picture = new Picture($("cell-frame"), {
+  onPick: (id) => karyogram.select(id),
+  onLine: (tool, line) => drawn(tool, line),
+  onCancel: () => (say("Nothing changed"), focusSelected()),
+});
+
+// Views
+
+function view(name) {
+  document.body.dataset.view = name;
+  $("live").hidden = name !== "live";
+  $("karyogram").hidden = name !== "karyogram";
+  for (const other of ["live", "karyogram"]) {
+    if (other === name) $(`to-${other}`).setAttribute("aria-current", "page");
+    else $(`to-${other}`).removeAttribute("aria-current");
+  }
+  typed = "";
+  if (name === "karyogram") {
+    karyogram.fit();
+    picture.draw();
+    focusSelected();
+  } else {
+    live.drawn = -1;
+    live.refresh();
+    $("to-live").focus();
+  }
+}
+
+function focusSelected() {
+  karyogram.button(karyogram.selected)?.focus();
+}
+
+async function refreshCase() {
+  const now = await api.case().catch((error) => say(error.message));
+  if (!now) return;
+  head = now.head;
+  $("case-name").textContent = `Case ${now.name}`;
+  $("no-cells").hidden = now.cells.length > 0;
+  $("exports").hidden = now.cells.length === 0;
+  $("tally").textContent = now.tally.karyotype + (now.tally.provisional ? " (provisional)" : "");
+  $("exclusion").textContent = now.tally.exclusion;
+  $("cells").replaceChildren(...now.cells.map(cellEntry).reverse());
+  if (now.cells.some((c) => c.id === cell?.id)) queued(async () => show(await api.cell(cell.id)));
+}
+
+function cellEntry(summary) {
+  const entry = document.createElement("li");
+  const open = document.createElement("button");
+  open.type = "button";
+  const left = summary.unsure ? `${summary.unsure} to review` : "reviewed";
+  open.textContent = `${summary.number}. ${summary.karyotype} · ${left}`;
+  open.classList.toggle("done", summary.unsure === 0);
+  open.addEventListener("click", () => openCell(summary.id));
+  entry.append(open);
+  return entry;
+}
+
+for (const button of document.querySelectorAll("[data-export]")) {
+  button.addEventListener("click", async () => {
+    try {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(await api.export(button.dataset.export));
+      link.download = button.dataset.file;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+      say(`${button.dataset.file} saved`);
+    } catch (error) {
+      say(error.message);
+    }
+  });
+}
+
+async function openCell(id) {
+  karyogram.selected = null;
+  show(await api.cell(id));
+  view("karyogram");
+}
+
+function show(newCell) {
+  if (cell && newCell.id === cell.id && newCell.revision < cell.revision) return;
+  cell = newCell;
+  $("to-karyogram").disabled = false;
+  $("karyotype").textContent = cell.karyotype;
+  $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  $("left").textContent = cell.unsure ? `${cell.unsure} to review` : "All reviewed";
+  $("corrections").textContent = `Cell ${cell.number} · ${cell.count} chromosomes · ${cell.corrections} corrected`;
+  tool("undo").disabled = !cell.can_undo;
+  tool("redo").disabled = !cell.can_redo;
+  tool("next").disabled = tool("accept-rest").disabled = cell.unsure === 0;
+  karyogram.show(cell);
+}
+
+function tool(name) {
+  return document.querySelector(`[data-do="${name}"]`);
+}
+
+function say(text) {
+  $("said").textContent = text;
+  $("live-said").textContent = text;
+}
+
+// The selected chromosome, and its bands on demand
+
+async function showSelected(chromosome) {
+  picture.show(cell, chromosome?.id ?? null);
+  const panel = $("selected");
+  if (!chromosome) return panel.replaceChildren();
+  const about = document.createElement("div");
+  about.className = "about";
+  const name = document.createElement("p");
+  name.className = "name";
+  name.textContent = chromosome.kind === "marker" ? "Marker" : `${chromosome.kind === "derivative" ? "der " : ""}${chromosome.label}`;
+  const sure = document.createElement("p");
+  sure.textContent = chromosome.excluded ? "removed" : `${percent(chromosome.confidence)} · ${chromosome.status === "review" ? "to review" : "accepted"}`;
+  const from = document.createElement("p");
+  from.className = "from";
+  from.textContent = "By its bands alone";
+  const likely = document.createElement("ul");
+  likely.className = "candidates";
+  likely.setAttribute("aria-label", "Two likeliest classes");
+  for (const [label, share] of chromosome.candidates) {
+    const entry = document.createElement("li");
+    const choose = document.createElement("button");
+    choose.type = "button";
+    choose.textContent = `${label}  ${percent(share)}`;
+    choose.style.setProperty("--share", `${Math.round(share * 100)}%`);
+    choose.title = `It is a ${label}`;
+    choose.addEventListener("click", () => edit({ edit: "relabel", chromosome: chromosome.id, label }));
+    entry.append(choose);
+    likely.append(entry);
+  }
+  const bands = document.createElement("button");
+  bands.type = "button";
+  bands.id = "bands";
+  bands.innerHTML = "Bands <kbd>B</kbd>";
+  bands.addEventListener("click", () => nextResolution());
+  about.append(name, sure, from, likely);
+  const beside = document.createElement("div");
+  beside.className = "beside";
+  const paper = document.createElement("div");
+  paper.className = "paper";
+  paper.append(cutout(chromosome));
+  beside.append(paper);
+  if (resolution) {
+    const table = await bandsOf(resolution, chromosome.label);
+    if (karyogram.selected !== chromosome.id) return;
+    beside.append(ideogram(chromosome.label, table, IDEOGRAM_PX));
+    bands.firstChild.textContent = `Bands ${resolution} `;
+  }
+  panel.replaceChildren(about, beside, bands);
+}
+
+function cutout(chromosome) {
+  const large = new Image();
+  large.src = api.cutout(cell, chromosome);
+  large.alt = `Cut-out of chromosome ${chromosome.label}`;
+  large.className = chromosome.p_arm_up ? "" : "upside-down";
+  large.height = IDEOGRAM_PX;
+  large.width = Math.round((IDEOGRAM_PX * chromosome.size_px[0]) / chromosome.size_px[1]);
+  return large;
+}
+
+function nextResolution() {
+  resolution = RESOLUTIONS[(RESOLUTIONS.indexOf(resolution) + 1) % RESOLUTIONS.length];
+  showSelected(karyogram.chromosome());
+}
+
+// Edits go one after another, each on what the one before gave
+
+function queued(work) {
+  busy = busy.then(work).catch((error) => {
+    if (error.cell) show({ ...error.cell, can_undo: cell.can_undo, can_redo: cell.can_redo });
+    say(error.message);
+  });
+  return busy;
+}
+
+function edit(change, done = "") {
+  return queued(async () => {
+    const before = new Set(cell.chromosomes.map((c) => c.id));
+    const after = await api.edit(cell, change);
+    const made = after.chromosomes.find((c) => !before.has(c.id));
+    if (made) karyogram.selected = made.id;
+    show(after);
+    say(done);
+  });
+}
+
+function moveTo(id, place) {
+  const chromosome = karyogram.chromosome(id);
+  if (place === "removed") return edit({ edit: "exclude", chromosome: id }, "Removed");
+  if (place === "marker") return edit({ edit: "mark", chromosome: id, kind: "marker" }, "Marked as a marker");
+  return edit({ edit: "relabel", chromosome: id, label: place }, `${chromosome.label} is now ${place}`);
+}
+
+function next() {
+  const waiting = cell.unsure_ids.filter((id) => id !== karyogram.selected);
+  if (waiting.length) karyogram.select(waiting[0]);
+  else if (cell.unsure_ids.length === 0) say("All reviewed");
+}
+
+function accept(ids, done) {
+  if (ids.length) return edit({ edit: "accept", chromosomes: ids }, done);
+  return busy;
+}
+
+function pair(why, apply) {
+  const id = karyogram.selected;
+  if (karyogram.held && karyogram.held.why === why && karyogram.held.id !== id) {
+    const first = karyogram.held.id;
+    karyogram.hold(null);
+    apply(first, id);
+  } else if (karyogram.held) {
+    karyogram.hold(null);
+    say("Nothing changed");
+  } else {
+    karyogram.hold(id, why);
+    say(`${why} with: choose the other one, then press ${why[0]} again`);
+  }
+}
+
+function drawn(toolName, line) {
+  focusSelected();
+  if (toolName === "cut") edit({ edit: "split", chromosome: karyogram.selected, line }, "Cut in two");
+  else edit({ edit: "draw", line }, "Added");
+}
+
+function toggleMark(kind) {
+  const chromosome = karyogram.chromosome();
+  edit({ edit: "mark", chromosome: chromosome.id, kind: chromosome.kind === kind ? "whole" : kind });
+}
+
+const DO = {
+  next,
+  "accept-rest": () => accept(cell.unsure_ids, "All accepted"),
+  undo: () => queued(async () => (show(await api.undo(cell)), say("Undone"))),
+  redo: () => queued(async () => (show(await api.redo(cell)), say("Done again"))),
+  flip: () => edit({ edit: "flip", chromosome: karyogram.selected }, "Turned"),
+  swap: () => pair("Swap", (first, second) => edit({ edit: "swap", first, second }, "Swapped")),
+  join: () => pair("Join", (first, second) => edit({ edit: "join", chromosomes: [first, second] }, "Joined")),
+  cut: () => (picture.start("cut"), say("Draw a line right across it in the picture")),
+  draw: () => (picture.start("draw"), say("Draw along the middle of the missed one, end to end")),
+  marker: () => toggleMark("marker"),
+  derivative: () => toggleMark("derivative"),
+  exclude: () => {
+    const chromosome = karyogram.chromosome();
+    edit({ edit: chromosome.excluded ? "restore" : "exclude", chromosome: chromosome.id });
+  },
+};
+const KEYS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s: "swap", j: "join", c: "cut", d: "draw", m: "marker", e: "derivative", delete: "exclude" };
+
+for (const button of document.querySelectorAll("[data-do]")) {
+  button.addEventListener("click", () => {
+    DO[button.dataset.do]();
+    if (!["cut", "draw"].includes(button.dataset.do)) focusSelected();
+  });
+}
+
+// Keyboard
+
+function capture() {
+  if (capturing) return; // a second press means the same cell
+  if (!live.capturable) return say("Nothing to capture: wait for labels");
+  capturing = true;
+  queued(async () => {
+    const captured = await api.capture();
+    karyogram.selected = null;
+    show(captured);
+    view("karyogram");
+    say("");
+  }).finally(() => (capturing = false));
+}
+
+function type(key) {
+  const longer = typed + key.toUpperCase();
+  typed = /^([1-9]|1[0-9]|2[0-2]|X|Y)$/.test(longer) ? longer : /^([1-9]|X|Y)$/i.test(key) ? key.toUpperCase() : typed;
+  $("typed").textContent = typed ? `→ ${typed} ⏎` : "";
+}
+
+function enter() {
+  const chromosome = karyogram.chromosome();
+  if (!chromosome) return;
+  const label = typed;
+  clearTyped();
+  if (label) edit({ edit: "relabel", chromosome: chromosome.id, label }, `It is a ${label}`).then(next);
+  else if (chromosome.status === "review" && !chromosome.excluded) accept([chromosome.id], "Accepted").then(next);
+  else next();
+}
+
+function clearTyped() {
+  typed = "";
+  $("typed").textContent = "";
+}
+
+function inKaryogram(event) {
+  const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  const key = event.key.toLowerCase();
+  const onTool = event.target.closest("aside") !== null;
+  if (arrows[event.key]) clearTyped(), karyogram.step(...arrows[event.key]);
+  else if (/^[0-9xy]$/.test(key)) type(key);
+  else if (key === "backspace") clearTyped();
+  else if (key === "enter" && !onTool) enter();
+  else if (key === "b") nextResolution();
+  else if (key === "p") picture.enlarge(!document.body.classList.contains("large-picture"));
+  else if (KEYS[key]) clearTyped(), DO[KEYS[key]]();
+  else if (key === "escape") escape();
+  else if (key === "l") view("live");
+  else return;
+  event.preventDefault();
+}
+
+function escape() {
+  if (typed) clearTyped();
+  else if (document.body.classList.contains("large-picture")) picture.enlarge(false);
+  else if (karyogram.held) karyogram.hold(null);
+  else view("live");
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, dialog[open]");
+  const undoing = (event.ctrlKey || event.metaKey) && document.body.dataset.view === "karyogram" && !typing;
+  if (undoing && ["z", "y"].includes(event.key.toLowerCase())) {
+    event.preventDefault();
+    return DO[event.key.toLowerCase() === "y" || event.shiftKey ? "redo" : "undo"]();
+  }
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
+  if (event.key === "?") return $("help").showModal();
+  if (document.body.dataset.view === "karyogram") return inKaryogram(event);
+  const onButton = event.target.closest("button") !== null && event.target.id !== "to-live";
+  if (event.key === " " && !onButton) event.preventDefault(), capture();
+  else if (event.key.toLowerCase() === "k" && cell) view("karyogram");
+});
+
+$("capture").addEventListener("click", capture);
+$("to-live").addEventListener("click", () => view("live"));
+$("to-karyogram").addEventListener("click", () => view("karyogram"));
+$("help-open").addEventListener("click", () => $("help").showModal());
+$("actor").addEventListener("change", () => cell && api.cell(cell.id).then(show));
+refreshCase();

@@ -1,0 +1,167 @@
+"""The live view: labels on the simulated scope, and what becomes of them when the camera fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from edge.camera.simulated import SimulatedCamera
+from edge.live.loop import run
+from edge.live.web.page import LivePage
+from edge.pipeline import load_pipeline
+from edge.records import Frame
+from tests.browser.conftest import PATIENCE_MS, capture, running
+
+
+def test_labels_appear_on_the_chromosomes(live: Page) -> None:
+    labels = live.locator("#overlay")
+    expect(labels).not_to_have_class("gone")
+    assert int(labels.get_attribute("data-labels") or 0) > 30
+    drawn = live.evaluate(
+        """() => {
+            const c = document.getElementById("overlay");
+            const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+            let blue = 0;
+            for (let k = 0; k < d.length; k += 4) blue += d[k + 3] > 200 && d[k + 2] > 200 && d[k] < 140;
+            return blue;
+        }"""
+    )
+    assert drawn > 1000  # outlines of what is sure
+    expect(live.locator("#advice")).not_to_be_empty()
+    expect(live.locator("#notice")).to_have_text("For research use only. Not for use in diagnostic procedures.")
+
+
+def test_space_captures_and_the_karyogram_holds_every_chromosome(live: Page) -> None:
+    capture(live)
+    counted = int((live.locator("#corrections").text_content() or "").split("·")[1].split()[0])
+    assert live.locator(".chromosome").count() == counted > 30
+    assert live.locator(".place").count() == 26  # 24 classes, markers, removed
+    for k in (0, counted - 1):
+        picture = live.locator(".chromosome img").nth(k)
+        assert picture.evaluate("async (img) => (await img.decode(), img.naturalWidth)") > 10
+    live.keyboard.press("l")
+    expect(live.locator("#cells button").first).to_contain_text(",")
+
+
+class Tap:
+    """The simulated scope with a hand on its cable: ``hold`` for a picture that stands still for ever, ``stop`` for
+    none at all."""
+
+    name = "tap"
+
+    def __init__(self) -> None:
+        self._camera = SimulatedCamera(seed=3, hold_s=3600.0, size_px=(500, 500))
+        self.hold = threading.Event()
+        self.stop = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        held: Frame | None = None
+        for frame in self._camera.frames():
+            if self.stop.is_set():
+                continue
+            held = frame if held is None or not self.hold.is_set() else held
+            yield replace(held, index=frame.index, captured_s=time.monotonic())
+
+    def close(self) -> None:
+        self._camera.close()
+
+
+@pytest.fixture
+def tapped(models_dir: Path, tmp_path: Path) -> Iterator[tuple[Tap, str]]:
+    tap = Tap()
+    label = load_pipeline(models_dir).label
+    page = LivePage(tap, lambda: tap, label, models=models_dir, cases=tmp_path, case="tap", host="127.0.0.1", port=0)
+    thread = threading.Thread(target=lambda: run(page.camera, page.label, [page]))
+    thread.start()
+    yield tap, page.address
+    page.camera.close()
+    thread.join(30)
+    page.close()
+
+
+@pytest.mark.parametrize(("failure", "said"), [("hold", "Camera frozen"), ("stop", "Camera late")])
+def test_a_failing_camera_blanks_the_labels_and_says_why(
+    tapped: tuple[Tap, str], page: Page, failure: str, said: str
+) -> None:
+    tap, address = tapped
+    page.goto(address)
+    expect(page.locator("#capture")).to_be_enabled()
+    event: threading.Event = getattr(tap, failure)
+    event.set()
+    expect(page.locator("#fault")).to_contain_text(said)
+    expect(page.locator("#overlay")).to_have_class("gone")
+    expect(page.locator("#capture")).to_be_disabled()
+    page.keyboard.press("Space")
+    expect(page.locator("#live")).to_be_visible()
+    event.clear()
+    expect(page.locator("#fault")).to_be_hidden()
+    expect(page.locator("#overlay")).not_to_have_class("gone")
+    expect(page.locator("#capture")).to_be_enabled()
+
+
+def test_a_silent_board_blanks_the_labels(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    with running("--camera", "sim", cases=tmp_path) as address:
+        page.goto(address)
+        expect(page.locator("#capture")).to_be_enabled()
+    expect(page.locator("#fault")).to_be_visible()
+    expect(page.locator("#overlay")).to_have_class("gone")
+
+
+def test_a_token_is_asked_for_beyond_this_machine(models_dir: Path, tmp_path: Path, browser: Browser) -> None:
+    with running("--camera", "sim", "--host", "0.0.0.0", cases=tmp_path) as printed:
+        port_and_token = printed.rpartition(":")[2]
+        address = f"http://127.0.0.1:{port_and_token}"
+        bare = address.partition("?")[0]
+        context = browser.new_context()
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        refused = page.goto(bare)
+        assert refused is not None
+        assert refused.status == 401
+        expect(page.locator("body")).to_contain_text("token")
+        page.goto(address)
+        assert page.url == bare
+        expect(page.locator("#capture")).to_be_enabled()
+        (cookie,) = context.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        context.close()
+
+
+def serious(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (640, 360)], ids=["100 %", "200 %"])
+def test_accessibility(browser: Browser, scope: str, size: tuple[int, int]) -> None:
+    """No serious violation in either view, at 100 and at 200 % zoom (which halves the page's own pixels)."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, bypass_csp=True)
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.goto(scope)
+    expect(page.locator("#capture")).to_be_enabled()
+    assert serious(page) == []
+    capture(page)
+    page.keyboard.press("b")
+    assert serious(page) == []
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    context.close()
+
+
+def test_the_page_loads_nothing_from_elsewhere(page: Page, scope: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(scope)
+    expect(page.locator("#capture")).to_be_enabled()
+    assert asked
+    assert all(url.startswith((scope, scope.replace("http", "ws"), "blob:")) for url in asked)

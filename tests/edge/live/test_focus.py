@@ -1,0 +1,98 @@
+"""What the technician is told of a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
+from edge.cell.findings import findings_of, karyotype_of
+from edge.live.focus import COUNTABLE_CROSSING, SHARP_FROM, Verdict, crossing_in, guide, sharpness_of
+from edge.records import Cell, Chromosome, Crop, Frame, Region
+from tests.builders import make_cell, make_chromosome, make_frame
+
+
+def true_cell(drawn: SimulatedMetaphase, labels: Sequence[str] | None = None) -> Cell:
+    """The cell that perfect networks would give."""
+    chromosomes = tuple(
+        Chromosome(
+            Region(t.id, t.box_px, t.mask, t.axis_px, t.overlaps, 0.9),
+            Crop(t.id, np.full((8, 4), 200, np.uint8)),
+            t.label,
+            0.99,
+            "accepted",
+            ((t.label, 0.99),),
+            True,
+        )
+        for t in drawn.truth
+    )
+    counts = {c.label: 0 for c in chromosomes}
+    for c in chromosomes:
+        counts[c.label] += 1
+    height, width = drawn.pixels.shape
+    return Cell("a.png", 0, width, height, chromosomes, karyotype_of(counts), findings_of(counts), {}, {})
+
+
+def blurred(drawn: SimulatedMetaphase, sigma_px: float) -> Frame:
+    return Frame(cv2.GaussianBlur(drawn.pixels, (0, 0), sigma_px), 0, 0.0, "a.png")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_sharpness_falls_with_every_bit_of_defocus(seed: int) -> None:
+    drawn = draw_metaphase(seed)
+    cell = true_cell(drawn)
+    values = [sharpness_of(blurred(drawn, s), cell) for s in (0.3, 1.0, 2.0, 4.0)]
+    assert values == sorted(values, reverse=True)
+    assert values[0] > SHARP_FROM > values[3]
+
+
+def test_neither_lamp_nor_exposure_changes_sharpness() -> None:
+    drawn = draw_metaphase(4)
+    cell = true_cell(drawn)
+    dim = Frame((drawn.pixels * 0.7).astype(np.uint8), 0, 0.0, "a.png")
+    assert sharpness_of(dim, cell) == pytest.approx(sharpness_of(blurred(drawn, 0.2), cell), rel=0.1)
+
+
+def test_crossing_counts_both_of_a_pair() -> None:
+    boxes = [(10, 10, 24, 70), (20, 40, 34, 100), (100, 10, 114, 70)]
+    cell = make_cell([])
+    chromosomes = tuple(make_chromosome(k, "1", box_px=box) for k, box in enumerate(boxes))
+    cell = Cell("a.png", 0, 340, 300, chromosomes, cell.karyotype, cell.findings, {}, {})
+    assert crossing_in(cell) == 2
+
+
+def verdict_of(drawn: SimulatedMetaphase, sigma_px: float = 0.3) -> Verdict:
+    return guide(blurred(drawn, sigma_px), true_cell(drawn)).verdict
+
+
+def test_a_spread_whose_chromosomes_lie_apart_is_worth_capturing() -> None:
+    drawn = draw_metaphase(2, crowding=0.0)
+    guidance = guide(blurred(drawn, 0.3), true_cell(drawn))
+    assert guidance.crossing <= COUNTABLE_CROSSING
+    assert guidance.worth_capturing
+    assert guidance.count == 46
+
+
+def test_a_crowded_one_is_not() -> None:
+    assert verdict_of(draw_metaphase(5, crowding=1.0)) == "crowded"
+
+
+def test_focus_comes_before_everything_else() -> None:
+    assert verdict_of(draw_metaphase(5, crowding=1.0), 4.0) == "focus"
+
+
+def test_half_a_cell() -> None:
+    drawn = draw_metaphase(2, crowding=0.0)
+    cell = true_cell(drawn)
+    half = Cell("a.png", 0, 700, 700, cell.chromosomes[:23], "23,?,inc", (), {}, {})
+    assert guide(blurred(drawn, 0.3), half).verdict == "incomplete"
+
+
+@pytest.mark.parametrize("labels", [[], ["1", "2"]])
+def test_an_empty_field_or_debris_is_no_metaphase(labels: list[str]) -> None:
+    guidance = guide(make_frame(300, 340), make_cell(labels))
+    assert guidance.verdict == "no metaphase"
+    assert not guidance.worth_capturing

@@ -1,0 +1,119 @@
+"""Labels stand still while the stage does, and start afresh when it has moved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.live.stage import MOVING
+from edge.live.track import Steady, Tracks
+from edge.records import Cell, Chromosome, Frame
+from tests.builders import NORMAL_FEMALE, make_cell, make_frame
+
+
+def moved(chromosome: Chromosome, dx: int) -> Chromosome:
+    region = chromosome.region
+    x0, y0, x1, y1 = region.box_px
+    return replace(chromosome, region=replace(region, box_px=(x0 + dx, y0, x1 + dx, y1)))
+
+
+def saying(cell: Cell, k: int, label: str, confidence: float = 0.8) -> Cell:
+    """``cell`` with chromosome ``k`` looking like ``label``."""
+    chromosomes = list(cell.chromosomes)
+    candidates = ((label, confidence), (chromosomes[k].label, 1 - confidence))
+    chromosomes[k] = replace(chromosomes[k], label=label, candidates=candidates)
+    return replace(cell, chromosomes=tuple(chromosomes))
+
+
+def without(cell: Cell, k: int) -> Cell:
+    return replace(cell, chromosomes=tuple(c for i, c in enumerate(cell.chromosomes) if i != k))
+
+
+def test_one_dissenting_frame_does_not_change_a_label() -> None:
+    tracks, cell = Tracks(), make_cell()
+    for _ in range(4):
+        fused = tracks.fuse(cell, 1)
+    before = [c.label for c in fused.chromosomes]
+    fused = tracks.fuse(saying(cell, 7, "9"), 1)
+    assert [c.label for c in fused.chromosomes] == before == NORMAL_FEMALE
+    assert fused.karyotype == "46,XX"
+
+
+def test_the_evidence_of_many_frames_does() -> None:
+    """A third 21 is said when frame after frame shows one."""
+    tracks, cell = Tracks(), make_cell()
+    tracks.fuse(cell, 1)
+    for _ in range(12):
+        fused = tracks.fuse(saying(cell, 43, "21", 0.999), 1)
+    assert fused.karyotype == "46,XX,+21,-22"
+
+
+def test_ids_follow_a_chromosome_whatever_its_place_in_the_list() -> None:
+    tracks, cell = Tracks(), make_cell()
+    first = {c.region.id: c.region.box_px for c in tracks.fuse(cell, 1).chromosomes}
+    shuffled = tuple(
+        replace(c, region=replace(c.region, id=k), crop=replace(c.crop, region_id=k))
+        for k, c in enumerate(reversed([moved(c, 1) for c in cell.chromosomes]))
+    )
+    again = {c.region.id: c.region.box_px for c in tracks.fuse(replace(cell, chromosomes=shuffled), 1).chromosomes}
+    assert again == first  # outlines do not tremble either
+
+
+def test_one_that_blinks_stays_and_one_that_flashes_is_not_shown() -> None:
+    tracks, cell = Tracks(), make_cell()
+    for _ in range(3):
+        tracks.fuse(without(cell, 0), 1)
+    assert tracks.fuse(cell, 1).count == 45  # number 0 flashed up once in four frames
+    assert tracks.fuse(without(cell, 5), 1).count == 45  # number 5 blinked once in five
+
+
+def test_a_new_scene_starts_afresh() -> None:
+    tracks, cell = Tracks(), make_cell()
+    for _ in range(6):
+        tracks.fuse(cell, 1)
+    assert tracks.fuse(make_cell(["1", "2"]), 2).count == 2
+
+
+def test_a_moving_stage_is_passed_through() -> None:
+    tracks, cell = Tracks(), make_cell()
+    assert tracks.fuse(cell, MOVING) is cell
+
+
+def test_which_end_is_up_is_voted() -> None:
+    tracks, cell = Tracks(), make_cell(["1", "1"])
+    flipped = replace(cell, chromosomes=(replace(cell.chromosomes[0], p_arm_up=False), cell.chromosomes[1]))
+    for shown in (cell, flipped, cell):
+        fused = tracks.fuse(shown, 1)
+    assert fused.chromosomes[0].p_arm_up
+
+
+def test_one_that_is_not_one_whole_chromosome_stays_to_review() -> None:
+    cell = make_cell(review=[3])
+    doubtful = replace(cell.chromosomes[3], confidence=0.97, candidates=(("2", 0.97),))
+    cell = replace(cell, chromosomes=(*cell.chromosomes[:3], doubtful, *cell.chromosomes[4:]))
+    fused = Tracks().fuse(cell, 1)
+    assert fused.chromosomes[3].status == "review"
+
+
+def test_overlaps_keep_naming_the_same_pair() -> None:
+    cell = make_cell(["1", "2", "3"])
+    a, b, c = cell.chromosomes
+    a = replace(a, region=replace(a.region, overlaps=(2,)))
+    c = replace(c, region=replace(c.region, overlaps=(0,)))
+    fused = Tracks().fuse(replace(cell, chromosomes=(a, b, c)), 1)
+    assert [x.region.overlaps for x in fused.chromosomes] == [(2,), (), (0,)]
+
+
+def test_an_empty_field() -> None:
+    assert Tracks().fuse(make_cell([]), 1).count == 0
+
+
+def test_steady_fuses_by_the_scene_of_the_frame() -> None:
+    cells = iter([make_cell(), saying(make_cell(), 7, "9"), make_cell(["1"])])
+    scenes = {0: 1, 1: 1, 2: 2}
+
+    def label(frame: Frame) -> Cell:
+        return next(cells)
+
+    steady = Steady(label, scenes.__getitem__)
+    assert [steady(make_frame(index=k)).karyotype for k in range(2)] == ["46,XX", "46,XX"]
+    assert steady(make_frame(index=2)).count == 1

@@ -1,0 +1,130 @@
+"""A frozen, lost or late camera is named within a second, and is forgiven when it comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from edge.camera.base import Camera
+from edge.errors import CameraLost, CameraNotFound, ChromoError
+from edge.live.watch import Watch, WatchedCamera
+from edge.records import Frame
+from tests.builders import make_frame
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def frame(clock: Clock, level: int, *, age_s: float = 0.0) -> Frame:
+    return replace(make_frame(level=level), captured_s=clock.now_s - age_s)
+
+
+def running(clock: Clock) -> Watch:
+    watch = Watch(clock)
+    for level in (200, 201):
+        clock.now_s += 0.1
+        watch.seen(frame(clock, level))
+    return watch
+
+
+def test_a_sound_camera_has_no_fault() -> None:
+    assert running(Clock()).fault == ""
+
+
+def test_before_the_first_frame_it_says_so() -> None:
+    assert "waiting" in Watch(Clock()).fault
+
+
+def test_a_late_camera_is_named_within_a_second() -> None:
+    clock = Clock()
+    watch = running(clock)
+    clock.now_s += 0.8
+    assert watch.fault.startswith("Camera late")
+    watch.seen(frame(clock, 202))
+    assert watch.fault == ""
+
+
+def test_a_frozen_camera_keeps_coming_with_the_same_picture() -> None:
+    clock = Clock()
+    watch = running(clock)
+    for _ in range(8):
+        clock.now_s += 0.1
+        watch.seen(frame(clock, 201))
+    assert watch.fault.startswith("Camera frozen")
+    watch.seen(frame(clock, 190))
+    assert watch.fault == ""
+
+
+def test_pictures_that_come_in_time_but_are_old() -> None:
+    clock = Clock()
+    watch = running(clock)
+    watch.seen(frame(clock, 202, age_s=2.5))
+    assert "2.5 s old" in watch.fault
+
+
+def test_a_lost_camera_says_why() -> None:
+    watch = running(Clock())
+    watch.lost(CameraLost("no frame\nany more"))
+    assert watch.fault == "Camera lost: no frame any more"
+
+
+class Breaks:
+    """A camera that gives ``count`` frames, then fails or ends."""
+
+    name = "breaks"
+
+    def __init__(self, count: int, error: ChromoError | None) -> None:
+        self._count, self._error = count, error
+        self.closed = False
+
+    def frames(self) -> Iterator[Frame]:
+        for k in range(self._count):
+            yield replace(make_frame(index=k), pixels=np.full((4, 4), k, np.uint8))
+        if self._error:
+            raise self._error
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Seen:
+    def __init__(self) -> None:
+        self.events: list[object] = []
+
+    def show(self, frame: Frame) -> None:
+        self.events.append(frame.index)
+
+    def lost(self, why: ChromoError) -> None:
+        self.events.append(str(why))
+
+
+def test_a_lost_camera_is_opened_again_and_frames_are_numbered_on() -> None:
+    first = Breaks(2, CameraLost("unplugged"))
+    answers: list[Camera | ChromoError] = [CameraNotFound("not yet"), Breaks(2, None)]
+
+    def reopen() -> Camera:
+        answer = answers.pop(0)
+        if isinstance(answer, ChromoError):
+            raise answer
+        return answer
+
+    seen = Seen()
+    camera = WatchedCamera(first, reopen, seen, retry_s=0.001)
+    assert [f.index for f in camera.frames()] == [0, 1, 2, 3]
+    assert seen.events == [0, 1, "unplugged", "not yet", 2, 3]
+    assert first.closed
+
+
+def test_closing_ends_the_wait_for_a_lost_camera() -> None:
+    camera = WatchedCamera(Breaks(1, CameraLost("unplugged")), lambda: Breaks(1, None), Seen(), retry_s=60)
+    frames = camera.frames()
+    next(frames)
+    camera.close()
+    assert list(frames) == []

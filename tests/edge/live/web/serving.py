@@ -1,0 +1,78 @@
+"""A server as ``run --camera`` starts it, over a hub that the test feeds itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge.camera.metaphase import draw_metaphase
+from edge.cases.store import CaseStore
+from edge.live.stage import Stage
+from edge.live.watch import Watch
+from edge.live.web.app import make_app
+from edge.live.web.desk import Desk
+from edge.live.web.hub import Hub
+from edge.live.web.metrics import Metrics
+from edge.live.web.server import WebServer
+from edge.records import Cell, Frame
+from tests.edge.live.test_focus import true_cell
+from tests.edge.stages import BarClassifier
+
+DRAWN = draw_metaphase(2, crowding=0.0)
+
+
+class Clock:
+    """The watch's: stands still until the test moves it."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class Served:
+    hub: Hub
+    store: CaseStore
+    web: WebServer
+    clock: Clock
+    index: int = 0
+
+    @property
+    def base(self) -> str:
+        return self.web.address.partition("?")[0].rstrip("/")
+
+    def frame(self) -> Frame:
+        """The next frame of a still stage: the same cell in new noise."""
+        noise = np.random.default_rng(self.index).normal(0, 1.5, DRAWN.pixels.shape)
+        pixels = np.clip(DRAWN.pixels + noise, 0, 255).astype(np.uint8)
+        self.index += 1
+        return Frame(pixels, self.index, self.clock.now_s, "sim")
+
+    def cell(self) -> Cell:
+        return true_cell(DRAWN)
+
+    def show(self, frames: int = 3) -> None:
+        """Shows and labels so many frames."""
+        for _ in range(frames):
+            frame = self.frame()
+            self.hub.show(frame)
+            self.hub.put(frame, self.cell())
+
+
+@contextmanager
+def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[Served]:
+    clock = Clock()
+    hub = Hub(Stage(), Watch(clock), Metrics())
+    with CaseStore(folder) as store:
+        app = make_app(hub, Desk(store, "today", hub, BarClassifier().classify))
+        web = WebServer(app, host, 0)
+        try:
+            yield Served(hub, store, web, clock)
+        finally:
+            web.close()

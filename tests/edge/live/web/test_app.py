@@ -1,0 +1,368 @@
+"""Frames, labels, captures and edits over real sockets."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from edge.cases.store import CaseStore
+from edge.errors import CameraLost
+from edge.live.web.hub import MOST_CLIENTS
+from edge.live.web.messages import NOTICE
+from tests.edge.live.web.serving import DRAWN, Served, serving
+
+Json = dict[str, Any]
+PATIENCE_S = 60.0
+"""A busy machine is no failure."""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture
+def http(served: Served) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served.base, timeout=PATIENCE_S) as client:
+        yield client
+
+
+def live(served: Served) -> ClientConnection:
+    return connect(served.base.replace("http", "ws") + "/live", open_timeout=PATIENCE_S, ping_timeout=None)
+
+
+def told(socket: ClientConnection, holds: Callable[[Json], bool]) -> Json:
+    """The first message that ``holds``; pictures on the way are acknowledged."""
+    for _ in range(200):
+        message = socket.recv(timeout=PATIENCE_S)
+        if isinstance(message, bytes):
+            socket.send(json.dumps({"shown": struct.unpack_from("<I", message)[0]}))
+        elif holds(found := json.loads(message)):
+            return found
+    raise AssertionError("200 messages, none of them the one")
+
+
+def fault_is(text: str) -> Callable[[Json], bool]:
+    return lambda m: m["type"] == "state" and (text in m["fault"] if text else not m["fault"])
+
+
+# live
+
+
+def test_labels_come_with_the_scene_of_their_frame(served: Served) -> None:
+    with live(served) as socket:
+        served.show()
+        labels = told(socket, lambda m: m["type"] == "labels")
+    assert labels["count"] == len(labels["chromosomes"]) == 46
+    assert labels["scene"] == 1
+    assert labels["guidance"]["verdict"] == "capture"
+    outline = np.array(labels["chromosomes"][0]["outlines"][0]).reshape(-1, 2)
+    x0, y0, x1, y1 = DRAWN.truth[0].box_px
+    assert outline.min(axis=0).tolist() == pytest.approx([x0, y0], abs=1)
+    assert outline.max(axis=0).tolist() == pytest.approx([x1 - 1, y1 - 1], abs=1)
+
+
+def test_a_picture_is_the_newest_frame(served: Served) -> None:
+    with live(served) as socket:
+        told(socket, lambda m: m["type"] == "state")
+        served.show()
+        while not isinstance(message := socket.recv(timeout=PATIENCE_S), bytes):
+            pass
+    index, _ = struct.unpack_from("<II", message)
+    assert index <= served.index
+    with Image.open(io.BytesIO(message[8:])) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (700, 700))
+        assert np.abs(np.asarray(picture, np.float32) - DRAWN.pixels).mean() < 6
+
+
+def test_a_client_that_shows_nothing_gets_two_pictures_and_slows_nobody(served: Served) -> None:
+    with live(served) as idle, live(served) as busy:
+        told(idle, lambda m: m["type"] == "state")
+        pictures = 0
+        for _ in range(6):
+            served.show(2)
+            told(busy, lambda m, newest=served.index: m["type"] == "labels" and m["frame"] == newest)  # type: ignore[misc]
+        while True:
+            message = idle.recv(timeout=PATIENCE_S)
+            pictures += isinstance(message, bytes)
+            if not isinstance(message, bytes) and json.loads(message).get("frame") == served.index:
+                break
+        for _ in range(5):  # a few ticks more
+            pictures += isinstance(idle.recv(timeout=PATIENCE_S), bytes)
+    assert pictures <= 2
+
+
+def test_a_moving_stage_gives_no_labels_and_nothing_to_capture(served: Served, http: httpx.Client) -> None:
+    served.show(1)  # the first frame: nothing to compare with yet
+    assert served.hub.capturable is None
+    answer = http.post("/api/capture", json={"actor": "kim"})
+    assert answer.status_code == 422
+    assert "stage moves" in answer.json()["error"]
+
+
+def test_a_late_and_a_lost_camera_are_told_and_forgiven(served: Served, http: httpx.Client) -> None:
+    with live(served) as socket:
+        served.show()
+        told(socket, fault_is(""))
+        served.clock.now_s += 0.9
+        told(socket, fault_is("Camera late"))
+        assert http.get("/healthz").status_code == 503
+        assert http.post("/api/capture", json={"actor": "kim"}).status_code == 422
+        served.show()
+        told(socket, fault_is(""))
+        assert http.get("/healthz").json() == {"ok": True, "fault": ""}
+        served.hub.lost(CameraLost("unplugged"))
+        told(socket, fault_is("unplugged"))
+        served.show()
+        told(socket, lambda m: m["type"] == "labels" and m["scene"] == 2)
+
+
+def test_the_way_from_capture_to_drawn_is_measured(served: Served, http: httpx.Client) -> None:
+    with live(served) as socket:
+        served.show()
+        labels = told(socket, lambda m: m["type"] == "labels")
+        socket.send(json.dumps({"drawn": labels["frame"]}))
+        told(socket, lambda m: m["type"] == "state" and m["latency_ms"] != 0)
+    text = http.get("/metrics").text
+    assert "chromo_capture_to_drawn_seconds_count 1\n" in text
+    assert 'le="+Inf"} 1\n' in text
+    assert "chromo_labelled_total 3\n" in text
+
+
+@pytest.mark.parametrize("said", ["not json", "[1]", '"drawn"', '{"drawn": "x"}', '{"shown": 1, "drawn": [1]}', "{}"])
+def test_a_client_that_talks_nonsense_harms_nobody(served: Served, said: str) -> None:
+    with live(served) as socket, live(served) as other:
+        socket.send(said)
+        served.show()
+        assert told(other, lambda m: m["type"] == "labels")["count"] == 46
+
+
+def test_a_message_too_large_ends_the_connection(served: Served) -> None:
+    with live(served) as socket:
+        socket.send("x" * 10_000)
+        with pytest.raises(ConnectionClosed):
+            list(socket)
+
+
+def test_no_more_clients_than_allowed(served: Served) -> None:
+    with ExitStack() as stack:
+        for _ in range(MOST_CLIENTS):
+            told(stack.enter_context(live(served)), lambda m: m["type"] == "state")
+        with pytest.raises((InvalidStatus, ConnectionClosed)), live(served) as one_more:
+            one_more.recv(timeout=PATIENCE_S)
+
+
+# capture and edits
+
+
+@pytest.fixture
+def cell(served: Served, http: httpx.Client) -> Json:
+    served.show()
+    answer = http.post("/api/capture", json={"actor": "kim"})
+    assert answer.status_code == 201
+    captured: Json = answer.json()
+    return captured
+
+
+def edit(http: httpx.Client, cell: Json, change: Json, *, actor: str = "kim") -> httpx.Response:
+    body = {"actor": actor, "based_on": cell["revision"], "change": change}
+    return http.post(f"/api/cells/{cell['id']}/edit", json=body)
+
+
+def with_label(cell: Json, label: str) -> list[Json]:
+    return [c for c in cell["chromosomes"] if c["label"] == label]
+
+
+def test_a_capture_is_in_the_store_with_its_frame(served: Served, http: httpx.Client, cell: Json) -> None:
+    assert (cell["karyotype"], cell["count"], cell["notice"]) == ("46,XX", 46, NOTICE)
+    (stored,) = served.store.cells("today")
+    assert stored.captured.cell.count == 46
+    assert http.get("/api/case").json()["cells"][0]["karyotype"] == "46,XX"
+    kept = served.store.frame(cell["id"])
+    assert np.abs(kept.pixels.astype(int) - DRAWN.pixels).mean() < 4
+
+
+def test_every_chromosome_has_a_cut_out(http: httpx.Client, cell: Json) -> None:
+    for chromosome in cell["chromosomes"][:3]:
+        png = http.get(f"/api/cells/{cell['id']}/cutouts/{chromosome['id']}.png")
+        with Image.open(io.BytesIO(png.content)) as picture:
+            width, height = chromosome["size_px"]
+            assert picture.size == (3 * width, 3 * height)
+    assert http.get(f"/api/cells/{cell['id']}/picture.png").headers["content-type"] == "image/png"
+
+
+def test_a_label_changes_the_karyotype_and_undo_and_redo_follow(http: httpx.Client, cell: Json) -> None:
+    one = with_label(cell, "22")[0]
+    after = edit(http, cell, {"edit": "relabel", "chromosome": one["id"], "label": "21"}).json()
+    assert after["karyotype"] == "46,XX,+21,-22"
+    assert any("Down" in finding for finding in after["findings"])
+    assert (after["can_undo"], after["can_redo"]) == (True, False)
+    body = {"actor": "kim", "based_on": after["revision"]}
+    undone = http.post(f"/api/cells/{cell['id']}/undo", json=body).json()
+    assert (undone["karyotype"], undone["can_redo"]) == ("46,XX", True)
+    body["based_on"] = undone["revision"]
+    assert http.post(f"/api/cells/{cell['id']}/redo", json=body).json()["karyotype"] == "46,XX,+21,-22"
+
+
+@pytest.mark.parametrize(
+    ("change", "holds"),
+    [
+        ({"edit": "flip"}, lambda c: not c["p_arm_up"]),
+        ({"edit": "mark", "kind": "marker"}, lambda c: c["kind"] == "marker"),
+        ({"edit": "mark", "kind": "derivative"}, lambda c: c["kind"] == "derivative"),
+        ({"edit": "exclude"}, lambda c: c["excluded"]),
+    ],
+)
+def test_edits_of_one(http: httpx.Client, cell: Json, change: Json, holds: Callable[[Json], bool]) -> None:
+    one = cell["chromosomes"][4]
+    after = edit(http, cell, {**change, "chromosome": one["id"]}).json()
+    assert holds(next(c for c in after["chromosomes"] if c["id"] == one["id"]))
+
+
+def test_a_line_across_cuts_one_in_two_and_joining_heals_it(http: httpx.Client, cell: Json) -> None:
+    one = DRAWN.truth[0]
+    middle = one.axis_px[len(one.axis_px) // 2]
+    along = one.axis_px[len(one.axis_px) // 2 + 1] - one.axis_px[len(one.axis_px) // 2 - 1]
+    across = np.array([-along[1], along[0]]) / np.hypot(*along) * 30
+    line = [[float(v) for v in middle - across], [float(v) for v in middle + across]]
+    after = edit(http, cell, {"edit": "split", "chromosome": one.id, "line": line}).json()
+    assert after["count"] == 47
+    old = {c["id"] for c in cell["chromosomes"]}
+    parts = [c["id"] for c in after["chromosomes"] if c["id"] not in old]
+    assert len(parts) == 2
+    healed = edit(http, after, {"edit": "join", "chromosomes": parts}).json()
+    assert healed["count"] == 46
+
+
+def test_a_missed_one_is_drawn_along_its_middle(served: Served, http: httpx.Client, cell: Json) -> None:
+    one = DRAWN.truth[5]
+    removed = edit(http, cell, {"edit": "exclude", "chromosome": one.id}).json()
+    line = [[float(x), float(y)] for x, y in one.axis_px[:: max(1, len(one.axis_px) // 20)]]
+    after = edit(http, removed, {"edit": "draw", "line": line}).json()
+    assert after["count"] == 46
+    drawn = served.store.cell(cell["id"]).places[-1].chromosome.region
+    x0, y0, x1, y1 = one.box_px
+    full = np.zeros(DRAWN.pixels.shape, bool)
+    full[y0:y1, x0:x1] = one.mask
+    a, b, c, d = drawn.box_px
+    mine = np.zeros_like(full)
+    mine[b:d, a:c] = drawn.mask
+    assert (full & mine).sum() / (full | mine).sum() > 0.6
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"edit": "draw", "line": [[5, 5], [6, 5]]},
+        {"edit": "draw", "line": [[-500, -500], [-400, -500]]},
+        {"edit": "draw", "line": [["a", 1], [2, 3]]},
+        {"edit": "draw", "line": [[1, 1]] * 201},
+        {"edit": "draw", "line": [[1e300, 1], [float("1e308"), 4]]},
+        {"edit": "split", "chromosome": 0, "line": [[0, 0], [1, 1]]},
+        {"edit": "split", "chromosome": 999, "line": [[0, 0], [100, 100]]},
+        {"edit": "join", "chromosomes": [1]},
+        {"edit": "join", "chromosomes": "1"},
+        {"edit": "relabel", "chromosome": 1, "label": "23"},
+        {"edit": "relabel", "chromosome": True, "label": "2"},
+        {"edit": "undo", "revision": 1},
+        {"edit": "nothing"},
+        {},
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_changes_nothing(http: httpx.Client, cell: Json, change: Json) -> None:
+    answer = edit(http, cell, change)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["error"]
+    assert http.get(f"/api/cells/{cell['id']}").json()["revision"] == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b'{"actor": 3, "based_on": 0, "change": {}}', b"[" * 40_000])
+def test_a_body_that_is_none(http: httpx.Client, cell: Json, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert http.post(f"/api/cells/{cell['id']}/edit", content=body, headers=headers).status_code == 422
+
+
+def test_json_must_say_that_it_is(http: httpx.Client) -> None:
+    """A form of another site cannot send application/json."""
+    answer = http.post("/api/capture", content=b'{"actor": "x"}', headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"), [("report", b"%PDF"), ("json", b"{"), ("cells", b"case,"), ("chromosomes", b"case,")]
+)
+def test_the_case_is_taken_away_and_the_log_keeps_it(
+    served: Served, http: httpx.Client, cell: Json, form: str, begins: bytes
+) -> None:
+    answer = http.post("/api/case/export", json={"actor": "kim", "form": form})
+    assert answer.status_code == 200
+    assert answer.content.startswith(begins)
+    assert served.store.log("today")[-1].said["as"] == [form]
+
+
+def test_an_unknown_export(http: httpx.Client, cell: Json) -> None:
+    assert http.post("/api/case/export", json={"actor": "kim", "form": "../x"}).status_code == 422
+
+
+def test_cells_are_tallied(http: httpx.Client, cell: Json) -> None:
+    http.post("/api/capture", json={"actor": "kim"})
+    result = http.get("/api/case").json()["tally"]
+    assert result["karyotype"] == "46,XX[2]"
+    assert result["exclusion"].startswith("2 cells exclude")
+
+
+def test_two_people_on_one_cell(http: httpx.Client, cell: Json) -> None:
+    one, other = with_label(cell, "22")
+    first = edit(http, cell, {"edit": "relabel", "chromosome": one["id"], "label": "21"}, actor="kim")
+    assert first.status_code == 200
+    elsewhere = edit(http, cell, {"edit": "flip", "chromosome": other["id"]}, actor="lee")
+    assert elsewhere.status_code == 200
+    both = elsewhere.json()
+    assert both["karyotype"] == "46,XX,+21,-22"
+    clash = edit(http, cell, {"edit": "relabel", "chromosome": one["id"], "label": "20"}, actor="lee")
+    assert clash.status_code == 409
+    assert clash.json()["cell"]["karyotype"] == "46,XX,+21,-22"
+
+
+def test_a_change_by_another_program_reaches_the_page(served: Served, cell: Json, tmp_path: Path) -> None:
+    with live(served) as socket:
+        before = told(socket, lambda m: m["type"] == "case")["head"]
+
+        def elsewhere() -> None:
+            with CaseStore(tmp_path) as store:
+                store.new_case("another", "lee")
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        told(socket, lambda m: m["type"] == "case" and m["head"] > before)
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/cells/99", "/api/cells/1/cutouts/999.png", "/api/bands/500", "/api/cells/99999999999999999999"]
+)
+def test_what_is_not_there(http: httpx.Client, cell: Json, path: str) -> None:
+    assert http.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("resolution", [400, 550, 850])
+def test_the_bands_of_every_class(http: httpx.Client, resolution: int) -> None:
+    table = http.get(f"/api/bands/{resolution}").json()
+    assert len(table) == 24
+    name, start, stop, *_ = table["1"]["bands"][0]
+    assert name.startswith("p36")
+    assert start < stop < table["1"]["centromere"]

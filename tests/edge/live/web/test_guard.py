@@ -1,0 +1,167 @@
+"""Who is let in: by Host, by Origin, by token, on requests and sockets alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from edge.errors import ConfigError
+from edge.live.web.guard import MOST_BODY_BYTES, is_loopback
+from edge.live.web.server import WebServer
+from tests.edge.live.web.serving import Served, serving
+
+PATIENCE_S = 60.0
+get = partial(httpx.get, timeout=PATIENCE_S)
+post = partial(httpx.post, timeout=PATIENCE_S)
+open_socket = partial(connect, open_timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def open_server(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Served]:
+    """Bound to every address, as for a laptop beside the scope."""
+    with serving(tmp_path, "0.0.0.0") as served:
+        yield served
+
+
+def port_of(served: Served) -> int:
+    return httpx.URL(served.web.address).port or 80
+
+
+def local(served: Served) -> str:
+    return f"http://127.0.0.1:{port_of(served)}"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
+def test_loopback_names(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "scope.local", "localhost.evil.example", ""])
+def test_other_names(host: str) -> None:
+    assert not is_loopback(host)
+
+
+def test_loopback_needs_no_token(open_server: Served) -> None:
+    assert "token" not in open_server.web.address
+    assert get(open_server.base + "/").status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "192.168.1.5:80", "localhost.evil.example", ""])
+def test_a_rebound_name_is_refused(open_server: Served, host: str) -> None:
+    assert get(open_server.base + "/api/case", headers={"Host": host}).status_code in (400, 421)
+
+
+def test_another_sites_page_is_refused(open_server: Served) -> None:
+    evil = {"Origin": "http://evil.example"}
+    assert get(open_server.base + "/api/case", headers=evil).status_code == 403
+    assert post(open_server.base + "/api/capture", json={"actor": "x"}, headers=evil).status_code == 403
+    assert get(open_server.base + "/api/case", headers={"Origin": "null"}).status_code == 403
+    cross = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    assert get(open_server.base + "/api/case", headers=cross).status_code == 403
+    assert get(open_server.base + "/api/case", headers={"Origin": open_server.base}).status_code == 200
+
+
+def test_another_sites_socket_is_refused(open_server: Served) -> None:
+    address = f"ws://127.0.0.1:{port_of(open_server)}/live"
+    with pytest.raises(InvalidStatus), open_socket(address, origin="http://evil.example"):  # type: ignore[arg-type]
+        pass
+    with open_socket(address, origin=open_server.base) as socket:  # type: ignore[arg-type]
+        assert socket.recv(timeout=60)
+
+
+def test_without_the_token_nothing_is_answered(guarded: Served) -> None:
+    for path in ("/", "/app/main.js", "/api/case", "/api/cells/1", "/healthz", "/metrics", "/nothing"):
+        assert get(local(guarded) + path).status_code == 401, path
+    assert post(local(guarded) + "/api/capture", json={"actor": "x"}).status_code == 401
+    with pytest.raises(InvalidStatus), open_socket(f"ws://127.0.0.1:{port_of(guarded)}/live"):
+        pass
+
+
+def test_the_token_moves_into_a_cookie_and_out_of_the_address(guarded: Served) -> None:
+    assert guarded.web.token is not None
+    first = get(f"{local(guarded)}/?token={guarded.web.token}")
+    assert (first.status_code, first.headers["location"]) == (303, "/")
+    said = first.headers["set-cookie"]
+    assert "HttpOnly" in said
+    assert "samesite=strict" in said.lower()
+    with httpx.Client(cookies=first.cookies, base_url=local(guarded), timeout=PATIENCE_S) as client:
+        assert client.get("/").status_code == 200
+        assert client.get("/api/case").status_code == 200
+    cookie = {"Cookie": said.partition(";")[0]}
+    with open_socket(f"ws://127.0.0.1:{port_of(guarded)}/live", additional_headers=cookie) as socket:
+        assert socket.recv(timeout=60)
+
+
+def test_a_program_sends_the_token_as_bearer(guarded: Served) -> None:
+    bearer = {"Authorization": f"Bearer {guarded.web.token}"}
+    assert get(local(guarded) + "/metrics", headers=bearer).status_code == 200
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "ä", "x" * 5000])
+def test_a_wrong_token_is_refused(guarded: Served, token: str) -> None:
+    answer = get(local(guarded) + "/", params={"token": token})
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_name_that_is_not_this_machines_is_refused_even_with_the_token(guarded: Served) -> None:
+    headers = {"Authorization": f"Bearer {guarded.web.token}", "Host": "evil.example"}
+    assert get(local(guarded) + "/api/case", headers=headers).status_code == 421
+
+
+def test_tokens_differ_and_are_long(tmp_path: Path) -> None:
+    tokens = set()
+    for k in range(2):
+        with serving(tmp_path / str(k), "0.0.0.0") as served:
+            tokens.add(served.web.token)
+    assert len(tokens) == 2
+    assert all(len(t or "") >= 32 for t in tokens)
+
+
+def test_a_body_too_large_is_refused(open_server: Served) -> None:
+    body = b"{" + b" " * MOST_BODY_BYTES + b"}"
+    answer = post(open_server.base + "/api/capture", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+
+
+def test_a_body_of_unknown_length_is_refused(open_server: Served) -> None:
+    answer = post(
+        open_server.base + "/api/capture", content=iter([b"{}"]), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 413
+
+
+def test_what_every_answer_says(open_server: Served) -> None:
+    headers = get(open_server.base + "/").headers
+    assert "script-src 'self'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/app/../server.py", "/app/..%2fserver.py", "/app//etc/passwd", "/../../etc/passwd", "/api/bands/..%2f", "/app/"],
+)
+def test_no_path_reaches_the_disk(open_server: Served, path: str) -> None:
+    host, port = "127.0.0.1", port_of(open_server)
+    answer = get(httpx.URL(scheme="http", host=host, port=port, raw_path=path.encode()))
+    assert answer.status_code == 404
+    assert "root:" not in answer.text
+
+
+def test_a_taken_port_is_one_line_that_says_what_to_do(open_server: Served) -> None:
+    with pytest.raises(ConfigError, match="choose another"):
+        WebServer(lambda *_: None, "127.0.0.1", port_of(open_server))  # type: ignore[arg-type,return-value]

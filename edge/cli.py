@@ -25,8 +25,8 @@ from edge.commands.calibrate import calibrate
 from edge.commands.doctor import doctor
 from edge.commands.models import models as models_commands
 from edge.commands.service import install_service
+from edge.config import find_config, read_config
 from edge.errors import ConfigError, FrameError
-from edge.settings import find_config, read_config
 
 if TYPE_CHECKING:
     from rich.console import Console

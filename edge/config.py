@@ -1,22 +1,92 @@
-"""Where things are found when nobody says."""
+"""Where things are found when nobody says, and the settings file."""
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
+
+from edge.errors import ConfigError
 
 MODELS_VARIABLE = "CHROMO_MODELS"
 
 
 def default_models_dir() -> Path:
-    """``$CHROMO_MODELS``; else those that came with the wheel; else ``models/`` beside the package (a checkout); else
+    """``$CHROMO_MODELS``; else ``models/`` beside the package (a checkout); else those that came with the wheel; else
     ``models/`` in the current folder."""
     named = os.environ.get(MODELS_VARIABLE)
     if named:
         return Path(named)
-    shipped = Path(sys.prefix) / "share" / "chromo-edge" / "models"
-    if shipped.is_dir() and Path(__file__).is_relative_to(sys.prefix):  # installed from a wheel, which brings its own
-        return shipped
     beside = Path(__file__).resolve().parent.parent / "models"
-    return beside if beside.is_dir() else Path("models")
+    shipped = Path(sys.prefix) / "share" / "chromo-edge" / "models"
+    return next((folder for folder in (beside, shipped) if folder.is_dir()), Path("models"))
+
+
+CONFIG_VARIABLE = "CHROMO_CONFIG"
+CONFIG_FILE = "chromo-edge.toml"
+CONFIG_PLACES = (Path(CONFIG_FILE), Path("/etc/chromo-edge") / CONFIG_FILE)
+
+
+class Option(Protocol):
+    """What ``read_config`` must know of a command's option: its words and how it takes a value (click's Parameter)."""
+
+    @property
+    def name(self) -> str | None: ...
+
+    def process_value(self, ctx: Any, value: Any) -> Any: ...
+
+
+def find_config(named: Path | None) -> Path | None:
+    """``named``; else ``$CHROMO_CONFIG``; else the first of ``CONFIG_PLACES`` that is there; else None."""
+    variable = os.environ.get(CONFIG_VARIABLE)
+    if named is not None or variable:
+        return named or Path(str(variable))
+    return next((path for path in CONFIG_PLACES if path.is_file()), None)
+
+
+def read_config(path: Path, commands: Mapping[str, Mapping[str, Option]], context: Any) -> dict[str, dict[str, Any]]:
+    """The options that a TOML file sets: a table a command, a key an option (``um-per-px`` or ``um_per_px``).
+
+    ::
+
+        [run]
+        source = "/dev/video0"
+        um-per-px = 0.045
+
+    ``commands``: command to option to what checks its value. Raises ``ConfigError``, naming file and key, for what
+    cannot be read, for an unknown command or option (with the nearest known one) and for a value that does not fit.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: the settings cannot be read: {error.strerror}") from error
+    except ValueError as error:  # what tomllib and the decoder raise
+        raise ConfigError(f"{path}: expected TOML, cannot read it: {error}") from error
+    found: dict[str, dict[str, Any]] = {}
+    for command, keys in tables.items():
+        _check_known(path, command, commands, "[{}]")
+        if not isinstance(keys, dict):
+            raise ConfigError(f"{path}: expected a table [{command}], got {command} = {keys!r}")
+        found[command] = {}
+        for key, value in keys.items():
+            known = {name.replace("_", "-"): option for name, option in commands[command].items()}
+            spelled = key.replace("_", "-")
+            _check_known(path, spelled, known, f"[{command}] {{}}")
+            try:
+                known[spelled].process_value(context, value)
+            except Exception as error:  # click's own, whose class differs between typer's versions
+                said = getattr(error, "message", None) or str(error)
+                raise ConfigError(f"{path}: [{command}] {key}: {said}") from None
+            found[command][spelled.replace("-", "_")] = value
+    return found
+
+
+def _check_known(path: Path, key: str, known: Mapping[str, object], form: str) -> None:
+    if key not in known:
+        near = difflib.get_close_matches(key, known, 1, 0.4)
+        hint = f"did you mean {form.format(near[0])}?" if near else f"known are {', '.join(sorted(known))}"
+        raise ConfigError(f"{path}: unknown setting {form.format(key)}; {hint}")

@@ -3,6 +3,7 @@
 ``tiny.tflite``   int8, input real 0..1, outputs ``scores`` (n, 5) and ``map`` (n, 8, 6, 3); takes any batch.
 ``fixed.tflite``  int8, the same outputs through a reshape to a constant (1, 5): takes a batch of 1 only.
 ``float.tflite``  float32, as ``tiny``.
+``tiny.onnx``     float32, as ``tiny`` (needs tf2onnx).
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tf2onnx
 import tf_keras as keras
 
 HEIGHT, WIDTH = 16, 12
@@ -55,3 +57,5 @@ if __name__ == "__main__":
     (here / "tiny.tflite").write_bytes(convert(build(fixed=False), int8=True))
     (here / "fixed.tflite").write_bytes(convert(build(fixed=True), int8=True))
     (here / "float.tflite").write_bytes(convert(build(fixed=False), int8=False))
+    picture = [tf.TensorSpec((None, HEIGHT, WIDTH, 1), tf.float32, name="picture")]
+    tf2onnx.convert.from_keras(build(fixed=False), picture, opset=17, output_path=str(here / "tiny.onnx"))

@@ -22,7 +22,7 @@ MODEL = (HERE / "tiny.onnx").read_bytes()
 
 @pytest.fixture(autouse=True)
 def _runtime() -> None:
-    pytest.importorskip("onnxruntime", reason="pip install 'chromo-edge[jetson]'")
+    pytest.importorskip("onnxruntime", reason="pip install 'chromo-edge[onnx]'")
 
 
 def pixels(n: int) -> np.ndarray:

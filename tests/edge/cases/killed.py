@@ -40,7 +40,7 @@ def main(store: Path, case: str, kills: int) -> None:
         if child == 0:
             live(store, case, life, outlet)
         os.close(outlet)
-        acknowledged, wanted = b"", rng.randrange(1, 12)
+        acknowledged, wanted = b"", rng.randrange(1, 8)
         while acknowledged.count(b"\n") < wanted:
             acknowledged += os.read(inlet, 4096)
         time.sleep(rng.random() * 0.01)

@@ -80,9 +80,11 @@ def count_macs(network: Any) -> int:
 
 def _macs(layer: Any) -> int:
     if isinstance(layer, L.DepthwiseConv2D):  # before Conv2D: it may be one
-        return prod(layer.output_shape[1:]) * prod(layer.kernel_size)
-    if isinstance(layer, L.Conv2D):
-        return prod(layer.output_shape[1:]) * prod(layer.kernel_size) * layer.input_shape[-1] // layer.groups
-    if isinstance(layer, L.Dense):
-        return prod(layer.output_shape[1:]) * int(layer.input_shape[-1])
-    return 0
+        seen = prod(layer.kernel_size)
+    elif isinstance(layer, L.Conv2D):
+        seen = prod(layer.kernel_size) * layer.input_shape[-1] // layer.groups
+    elif isinstance(layer, L.Dense):
+        seen = layer.input_shape[-1]
+    else:
+        return 0
+    return int(prod(layer.output_shape[1:]) * seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -112,8 +113,9 @@ def test_attention_starts_as_nothing_then_acts_and_needs_no_multiplication() -> 
 
 
 def test_quantization_aware_training_takes_the_attention() -> None:
-    import tensorflow_model_optimization as tfmot
-
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it still uses distutils
+        import tensorflow_model_optimization as tfmot
     from trainer.networks.blocks import conv, gate
 
     image = keras.Input((16, 8, 1))

@@ -13,7 +13,7 @@ from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import UInt8Array
 from tests.trainer.drawn import cutouts_zip
 from trainer.data.cropset import NOTHING, CropSet, crops_of_cutouts
-from trainer.traditional import Traditional, centromere_index, features, measure
+from trainer.traditional import Traditional, centromere_index, couple, features, measure
 
 
 def waisted(length: int, waist: float, first: int = 20) -> UInt8Array:
@@ -53,6 +53,16 @@ def test_an_empty_crop_has_no_measures_and_still_features() -> None:
     empty = np.zeros((1, CROP_ROWS, CROP_COLS), np.uint8)
     assert measure(empty[0]) is None
     assert not features(empty).any()
+
+
+def test_margins_of_pairs_become_probabilities() -> None:
+    log_p = couple(np.zeros((1, 6)), 4)
+    np.testing.assert_allclose(np.exp(log_p), 0.25)
+    # Pairs (0, 1), (0, 2), (1, 2): class 2 wins both of its pairs.
+    sure = np.exp(couple(np.array([[0.0, -3.0, -3.0]]), 3))[0]
+    assert sure[2] > 0.99
+    assert sure[0] == pytest.approx(sure[1])
+    assert couple(np.array([2.0]), 2)[0].argmax() == 1
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -19,13 +19,16 @@ CANDIDATES = 3
 
 
 class Locator(Protocol):
-    sha256: str
+    @property
+    def models(self) -> Mapping[str, str]:
+        """Role to ``sha256:<hex>`` of the models that it uses."""
 
     def locate(self, frame: Frame) -> tuple[Region, ...]: ...
 
 
 class Classifier(Protocol):
-    sha256: str
+    @property
+    def models(self) -> Mapping[str, str]: ...
 
     def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]: ...
 
@@ -60,7 +63,7 @@ class Pipeline:
         self._straighten = straighten
         self._keep = keep
         self._assign = assign
-        self.models = {"locator": _model_id(locator.sha256), "classifier": _model_id(classifier.sha256)}
+        self.models = {**locator.models, **classifier.models}
 
     def label(self, frame: Frame) -> Cell:
         """The labelled cell of ``frame``. A frame without a chromosome gives a cell of count 0, not an error."""
@@ -93,19 +96,20 @@ class Pipeline:
 
 
 def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
-    """The pipeline over the bundles ``locator`` and ``classifier`` in ``models_dir`` (default: where models live).
+    """The pipeline over the bundles ``locator``, ``separator`` and ``classifier`` in ``models_dir`` (default: where
+    models live).
 
     Raises ``ModelError`` when one is missing, changed or made for something else.
     """
     from edge.cell.assign import assign
     from edge.cell.keep import Keeper
     from edge.classify.classifier import Classifier as LearnedClassifier
-    from edge.locate.locator import Locator as LearnedLocator
+    from edge.locate.locator import load_locator
     from edge.locate.straighten import straighten
     from edge.runtime.bundle import load_bundle
 
     folder = models_dir if models_dir is not None else default_models_dir()
-    locator = LearnedLocator(load_bundle(folder / "locator", "locator"), threads)
+    locator = load_locator(folder, threads)
     bundle = load_bundle(folder / "classifier", "classifier")
     return Pipeline(locator, LearnedClassifier(bundle, threads), straighten, Keeper.of(bundle), assign)
 
@@ -135,7 +139,3 @@ def _chromosome(region: Region, crop: Crop, prediction: Prediction, assigned: As
         candidates=tuple((label, float(prediction.scores[LABELS.index(label)])) for label in named),
         p_arm_up=prediction.p_arm_up >= 0.5,
     )
-
-
-def _model_id(sha256: str) -> str:
-    return f"sha256:{sha256.removeprefix('sha256:')}"

@@ -14,7 +14,7 @@ from edge.errors import ConfigError
 from trainer.commands.compare import compare
 
 T = TypeVar("T")
-DEFAULT_LOCATOR = Path("models/locator")
+DEFAULT_MODELS = Path("models")
 
 app = typer.Typer(
     name="trainer",
@@ -38,7 +38,7 @@ Resume = Annotated[
     bool, typer.Option("--resume/--fresh", help="Go on with the run there, or remove it and start over.")
 ]
 Start = Annotated[Path | None, typer.Option(metavar="FILE", help="Weights to go on from.", show_default=False)]
-LocatorBundle = Annotated[Path, typer.Option(metavar="DIR", help="The locator that cuts frames into crops.")]
+Cutters = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the locator/ and separator/ that cut frames.")]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that each network may use.")]
@@ -66,6 +66,25 @@ def fit_locator_command(
     print(f"weights: {fit_locator(config, out, resume)}")
 
 
+@fit.command("separator")
+def fit_separator_command(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")],
+    out: Out,
+    steps: Steps = 8_000,
+    batch: Batch = 64,
+    seed: Seed = 1,
+    start: Start = None,
+    rate: Rate = 3e-3,
+    resume: Resume = True,
+    debug: Debug = False,
+) -> None:
+    """Train the separator on chromosomes pasted among others in frames."""
+    from trainer.fit_separator import SeparatorConfig, fit_separator
+
+    config = SeparatorConfig(str(data), steps, batch, rate=rate, seed=seed, start=_text(start))
+    print(f"weights: {fit_separator(config, out, resume)}")
+
+
 @fit.command("classifier")
 def fit_classifier_command(
     data: Annotated[
@@ -79,7 +98,7 @@ def fit_classifier_command(
     rate: Rate = 2e-3,
     cutout_repeats: Annotated[int, typer.Option(min=1, help="How often each cut-out stands in the training set.")] = 1,
     drawn_cells: Annotated[int, typer.Option(min=0, help="Cells drawn from the band tables to add.")] = 0,
-    locator: LocatorBundle = DEFAULT_LOCATOR,
+    models: Cutters = DEFAULT_MODELS,
     network: Annotated[
         str, typer.Option(metavar="NAME", help="enhanced, vgg, resnet, mobilenetv2 or efficientnetb0.")
     ] = "enhanced",
@@ -102,7 +121,7 @@ def fit_classifier_command(
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
-    """Train the classifier on cut-outs, and on frames as the locator cuts them."""
+    """Train the classifier on cut-outs, and on frames as the shipped models cut them."""
     from trainer.fit_classifier import ClassifierConfig, fit_classifier
     from trainer.mix import pick_mix
     from trainer.networks.registry import Architecture, mixed
@@ -116,7 +135,7 @@ def fit_classifier_command(
         start=_text(start),
         cutout_repeats=cutout_repeats,
         drawn_cells=drawn_cells,
-        locator=str(locator),
+        models=str(models),
         width=width,
         network=Architecture(network, mixed(without or (), adding or ()), _text(weights)),
         teachers=tuple(map(str, teacher or ())),
@@ -135,16 +154,17 @@ def export(
         bool, typer.Option("--int8", help="Integers throughout, inputs and outputs too; the default.")
     ] = False,
     float32: Annotated[bool, typer.Option("--float32", help="Float weights and arithmetic.")] = False,
-    locator: LocatorBundle = DEFAULT_LOCATOR,
+    models: Cutters = DEFAULT_MODELS,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Calibrate on N val frames or crops.")] = None,
     debug: Debug = False,
 ) -> None:
     """Convert a run's network, calibrate it on val and write it as a bundle for the device."""
-    from trainer.export.ship import Shipment, ship
+    from trainer.export.ship import ship
+    from trainer.export.shipment import Shipment
 
     if int8 and float32:
         raise ConfigError("--int8 and --float32 are two bundles; give one of them at a time")
-    bundle = ship(Shipment(run, data, out, "float32" if float32 else "int8", _command_line(), locator, limit))
+    bundle = ship(Shipment(run, data, out, "float32" if float32 else "int8", _command_line(), models, limit))
     calibration = ", ".join(f"{key} {value:g}" for key, value in bundle.calibration.items())
     print(f"{bundle.model_path}: {len(bundle.model_bytes)} bytes; {calibration}")
 
@@ -155,7 +175,7 @@ def evaluate_frames_command(
     split: Split = "test",
     models: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder with locator/ and classifier/. [default: the ones shipped]"),
+        typer.Option(metavar="DIR", help="Folder of the three models. [default: the ones shipped]"),
     ] = None,
     json: Json = None,
     jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one JSON line a frame.")] = None,

@@ -85,12 +85,12 @@ def box_labeller(models: Path | None, threads: int) -> BoxLabeller:
     from edge.cell.assign import assign
     from edge.classify.classifier import Classifier
     from edge.config import default_models_dir
-    from edge.locate.locator import Locator
+    from edge.locate.locator import load_locator
     from edge.locate.straighten import straighten
     from edge.runtime.bundle import load_bundle
 
     folder = models if models is not None else default_models_dir()
-    locator = Locator(load_bundle(folder / "locator", "locator"), threads)
+    locator = load_locator(folder, threads)
     classifier = Classifier(load_bundle(folder / "classifier", "classifier"), threads)
 
     def label(frame: Frame, boxes: npt.NDArray[np.int64]) -> tuple[list[str], list[str]]:

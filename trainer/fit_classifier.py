@@ -16,9 +16,8 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
-from edge.locate.locator import Locator
+from edge.locate.locator import load_locator
 from edge.records import LABELS
-from edge.runtime.bundle import load_bundle
 from trainer.augment import augment, not_single
 from trainer.data.cropset import (
     DOWN,
@@ -34,6 +33,7 @@ from trainer.distill import distilled, load_teachers
 from trainer.loop import Batch, Losses, Plan, train
 from trainer.mix import Mix, mix_batch
 from trainer.networks.registry import AS_SHIPPED, Architecture, build_classifier
+from trainer.networks.start import take_weights
 from trainer.runs import Run
 
 CLIP_NORM = 5.0
@@ -61,8 +61,8 @@ class ClassifierConfig:
     another laboratory's."""
     drawn_cells: int = 0
     """Metaphases drawn from the band tables, added as training crops."""
-    locator: str = "models/locator"
-    """Bundle that cuts frames into crops."""
+    models: str = "models"
+    """Folder of the locator and separator that cut frames into crops."""
     network: Architecture = AS_SHIPPED
     teachers: tuple[str, ...] = ()
     """Weights (.keras) of networks whose mean answer the label is learned from, beside the truth."""
@@ -81,7 +81,7 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     keras.utils.set_random_seed(config.seed)
     network = build_classifier(config.network, config.dropout, config.width)
     if config.start:
-        network.set_weights(keras.models.load_model(config.start, compile=False).get_weights())
+        take_weights(network, Path(config.start))
     known, val = load_crops(config, out, network)
     train(
         run,
@@ -112,7 +112,7 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
         trains.append(crops_of_drawings(config.drawn_cells, config.seed))
     for source in map(Path, config.data):
         if source.is_dir():
-            cut = [cut_frames(source, split, Path(config.locator), out.parent) for split in ("train", "val")]
+            cut = [cut_frames(source, split, Path(config.models), out.parent) for split in ("train", "val")]
             train, val = (align(aligner, crops) for crops in cut)
         else:
             both = crops_of_cutouts(source, "train")
@@ -128,13 +128,14 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     return train, val
 
 
-def cut_frames(source: Path, split: str, locator: Path, store: Path) -> CropSet:
-    """The crops of a split of frames as a locator's bundle cuts them, kept in ``store`` for the next run."""
-    bundle = load_bundle(locator, "locator")
-    path = store / f"{source.name}-{split}-{bundle.sha256[:8]}.npz"
+def cut_frames(source: Path, split: str, models: Path, store: Path) -> CropSet:
+    """The crops of a split of frames as the models cut them, kept in ``store`` for the next run."""
+    locator = load_locator(models)
+    hashes = "-".join(model.removeprefix("sha256:")[:8] for model in locator.models.values())
+    path = store / f"{source.name}-{split}-{hashes}.npz"
     if path.exists():
         return CropSet.load(path)
-    crops = crops_of_frames(source, split, Locator(bundle))
+    crops = crops_of_frames(source, split, locator)
     crops.save(path)
     return crops
 

@@ -15,7 +15,8 @@ from trainer.data.metaphase import read_frames
 from trainer.data.windows import Window, make_window
 from trainer.loop import Batch, Plan, train
 from trainer.losses import box_loss, dense_loss, heat_loss, unfold, vote_loss
-from trainer.networks.locator import build_locator
+from trainer.networks.locator import TEACHERS, build_locator
+from trainer.networks.start import take_weights
 from trainer.runs import Run
 
 CLIP_NORM = 10.0
@@ -46,7 +47,7 @@ def fit_locator(config: LocatorConfig, out: Path, resume: bool) -> Path:
     frames = load_cache(read_frames(Path(config.data), "train"), out.parent / "frames-train.cache")
     network = build_locator(width=config.width)
     if config.start:
-        network.set_weights(keras.models.load_model(config.start, compile=False).get_weights())
+        take_weights(network, Path(config.start))
     train(
         run,
         network,
@@ -68,7 +69,8 @@ def stack_windows(frames: list[CachedFrame], rng: np.random.Generator, config: L
 
 def losses(network: Any, image: Any, heat: Any, box: Any, dense: Any, votes: Any) -> tuple[Any, dict[str, Any]]:
     """What the locator learns by: the weighted sum, and its parts."""
-    got = {name: unfold(out, name) for name, out in zip(HEADS, network(image, training=True), strict=True)}
+    outputs = zip((*HEADS, *TEACHERS), network(image, training=True), strict=True)
+    got = {name: unfold(out, name) for name, out in outputs}
     solid, cross = dense_loss(got["dense"], dense)
     parts = {
         "heat": heat_loss(got["heat"], heat),

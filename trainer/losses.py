@@ -6,13 +6,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from edge.locate.grid import HEADS
 from trainer.data.pixels import MAX_CANDIDATES
+from trainer.networks.locator import TEACHERS
 
 
 def unfold(cells: Any, name: str) -> Any:
-    """(B, h, w, side*side*c) sub-cell channels to (B, h*side, w*side, c)."""
-    return tf.nn.depth_to_space(cells, HEADS[name][0])
+    """(B, h, w, side*side*c) sub-cell channels to (B, h*side, w*side, c), of an output that has sub-cells."""
+    return tf.nn.depth_to_space(cells, TEACHERS[name][0]) if name in TEACHERS else cells
 
 
 def heat_loss(logit: Any, heat: Any) -> Any:

@@ -20,7 +20,7 @@ class Classifier:
     """
 
     def __init__(self, bundle: Bundle, threads: int = 2) -> None:
-        self.sha256 = bundle.sha256
+        self.models = {"classifier": bundle.model_id}
         self._network = Network.of_bundle(bundle, threads)
         self._temperature = bundle.calibrated("temperature")
 

@@ -30,6 +30,8 @@ SMALLEST_PIECE = 0.12
 DEGREES = (1, 2, 3, 4, 6)
 SLACK = 1.04
 """How much worse than the wiggliest curve a simpler one may fit and still be taken."""
+BENT = 1.6
+"""A chromosome may be this much longer than the walk along the inner side of its bends; beyond it is in rags."""
 LONGEST = 1.4
 """A line longer than this times the walk through the mask has run wild: a mask in rags."""
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
@@ -156,6 +158,12 @@ class _Clouds:
         return np.asarray(np.where(np.isfinite(found), sign * found, 0.0))
 
 
+def _width(mask: BoolArray) -> float:
+    """Twice the largest distance to the rim, at least 1."""
+    rim = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)
+    return max(2 * float(rim.max()) - 1, 1.0)
+
+
 def _thinned(mask: BoolArray) -> npt.NDArray[np.intp]:
     """Flat indices of some MOST_POINTS pixels, on a slanted lattice: every n-th pixel in reading order may fall into
     the same columns of each row, and pull an upright chromosome's line aside."""
@@ -171,13 +179,17 @@ def _lines(masks: Sequence[BoolArray], far: Sequence[npt.NDArray[np.uint8]]) -> 
     clouds = _Clouds.of(masks, far)
     straight = _principal(clouds)
     area = np.array([np.count_nonzero(m) for m in masks], float)
-    length = clouds.farthest(clouds.walk, 1) + 1
-    width = np.maximum(area, 1) / length  # an empty mask has none, and must not be divided by
+    walked = clouds.farthest(clouds.walk, 1) + 1
+    # The walk hugs the inner side of a bend: it says too little of a chromosome that is bent and thick.
+    width = np.array([_width(m) for m in masks])
+    stretched = area / width
+    length = np.where((stretched > walked) & (stretched < BENT * walked), stretched, walked)
+    width = np.maximum(area, 1) / length
     # A geodesic starts in a corner of the rounded end, so the end caps are left out of the fit and reached straight.
     along = clouds.walk
     line = straight
     for share in (1.0, 0.6):
-        cap = np.minimum(share * width, 0.25 * length)
+        cap = np.minimum(share * width, 0.25 * walked)
         low, high = clouds.farthest(along, -1) + cap, clouds.farthest(along, 1) - cap
         at = (along - low[:, None]) / np.maximum(high - low, 1.0)[:, None]
         trunk = clouds.weight * ((at >= 0) & (at <= 1))

@@ -1,16 +1,14 @@
 """The geometry that the locator network and its decoder share.
 
-The network sees the frame at ``LOCATOR_UM_PER_PX`` and answers on a stride-8 grid whose channels hold sub-cells.
-Within a cell, channels run sub-row, sub-column, value.
+The network sees the frame at ``LOCATOR_UM_PER_PX`` and answers on a stride-4 grid.
 """
 
 from __future__ import annotations
 
-STRIDE_PX = 8
+STRIDE_PX = 4
 """Network input pixels per output cell."""
-HEADS: dict[str, tuple[int, int]] = {"heat": (2, 1), "box": (2, 4), "dense": (4, 2), "votes": (4, 2)}
-"""Output name: sub-cells per side (2 is a stride of 4 px, 4 one of 2 px) and values per sub-cell."""
+HEADS: dict[str, int] = {"heat": 1, "box": 4}
+"""Output name: values per cell."""
 BOX_UNIT_PX = 16.0
-VOTE_UNIT_PX = 16.0
 LOCATOR_UM_PER_PX = 0.0975
 """The frame is brought to two thirds of the nominal 0.065 um/px: chromosomes are then about 13 px wide."""

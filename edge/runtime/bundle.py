@@ -2,7 +2,7 @@
 
 ``bundle.json`` (schema 1)::
 
-    {"schema": 1, "name": "...", "task": "locator" | "classifier",
+    {"schema": 1, "name": "...", "task": "locator" | "separator" | "classifier",
      "model": "<file>.tflite", "sha256": "<64 hex digits>",
      "labels": ["1", ...], "input": {"height_px": 128, "width_px": 64},
      "preprocessing": {"<setting>": number | text},    how a picture becomes the input; read with Bundle.number()
@@ -29,11 +29,11 @@ from edge.records import LABELS
 
 SCHEMA = 1
 BUNDLE_FILE = "bundle.json"
-TASKS = ("locator", "classifier")
+TASKS = ("locator", "separator", "classifier")
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.tflite")
 TFLITE_MARK = b"TFL3"
 
-Task = Literal["locator", "classifier"]
+Task = Literal["locator", "separator", "classifier"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +175,7 @@ def _mapping_of(holds: Callable[[object], bool]) -> Callable[[object], bool]:
 CHECKS: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
     ("schema", "a whole number", _is_size),
     ("name", "text", _is_text),
-    ("task", "locator or classifier", lambda v: v in TASKS),
+    ("task", "locator, separator or classifier", lambda v: v in TASKS),
     (
         "model",
         "a plain file name ending in .tflite",

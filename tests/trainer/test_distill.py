@@ -97,6 +97,6 @@ def test_settings_at_rest_leave_no_trace_so_that_older_runs_go_on() -> None:
     plain = ClassifierConfig(("a.zip",), 5)
     assert set(stated(plain)) == {
         *("data", "steps", "batch", "rate", "decay", "smoothing", "dropout", "width", "seed", "start"),
-        *("cutout_repeats", "drawn_cells", "locator"),
+        *("cutout_repeats", "drawn_cells", "models"),
     }
     assert stated(replace(plain, mix="cutmix"))["mix"] == "cutmix"

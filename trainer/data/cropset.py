@@ -18,14 +18,13 @@ from edge.locate.locator import Locator
 from edge.locate.straighten import crops_from_cutouts, straighten
 from edge.records import LABELS, Frame, Region, UInt8Array
 from trainer.data.crops import CropTruth, read_crops
-from trainer.data.metaphase import FrameTruth, read_frames
+from trainer.data.metaphase import read_frames
+from trainer.data.pairs import one_to_one
 
 UP, DOWN, UNKNOWN = 1, 0, -1
 NOTHING = -1
 MISTAKEN_IOU = 0.4
 """A found box that covers no true one by more than this is a mistake, for the classifier to learn from."""
-MISTAKES_EVERY = 3
-"""Frames between those whose mistakes are collected; a mistake is worth as much as a chromosome, and rarer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,25 +106,28 @@ def boxes_of(regions: Sequence[Region]) -> npt.NDArray[np.float32]:
 
 
 def crops_of_frames(source: Path, split: str, locator: Locator) -> CropSet:
-    """The crops of all ground-truth boxes of a folder of metaphase frames, cut by the locator; no polarity yet.
+    """The crops of all chromosomes of a folder of metaphase frames, as the models cut them; no polarity yet.
 
-    From some frames also the locator's own mistakes, labelled NOTHING.
+    In every other frame a chromosome's box is the located one, if there is one, as it will be at the microscope; what
+    was located there and is none comes along, labelled NOTHING. In the others the boxes are the people's.
     """
     pixels, labels, cells, cases = [], [], [], []
-    truths: list[FrameTruth] = read_frames(source, split)
-    for number, truth in enumerate(track(truths, f"crops of {split} frames")):
+    for number, truth in enumerate(track(read_frames(source, split), f"crops of {split} frames")):
         frame = read_frame(truth.path, number)
-        regions = locator.regions_for_boxes(frame, truth.boxes_px)
-        crops = [c.pixels for c in straighten(frame, regions)]
         names = [LABELS.index(name) for name in truth.labels]
-        if number % MISTAKES_EVERY == 0:
+        if number % 2:
+            crops = straighten(frame, locator.regions_for_boxes(frame, truth.boxes_px))
+        else:
             found = locator.locate(frame)
             iou = box_iou(boxes_of(found), truth.boxes_px.astype(np.float32))
+            mine, theirs = one_to_one(iou)
+            missed = np.setdiff1d(np.arange(len(names)), theirs)
             wrong = np.flatnonzero(iou.max(1, initial=0) < MISTAKEN_IOU)
-            seen = straighten(frame, found)
-            crops += [seen[k].pixels for k in wrong]
-            names += [NOTHING] * len(wrong)
-        pixels += crops
+            regions = [found[k] for k in (*mine, *wrong)]
+            regions += locator.regions_for_boxes(frame, truth.boxes_px[missed])
+            crops = straighten(frame, regions)
+            names = [*(names[k] for k in theirs), *(NOTHING for _ in wrong), *(names[k] for k in missed)]
+        pixels += [crop.pixels for crop in crops]
         labels += names
         cells += [number] * len(names)
         cases += [truth.case] * len(names)

@@ -13,15 +13,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.locate.grid import BOX_UNIT_PX, VOTE_UNIT_PX
+from edge.locate.grid import BOX_UNIT_PX, STRIDE_PX
 from edge.records import BoolArray, Float32Array, UInt8Array
 from trainer.data.framecache import CachedFrame, CutOut, box_margin, box_offset
 from trainer.data.pixels import MAX_CANDIDATES, NOBODY
 
 WINDOW_PX = 448
 HEAT_SIGMA_CELLS = 0.9
-CENTRE_STRIDE_PX = 4
 PIXEL_STRIDE_PX = 2
+VOTE_UNIT_PX = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,16 @@ def make_window(
 ) -> Window:
     """One augmented training window; ``paste``: share of windows with chromosomes added; ``zoom``: largest zoom."""
     frame = frames[int(rng.integers(len(frames)))]
-    image, candidates, boxes = _place(frame, rng, zoom)
+    image, candidates, boxes = place(frame, rng, zoom)
     crossing = np.zeros(candidates.shape[:2], np.uint8)
     sure = candidates[..., 0] == candidates[..., 1]
     if rng.random() < paste:
         boxes = _paste_many(image, candidates, crossing, boxes, frames, frame.density, rng)
         sure |= crossing > 0
-    return _targets(_stain(image, rng), candidates, crossing, sure, boxes)
+    return _targets(stain(image, rng), candidates, crossing, sure, boxes)
 
 
-def _place(
+def place(
     frame: CachedFrame, rng: np.random.Generator, most_zoom: float
 ) -> tuple[Float32Array, UInt8Array, Float32Array]:
     """A window centred near a chromosome, under one of the eight turns and a zoom."""
@@ -119,28 +119,35 @@ def _paste_many(
             target = boxes[int(rng.integers(len(boxes)))].reshape(2, 2).mean(0) + rng.normal(0, 18, 2)
         else:
             target = mean + rng.normal(0, 110, 2)
-        box = _paste(image, candidates, crossing, cut, target, len(boxes) + len(extra), density, rng)
-        if box is not None:
-            extra.append(box)
+        index = len(boxes) + len(extra)
+        pasted = paste(image, cut, target, density, rng) if index < NOBODY else None
+        if pasted is not None:
+            _claim(pasted, index, candidates, crossing)
+            extra.append(pasted.box)
     return np.concatenate([boxes, np.asarray(extra, np.float32).reshape(-1, 4)])
 
 
-def _paste(
-    image: Float32Array,
-    candidates: UInt8Array,
-    crossing: UInt8Array,
-    cut: CutOut,
-    target: npt.NDArray[np.floating],
-    index: int,
-    density: float,
-    rng: np.random.Generator,
-) -> Float32Array | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Pasted:
+    """A cut-out in its place: ``mask`` uint8 (side, side), 1 on the chromosome, its corner (x, y) even; ``box``
+    float32 (4,), centred, with the usual margin."""
+
+    mask: UInt8Array
+    corner: tuple[int, int]
+    box: Float32Array
+
+
+def paste(
+    image: Float32Array, cut: CutOut, target: npt.NDArray[np.floating], density: float, rng: np.random.Generator
+) -> Pasted | None:
+    """Multiplies a cut-out, turned and zoomed, into the window in place, its middle at ``target`` (x, y); None if it
+    does not fit whole."""
     angle, zoom = rng.uniform(0, 2 * np.pi), float(np.exp(rng.uniform(np.log(0.85), np.log(1.18))))
     flip = -1.0 if rng.random() < 0.5 else 1.0
     c, s = np.cos(angle) * zoom, np.sin(angle) * zoom
     side = int(np.hypot(*cut.mask.shape) * zoom) + 4
     x, y = (int(v) // 2 * 2 for v in target - side / 2)
-    if index >= NOBODY or min(x, y) < 0 or max(x, y) + side > WINDOW_PX:
+    if min(x, y) < 0 or max(x, y) + side > WINDOW_PX:
         return None
     turn = np.array([[c * flip, -s], [s * flip, c]])
     shift = np.full(2, side / 2) - turn @ (np.array(cut.mask.shape[::-1]) / 2)
@@ -149,21 +156,27 @@ def _paste(
     mask = cv2.warpAffine(cut.mask.astype(np.uint8), matrix, (side, side), flags=cv2.INTER_NEAREST)
     strength = np.clip(density / max(cut.density, 0.02), 0.5, 2.0) * np.exp(rng.normal(0, 0.08))
     image[y : y + side, x : x + side] *= ratio**strength
-    grid = mask[1::2, 1::2] > 0
-    ys, xs = np.nonzero(grid)
     rows, cols = np.nonzero(mask)
-    if len(ys) == 0:
+    if not mask[1::2, 1::2].any():
         return None
+    box = np.array([cols.min() + x, rows.min() + y, cols.max() + 1 + x, rows.max() + 1 + y], np.float32)
+    return Pasted(
+        np.asarray(mask, np.uint8), (x, y), np.asarray(box + np.concatenate([-box_margin(), box_margin()]), np.float32)
+    )
+
+
+def _claim(pasted: Pasted, index: int, candidates: UInt8Array, crossing: UInt8Array) -> None:
+    """Its pixels are the pasted chromosome's, in place; where another was before, both keep them."""
+    x, y = pasted.corner
+    ys, xs = np.nonzero(pasted.mask[1::2, 1::2])
     ys, xs = ys + y // 2, xs + x // 2
     taken = candidates[ys, xs, 0] != NOBODY
     candidates[ys[~taken], xs[~taken]] = index
     candidates[ys[taken], xs[taken], MAX_CANDIDATES - 1] = index
     crossing[ys[taken], xs[taken]] = 1
-    box = np.array([cols.min() + x, rows.min() + y, cols.max() + 1 + x, rows.max() + 1 + y], np.float32)
-    return np.asarray(box + np.concatenate([-box_margin(), box_margin()]), np.float32)
 
 
-def _stain(image: Float32Array, rng: np.random.Generator) -> Float32Array:
+def stain(image: Float32Array, rng: np.random.Generator) -> Float32Array:
     """Light, contrast, gamma, blur and noise as scopes differ; float32 (S, S, 1) in 0..1."""
     x = np.clip(image / np.float32(255), 0, 1)
     x = x ** np.float32(np.exp(rng.normal(0, 0.25)))
@@ -183,12 +196,12 @@ def _stain(image: Float32Array, rng: np.random.Generator) -> Float32Array:
 def _targets(
     image: Float32Array, candidates: UInt8Array, crossing: UInt8Array, sure: BoolArray, boxes: Float32Array
 ) -> Window:
-    cells = WINDOW_PX // CENTRE_STRIDE_PX
+    cells = WINDOW_PX // STRIDE_PX
     heat = np.zeros((cells, cells, 1), np.float32)
     box = np.zeros((cells, cells, 5), np.float32)
     centres = boxes.reshape(-1, 2, 2).mean(1)
     radius = 3
-    for (cx, cy), (x0, y0, x1, y1) in zip(centres / CENTRE_STRIDE_PX, boxes, strict=True):
+    for (cx, cy), (x0, y0, x1, y1) in zip(centres / STRIDE_PX, boxes, strict=True):
         i, j = int(np.floor(cy)), int(np.floor(cx))
         if not (0 <= i < cells and 0 <= j < cells):
             continue
@@ -204,7 +217,7 @@ def _targets(
         patch = heat[top:bottom, left:right, 0]
         wins = bump > patch
         patch[wins] = bump[wins]
-        px, py = (xx + 0.5) * CENTRE_STRIDE_PX, (yy + 0.5) * CENTRE_STRIDE_PX
+        px, py = (xx + 0.5) * STRIDE_PX, (yy + 0.5) * STRIDE_PX
         sides = np.stack([px - x0, py - y0, x1 - px, y1 - py], axis=-1) / BOX_UNIT_PX
         near = wins & (bump > 0.3)
         box[top:bottom, left:right, :4][near] = sides[near]

@@ -5,35 +5,37 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import tf_keras as keras
 from rich.progress import track
-from scipy.optimize import linear_sum_assignment
 
 from edge.camera.files import read_frame
 from edge.cell.keep import views
 from edge.classify.classifier import Classifier
+from edge.locate.boxes import BoxFinder
 from edge.locate.decode import box_iou, find_boxes
 from edge.locate.grid import LOCATOR_UM_PER_PX
-from edge.locate.locator import Locator
+from edge.locate.locator import at_scale, load_locator
 from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS, straighten
 from edge.records import LABELS, Crop, Float32Array, UInt8Array
-from edge.runtime.bundle import Bundle, Task, load_bundle
+from edge.runtime.bundle import Bundle, Task
 from trainer.data.cropset import NOTHING, CropSet, boxes_of
 from trainer.data.framecache import shrink
 from trainer.data.metaphase import FrameTruth, read_frames
+from trainer.data.pairs import one_to_one
 from trainer.errors import ExportError
 from trainer.export.bundle import write_bundle
+from trainer.export.separator import ship_separator
+from trainer.export.shipment import Shipment
 from trainer.export.tflite import to_int8, to_tflite
 from trainer.files import write_atomic
+from trainer.networks.locator import without_teachers
 
-Form = Literal["int8", "float32"]
 LOCATOR_SIDE_PX = 512
 SAMPLES = 96
 LEAST_SCORES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
@@ -41,24 +43,9 @@ MOST_IOUS = (0.5, 0.6, 0.7, 0.8)
 PROPOSED_IOU = 0.6
 """Overlap up to which two proposals stand. Wider limits propose more true chromosomes, but the false ones take pixels
 from them: on 55 val frames, limits of 0.1 and 0.7 gave 78.5 % end to end, 0.3 and 0.6 gave 84.6 %."""
-TASKS: tuple[Task, ...] = ("locator", "classifier")
+TASKS: tuple[Task, ...] = ("locator", "separator", "classifier")
 EVEN_WEIGHTS = {"keep_bias": 0.0, "keep_score": 1.0, "keep_single": 1.0}
 FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
-
-
-@dataclass(frozen=True, slots=True)
-class Shipment:
-    """What to ship and where: the run folder, the data that calibrates, the bundle's folder, the command."""
-
-    run: Path
-    data: Path
-    out: Path
-    form: Form
-    command: str
-    locator: Path = Path("models/locator")
-    """For a classifier: whose proposals it will judge."""
-    limit: int | None = None
-    """Only so many val frames or crops; None for all."""
 
 
 def task_of(run: Path) -> Task:
@@ -66,7 +53,7 @@ def task_of(run: Path) -> Task:
     for task in TASKS:
         if (run / f"{task}.keras").exists():
             return task
-    raise ExportError(f"{run}: expected locator.keras or classifier.keras there; finish `trainer fit` first")
+    raise ExportError(f"{run}: expected locator.keras, separator.keras or classifier.keras; finish `trainer fit` first")
 
 
 def ship(shipment: Shipment) -> Bundle:
@@ -74,7 +61,8 @@ def ship(shipment: Shipment) -> Bundle:
     task = task_of(shipment.run)
     weights = shipment.run / f"{task}.keras"
     network = keras.models.load_model(weights, compile=False)
-    bundle, figures = (_ship_locator if task == "locator" else _ship_classifier)(network, shipment)
+    ways = {"locator": _ship_locator, "separator": ship_separator, "classifier": _ship_classifier}
+    bundle, figures = ways[task](network, shipment)
     shutil.copyfile(weights, shipment.out / "weights.keras")
     write_atomic(shipment.out / "report.json", (json.dumps(figures, indent=2) + "\n").encode())
     return bundle
@@ -82,8 +70,9 @@ def ship(shipment: Shipment) -> Bundle:
 
 def _ship_locator(network: Any, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
     side = LOCATOR_SIDE_PX
-    fixed = keras.models.clone_model(network, keras.Input((side, side, 1), name="image"))
-    fixed.set_weights(network.get_weights())
+    lean = without_teachers(network)
+    fixed = keras.models.clone_model(lean, keras.Input((side, side, 1), name="image"))
+    fixed.set_weights(lean.get_weights())
     frames = read_frames(shipment.data, "train")
     if shipment.form == "int8":
         picked = frames[:: max(1, len(frames) // SAMPLES)]
@@ -97,7 +86,7 @@ def _ship_locator(network: Any, shipment: Shipment) -> tuple[Bundle, dict[str, A
         "command": shipment.command,
     }
     bundle = write_bundle(shipment.out, "locator", tflite, calibration=FIRST_GUESS, **facts)
-    best, figures = _calibrate_locator(Locator(bundle), read_frames(shipment.data, "val")[: shipment.limit])
+    best, figures = _calibrate_locator(BoxFinder(bundle), read_frames(shipment.data, "val")[: shipment.limit])
     return write_bundle(shipment.out, "locator", tflite, calibration=best, **facts), figures
 
 
@@ -108,14 +97,15 @@ def _window(truth: FrameTruth, side: int) -> UInt8Array:
     return np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_CONSTANT, value=ground), np.uint8)
 
 
-def _calibrate_locator(locator: Locator, truths: Sequence[FrameTruth]) -> tuple[dict[str, float], dict[str, Any]]:
+def _calibrate_locator(finder: BoxFinder, truths: Sequence[FrameTruth]) -> tuple[dict[str, float], dict[str, Any]]:
     """How far people's boxes sit off the network's, and the limits for what to propose to the classifier.
 
     The figures say what the locator would do alone, at the limits that leave the fewest missed and spurious boxes.
     """
     stated, found = [], []
     for index, truth in enumerate(track(truths, "calibrating on val")):
-        maps, scale = locator.maps(read_frame(truth.path, index))
+        picture, scale = at_scale(read_frame(truth.path, index))
+        maps = finder.maps(picture)
         stated.append(truth.boxes_px.astype(np.float32) * np.float32(scale))
         found.append({most: find_boxes(maps, LEAST_SCORES[0], most) for most in MOST_IOUS})
     each = (_gaps(f[MOST_IOUS[0]].boxes, s) for f, s in zip(found, stated, strict=True))
@@ -142,11 +132,7 @@ def _calibrate_locator(locator: Locator, truths: Sequence[FrameTruth]) -> tuple[
 
 
 def _pairs(found: Float32Array, stated: Float32Array) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """One-to-one pairs with IoU >= 0.5: indices of ``found`` and of ``stated``."""
-    iou = box_iou(found, stated)
-    rows, cols = linear_sum_assignment(-iou)
-    good = iou[rows, cols] >= 0.5
-    return rows[good], cols[good]
+    return one_to_one(box_iou(found, stated))
 
 
 def _gaps(found: Float32Array, stated: Float32Array) -> Float32Array:
@@ -199,7 +185,7 @@ def _calibrate_keeper(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, flo
     """How to weigh the locator's score against the classifier's second look, on the val frames' proposals."""
     from sklearn.linear_model import LogisticRegression
 
-    locator, classifier = Locator(load_bundle(shipment.locator, "locator")), Classifier(bundle)
+    locator, classifier = load_locator(shipment.models), Classifier(bundle)
     seen, true = [], []
     for index, truth in enumerate(track(read_frames(shipment.data, "val")[: shipment.limit], "weighing on val")):
         frame = read_frame(truth.path, index)

@@ -18,16 +18,17 @@ def to_tflite(network: Any, height_px: int, width_px: int) -> bytes:
 
 
 def to_int8(network: Any, samples: Iterable[UInt8Array], height_px: int, width_px: int) -> bytes:
-    """Full-integer int8, inputs and outputs too, ranges taken from ``samples``: uint8 (height, width) pictures.
+    """Full-integer int8, inputs and outputs too, ranges taken from ``samples``: uint8 (height, width[, channels]).
 
     The input's scale comes out as 1/255 with zero point -128, so that a camera's byte is the network's byte: black and
     white are added to the samples to make sure of it. Dense layers stay per tensor, as the Edge TPU wants them.
     """
-    extremes = [np.zeros((height_px, width_px), np.uint8), np.full((height_px, width_px), 255, np.uint8)]
+    shape = (1, height_px, width_px, network.input_shape[-1])
+    extremes = [np.full(shape, level, np.uint8) for level in (0, 255)]
 
     def feed() -> Iterable[list[npt.NDArray[np.float32]]]:
         for sample in (*extremes, *samples):
-            yield [sample.astype(np.float32)[None, :, :, None] / np.float32(255)]
+            yield [np.asarray(sample.reshape(shape) / 255, np.float32)]
 
     converter = _converter(network, height_px, width_px)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -44,8 +45,8 @@ def _converter(network: Any, height_px: int, width_px: int) -> Any:
     names = [name.split(":")[0] for name in network.output_names]
 
     def serve(image: Any) -> dict[str, Any]:
-        return dict(zip(names, network(image, training=False), strict=True))
+        return dict(zip(names, tf.nest.flatten(network(image, training=False)), strict=True))
 
-    image = tf.TensorSpec((1, height_px, width_px, 1), tf.float32, name="image")
+    image = tf.TensorSpec((1, height_px, width_px, network.input_shape[-1]), tf.float32, name="image")
     function = tf.function(serve, input_signature=[image]).get_concrete_function()
     return tf.lite.TFLiteConverter.from_concrete_functions([function], network)

@@ -44,3 +44,9 @@ def gate(x: Any) -> Any:
     context = L.Conv2D(max(8, channels // GATE_SHARE), 1, activation="relu", kernel_initializer="he_normal")(context)
     # From zero: a fresh gate changes nothing, so the trunk can learn first.
     return L.Add()([x, L.Conv2D(channels, 1, kernel_initializer="zeros")(context)])
+
+
+def join(fine: Any, coarse: Any) -> Any:
+    """What the coarser level knows, added to the finer one."""
+    up = L.UpSampling2D(2)(conv(coarse, fine.shape[-1], 1, relu=False))
+    return L.ReLU()(L.Add()([fine, up]))

@@ -1,0 +1,95 @@
+"""Where the chromosomes are: the learned locator's boxes.
+
+A picture larger than the network's input goes through in overlapping tiles; each place is answered by the tile in
+whose middle it lies best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from edge.locate.decode import Found, Maps, find_boxes
+from edge.locate.grid import HEADS, STRIDE_PX
+from edge.records import Float32Array, UInt8Array
+from edge.runtime.bundle import Bundle
+from edge.runtime.interpreter import Network
+
+LEAST_TILE_OVERLAP_PX = 160
+"""A chromosome's reach at the locator's scale: each is whole in some tile."""
+
+
+class BoxFinder:
+    """The locator of a verified bundle. ``shift`` float32 (4,) leads from boxes centred on their chromosomes, as the
+    network gives them, to boxes as people draw them, in picture pixels."""
+
+    def __init__(self, bundle: Bundle, threads: int = 2) -> None:
+        self.model_id = bundle.model_id
+        self._network = Network.of_bundle(bundle, threads)
+        self._side_px = (bundle.input_height_px, bundle.input_width_px)
+        self._least_score = bundle.calibrated("least_score")
+        self._most_iou = bundle.calibrated("most_iou")
+        shift = (bundle.calibrated("box_shift_x_px"), bundle.calibrated("box_shift_y_px"))
+        self.shift = np.array(shift * 2, np.float32)
+
+    def find(self, picture: UInt8Array) -> Found:
+        """The boxes, centred on their chromosomes, best first; ``picture`` uint8 (H, W) at the locator's scale."""
+        return find_boxes(self.maps(picture), self._least_score, self._most_iou)
+
+    def maps(self, picture: UInt8Array) -> Maps:
+        """The network's maps of the whole picture."""
+        height, width = picture.shape
+        rows, cols = (-(-n // STRIDE_PX) for n in (height, width))
+        ground = int(np.percentile(picture[::8, ::8], 80))
+        canvas = np.full(
+            (max(rows * STRIDE_PX, self._side_px[0]), max(cols * STRIDE_PX, self._side_px[1])), ground, np.uint8
+        )
+        canvas[:height, :width] = picture
+        outputs: dict[str, Float32Array] = {}
+        for (y, x), inner in _tiles(canvas.shape, self._side_px):
+            answer = self._network.run_uint8(canvas[None, y : y + self._side_px[0], x : x + self._side_px[1]])
+            for name in HEADS:
+                _put(outputs, name, answer[name][0], (y, x), inner, canvas.shape)
+        return Maps.of({name: cells[:rows, :cols] for name, cells in outputs.items()})
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles begin: evenly spread, on the output grid, overlapping enough."""
+    if length <= side:
+        return [0]
+    count = 1 + -(-(length - side) // (side - min(LEAST_TILE_OVERLAP_PX, side // 2)))
+    return [round(k * (length - side) / (count - 1) / STRIDE_PX) * STRIDE_PX for k in range(count)]
+
+
+def _tiles(
+    shape: tuple[int, ...], side: tuple[int, int]
+) -> Iterator[tuple[tuple[int, int], tuple[int, int, int, int]]]:
+    """Each tile's corner (y, x) and the part of the canvas that it answers for (y0, x0, y1, x1)."""
+    ys, xs = _starts(shape[0], side[0]), _starts(shape[1], side[1])
+    for i, y in enumerate(ys):
+        for j, x in enumerate(xs):
+            y0 = 0 if i == 0 else _seam(ys[i - 1] + side[0], y)
+            x0 = 0 if j == 0 else _seam(xs[j - 1] + side[1], x)
+            y1 = shape[0] if i == len(ys) - 1 else _seam(y + side[0], ys[i + 1])
+            x1 = shape[1] if j == len(xs) - 1 else _seam(x + side[1], xs[j + 1])
+            yield (y, x), (y0, x0, y1, x1)
+
+
+def _seam(end: int, start: int) -> int:
+    return (start + end) // 2 // STRIDE_PX * STRIDE_PX
+
+
+def _put(
+    outputs: dict[str, Float32Array],
+    name: str,
+    cells: Float32Array,
+    corner: tuple[int, int],
+    inner: tuple[int, int, int, int],
+    shape: tuple[int, ...],
+) -> None:
+    if name not in outputs:
+        outputs[name] = np.zeros((shape[0] // STRIDE_PX, shape[1] // STRIDE_PX, cells.shape[-1]), np.float32)
+    y0, x0, y1, x1 = (v // STRIDE_PX for v in inner)
+    y, x = corner[0] // STRIDE_PX, corner[1] // STRIDE_PX
+    outputs[name][y0:y1, x0:x1] = cells[y0 - y : y1 - y, x0 - x : x1 - x]

@@ -1,0 +1,106 @@
+"""Chromosome by chromosome: the mask that belongs to each located box, by the learned separator.
+
+The picture around each box is brought to 64 x 64 px, the box's longer side to 52 of them; a second channel marks the
+box. The network answers with the mask of the one chromosome that the box frames, whatever touches or crosses it, and
+the centre line follows from that mask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edge.locate.geometry import centre_lines, without_specks
+from edge.records import BoolArray, Box, Float32Array, UInt8Array
+from edge.runtime.bundle import Bundle
+from edge.runtime.interpreter import Network
+
+ROI_PX = 64
+BOX_PX = 52.0
+"""The box's longer side in the network's input; what is left shows where its neighbours come from."""
+FEWEST_PIXELS = 24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """One chromosome's own pixels: ``logit`` float32 (64, 64), above 0 on them; ``matrix`` float32 (2, 3), from the
+    picture to those 64 x 64; ``line`` float32 (n, 2), the centre line in the picture."""
+
+    logit: Float32Array
+    matrix: Float32Array
+    line: Float32Array
+
+    def mask_in(self, box_px: Box, scale: float) -> BoolArray:
+        """The mask in a box of the frame; ``scale``: picture pixels per frame pixel."""
+        x0, y0, x1, y1 = box_px
+        zoom = float(self.matrix[0, 0]) * scale
+        shift = self.matrix[:, 2] + zoom * (np.array([x0, y0]) + 0.5) - 0.5
+        soft = cv2.warpAffine(
+            self.logit,
+            np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]]),
+            (x1 - x0, y1 - y0),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=-9.0,
+        )
+        return np.asarray(soft > 0)
+
+
+class Separator:
+    """The separator of a verified bundle."""
+
+    def __init__(self, bundle: Bundle, threads: int = 2) -> None:
+        self.model_id = bundle.model_id
+        self._network = Network.of_bundle(bundle, threads)
+
+    def outlines(self, picture: UInt8Array, boxes: Float32Array) -> tuple[Outline, ...]:
+        """One a box, in order. ``picture`` uint8 (H, W) at the locator's scale, ``boxes`` float32 (n, 4) in it."""
+        if not len(boxes):
+            return ()
+        matrices = [roi_matrix(box) for box in boxes]
+        rois = np.stack([make_roi(picture, box, m) for box, m in zip(boxes, matrices, strict=True)])
+        logits = unfold_mask(self._network.run_uint8(rois)["mask"])
+        masks = [_plausible(without_specks(mask)) for mask in logits > 0]
+        found = zip(logits, masks, matrices, centre_lines(masks), strict=True)
+        return tuple(_outline(*parts) for parts in found)
+
+
+def _plausible(mask: BoolArray) -> BoolArray:
+    return mask if np.count_nonzero(mask) >= FEWEST_PIXELS else np.zeros_like(mask)
+
+
+def _outline(logit: Float32Array, mask: BoolArray, matrix: Float32Array, line: Float32Array) -> Outline:
+    own = np.where(mask, logit, -np.abs(logit) - np.float32(1e-3)).astype(np.float32)
+    return Outline(own, matrix, ((line - matrix[:, 2]) / matrix[0, 0]).astype(np.float32))
+
+
+def roi_matrix(box: Float32Array) -> Float32Array:
+    """From picture to network input, continuous coordinates: float32 (2, 3); ``box`` (4,) in picture pixels."""
+    x0, y0, x1, y1 = (float(v) for v in box)
+    zoom = BOX_PX / max(x1 - x0, y1 - y0, 1.0)
+    half = ROI_PX / 2
+    return np.array([[zoom, 0, half - zoom * (x0 + x1) / 2], [0, zoom, half - zoom * (y0 + y1) / 2]], np.float32)
+
+
+def make_roi(picture: UInt8Array, box: Float32Array, matrix: Float32Array) -> UInt8Array:
+    """The network's input, uint8 (64, 64, 2): picture, box (255 inside)."""
+    looked = warp_into(picture, matrix, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+    framed = np.zeros((ROI_PX, ROI_PX), np.uint8)
+    (x0, y0), (x1, y1) = (np.rint(matrix[:, :2] @ corner + matrix[:, 2]).astype(int) for corner in (box[:2], box[2:]))
+    framed[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)] = 255
+    return np.stack([looked, framed], axis=-1)
+
+
+def warp_into(picture: UInt8Array, matrix: Float32Array, way: int, border: int) -> UInt8Array:
+    """``picture`` under a matrix in continuous coordinates, where pixel (i, j) has its middle at (j + .5, i + .5)."""
+    turn, shift = matrix[:, :2], matrix[:, 2]
+    centred = np.concatenate([turn, (turn @ np.full(2, 0.5) + shift - 0.5)[:, None]], axis=1)
+    return np.asarray(cv2.warpAffine(picture, centred, (ROI_PX, ROI_PX), flags=way, borderMode=border), np.uint8)
+
+
+def unfold_mask(cells: Float32Array) -> Float32Array:
+    """(n, 32, 32, 4) sub-cells (sub-row, sub-column) to (n, 64, 64)."""
+    n, h, w, _ = cells.shape
+    return np.ascontiguousarray(cells.reshape(n, h, w, 2, 2).transpose(0, 1, 3, 2, 4)).reshape(n, 2 * h, 2 * w)

@@ -1,0 +1,24 @@
+"""What is to be exported, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Form = Literal["int8", "float32"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What to ship and where: the run folder, the data that calibrates, the bundle's folder, the command."""
+
+    run: Path
+    data: Path
+    out: Path
+    form: Form
+    command: str
+    models: Path = Path("models")
+    """For a classifier: the locator and separator whose proposals it will judge."""
+    limit: int | None = None
+    """Only so many val frames or crops; None for all."""

@@ -1,4 +1,4 @@
-"""One frame's way to a labelled cell: locate, straighten, classify, keep, assign. Each stage gives a record."""
+"""One frame's way to a labelled cell: locate, straighten, classify, assign. Each stage gives a record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from edge.cell.findings import findings_of, karyotype_of
 from edge.config import default_models_dir
-from edge.records import LABELS, Cell, Chromosome, Crop, Frame, Prediction, Region, Status
+from edge.records import LABELS, Cell, Chromosome, Crop, Float32Array, Frame, Prediction, Region, Status
 
 CANDIDATES = 3
 """How many labels a chromosome's crop alone is reported with; the assigned one is always among them."""
@@ -34,7 +34,10 @@ class Classifier(Protocol):
 
 
 class Assigned(Protocol):
-    """The label that one chromosome gets from the whole cell."""
+    """The label that object number ``index`` gets from the whole cell."""
+
+    @property
+    def index(self) -> int: ...
 
     @property
     def label(self) -> str: ...
@@ -47,8 +50,10 @@ class Assigned(Protocol):
 
 
 Straighten = Callable[[Frame, Sequence[Region]], Sequence[Crop]]
-Keep = Callable[[Sequence[Region], Sequence[Prediction]], Sequence[int]]
-Assign = Callable[[Sequence[Prediction]], Sequence[Assigned]]
+Keep = Callable[[Sequence[Region], Sequence[Prediction]], Float32Array]
+"""The log odds of each object being a chromosome."""
+Assign = Callable[[Sequence[Prediction], Float32Array], Sequence[Assigned]]
+"""Labels for those that are taken for chromosomes, in order."""
 
 
 class Pipeline:
@@ -75,11 +80,10 @@ class Pipeline:
         with clock.stage("classify"):
             predictions = self._classifier.classify(crops) if crops else ()
         with clock.stage("assign"):
-            seen = list(zip(regions, crops, predictions, strict=True))
-            seen = [seen[k] for k in self._keep(regions, predictions)]
-            assigned = self._assign([prediction for _, _, prediction in seen]) if seen else ()
+            assigned = self._assign(predictions, self._keep(regions, predictions)) if predictions else ()
 
-        chromosomes = tuple(_chromosome(*part, label) for part, label in zip(seen, assigned, strict=True))
+        seen = list(zip(regions, crops, predictions, strict=True))
+        chromosomes = tuple(_chromosome(*seen[label.index], label) for label in assigned)
         counts = {label: sum(c.label == label for c in chromosomes) for label in LABELS}
         height_px, width_px = frame.pixels.shape
         return Cell(

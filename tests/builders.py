@@ -10,7 +10,7 @@ from edge.cell.findings import findings_of, karyotype_of
 from edge.records import LABELS, Box, Cell, Chromosome, Crop, Frame, Prediction, Region, Status, UInt8Array
 
 NORMAL_FEMALE = [label for label in LABELS[:22] for _ in range(2)] + ["X", "X"]
-MODELS = {"locator": "sha256:" + "a" * 64, "classifier": "sha256:" + "b" * 64}
+MODELS = {role: "sha256:" + letter * 64 for role, letter in (("locator", "a"), ("separator", "c"), ("classifier", "b"))}
 
 
 def make_frame(

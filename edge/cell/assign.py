@@ -1,13 +1,11 @@
-"""One label for every chromosome, decided over the whole cell.
+"""One label for every chromosome, decided over the whole cell, together with what is none.
 
 A human cell has two of each autosome and XX or XY, and a crop that could be an 8 or an X is the one that is missing.
 But the rule is soft: every copy beyond the second costs a price, and so does every missing one, so that a third 21
-that looks like a 21 is said to be one. The best labelling is an assignment of chromosomes to numbered copies of the
-classes, cost the negative log of the calibrated probability plus the price of the copy; the sex chromosomes are tried
-as XX and as XY.
-
-Why missing copies have a price through the others: an assignment that leaves a second place free has bought a third
-place elsewhere, which it paid for.
+that looks like a 21 is said to be one. The best labelling is an assignment of located objects to numbered copies of
+the classes, or to nothing. A copy costs the negative log of the calibrated probability, that of being a chromosome at
+all, and the copy's price; nothing costs the negative log of the probability of being none. So a doubtful object is
+kept where a copy is missing and dropped where all are there. The sex chromosomes are tried as XX and as XY.
 """
 
 from __future__ import annotations
@@ -19,73 +17,90 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from edge.records import LABELS, Prediction, Status
+from edge.records import LABELS, Float32Array, Prediction, Status
 
 COPIES = 4
 """Least places a class, enough for tetrasomy; a picture with more objects than they hold gets more."""
 SEXES = ((2, 0), (1, 1))
-"""Copies of X and Y that cost nothing: XX or XY."""
-EXTRA_PRICE_NATS = (4.0, 6.0)
+"""Copies of X and Y that are expected: XX or XY."""
+EXTRA_PRICE_NATS = (2.0, 6.0)
 """For the third and for each further copy, in nats; chosen on the val frames."""
+MISSING_PRICE_NATS = 2.0
+"""For each expected copy that is not there; chosen on the val frames."""
+CERTAIN_NATS = 1e3
+"""Log odds of an object that is known to be a chromosome."""
 ACCEPT_CONFIDENCE = 0.90
 ACCEPT_SINGLE = 0.5
 FLOOR = 1e-6
+_NEVER = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """``confidence``: probability of ``label`` given the crop and the rest of the cell, in 0..1."""
+    """The label of prediction number ``index``; ``confidence``: probability of ``label`` given the crop, the rest of
+    the cell and the odds, in 0..1."""
 
+    index: int
     label: str
     confidence: float
     status: Status
 
 
-def assign(
-    predictions: Sequence[Prediction], extra_price_nats: tuple[float, float] = EXTRA_PRICE_NATS
-) -> tuple[Assigned, ...]:
-    """A label for each prediction, in order."""
+def assign(predictions: Sequence[Prediction], odds: Float32Array | float = CERTAIN_NATS) -> tuple[Assigned, ...]:
+    """A label for each prediction that is taken for a chromosome, in order.
+
+    ``odds``: log odds of each being one, float32 (n,), or the same for all.
+    """
     if not predictions:
         return ()
     cost = -np.log(np.maximum(np.stack([p.scores for p in predictions]).astype(np.float64), FLOOR))
-    labels = best_labels(cost, extra_price_nats)
-    belief = _belief(cost, labels, extra_price_nats)
+    sure = np.broadcast_to(np.asarray(odds, np.float64), (len(cost),))
+    kept, labels = best_labels(cost, sure)
+    belief = _belief(cost[kept], labels) / (1 + np.exp(-np.minimum(sure[kept], 500)))
     return tuple(
-        Assigned(LABELS[label], float(sure), _status(float(sure), prediction))
-        for label, sure, prediction in zip(labels, belief, predictions, strict=True)
+        Assigned(index, LABELS[label], confidence, _status(confidence, predictions[index]))
+        for index, label, confidence in zip(kept.tolist(), labels.tolist(), belief.tolist(), strict=True)
     )
 
 
-def best_labels(cost: npt.NDArray[np.float64], extra_price_nats: tuple[float, float]) -> npt.NDArray[np.intp]:
-    """The cheapest labelling of ``cost`` (n, 24): n indices of LABELS."""
-    totals, found = [], []
+def best_labels(
+    cost: npt.NDArray[np.float64], odds: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The cheapest labelling of ``cost`` (n, 24), ``odds`` (n,): the rows that are chromosomes, and their labels as
+    indices of LABELS."""
+    nothing = np.full((len(cost), len(cost)), _NEVER)
+    np.fill_diagonal(nothing, np.logaddexp(0, odds))
+    best, found = np.inf, np.zeros(len(cost), np.intp)
+    copies = max(COPIES, -(-len(cost) // len(LABELS)) + 1)
     for sex in SEXES:
-        prices = _prices(sex, extra_price_nats, max(COPIES, -(-len(cost) // len(LABELS)) + 1))
-        table = (cost[:, :, None] + prices[None]).reshape(len(cost), -1)
+        table = (cost[:, :, None] + _prices(sex, copies)[None]).reshape(len(cost), -1)
+        table = np.concatenate([table + np.logaddexp(0, -odds)[:, None], nothing], axis=1)
         rows, places = linear_sum_assignment(table)
-        totals.append(float(table[rows, places].sum()))
-        found.append(places // prices.shape[1])
-    return np.asarray(found[int(np.argmin(totals))])
+        total = float(table[rows, places].sum())
+        if total < best:
+            best, found = total, places
+    kept = np.flatnonzero(found < len(LABELS) * copies)
+    return kept, found[kept] // copies
 
 
-def _prices(sex: tuple[int, int], extra: tuple[float, float], copies: int) -> npt.NDArray[np.float64]:
-    """What the first, second, ... copy of each class costs, (24, copies)."""
+def _prices(sex: tuple[int, int], copies: int) -> npt.NDArray[np.float64]:
+    """What the first, second, ... copy of each class costs, (24, copies); an expected one saves its price."""
     expected = np.full(len(LABELS), 2)
     expected[LABELS.index("X")], expected[LABELS.index("Y")] = sex
     beyond = np.arange(copies)[None] - expected[:, None]
-    first, further = extra
-    return np.where(beyond < 0, 0.0, np.where(beyond == 0, first, first + further * beyond))
+    first, further = EXTRA_PRICE_NATS
+    return np.where(beyond < 0, -MISSING_PRICE_NATS, np.where(beyond == 0, first, first + further * beyond))
 
 
-def _belief(
-    cost: npt.NDArray[np.float64], labels: npt.NDArray[np.intp], extra_price_nats: tuple[float, float]
-) -> npt.NDArray[np.float64]:
+def _belief(cost: npt.NDArray[np.float64], labels: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
     """How sure each label is: its weight against that of what it could be instead. Either another class, all others
     as they are, at the price of the cell that this makes; or the class of one of the others, which takes this one's
     for it."""
+    if not len(labels):
+        return np.zeros(0)
     counts = np.bincount(labels, minlength=len(LABELS))
     classes = np.arange(len(LABELS))
-    prices = [_prices(sex, extra_price_nats, int(counts.max()) + 1) for sex in SEXES]
+    prices = [_prices(sex, int(counts.max()) + 1) for sex in SEXES]
     paid = [np.pad(p.cumsum(axis=1), ((0, 0), (1, 0))) for p in prices]
     own = cost[np.arange(len(labels)), labels]
     theirs = cost[:, labels]

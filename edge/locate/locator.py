@@ -11,16 +11,26 @@ import numpy.typing as npt
 
 from edge.locate.boxes import BoxFinder
 from edge.locate.grid import LOCATOR_UM_PER_PX
-from edge.locate.separate import Separator
+from edge.locate.leftover import claimed_pixels, leftover_boxes
+from edge.locate.separate import Outline, Separator
 from edge.records import BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
 
+MARGIN_PX = 4.0
+"""Median gap between a chromosome's dark pixels and the box that people draw, in picture pixels."""
+OUTLINE_SHARE = 0.7
+"""How much a box owes to its outline. On 30 val frames: 0 gives a mean IoU of 0.835 with the boxes that people drew,
+0.7 gives 0.873; 1 gives 0.878, but loses half a percent of the chromosomes, whose outlines went astray."""
+SURE_SCORE = 0.3
+"""Of what is found with at least this score, the pixels are spoken for."""
+LEFTOVER_SCORE = 0.05
+"""What the locator missed and its pixels give away: less likely than anything it proposes."""
 SHARED_PX2 = 12
 """Masks that share fewer frame pixels than this touch, and do not cross."""
 
 
 class Locator:
-    """Boxes, then for each box the chromosome that it frames."""
+    """Boxes, for each box the chromosome that it frames, and a second look at what is left over."""
 
     def __init__(self, boxes: BoxFinder, separator: Separator) -> None:
         self._boxes = boxes
@@ -31,26 +41,41 @@ class Locator:
         """Every chromosome found, best score first."""
         picture, scale = at_scale(frame)
         found = self._boxes.find(picture)
-        boxes_px = [clipped(box / scale, frame) for box in found.boxes + self._boxes.shift]
-        return self._regions(picture, scale, found.boxes, boxes_px, found.scores.tolist())
+        outlines = self._separator.outlines(picture, found.boxes)
+        sure = [o for o, score in zip(outlines, found.scores, strict=True) if score >= SURE_SCORE]
+        places = leftover_boxes(picture, claimed_pixels(picture.shape, sure), MARGIN_PX)
+        outlines += self._separator.outlines(picture, places)
+        scores = [*found.scores.tolist(), *[LEFTOVER_SCORE] * len(places)]
+        boxes = [refined(*pair) for pair in zip((*found.boxes, *places), outlines, strict=True)]
+        boxes_px = [clipped((box + self._boxes.shift) / scale, frame) for box in boxes]
+        return _regions(outlines, scale, boxes_px, scores)
 
     def regions_for_boxes(self, frame: Frame, boxes_px: npt.NDArray[np.integer]) -> tuple[Region, ...]:
         """The regions of boxes that are known, int (n, 4) half-open frame pixels, in their order."""
         picture, scale = at_scale(frame)
         boxes = boxes_px.astype(np.float32) * np.float32(scale) - self._boxes.shift
         known = [clipped(box, frame) for box in boxes_px.astype(np.float32)]
-        return self._regions(picture, scale, boxes, known, [1.0] * len(boxes))
+        return _regions(self._separator.outlines(picture, boxes), scale, known, [1.0] * len(boxes))
 
-    def _regions(
-        self, picture: UInt8Array, scale: float, boxes: Float32Array, boxes_px: Sequence[Box], scores: Sequence[float]
-    ) -> tuple[Region, ...]:
-        outlines = self._separator.outlines(picture, boxes)
-        masks = [outline.mask_in(box, scale) for outline, box in zip(outlines, boxes_px, strict=True)]
-        crossings = _crossings(boxes_px, masks)
-        return tuple(
-            Region(k, box, mask, outline.line / np.float32(scale), crossings[k], score)
-            for k, (box, mask, outline, score) in enumerate(zip(boxes_px, masks, outlines, scores, strict=True))
-        )
+
+def refined(box: Float32Array, outline: Outline) -> Float32Array:
+    """A box drawn around the outline as people do, tempered with the box that led to it, (4,) picture pixels."""
+    bounds = outline.bounds
+    if not bounds.any():
+        return box
+    drawn = bounds + MARGIN_PX * np.array([-1, -1, 1, 1], np.float32)
+    return np.asarray(OUTLINE_SHARE * drawn + (1 - OUTLINE_SHARE) * box, np.float32)
+
+
+def _regions(
+    outlines: Sequence[Outline], scale: float, boxes_px: Sequence[Box], scores: Sequence[float]
+) -> tuple[Region, ...]:
+    masks = [outline.mask_in(box, scale) for outline, box in zip(outlines, boxes_px, strict=True)]
+    crossings = _crossings(boxes_px, masks)
+    return tuple(
+        Region(k, box, mask, outline.line / np.float32(scale), crossings[k], score)
+        for k, (box, mask, outline, score) in enumerate(zip(boxes_px, masks, outlines, scores, strict=True))
+    )
 
 
 def load_locator(models: Path, threads: int = 2) -> Locator:

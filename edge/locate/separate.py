@@ -32,6 +32,15 @@ class Outline:
     matrix: Float32Array
     line: Float32Array
 
+    @property
+    def bounds(self) -> Float32Array:
+        """Its pixels' box in the picture, float32 (4,), empty (all 0) without pixels."""
+        ys, xs = np.nonzero(self.logit > 0)
+        if not len(ys):
+            return np.zeros(4, np.float32)
+        sides = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float32)
+        return np.asarray((sides - np.tile(self.matrix[:, 2], 2)) / self.matrix[0, 0], np.float32)
+
     def mask_in(self, box_px: Box, scale: float) -> BoolArray:
         """The mask in a box of the frame; ``scale``: picture pixels per frame pixel."""
         x0, y0, x1, y1 = box_px

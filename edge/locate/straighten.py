@@ -23,6 +23,8 @@ NOMINAL_MEDIAN_UM = 4.9
 FEWEST_FOR_SCALE = 16
 STAIN_PERCENTILE, STAIN_LEVEL = 90.0, 0.75
 CUTOUT_PITCH_PX = 3
+SURE_SCORE = 0.3
+"""Regions located with at least this score tell the cell's length and stain."""
 
 
 def straighten(frame: Frame, regions: Sequence[Region]) -> tuple[Crop, ...]:
@@ -33,12 +35,17 @@ def straighten(frame: Frame, regions: Sequence[Region]) -> tuple[Crop, ...]:
     absorbed = 1 - np.minimum(frame.pixels.astype(np.float32) / np.maximum(ground, 1), 1)
     masks = [r.mask for r in regions]
     spots = [(slice(r.box_px[1], r.box_px[3]), slice(r.box_px[0], r.box_px[2])) for r in regions]
-    crowd = np.zeros(frame.pixels.shape, np.uint8)
-    for spot, mask in zip(spots, masks, strict=True):
+    crowd, trusted = np.zeros(frame.pixels.shape, np.uint8), np.zeros(frame.pixels.shape, np.bool_)
+    sure = [r.score >= SURE_SCORE for r in regions]
+    for spot, mask, trust in zip(spots, masks, sure, strict=True):
         crowd[spot] += mask
-    dark = absorbed[crowd > 0]
+        if trust:
+            trusted[spot] |= mask
+    # Pieces and dirt among the doubtful ones must not shrink the cell's yardsticks.
+    dark = absorbed[trusted] if trusted.any() else absorbed[crowd > 0]
     stain = float(np.percentile(dark, STAIN_PERCENTILE)) if dark.size else 0.5
-    scale = rows_per_px([line_length(r.axis_px) for r in regions], frame.um_per_px)
+    lengths = [line_length(r.axis_px) for r, trust in zip(regions, sure, strict=True) if trust]
+    scale = rows_per_px(lengths, frame.um_per_px)
     corners = np.array([r.box_px[:2] for r in regions], np.float32)
     maps = reading_maps(np.stack([_even_axis(r) for r in regions]) - corners[:, None], scale)
     crops = []

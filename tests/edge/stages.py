@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from edge.pipeline import Pipeline
-from edge.records import Crop, Frame, Prediction, Region, Status, UInt8Array
-from tests.builders import make_prediction
+from edge.records import Crop, Float32Array, Frame, Prediction, Region, Status, UInt8Array
+from tests.builders import MODELS, make_prediction
 
 
 def draw_bars(numbers: Sequence[int]) -> UInt8Array:
@@ -24,7 +24,7 @@ def draw_bars(numbers: Sequence[int]) -> UInt8Array:
 
 
 class BarLocator:
-    sha256 = "a" * 64
+    models = {role: MODELS[role] for role in ("locator", "separator")}  # noqa: RUF012
 
     def locate(self, frame: Frame) -> tuple[Region, ...]:
         count, marks, stats, _ = cv2.connectedComponentsWithStats((frame.pixels < 128).astype(np.uint8))
@@ -37,7 +37,7 @@ class BarLocator:
 
 
 class BarClassifier:
-    sha256 = "b" * 64
+    models = {"classifier": MODELS["classifier"]}  # noqa: RUF012
 
     def __init__(self) -> None:
         self.calls = 0
@@ -48,22 +48,23 @@ class BarClassifier:
 
 
 class BarAssigned:
-    def __init__(self, prediction: Prediction) -> None:
+    def __init__(self, index: int, prediction: Prediction) -> None:
+        self.index = index
         self.label = str(int(prediction.scores.argmax()) + 1)
         self.confidence = float(prediction.scores.max())
         self.status: Status = "accepted"
 
 
-def keep_all(regions: Sequence[Region], predictions: Sequence[Prediction]) -> range:
-    return range(len(regions))
+def keep_all(regions: Sequence[Region], predictions: Sequence[Prediction]) -> Float32Array:
+    return np.full(len(regions), 9, np.float32)
 
 
 def cut_bars(frame: Frame, regions: Sequence[Region]) -> tuple[Crop, ...]:
     return tuple(Crop(r.id, np.where(r.mask, 200, 0).astype(np.uint8)) for r in regions)
 
 
-def assign_bars(predictions: Sequence[Prediction]) -> tuple[BarAssigned, ...]:
-    return tuple(BarAssigned(p) for p in predictions)
+def assign_bars(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[BarAssigned, ...]:
+    return tuple(BarAssigned(k, p) for k, p in enumerate(predictions) if odds[k] > 0)
 
 
 def bar_pipeline() -> Pipeline:

@@ -10,8 +10,8 @@ import pytest
 
 from edge.config import default_models_dir
 from edge.pipeline import Pipeline
-from edge.records import Frame, Prediction
-from tests.builders import make_prediction
+from edge.records import Float32Array, Frame, Prediction
+from tests.builders import MODELS, make_prediction
 from tests.edge.stages import (
     BarAssigned,
     BarClassifier,
@@ -38,7 +38,8 @@ def test_a_frame_becomes_a_cell() -> None:
     assert cell.karyotype == "3,?,inc"
     assert list(cell.stage_ms) == ["locate", "straighten", "classify", "assign"]
     assert all(ms >= 0 for ms in cell.stage_ms.values())
-    assert cell.models == {"locator": "sha256:" + "a" * 64, "classifier": "sha256:" + "b" * 64}
+    assert cell.models == MODELS
+    assert list(cell.models) == ["locator", "separator", "classifier"]
 
 
 def test_an_empty_frame_is_a_result_and_asks_no_classifier() -> None:
@@ -64,14 +65,24 @@ def test_candidates_are_the_crops_own_best_first_and_hold_the_assigned_label() -
         def classify(self, crops: object) -> tuple[Prediction, ...]:
             return (Prediction(0, scores, 0.2, 0.9),)
 
-    def overrule(predictions: Sequence[Prediction]) -> tuple[BarAssigned, ...]:
-        return (BarAssigned(make_prediction(0, "9")),)
+    def overrule(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[BarAssigned, ...]:
+        return (BarAssigned(0, make_prediction(0, "9")),)
 
     (chromosome,) = Pipeline(BarLocator(), Ranked(), cut_bars, keep_all, overrule).label(frame_of([4])).chromosomes
     assert [label for label, _ in chromosome.candidates] == ["1", "2", "3", "9"]
     assert chromosome.label == "9"
     assert chromosome.overridden
     assert not chromosome.p_arm_up
+
+
+def test_what_is_taken_for_no_chromosome_is_not_in_the_cell() -> None:
+    def keep_two(regions: object, predictions: object) -> Float32Array:
+        return np.array([2, -3, 0.5, -1], np.float32)
+
+    pipeline = Pipeline(BarLocator(), BarClassifier(), cut_bars, keep_two, assign_bars)
+    cell = pipeline.label(frame_of([5, 6, 7, 8]))
+    assert [c.label for c in cell.chromosomes] == ["5", "7"]
+    assert [c.region.id for c in cell.chromosomes] == [c.crop.region_id for c in cell.chromosomes] == [0, 2]
 
 
 def test_a_stage_that_loses_a_chromosome_is_a_bug() -> None:

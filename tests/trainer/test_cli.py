@@ -69,7 +69,14 @@ def test_scores_lines_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["fit", "classifier", "crops.zip", "--out", "r", "--mix", "blend"], 2, "none, mixup, cutmix"),
         (["compare", "absent.zip", "--out", "c"], 8, "expected a zip of upright cut-outs with crops.csv at absent.zip"),
         (["compare", "crops.zip", "--out", "c", "--only", "lenet"], 2, "expected a row of traditional, vgg"),
-        (["export", "data", "data", "--out", "m", "--int8"], 9, "expected locator.keras or classifier.keras there"),
+        (["fit", "separator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
+        (["fit", "separator", "absent", "--out", "r"], 8, "expected a table at absent/images.csv"),
+        (["fit", "classifier", "crops.zip", "--out", "r", "--start", "crops.zip"], 2, "expected Keras weights"),
+        (
+            ["export", "data", "data", "--out", "m", "--int8"],
+            9,
+            "expected locator.keras, separator.keras or classifier.keras",
+        ),
         (["export", "data", "data", "--out", "m", "--int8", "--float32"], 2, "give one of them at a time"),
     ],
 )

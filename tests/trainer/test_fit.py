@@ -1,4 +1,4 @@
-"""Both training loops on tiny drawn data: they run, leave what they promise, and go on where they were stopped."""
+"""The training loops on tiny drawn data: they run, leave what they promise, and go on where they were stopped."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import tf_keras as keras  # noqa: E402
 from edge.errors import ConfigError  # noqa: E402
 from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
+from trainer import fit_separator as separator_module  # noqa: E402
 from trainer import loop  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
@@ -31,6 +32,7 @@ from trainer.fit_classifier import (  # noqa: E402
     stored_crops,
 )
 from trainer.fit_locator import LocatorConfig, fit_locator, stack_windows  # noqa: E402
+from trainer.fit_separator import SeparatorConfig, fit_separator, iou_of, losses, mask_iou  # noqa: E402
 
 STEPS = 3
 TINY = Path(__file__).parents[1] / "edge" / "tiny"
@@ -112,6 +114,90 @@ def test_locator_batches_are_stacked_windows(frames: Path, tmp_path: Path) -> No
     assert not np.array_equal(image[0], image[1])
 
 
+# --- separator
+
+
+def separator_config(frames: Path) -> SeparatorConfig:
+    return SeparatorConfig(str(frames), STEPS, batch=4, width=0.5, seed=5)
+
+
+def test_separator_runs_and_resumes(frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(separator_module, "VAL_ROIS", 12)
+    config = separator_config(frames)
+    whole = fit_separator(config, tmp_path / "runs" / "whole", resume=False)
+    assert whole == tmp_path / "runs" / "whole" / "separator.keras"
+    rows = logged(whole.parent)
+    assert [row["step"] for row in rows if row["dice"]] == ["1", "2", "3"]
+    assert all(np.isfinite(float(row[name])) for row in rows if row["dice"] for name in ("entropy", "dice", "rate"))
+    measured = [row["val_iou"] for row in rows if row["val_iou"]]
+    assert len(measured) == 3
+    assert all(0 <= float(iou) <= 1 for iou in measured)
+    assert {p.name for p in (tmp_path / "runs").glob("*.cache")} == {"frames-train.cache", "frames-val.cache"}
+
+    uninterrupted = weights_of(whole)
+    forget_last_step(whole.parent, whole)
+    resumed = fit_separator(config, whole.parent, resume=True)
+    assert_same_weights(weights_of(resumed), uninterrupted)
+    figures = [{k: v for k, v in row.items() if k != "seconds"} for row in logged(whole.parent)]
+    for again, before in zip(figures, rows, strict=True):
+        for name, value in again.items():
+            assert (value == "") == (before[name] == "")
+            assert value == "" or float(value) == pytest.approx(float(before[name]), rel=1e-3, abs=1e-3)
+
+    with pytest.raises(ConfigError, match="width"):
+        fit_separator(replace(config, width=1.0), whole.parent, resume=True)
+
+
+def test_separator_goes_on_from_stored_weights(frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(separator_module, "VAL_ROIS", 12)
+    config = replace(separator_config(frames), steps=1, rate=0.0)
+    first = fit_separator(config, tmp_path / "runs" / "first", resume=False)
+    second = fit_separator(replace(config, seed=6, start=str(first)), tmp_path / "runs" / "second", resume=False)
+    pairs = zip(*(keras.models.load_model(p, compile=False).trainable_weights for p in (first, second)), strict=True)
+    assert all(np.allclose(a, b) for a, b in pairs)  # at a rate of nothing, they stay what they were
+
+
+def test_separator_loss_is_nothing_at_the_truth_and_goes_down_towards_it() -> None:
+    mask = np.zeros((2, 64, 64), np.float32)
+    mask[0, 10:30, 20:28] = mask[1, 5:60, 30:40] = 1
+
+    def saying(logit: Any) -> Any:
+        return lambda roi, training: tf.nn.space_to_depth(logit[..., None], 2)
+
+    total, parts = losses(saying(tf.constant(40 * mask - 20)), None, mask)
+    assert float(total) == pytest.approx(0, abs=1e-3)
+    assert set(parts) == {"entropy", "dice"}
+    logit = tf.Variable(np.zeros((2, 64, 64), np.float32))
+    with tf.GradientTape() as tape:
+        total, parts = losses(saying(logit), None, mask)
+    assert float(parts["entropy"]) == pytest.approx(np.log(2), rel=1e-4)
+    down = -tape.gradient(total, logit).numpy()
+    assert (down[mask > 0] > 0).all()
+    assert (down[mask == 0] < 0).all()
+
+
+def test_iou_of_masks_by_hand() -> None:
+    found, truth = np.zeros((3, 64, 64), np.bool_), np.zeros((3, 64, 64), np.uint8)
+    found[0, :2, :10] = truth[0, 1:3, :10] = 1  # 10 of 30
+    found[1] = truth[1] = 1
+    found[2, 0, 0] = 1  # nothing of 1
+    assert iou_of(found, truth) == pytest.approx((1 / 3 + 1 + 0) / 3)
+
+
+def test_mask_iou_is_of_the_networks_own_answer() -> None:
+    """A "network" whose answer is the picture: bright is chromosome."""
+    rois = np.zeros((3, 64, 64, 2), np.uint8)
+    rois[:, 10:30, 20:25, 0] = 255
+
+    def bright(x: Any, training: bool) -> Any:
+        return tf.nn.space_to_depth(x[..., :1] - 0.5, 2)
+
+    masks = (rois[..., 0] > 0).astype(np.uint8)
+    assert mask_iou(bright, rois, masks) == 1
+    masks[0] = 0
+    assert mask_iou(bright, rois, masks) == pytest.approx(2 / 3)
+
+
 # --- classifier
 
 
@@ -122,9 +208,7 @@ def cutouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def classifier_config(*data: Path) -> ClassifierConfig:
     # Dropout draws from TensorFlow's own generator, which a resumed run starts anew.
-    return ClassifierConfig(
-        tuple(map(str, data)), STEPS, batch=4, dropout=0.0, width=0.5, seed=5, locator=str(TINY / "locator")
-    )
+    return ClassifierConfig(tuple(map(str, data)), STEPS, batch=4, dropout=0.0, width=0.5, seed=5, models=str(TINY))
 
 
 def test_classifier_runs_and_resumes(cutouts: Path, tmp_path: Path) -> None:

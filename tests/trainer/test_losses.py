@@ -9,9 +9,9 @@ tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not inst
 
 import tf_keras as keras  # noqa: E402
 
-from edge.locate import decode  # noqa: E402
 from edge.locate.grid import HEADS  # noqa: E402
 from trainer.losses import box_loss, dense_loss, heat_loss, unfold, vote_loss  # noqa: E402
+from trainer.networks.locator import TEACHERS  # noqa: E402
 
 CERTAIN = 30.0
 
@@ -42,13 +42,22 @@ def dense_target() -> np.ndarray:
     return dense
 
 
-@pytest.mark.parametrize("name", HEADS)
-def test_unfolding_is_the_decoders(name: str) -> None:
-    side, values = HEADS[name]
+@pytest.mark.parametrize("name", TEACHERS)
+def test_unfolding_opens_channels_in_the_order_row_column_value(name: str) -> None:
+    side, values = TEACHERS[name]
     cells = np.random.default_rng(0).random((2, 3, 5, side * side * values), np.float32)
     opened = unfold(tf.constant(cells), name).numpy()
-    for one, by_decoder in zip(opened, cells, strict=True):
-        np.testing.assert_array_equal(one, decode.unfold(by_decoder, side))
+    assert opened.shape == (2, 3 * side, 5 * side, values)
+    for row in range(side):
+        for col in range(side):
+            first = (row * side + col) * values
+            np.testing.assert_array_equal(opened[:, row::side, col::side], cells[..., first : first + values])
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_outputs_without_sub_cells_stay_as_they_are(name: str) -> None:
+    cells = tf.zeros((1, 3, 5, HEADS[name]))
+    assert unfold(cells, name) is cells
 
 
 def test_heat_is_nothing_at_certainty_and_by_hand_at_doubt() -> None:

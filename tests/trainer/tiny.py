@@ -14,15 +14,18 @@ import numpy as np
 import tf_keras as keras
 
 from edge.camera.metaphase import draw_metaphase
-from edge.locate.grid import LOCATOR_UM_PER_PX
+from edge.locate.grid import HEADS, LOCATOR_UM_PER_PX
+from edge.locate.separate import BOX_PX, ROI_PX, make_roi, roi_matrix
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import LABELS, UInt8Array
 from edge.runtime.bundle import Bundle
-from trainer.data.framecache import shrink
+from tests.trainer.drawn import boxes_of
+from trainer.data.framecache import SCALE, shrink
 from trainer.export.bundle import write_bundle
 from trainer.export.tflite import to_int8
 from trainer.networks.enhanced import build_enhanced
-from trainer.networks.locator import build_locator
+from trainer.networks.locator import build_locator, without_teachers
+from trainer.networks.separator import build_separator
 
 SIDE_PX = 128
 CALIBRATION = {"least_score": 0.5, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
@@ -45,7 +48,22 @@ def awaken(network: Any, seed: int) -> Any:
 
 def tiny_locator() -> Any:
     keras.utils.set_random_seed(3)
-    return awaken(build_locator(SIDE_PX, SIDE_PX, width=0.25), 3)
+    network = without_teachers(awaken(build_locator(SIDE_PX, SIDE_PX, width=0.25), 3))
+    pictures = np.stack(drawn_windows(8))[..., None].astype(np.float32) / 255
+    # So that it finds something: peaks here and there, boxes of a chromosome's size.
+    for name, output, (mean, spread) in zip(
+        HEADS, network(pictures, training=False), ((-1, 1), (1, 0.25)), strict=True
+    ):
+        kernel, bias = network.get_layer(name).get_weights()
+        values = output.numpy()
+        scale = spread / values.std()
+        network.get_layer(name).set_weights([kernel * scale, (bias - values.mean()) * scale + mean])
+    return network
+
+
+def tiny_separator() -> Any:
+    keras.utils.set_random_seed(5)
+    return awaken(build_separator(width=0.5), 5)
 
 
 def tiny_classifier() -> Any:
@@ -58,6 +76,13 @@ def drawn_windows(count: int, side_px: int = SIDE_PX) -> list[UInt8Array]:
     rng = np.random.default_rng(0)
     corners = rng.integers(0, len(pixels) - side_px, (count, 2))
     return [np.ascontiguousarray(pixels[y : y + side_px, x : x + side_px]) for y, x in corners]
+
+
+def drawn_rois(count: int) -> list[UInt8Array]:
+    """Drawn chromosomes as the separator sees them, uint8 (64, 64, 2)."""
+    drawn = draw_metaphase(2, size_px=(500, 500), crowding=0.3)
+    picture, boxes = shrink(drawn.pixels), (boxes_of(drawn)[:count] * SCALE).astype(np.float32)
+    return [make_roi(picture, box, roi_matrix(box)) for box in boxes]
 
 
 def drawn_crops(count: int) -> UInt8Array:
@@ -74,6 +99,11 @@ def drawn_crops(count: int) -> UInt8Array:
 def locator_bundle(folder: Path) -> Bundle:
     model = to_int8(tiny_locator(), drawn_windows(8), SIDE_PX, SIDE_PX)
     return _bundle(folder, "locator", model, (), CALIBRATION, {"um_per_px": LOCATOR_UM_PER_PX})
+
+
+def separator_bundle(folder: Path) -> Bundle:
+    model = to_int8(tiny_separator(), drawn_rois(12), ROI_PX, ROI_PX)
+    return _bundle(folder, "separator", model, (), {}, {"um_per_px": LOCATOR_UM_PER_PX, "box_px": BOX_PX})
 
 
 def classifier_bundle(folder: Path, temperature: float = 1.0) -> Bundle:
@@ -98,4 +128,5 @@ def _bundle(folder: Path, task: Any, model: bytes, labels: Any, calibration: Any
 if __name__ == "__main__":
     models = Path(__file__).parents[1] / "edge" / "tiny"
     locator_bundle(models / "locator")
+    separator_bundle(models / "separator")
     classifier_bundle(models / "classifier")

@@ -15,7 +15,7 @@ import tf_keras as keras
 from rich.progress import track
 
 from edge.camera.files import read_frame
-from edge.cell.keep import views
+from edge.cell.keep import VIEWS, views
 from edge.classify.classifier import Classifier
 from edge.locate.boxes import BoxFinder
 from edge.locate.decode import box_iou, find_boxes
@@ -44,7 +44,7 @@ PROPOSED_IOU = 0.6
 """Overlap up to which two proposals stand. Wider limits propose more true chromosomes, but the false ones take pixels
 from them: on 55 val frames, limits of 0.1 and 0.7 gave 78.5 % end to end, 0.3 and 0.6 gave 84.6 %."""
 TASKS: tuple[Task, ...] = ("locator", "separator", "classifier")
-EVEN_WEIGHTS = {"keep_bias": 0.0, "keep_score": 1.0, "keep_single": 1.0}
+EVEN_WEIGHTS = {"keep_bias": 0.0} | dict(zip(VIEWS, (1.0, 1.0, 0.0), strict=True))
 FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
 
 
@@ -197,8 +197,7 @@ def _calibrate_keeper(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, flo
     if len(np.unique(y)) < 2:  # all of them true, or none: nothing to learn from
         return EVEN_WEIGHTS, {"val_proposals": len(y)}
     fit = LogisticRegression(C=100.0).fit(x, y)
-    score, single = (float(v) for v in fit.coef_[0])
-    weights = {"keep_bias": float(fit.intercept_[0]), "keep_score": score, "keep_single": single}
+    weights = {"keep_bias": float(fit.intercept_[0])} | dict(zip(VIEWS, map(float, fit.coef_[0]), strict=True))
     return weights, {"val_proposals": len(y), "val_proposals_true": float(y.mean()), "val_kept_right": fit.score(x, y)}
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
 
-from edge.cell.assign import ACCEPT_CONFIDENCE, ACCEPT_SINGLE, EXTRA_PRICE_NATS, Assigned, assign, best_labels
+from edge.cell import assign as assign_module
+from edge.cell.assign import (
+    ACCEPT_CONFIDENCE,
+    ACCEPT_SINGLE,
+    EXTRA_PRICE_NATS,
+    MISSING_PRICE_NATS,
+    Assigned,
+    assign,
+    best_labels,
+)
 from edge.records import LABELS, Chromosome, Crop, Prediction
 from tests.builders import NORMAL_FEMALE, make_prediction, make_region
 
@@ -102,17 +112,19 @@ def test_a_crop_between_two_classes_goes_where_a_place_is_missing() -> None:
 
 def test_a_third_copy_costs_its_price_and_no_more() -> None:
     """With all other places taken by clear crops, the odds of 21 against the free place must beat e to the price."""
-    first = EXTRA_PRICE_NATS[0]
+    first = EXTRA_PRICE_NATS[0] + MISSING_PRICE_NATS  # the copy it takes, and the one it leaves empty
     rest = predictions_of(without([*NORMAL_FEMALE, "21"], "22", "21"), 0.99999)
     for odds, expected in ((np.exp(first - 0.5), "22"), (np.exp(first + 0.5), "21")):
         share = 0.98 / (1 + odds)
         assert assign([*rest, torn(45, {"22": share, "21": 0.98 - share})])[45].label == expected
 
 
-def test_a_free_price_list_gives_plain_argmax() -> None:
+def test_a_free_price_list_gives_plain_argmax(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assign_module, "EXTRA_PRICE_NATS", (0.0, 0.0))
+    monkeypatch.setattr(assign_module, "MISSING_PRICE_NATS", 0.0)
     predictions = random_predictions(np.random.default_rng(1), 46)
     # Sex chromosomes too: with nothing to pay, XX and XY are alike.
-    cheap = assign(predictions, (0.0, 0.0))
+    cheap = assign(predictions)
     most = max(Counter(argmax_of(predictions)).values())
     if most <= 4:
         assert labels_of(cheap) == argmax_of(predictions)
@@ -181,19 +193,49 @@ def test_scores_of_zero_are_no_infinite_cost() -> None:
 
 
 def test_the_labelling_is_the_cheapest_there_is() -> None:
-    """Against all labellings of small cells with three classes, priced by hand."""
+    """Against all labellings of small cells with three classes or nothing, priced by hand."""
     rng = np.random.default_rng(6)
+    dropped = 0
     for _ in range(20):
         cost = np.full((4, 24), 50.0)
         cost[:, :3] = rng.uniform(0, 9, (4, 3))
-        labels = best_labels(cost, (4.0, 6.0))
+        odds = rng.normal(0, 3, 4)
+        kept, labels = best_labels(cost, odds)
+        found = np.full(4, 3)
+        found[kept] = labels
+        dropped += 4 - len(kept)
 
-        def total(chosen: Sequence[int], cost: np.ndarray = cost) -> float:
-            price = [0.0, 0.0, 0.0, 4.0, 14.0]  # nothing for two, 4 for a third, 4 + 6 more for a fourth
-            return sum(cost[k, c] for k, c in enumerate(chosen)) + sum(price[chosen.count(c)] for c in set(chosen))
+        def total(chosen: Sequence[int], cost: np.ndarray = cost, odds: np.ndarray = odds) -> float:
+            price = [0.0, -2.0, -4.0, -2.0, 6.0]  # each of two saves 2; a third costs 2, a fourth 2 + 6
+            real = 1 / (1 + np.exp(-odds))
+            each = sum(-np.log(1 - real[k]) if c == 3 else cost[k, c] - np.log(real[k]) for k, c in enumerate(chosen))
+            return float(each + sum(price[chosen.count(c)] for c in set(chosen) - {3}))
 
-        best = min(total([a, b, c, d]) for a in range(3) for b in range(3) for c in range(3) for d in range(3))
-        assert total(labels.tolist()) == pytest.approx(best)
+        best = min(total(chosen) for chosen in itertools.product(range(4), repeat=4))
+        assert total(found.tolist()) == pytest.approx(best)
+    assert 0 < dropped < 80
+
+
+def test_a_doubtful_object_is_kept_where_a_copy_is_missing_and_dropped_where_none_is() -> None:
+    doubtful = make_prediction(45, "8", 0.9)
+    for normal, count in ((without(NORMAL_FEMALE, "8"), 46), (NORMAL_FEMALE, 46)):
+        odds = np.array([5.0] * len(normal) + [-1.0], np.float32)
+        assigned = assign([*predictions_of(normal), doubtful], odds)
+        assert len(assigned) == count
+        assert [a.index for a in assigned] == list(range(46))
+        assert labels_of(assigned) == [*normal, "8"][:46]
+    sure = assign([*predictions_of(NORMAL_FEMALE), doubtful], np.full(47, 5.0, np.float32))
+    assert labels_of(sure) == [*NORMAL_FEMALE, "8"]
+
+
+def test_what_is_surely_none_is_dropped_and_doubt_lowers_the_confidence() -> None:
+    odds = np.array([8.0, -9.0, 0.5], np.float32)
+    first, third = assign(predictions_of(["1", "2", "3"]), odds)
+    assert (first.index, third.index) == (0, 2)
+    assert first.status == "accepted"
+    assert third.confidence == pytest.approx(1 / (1 + np.exp(-0.5)), abs=0.01)
+    assert third.status == "review"
+    assert assign(predictions_of(["1"]), -50.0) == ()
 
 
 def test_confidence_is_high_where_clear_and_low_where_torn() -> None:

@@ -112,5 +112,5 @@ def test_the_temperature_flattens_and_keeps_the_order(bundle: Bundle, classifier
         assert hot.p_arm_up == cold.p_arm_up
 
 
-def test_it_carries_the_hash_of_its_model(bundle: Bundle, classifier: Classifier) -> None:
-    assert classifier.sha256 == bundle.sha256
+def test_it_names_its_model_by_its_hash(bundle: Bundle, classifier: Classifier) -> None:
+    assert classifier.models == {"classifier": f"sha256:{bundle.sha256}"}

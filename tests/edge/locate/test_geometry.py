@@ -81,6 +81,17 @@ def test_a_c_bent_bar(radius: float, degrees: float) -> None:
     assert line_length(line) == pytest.approx(radius * np.deg2rad(degrees) + WIDTH, rel=0.03)
 
 
+@pytest.mark.parametrize("start", range(0, 360, 30))
+@pytest.mark.parametrize(("radius", "width", "degrees"), [(12, 10, 180), (14, 12, 150), (16, 10, 200)])
+def test_a_short_thick_arc(radius: float, width: float, degrees: float, start: float) -> None:
+    """Its inner side is less than half its outer one: a walk along it tells too little of its length."""
+    turn = np.deg2rad(np.linspace(start, start + degrees, 60))
+    axis = 90 + radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    line = line_of(rod(axis, width))
+    assert farthest(axis, line) < 3.0
+    assert line_length(line) == pytest.approx(radius * np.deg2rad(degrees) + width, rel=0.10)
+
+
 @pytest.mark.parametrize(
     ("opening", "most"),
     [
@@ -138,6 +149,17 @@ def test_many_masks_at_once_are_as_each_alone() -> None:
     masks += [np.zeros((4, 9), np.bool_), np.ones((1, 1), np.bool_), np.ones((33, 7), np.bool_)]
     for together, mask in zip(centre_lines(masks), masks, strict=True):
         np.testing.assert_allclose(together, line_of(mask), atol=1e-4)
+
+
+@pytest.mark.xfail(
+    reason="alone, the walk ends at the first step along rows and columns that finds no more", strict=True
+)
+def test_pixels_that_hang_on_by_a_corner_are_walked_to() -> None:
+    thread = np.zeros((60, 40), np.bool_)
+    rows = np.arange(60)
+    thread[rows, (19 + 15 * np.sin(rows / 9)).astype(int)] = True
+    together, _ = centre_lines([thread, np.ones((12, 100), np.bool_)])
+    np.testing.assert_allclose(line_of(thread), together, atol=1e-4)
 
 
 def test_no_mask() -> None:

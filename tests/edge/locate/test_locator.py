@@ -5,31 +5,52 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
-from edge.locate.decode import CENTRE_STRIDE_PX, PIXEL_STRIDE_PX, Found, Maps, find_boxes
-from edge.locate.grid import BOX_UNIT_PX, HEADS, LOCATOR_UM_PER_PX, STRIDE_PX, VOTE_UNIT_PX
-from edge.locate.locator import LEAST_TILE_OVERLAP_PX, Locator, _put, _regions, _starts, _tiles
-from edge.records import NOMINAL_UM_PER_PX, BoolArray, Float32Array, Frame, UInt8Array
+from edge.locate.boxes import LEAST_TILE_OVERLAP_PX, BoxFinder, _put, _starts, _tiles
+from edge.locate.decode import Maps
+from edge.locate.grid import LOCATOR_UM_PER_PX, STRIDE_PX
+from edge.locate.locator import (
+    MARGIN_PX,
+    OUTLINE_SHARE,
+    SHARED_PX2,
+    Locator,
+    _crossings,
+    at_scale,
+    load_locator,
+    refined,
+)
+from edge.locate.separate import Outline, Separator, roi_matrix
+from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle, load_bundle
 from edge.runtime.interpreter import Network
+from tests.edge.locate.perfect import KnownBoxes, ListedAnswers, logit_of, with_network
 
+TINY = Path(__file__).parents[1] / "tiny"
 SIDE = 128
-STILL = np.zeros(4, np.float32)
-"""Boxes stay where the network puts them."""
+SCALE = NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return load_bundle(Path(__file__).parents[1] / "tiny" / "locator", "locator")
+    return load_bundle(TINY / "locator", "locator")
 
 
 @pytest.fixture(scope="module")
-def locator(bundle: Bundle) -> Locator:
-    return Locator(bundle, threads=1)
+def finder(bundle: Bundle) -> BoxFinder:
+    return BoxFinder(bundle, threads=1)
+
+
+@pytest.fixture(scope="module")
+def separator() -> Separator:
+    return Separator(load_bundle(TINY / "separator", "separator"), threads=1)
+
+
+@pytest.fixture(scope="module")
+def locator() -> Locator:
+    return load_locator(TINY, threads=1)
 
 
 def frame_of(pixels: UInt8Array, um_per_px: float = LOCATOR_UM_PER_PX) -> Frame:
@@ -67,12 +88,12 @@ def test_a_network_that_answers_its_own_place_gives_the_place() -> None:
     outputs: dict[str, Float32Array] = {}
     for (y, x), inner in _tiles(shape, side):
         top, left = y // STRIDE_PX, x // STRIDE_PX
-        _put(outputs, "heat", place[top : top + 64, left : left + 64], (y, x), inner, shape)
+        _put(outputs, "heat", place[top : top + 512 // STRIDE_PX, left : left + 512 // STRIDE_PX], (y, x), inner, shape)
     np.testing.assert_array_equal(outputs["heat"], place)
 
 
 def test_neighbouring_tiles_share_a_chromosomes_length_and_are_no_more_than_needed() -> None:
-    for length in range(520, 3000, 8):
+    for length in range(520, 3000, STRIDE_PX):
         starts = _starts(length, 512)
         shared = 512 - np.diff(starts)
         assert (shared >= LEAST_TILE_OVERLAP_PX - STRIDE_PX).all()  # starts lie on the grid
@@ -88,84 +109,65 @@ def test_neighbouring_tiles_share_a_chromosomes_length_and_are_no_more_than_need
 
 def alone(bundle: Bundle, pixels: UInt8Array) -> Maps:
     """The network on one picture of its own size."""
-    return Maps.unfold({name: cells[0] for name, cells in Network.of_bundle(bundle, 1).run_uint8(pixels[None]).items()})
+    return Maps.of({name: cells[0] for name, cells in Network.of_bundle(bundle, 1).run_uint8(pixels[None]).items()})
 
 
-def same(a: Maps, b: Maps, part: tuple[slice, slice] = (slice(None), slice(None))) -> bool:
-    """``part`` in stride-8 cells."""
-
-    def cut(x: Float32Array, cells: int) -> Float32Array:
-        rows, cols = (slice(s.start and s.start * cells, s.stop and s.stop * cells) for s in part)
-        return x[rows, cols]
-
-    return all(
-        np.array_equal(cut(getattr(a, name), HEADS[head][0]), cut(getattr(b, name), HEADS[head][0]))
-        for name, head in (("heat", "heat"), ("box", "box"), ("dense", "dense"), ("votes", "votes"))
-    )
-
-
-def test_a_frame_of_the_networks_size_and_scale_is_the_network_itself(bundle: Bundle, locator: Locator) -> None:
+def test_a_picture_of_the_networks_size_is_the_network_itself(bundle: Bundle, finder: BoxFinder) -> None:
     pixels = drawn_pixels(SIDE, SIDE)
-    maps, scale = locator.maps(frame_of(pixels))
-    assert scale == 1.0
-    assert maps.heat.shape == (SIDE // CENTRE_STRIDE_PX, SIDE // CENTRE_STRIDE_PX)
-    assert maps.dense.shape == (SIDE // PIXEL_STRIDE_PX, SIDE // PIXEL_STRIDE_PX, 2)
+    maps, said = finder.maps(pixels), alone(bundle, pixels)
+    assert maps.heat.shape == (SIDE // STRIDE_PX, SIDE // STRIDE_PX)
+    assert maps.box.shape == (SIDE // STRIDE_PX, SIDE // STRIDE_PX, 4)
     assert np.ptp(maps.heat) > 0  # an untrained network, but not a constant one
-    assert same(maps, alone(bundle, pixels))
+    np.testing.assert_array_equal(maps.heat, said.heat)
+    np.testing.assert_array_equal(maps.box, said.box)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 30), (100, 128), (128, 61)])
-def test_a_smaller_frame_is_laid_on_its_own_ground(bundle: Bundle, locator: Locator, height: int, width: int) -> None:
+def test_a_smaller_picture_is_laid_on_its_own_ground(
+    bundle: Bundle, finder: BoxFinder, height: int, width: int
+) -> None:
     pixels = drawn_pixels(height, width)
-    maps, _ = locator.maps(frame_of(pixels))
+    maps = finder.maps(pixels)
     rows, cols = -(-height // STRIDE_PX), -(-width // STRIDE_PX)
-    assert maps.heat.shape == (2 * rows, 2 * cols)
-    assert maps.votes.shape == (4 * rows, 4 * cols, 2)
+    assert maps.heat.shape == (rows, cols)
     ground = int(np.percentile(pixels[::8, ::8], 80))
-    canvas = np.pad(pixels, ((0, SIDE - height), (0, SIDE - width)), constant_values=ground)
-    whole = alone(bundle, canvas)
-    np.testing.assert_array_equal(maps.heat, whole.heat[: 2 * rows, : 2 * cols])
-    np.testing.assert_array_equal(maps.votes, whole.votes[: 4 * rows, : 4 * cols])
+    whole = alone(bundle, np.pad(pixels, ((0, SIDE - height), (0, SIDE - width)), constant_values=ground))
+    np.testing.assert_array_equal(maps.heat, whole.heat[:rows, :cols])
+    np.testing.assert_array_equal(maps.box, whole.box[:rows, :cols])
 
 
-def test_a_larger_frame_is_answered_tile_by_tile(bundle: Bundle, locator: Locator) -> None:
+def test_a_larger_picture_is_answered_tile_by_tile(bundle: Bundle, finder: BoxFinder) -> None:
     height, width = 200, 312
     pixels = drawn_pixels(height, width)
-    maps, _ = locator.maps(frame_of(pixels))
-    assert maps.heat.shape == (height // CENTRE_STRIDE_PX, width // CENTRE_STRIDE_PX)
-    seen = 0
-    for (y, x), (y0, x0, y1, x1) in _tiles((height, width), (SIDE, SIDE)):
+    maps = finder.maps(pixels)
+    assert maps.heat.shape == (height // STRIDE_PX, width // STRIDE_PX)
+    tiles = list(_tiles((height, width), (SIDE, SIDE)))
+    assert len(tiles) >= 6
+    for (y, x), (y0, x0, y1, x1) in tiles:
         tile = alone(bundle, np.ascontiguousarray(pixels[y : y + SIDE, x : x + SIDE]))
-        for whole, part, stride in (
-            (maps.heat, tile.heat, CENTRE_STRIDE_PX),
-            (maps.box, tile.box, CENTRE_STRIDE_PX),
-            (maps.dense, tile.dense, PIXEL_STRIDE_PX),
-            (maps.votes, tile.votes, PIXEL_STRIDE_PX),
-        ):
-            there = whole[y0 // stride : y1 // stride, x0 // stride : x1 // stride]
-            here = part[(y0 - y) // stride : (y1 - y) // stride, (x0 - x) // stride : (x1 - x) // stride]
-            np.testing.assert_array_equal(there, here)
-        seen += 1
-    assert seen >= 6
+        there = slice(y0 // STRIDE_PX, y1 // STRIDE_PX), slice(x0 // STRIDE_PX, x1 // STRIDE_PX)
+        rows, cols = (slice((a - c) // STRIDE_PX, (b - c) // STRIDE_PX) for a, b, c in ((y0, y1, y), (x0, x1, x)))
+        np.testing.assert_array_equal(maps.heat[there], tile.heat[rows, cols])
+        np.testing.assert_array_equal(maps.box[there], tile.box[rows, cols])
 
 
 def test_frames_of_another_scale_are_brought_to_the_networks(locator: Locator) -> None:
     pixels = drawn_pixels(120, 112)
-    twice = np.repeat(np.repeat(pixels, 2, axis=0), 2, axis=1)
-    maps, scale = locator.maps(frame_of(pixels))
-    larger, half = locator.maps(frame_of(twice, LOCATOR_UM_PER_PX / 2))
+    frame = frame_of(pixels)
+    twice = frame_of(np.repeat(np.repeat(pixels, 2, axis=0), 2, axis=1), LOCATOR_UM_PER_PX / 2)
+    (picture, scale), (smaller, half) = at_scale(frame), at_scale(twice)
     assert (scale, half) == (1.0, 0.5)
-    assert same(maps, larger)
-    few = [r.box_px for r in locator.locate(frame_of(pixels))]
-    many = [r.box_px for r in locator.locate(frame_of(twice, LOCATOR_UM_PER_PX / 2))]
+    np.testing.assert_array_equal(picture, pixels)
+    np.testing.assert_array_equal(smaller, pixels)
+    few, many = ([r.box_px for r in locator.locate(f)] for f in (frame, twice))
     assert len(few) == len(many) > 0
     assert np.abs(np.array(many) - 2 * np.array(few)).max() <= 1
 
 
-def test_the_nominal_frame_is_two_thirds(locator: Locator) -> None:
-    maps, scale = locator.maps(frame_of(drawn_pixels(180, 300), NOMINAL_UM_PER_PX))
+def test_the_nominal_frame_is_two_thirds() -> None:
+    picture, scale = at_scale(frame_of(drawn_pixels(180, 300), NOMINAL_UM_PER_PX))
     assert scale == pytest.approx(2 / 3)
-    assert maps.heat.shape == (120 // CENTRE_STRIDE_PX, 200 // CENTRE_STRIDE_PX)
+    assert picture.shape == (120, 200)
 
 
 # --- regions
@@ -178,7 +180,7 @@ def test_regions_hold_what_they_promise_and_come_best_first(locator: Locator) ->
     assert [r.id for r in regions] == list(range(len(regions)))
     scores = [r.score for r in regions]
     assert scores == sorted(scores, reverse=True)
-    assert min(scores) >= 0.5
+    assert sum(score >= 0.5 for score in scores) > 3
     for region in regions:
         x0, y0, x1, y1 = region.box_px
         assert 0 <= x0 < x1 <= 420
@@ -198,9 +200,11 @@ def test_known_boxes_keep_their_order_and_place(locator: Locator) -> None:
     assert locator.regions_for_boxes(frame, boxes[:0]) == ()
 
 
-def test_the_calibration_moves_boxes_to_where_people_draw_them(bundle: Bundle, locator: Locator) -> None:
+def test_the_calibration_moves_boxes_to_where_people_draw_them(
+    bundle: Bundle, separator: Separator, locator: Locator
+) -> None:
     moving = replace(bundle, calibration={**bundle.calibration, "box_shift_x_px": -2.0, "box_shift_y_px": 4.0})
-    moved = Locator(moving, threads=1)
+    moved = Locator(BoxFinder(moving, threads=1), separator)
     frame = frame_of(drawn_pixels(300, 420), NOMINAL_UM_PER_PX)
     before, after = (np.array([r.box_px for r in one.locate(frame)]) for one in (locator, moved))
     inside = ((before > 8) & (before < np.array([412, 292] * 2))).all(axis=1)
@@ -218,87 +222,174 @@ def test_a_frame_with_no_room_for_a_chromosome(locator: Locator, shape: tuple[in
         assert region.box_px[3] <= shape[0]
 
 
-MARGIN_PX = np.array([-6, -6, 6, 6])
+def test_it_names_its_models(bundle: Bundle, locator: Locator) -> None:
+    separator = load_bundle(TINY / "separator", "separator")
+    assert locator.models == {"locator": bundle.model_id, "separator": separator.model_id}
 
 
-def full_mask(mask: BoolArray, box: tuple[int, int, int, int], shape: tuple[int, ...]) -> BoolArray:
+# --- boxes around outlines
+
+
+def test_a_box_is_drawn_around_its_outline_and_tempered_with_itself() -> None:
+    logit = np.full((64, 64), -3, np.float32)
+    first = np.array([10, 20, 36, 30], np.float32)  # two to one
+    empty = Outline(logit.copy(), roi_matrix(first), np.zeros((2, 2), np.float32))
+    np.testing.assert_array_equal(refined(first, empty), first)
+    logit[20:40, 10:50] = 2
+    outline = Outline(logit, roi_matrix(first), np.zeros((2, 2), np.float32))
+    around = np.array([12, 19, 32, 29]) + MARGIN_PX * np.array([-1, -1, 1, 1])
+    expected = OUTLINE_SHARE * around + (1 - OUTLINE_SHARE) * first
+    np.testing.assert_allclose(refined(first, outline), expected, atol=1e-4)
+
+
+def bar(shape: tuple[int, int], rows: slice, cols: slice) -> BoolArray:
+    mask = np.zeros(shape, np.bool_)
+    mask[rows, cols] = True
+    return mask
+
+
+@pytest.mark.parametrize(("shared", "crosses"), [(SHARED_PX2 - 1, False), (SHARED_PX2, True)])
+def test_masks_that_share_few_pixels_only_touch(shared: int, crosses: bool) -> None:
+    boxes: list[Box] = [(10, 10, 40, 30), (30, 5, 60, 45), (70, 10, 80, 20)]
+    masks = [np.zeros((b[3] - b[1], b[2] - b[0]), np.bool_) for b in boxes]
+    masks[0][:, 20:].flat[:shared] = True  # frame columns 30 to 40, rows from 10 on
+    masks[1][5:25, :10] = True  # the same, whole
+    masks[2][:] = True
+    assert _crossings(boxes, masks) == ([(1,), (0,), ()] if crosses else [(), (), ()])
+
+
+# --- with networks that know the truth
+
+
+FRAME_MARGIN_PX = np.array([-6, -6, 6, 6])
+
+
+def full_mask(mask: BoolArray, box: Box, shape: tuple[int, ...]) -> BoolArray:
     full = np.zeros(shape, np.bool_)
     full[box[1] : box[3], box[0] : box[2]] = mask
     return full
 
 
-def perfect_answer(drawn: SimulatedMetaphase) -> tuple[Maps, Found]:
-    """What a network would say that knows the drawing: at the nominal scale, a grid pixel is 3 frame pixels."""
-    scale = NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX
-    height, width = (-(-round(n * scale) // STRIDE_PX) for n in drawn.pixels.shape)
-    dense = np.full((4 * height, 4 * width, 2), -9, np.float32)
-    votes = np.zeros((4 * height, 4 * width, 2), np.float32)
-    here = (np.indices(dense.shape[:2])[::-1].transpose(1, 2, 0) + 0.5) * PIXEL_STRIDE_PX
-    boxes = np.array([np.array(t.box_px) + MARGIN_PX for t in drawn.truth]) * scale
-    for t, box in zip(drawn.truth, boxes, strict=True):
-        grid = np.zeros(dense.shape[:2], bool)
-        cells = full_mask(t.mask, t.box_px, drawn.pixels.shape)[1::3, 1::3]
-        grid[: cells.shape[0], : cells.shape[1]] = cells
-        dense[grid & (dense[..., 0] > 0), 1] = 9
-        new = grid & (dense[..., 0] < 0)
-        dense[new, 0] = 9
-        votes[new] = ((box.reshape(2, 2).mean(0) - here) / VOTE_UNIT_PX)[new]
-    unused = np.zeros((2 * height, 2 * width), np.float32)
-    found = Found(boxes.astype(np.float32), np.ones(len(boxes), np.float32))
-    return Maps(unused, np.zeros((*unused.shape, 4), np.float32), dense, votes), found
+def full_masks(drawn: SimulatedMetaphase) -> list[BoolArray]:
+    return [full_mask(t.mask, t.box_px, drawn.pixels.shape) for t in drawn.truth]
+
+
+def known_boxes(drawn: SimulatedMetaphase) -> Float32Array:
+    """In frame pixels, with the usual margin, as people draw them."""
+    return np.array([np.array(t.box_px) + FRAME_MARGIN_PX for t in drawn.truth], np.float32)
+
+
+def knowing(separator: Separator, masks: list[BoolArray], boxes: Float32Array, scale: float = SCALE) -> Separator:
+    """Asked for ``boxes`` (n, 4) in the picture, in their order, it answers with ``masks``."""
+    said = [logit_of(mask, box, scale) for mask, box in zip(masks, boxes.tolist(), strict=True)]
+    return with_network(separator, ListedAnswers(said))
+
+
+def gap_of(region: Region, axis_px: Float32Array) -> float:
+    """How far the drawn centre line, less its ends, strays from the one found."""
+    inner = axis_px[len(axis_px) // 8 : -len(axis_px) // 8] + 0.5
+    return float(np.linalg.norm(inner[:, None] - region.axis_px[None], axis=2).min(1).max())
 
 
 @pytest.mark.parametrize("crowding", [0.0, 0.6])
-def test_with_perfect_maps_the_regions_are_the_drawn_chromosomes(crowding: float) -> None:
+def test_with_perfect_answers_the_regions_are_the_drawn_chromosomes(
+    finder: BoxFinder, separator: Separator, crowding: float
+) -> None:
     drawn = draw_metaphase(11, "46,XY", size_px=(660, 720), crowding=crowding)
-    frame = frame_of(drawn.pixels, NOMINAL_UM_PER_PX)
-    regions = _regions(frame, *perfect_answer(drawn), NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX, STILL)
+    frame, boxes, masks = frame_of(drawn.pixels, NOMINAL_UM_PER_PX), known_boxes(drawn), full_masks(drawn)
+    locator = Locator(finder, knowing(separator, masks, boxes * np.float32(SCALE)))
+    regions = locator.regions_for_boxes(frame, boxes.astype(np.int64))
     assert len(regions) == 46
     ious, gaps = [], []
-    for region, t in zip(regions, drawn.truth, strict=True):
-        sides = np.array(t.box_px) + MARGIN_PX
-        limits = np.array([frame.pixels.shape[1], frame.pixels.shape[0]] * 2)
-        np.testing.assert_allclose(region.box_px, np.clip(sides, 0, limits), atol=1)
-        true = full_mask(t.mask, t.box_px, frame.pixels.shape)
+    for region, t, true in zip(regions, drawn.truth, masks, strict=True):
         found = full_mask(region.mask, region.box_px, frame.pixels.shape)
         ious.append((true & found).sum() / (true | found).sum())
-        inner = t.axis_px[len(t.axis_px) // 8 : -len(t.axis_px) // 8] + 0.5
-        gaps.append(np.linalg.norm(inner[:, None] - region.axis_px[None], axis=2).min(1).max())
-    assert np.median(ious) > 0.83
-    assert np.percentile(ious, 10) > 0.7
+        gaps.append(gap_of(region, t.axis_px))
+    assert np.median(ious) > 0.93
+    assert min(ious) > 0.85
     assert np.median(gaps) < 2.5
-    if crowding == 0:
-        assert min(ious) > 0.7
-    else:
-        # Those that share too few pixels for the 3 px grid, or three in one place, may be missed.
+    if crowding:
         stated = {(t.id, other) for t in drawn.truth for other in t.overlaps}
         told = {(r.id, other) for r in regions for other in r.overlaps}
-        assert len(stated) > 5
-        assert len(stated & told) >= 0.8 * len(stated)
+        assert len(stated) > 10
+        assert len(stated & told) >= 0.9 * len(stated)
+        assert len(told - stated) <= 0.2 * len(told)  # masks a hair wider than drawn
+    else:
+        assert all(r.overlaps == () for r in regions)
 
 
-def test_a_mask_lies_where_its_pixels_are() -> None:
-    """To the pixel: a bar of grid cells in a frame at 1.5 frame pixels a network pixel."""
-    frame = frame_of(np.full((90, 90), 200, np.uint8), NOMINAL_UM_PER_PX)
-    maps = Maps(
-        np.full((16, 16), -9, np.float32),
-        np.zeros((16, 16, 4), np.float32),
-        np.full((32, 32, 2), -9, np.float32),
-        np.zeros((32, 32, 2), np.float32),
-    )
-    maps.dense[5:21, 8:12, 0] = 9  # frame rows 15 to 63, columns 24 to 36
-    maps.heat[6, 5] = 9
-    centre = np.array([5.5, 6.5]) * CENTRE_STRIDE_PX
-    sides = np.array([21, 12, 39, 66]) / 1.5
-    maps.box[6, 5] = np.concatenate([centre - sides[:2], sides[2:] - centre]) / BOX_UNIT_PX
-    (region,) = _regions(frame, maps, find_boxes(maps, 0.5, 0.7), NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX, STILL)
-    assert region.box_px == (21, 12, 39, 66)
-    drawn = np.zeros((90, 90), np.bool_)
-    drawn[15:63, 24:36] = True
-    ys, xs = np.nonzero(full_mask(region.mask, region.box_px, (90, 90)))
-    assert (ys.min(), ys.max() + 1, xs.min(), xs.max() + 1) == (15, 63, 24, 36)
-    outline = cv2.erode(drawn.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    assert full_mask(region.mask, region.box_px, (90, 90))[outline].all()
-    ends = sorted(region.axis_px[[0, -1], 1].tolist())
-    assert ends == pytest.approx([15, 63], abs=1.5)
+def test_with_perfect_answers_locating_finds_the_drawn_chromosomes(bundle: Bundle, separator: Separator) -> None:
+    drawn = draw_metaphase(12, "46,XX", size_px=(660, 720), crowding=0.0)
+    frame, boxes, masks = frame_of(drawn.pixels, NOMINAL_UM_PER_PX), known_boxes(drawn), full_masks(drawn)
+    shift = replace(bundle, calibration={**bundle.calibration, "box_shift_x_px": -1.0, "box_shift_y_px": 2.0})
+    centred = boxes * np.float32(SCALE)
+    picture, _ = at_scale(frame)
+    shape = tuple(-(-n // STRIDE_PX) * STRIDE_PX for n in picture.shape)
+    finder = with_network(BoxFinder(shift, 1), KnownBoxes(centred, (shape[0], shape[1]), (SIDE, SIDE)))
+    regions = Locator(finder, knowing(separator, masks, centred)).locate(frame)
+    assert [r.id for r in regions] == list(range(len(regions)))
+    regions = tuple(r for r in regions if r.score > 0.5)  # less what lies about on the slide
+    assert len(regions) == 46
+    limits = np.array(frame.pixels.shape[::-1] * 2)
+    for region, box, t in zip(regions, boxes, drawn.truth, strict=True):
+        people = np.clip(box + np.array([-1, 2, -1, 2]) / SCALE, 0, limits)
+        np.testing.assert_allclose(region.box_px, people, atol=3)
+        assert gap_of(region, t.axis_px) < 6
+    assert [r.score for r in regions] == sorted((r.score for r in regions), reverse=True)
+
+
+@pytest.mark.parametrize("angle", [0, 30, 60, 90, 120, 150])
+@pytest.mark.parametrize("opening", [30, 60, 90])
+def test_two_that_cross_both_keep_what_they_share(
+    finder: BoxFinder, separator: Separator, angle: float, opening: float
+) -> None:
+    ys, xs = np.mgrid[:160, :160] + 0.5 - 80
+
+    def rod(degrees: float) -> BoolArray:
+        way = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+        return (np.abs(xs * way[0] + ys * way[1]) < 50) & (np.abs(ys * way[0] - xs * way[1]) < 8)
+
+    masks = [rod(angle), rod(angle + opening)]
+    shared = masks[0] & masks[1]
+    places = [np.argwhere(mask)[:, ::-1] for mask in masks]
+    boxes = np.array([np.concatenate([p.min(0) - 6, p.max(0) + 7]) for p in places])
+    locator = Locator(finder, knowing(separator, masks, boxes * np.float32(SCALE)))
+    regions = locator.regions_for_boxes(frame_of(np.full((160, 160), 200, np.uint8), NOMINAL_UM_PER_PX), boxes)
+    assert [r.overlaps for r in regions] == [(1,), (0,)]
+    for region, mask, degrees in zip(regions, masks, (angle, angle + opening), strict=True):
+        found = full_mask(region.mask, region.box_px, mask.shape)
+        assert (mask & found).sum() / (mask | found).sum() > 0.9
+        assert (shared & found).sum() > 0.97 * shared.sum()
+        across = (region.axis_px - 80) @ np.array([-np.sin(np.deg2rad(degrees)), np.cos(np.deg2rad(degrees))])
+        assert np.abs(across).max() < 2
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (4.0, -6.0)])
+def test_a_mask_lies_where_its_pixels_are(bundle: Bundle, separator: Separator, shift: tuple[float, float]) -> None:
+    """To the pixel: a bar in a frame at 1.5 frame pixels a picture pixel, whatever lies between the networks' boxes
+    and people's."""
+    moving = replace(bundle, calibration={**bundle.calibration, "box_shift_x_px": shift[0], "box_shift_y_px": shift[1]})
+    drawn = bar((90, 90), slice(15, 63), slice(24, 36))
+    box = np.array([[18, 0, 42, 78]])  # its middle is the bar's, its longer side 52 px in the picture: one to one
+    seen = (box * SCALE - np.tile(shift, 2)).astype(np.float32)
+    locator = Locator(BoxFinder(moving, 1), knowing(separator, [drawn], seen))
+    (region,) = locator.regions_for_boxes(frame_of(np.full((90, 90), 200, np.uint8), NOMINAL_UM_PER_PX), box)
+    assert region.box_px == (18, 0, 42, 78)
+    found = full_mask(region.mask, region.box_px, (90, 90))
+    np.testing.assert_array_equal(found, drawn)
+    assert sorted(region.axis_px[[0, -1], 1].tolist()) == pytest.approx([15, 63], abs=1.5)
     assert np.abs(region.axis_px[:, 0] - 30).max() < 0.75
+
+
+def test_a_chromosome_that_the_separator_does_not_see_is_a_region_without_pixels(
+    finder: BoxFinder, separator: Separator
+) -> None:
+    box = np.array([[18, 0, 42, 78], [40, 10, 60, 70]])
+    masks = [np.zeros((90, 90), np.bool_), bar((90, 90), slice(15, 63), slice(45, 55))]
+    locator = Locator(finder, knowing(separator, masks, box * np.float32(SCALE)))
+    unseen, seen = locator.regions_for_boxes(frame_of(np.full((90, 90), 200, np.uint8), NOMINAL_UM_PER_PX), box)
+    assert not unseen.mask.any()
+    assert unseen.box_px == (18, 0, 42, 78)
+    assert np.isfinite(unseen.axis_px).all()
+    assert seen.mask.any()
+    assert seen.overlaps == unseen.overlaps == ()

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from edge.locate.decode import Found, Maps, find_boxes, share_pixels
-from edge.locate.grid import VOTE_UNIT_PX
+from edge.locate.decode import Maps, find_boxes
+from edge.locate.grid import STRIDE_PX
 from edge.records import Float32Array
 from tests.trainer.drawn import frames_folder
-from trainer.data.framecache import SCALE, CachedFrame, load_cache
+from trainer.data.framecache import SCALE, CachedFrame, box_margin, box_offset, load_cache
 from trainer.data.metaphase import read_frames
 from trainer.data.pixels import MAX_CANDIDATES, NOBODY
-from trainer.data.windows import CENTRE_STRIDE_PX, PIXEL_STRIDE_PX, WINDOW_PX, Window, _targets, make_window
+from trainer.data.windows import PIXEL_STRIDE_PX, VOTE_UNIT_PX, WINDOW_PX, Window, _targets, make_window, paste, place
 
 HALF = WINDOW_PX // PIXEL_STRIDE_PX
 CERTAIN = 9.0
@@ -32,12 +33,15 @@ def frames(folder: Path) -> list[CachedFrame]:
     return load_cache(read_frames(folder, "train"), folder / "run" / "frames.cache")
 
 
-def read_back(window: Window) -> tuple[Found, Maps]:
-    """What the decoder makes of the targets, said with certainty."""
+def read_back(window: Window) -> Float32Array:
+    """The boxes (n, 4) that the decoder makes of the targets, said with certainty."""
     heat = np.where(window.heat[..., 0] >= 1, CERTAIN, window.heat[..., 0] - CERTAIN).astype(np.float32)
-    dense = np.where(window.dense[..., :2] > 0, CERTAIN, -CERTAIN).astype(np.float32)
-    maps = Maps(heat, window.box[..., :4], dense, window.votes[..., :2])
-    return find_boxes(maps, 0.5, 0.95), maps
+    return find_boxes(Maps(heat, window.box[..., :4]), 0.5, 0.95).boxes
+
+
+def vote_ends(window: Window, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
+    """Where the first votes of these pixels point to, (n, 2)."""
+    return (np.stack([xs, ys], axis=1) + 0.5) * PIXEL_STRIDE_PX + window.votes[ys, xs, :2] * VOTE_UNIT_PX
 
 
 def centres(boxes: Float32Array) -> Float32Array:
@@ -92,12 +96,12 @@ def drawn_targets(boxes: Sequence[Sequence[float]], candidates: np.ndarray | Non
 def test_the_decoder_reads_the_boxes_back() -> None:
     boxes = [(10, 20, 50, 90), (100.5, 33.25, 140, 47), (300, 200, 320, 330), (0, 0, 9, 9), (400, 400, 448, 448)]
     window = drawn_targets(boxes)
-    found, _ = read_back(window)
-    assert sorted(map(tuple, np.round(found.boxes, 2).tolist())) == sorted(tuple(map(float, b)) for b in boxes)
+    found = read_back(window)
+    assert sorted(map(tuple, np.round(found, 2).tolist())) == sorted(tuple(map(float, b)) for b in boxes)
     assert (window.heat == 1).sum() == len(boxes)
     for box in boxes:
         cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-        i, j = int(cy // CENTRE_STRIDE_PX), int(cx // CENTRE_STRIDE_PX)
+        i, j = int(cy // STRIDE_PX), int(cx // STRIDE_PX)
         assert window.heat[i, j, 0] == 1
         assert window.box[i, j, 4] == 1
     assert window.heat.max() == 1
@@ -106,14 +110,13 @@ def test_the_decoder_reads_the_boxes_back() -> None:
 
 def test_boxes_beyond_the_window_are_asked_for_only_if_their_centre_is_in_it() -> None:
     window = drawn_targets([(-30, 10, 20, 60), (-20, 100, 40, 130), (440, 440, 500, 500)])
-    found, _ = read_back(window)
-    np.testing.assert_allclose(found.boxes, [(-20, 100, 40, 130)], atol=1e-3)
+    found = read_back(window)
+    np.testing.assert_allclose(found, [(-20, 100, 40, 130)], atol=1e-3)
 
 
 def test_two_centres_side_by_side_keep_a_peak_each() -> None:
     window = drawn_targets([(100, 100, 120, 180), (108, 100, 128, 180)])
-    found, _ = read_back(window)
-    assert len(found.boxes) == 2
+    assert len(read_back(window)) == 2
 
 
 def test_votes_point_to_the_candidates_centres() -> None:
@@ -142,28 +145,30 @@ def test_windows_of_drawn_frames(frames: list[CachedFrame], paste: float) -> Non
     for seed in range(4):
         window = make_window(frames, np.random.default_rng(seed), paste)
         assert window.image.shape == (WINDOW_PX, WINDOW_PX, 1)
-        assert window.heat.shape == (WINDOW_PX // 4, WINDOW_PX // 4, 1)
-        assert window.box.shape == (WINDOW_PX // 4, WINDOW_PX // 4, 5)
+        assert window.heat.shape == (WINDOW_PX // STRIDE_PX, WINDOW_PX // STRIDE_PX, 1)
+        assert window.box.shape == (WINDOW_PX // STRIDE_PX, WINDOW_PX // STRIDE_PX, 5)
         assert window.dense.shape == (HALF, HALF, 3)
         assert window.votes.shape == (HALF, HALF, 2 * MAX_CANDIDATES)
         assert all(getattr(window, n).dtype == np.float32 for n in ("image", "heat", "box", "dense", "votes"))
         assert 0 <= window.image.min() <= window.image.max() <= 1
-        found, maps = read_back(window)
-        assert len(found.boxes) >= 10
+        found = read_back(window)
+        assert len(found) >= 10
         # Turned, zoomed and stained, the pixels that are asked for are still the dark ones.
         grey = window.image[..., 0].reshape(HALF, 2, HALF, 2).mean((1, 3))
         solid = window.dense[..., 0] > 0
         assert np.median(grey[solid]) < np.median(grey[~solid]) - 0.05
         dark = grey < (np.median(grey[solid]) + np.median(grey[~solid])) / 2
         assert (dark & solid).sum() / solid.sum() > 0.75
-        # Each vote ends in some box's centre, and the owner so found is the one stated.
-        ys, xs = np.nonzero(solid & (window.dense[..., 1] == 0))
-        ends = (np.stack([xs, ys], axis=1) + 0.5) * PIXEL_STRIDE_PX + window.votes[ys, xs, :2] * VOTE_UNIT_PX
+        # Each vote ends in some box's centre, and that box holds the pixel.
+        ys, xs = np.nonzero(solid)
+        ends = vote_ends(window, ys, xs)
         inside = (ends >= 0).all(1) & (ends < WINDOW_PX).all(1)
-        gaps = np.linalg.norm(ends[inside, None] - centres(found.boxes)[None], axis=2)
+        gaps = np.linalg.norm(ends[inside, None] - centres(found)[None], axis=2)
         assert (gaps.min(1) < 0.1).mean() > 0.97
-        owners = share_pixels(maps, found.boxes).first[ys[inside], xs[inside]]
-        assert (owners == gaps.argmin(1))[gaps.min(1) < 0.1].mean() > 0.97
+        here = (np.stack([xs, ys], axis=1)[inside] + 0.5) * PIXEL_STRIDE_PX
+        owner = found[gaps.argmin(1)]
+        held = ((here >= owner[:, :2] - 2) & (here <= owner[:, 2:] + 2)).all(1)
+        assert held[gaps.min(1) < 0.1].mean() > 0.97
 
 
 def test_boxes_sit_centred_on_their_chromosomes_under_every_turn(frames: list[CachedFrame]) -> None:
@@ -171,13 +176,17 @@ def test_boxes_sit_centred_on_their_chromosomes_under_every_turn(frames: list[Ca
     offsets = []
     for seed in range(12):
         window = make_window(frames, np.random.default_rng(seed), 0.0)
-        found, maps = read_back(window)
-        owners = share_pixels(maps, found.boxes)
+        found = read_back(window)
+        ys, xs = np.nonzero(window.dense[..., 0] > 0)
+        gaps = np.linalg.norm(vote_ends(window, ys, xs)[:, None] - centres(found)[None], axis=2)
+        owner = np.where(gaps.min(1) < 0.1, gaps.argmin(1), -1)
         turned = []
-        for k, box in enumerate(found.boxes):
-            ys, xs = np.nonzero(owners.mask_of(k))
-            if len(ys) and box.min() > 5 and box.max() < WINDOW_PX - 5:
-                middle = np.array([xs.min() + xs.max() + 1, ys.min() + ys.max() + 1]) * PIXEL_STRIDE_PX / 2
+        for k, box in enumerate(found):
+            own_xs, own_ys = xs[owner == k], ys[owner == k]
+            if len(own_ys) and box.min() > 5 and box.max() < WINDOW_PX - 5:
+                middle = (
+                    np.array([own_xs.min() + own_xs.max() + 1, own_ys.min() + own_ys.max() + 1]) * PIXEL_STRIDE_PX / 2
+                )
                 turned.append(middle - box.reshape(2, 2).mean(0))
         offsets.append(np.median(turned, axis=0))
     assert np.abs(offsets).max() < 0.8
@@ -214,6 +223,54 @@ def test_pasting_adds_chromosomes_and_known_crossings(frames: list[CachedFrame])
         assert (chromosome | (plain.dense[..., 0] == 0)).all()  # nothing that was there is gone
     assert added > 15
     assert crossings > 100
+
+
+def test_what_is_pasted_is_where_it_says_it_is(frames: list[CachedFrame]) -> None:
+    """The picture darkens on the mask, stays as it was beyond its blurred rim, and the box frames the mask."""
+    rng = np.random.default_rng(3)
+    count = 0
+    for cut in frames[0].cutouts[:12]:
+        image = np.full((WINDOW_PX, WINDOW_PX), 200, np.float32)
+        pasted = paste(image, cut, np.array([200.0, 240.0]), frames[0].density, rng)
+        assert pasted is not None
+        x, y = pasted.corner
+        mask = np.zeros((WINDOW_PX, WINDOW_PX), bool)
+        mask[y : y + len(pasted.mask), x : x + len(pasted.mask)] = pasted.mask > 0
+        near = cv2.dilate(mask.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
+        assert image[mask].mean() < 0.85 * 200
+        assert image[~near].min() > 0.97 * 200
+        assert (image[mask] < 0.95 * 200).mean() > 0.9
+        ys, xs = np.nonzero(mask)
+        bounds = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+        np.testing.assert_allclose(pasted.box - bounds, np.concatenate([-box_margin(), box_margin()]), atol=1e-3)
+        np.testing.assert_allclose(centres(pasted.box)[0], (200, 240), atol=12)  # of a bent one, the middle lies aside
+        count += 1
+    assert count > 5
+
+
+def test_what_does_not_fit_whole_is_not_pasted(frames: list[CachedFrame]) -> None:
+    rng = np.random.default_rng(0)
+    for target in ((2, 200), (200, WINDOW_PX - 2), (-50, -50), (WINDOW_PX + 90, 100)):
+        image = np.full((WINDOW_PX, WINDOW_PX), 200, np.float32)
+        assert paste(image, frames[0].cutouts[0], np.array(target, float), 0.25, rng) is None
+        assert (image == 200).all()
+
+
+def test_boxes_are_placed_with_their_picture(frames: list[CachedFrame]) -> None:
+    """Without a zoom, a window is the frame turned: the boxes frame the same pixels."""
+    for seed in range(6):
+        image, _, boxes = place(frames[0], np.random.default_rng(seed), 1.0)
+        looked = 0
+        for box, stated in zip(boxes, frames[0].boxes + np.tile(box_offset(), 2), strict=True):
+            np.testing.assert_allclose(sorted(box[2:] - box[:2]), sorted(stated[2:] - stated[:2]), atol=1e-3)
+            if box.min() > 1 and box.max() < WINDOW_PX - 1 and stated.min() > 1 and stated.max() < 278:
+                there, here = (
+                    a[int(b[1]) : int(b[3]), int(b[0]) : int(b[2])]
+                    for a, b in ((frames[0].pixels, stated), (image, box))
+                )
+                assert here.mean() == pytest.approx(there.mean(), abs=8)
+                looked += 1
+        assert looked > 5
 
 
 def test_frames_without_cut_outs_paste_nothing(frames: list[CachedFrame]) -> None:

@@ -14,16 +14,20 @@ pytest.importorskip("tensorflow", reason="the trainer's extras are not installed
 import tf_keras as keras
 
 from edge.camera.metaphase import draw_metaphase
+from edge.locate.grid import HEADS
+from edge.locate.separate import BOX_PX, ROI_PX
 from edge.pipeline import load_pipeline
 from edge.records import LABELS, Frame
 from edge.runtime.bundle import load_bundle
 from edge.runtime.interpreter import Network
 from tests.trainer.drawn import cutouts_zip, frames_folder
-from tests.trainer.tiny import awaken, tiny_classifier
+from tests.trainer.tiny import awaken, drawn_rois, drawn_windows, tiny_classifier, tiny_separator
 from trainer.data.cropset import crops_of_cutouts
 from trainer.errors import ExportError
+from trainer.export import separator as separator_module
 from trainer.export import ship as ship_module
-from trainer.export.ship import LEAST_SCORES, MOST_IOUS, Form, Shipment, fit_temperature, ship, task_of
+from trainer.export.ship import LEAST_SCORES, MOST_IOUS, fit_temperature, ship, task_of
+from trainer.export.shipment import Form, Shipment
 from trainer.fit_classifier import predict, stored_crops
 from trainer.networks.locator import build_locator
 
@@ -33,12 +37,13 @@ TINY = Path(__file__).parents[2] / "edge" / "tiny"
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run folders as training leaves them: ``locator`` and ``classifier``, and the data beside them."""
+    """Run folders as training leaves them: ``locator``, ``separator`` and ``classifier``, and the data beside them."""
     root = tmp_path_factory.mktemp("runs")
     frames_folder(root / "frames", ("train", "val"), side_px=400)
     crops = crops_of_cutouts(cutouts_zip(root / "crops.zip", donors=2), "train")
     keras.utils.set_random_seed(2)
-    for name, network in (("locator", awaken(build_locator(width=0.25), 2)), ("classifier", tiny_classifier())):
+    networks = awaken(build_locator(width=0.25), 2), tiny_separator(), tiny_classifier()
+    for name, network in zip(("locator", "separator", "classifier"), networks, strict=True):
         (root / name).mkdir()
         network.save(root / name / f"{name}.keras")
     crops.pick(crops.cell == 0).save(root / "classifier" / "train.npz")
@@ -47,12 +52,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shipment(runs: Path, name: str, models: Path, form: Form = "int8") -> Shipment:
-    return Shipment(runs / name, runs / "frames", models / name, form, "trainer export --int8", models / "locator")
+    return Shipment(runs / name, runs / "frames", models / name, form, "trainer export --int8", models, limit=24)
 
 
 def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ship_module, "LOCATOR_SIDE_PX", SIDE_PX)
-    for name in ("locator", "classifier"):
+    monkeypatch.setattr(separator_module, "SAMPLES", 24)
+    for name in ("locator", "separator", "classifier"):
         bundle = ship(shipment(runs, name, tmp_path))
         folder = tmp_path / name
         assert load_bundle(folder, bundle.task).sha256 == bundle.sha256
@@ -71,6 +77,14 @@ def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeyp
     assert len(shares) >= 2
     assert all(0 <= share <= 1 for share in shares)
 
+    separator = load_bundle(tmp_path / "separator", "separator")
+    assert (separator.input_height_px, separator.input_width_px) == (ROI_PX, ROI_PX)
+    assert separator.number("box_px") == BOX_PX
+    figures = json.loads((tmp_path / "separator" / "report.json").read_text())
+    assert figures["val_chromosomes"] == 24
+    assert 0 <= figures["val_mask_iou"] <= 1
+    assert figures["val_mask_iou"] == pytest.approx(figures["val_mask_iou_keras"], abs=0.1)
+
     classifier = load_bundle(tmp_path / "classifier", "classifier")
     assert classifier.labels == LABELS
     figures = json.loads((tmp_path / "classifier" / "report.json").read_text())
@@ -81,12 +95,13 @@ def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeyp
 
     pixels = draw_metaphase(3, size_px=(440, 480)).pixels  # larger than the input: in tiles
     cell = load_pipeline(tmp_path, threads=1).label(Frame(pixels, 0, 0.0, "drawn.png"))
-    assert cell.models == {"locator": locator.model_id, "classifier": classifier.model_id}
+    assert cell.models == {b.task: b.model_id for b in (locator, separator, classifier)}
     assert all(c.label in LABELS for c in cell.chromosomes)
 
 
 def test_a_classifier_in_float32_is_keras(runs: Path, tmp_path: Path) -> None:
-    shutil.copytree(TINY / "locator", tmp_path / "locator")
+    for name in ("locator", "separator"):
+        shutil.copytree(TINY / name, tmp_path / name)
     bundle = ship(shipment(runs, "classifier", tmp_path, "float32"))
     assert json.loads((tmp_path / "classifier" / "report.json").read_text())["keras_tflite_agreement"] == 1
     _, val = stored_crops(runs / "classifier")
@@ -97,10 +112,35 @@ def test_a_classifier_in_float32_is_keras(runs: Path, tmp_path: Path) -> None:
 
 
 def test_what_a_run_folder_holds(runs: Path, tmp_path: Path) -> None:
-    assert task_of(runs / "locator") == "locator"
-    assert task_of(runs / "classifier") == "classifier"
+    for task in ("locator", "separator", "classifier"):
+        assert task_of(runs / task) == task
     with pytest.raises(ExportError, match="finish `trainer fit` first"):
         task_of(tmp_path)
+
+
+def test_a_separator_in_float32_is_keras(runs: Path, tmp_path: Path) -> None:
+    bundle = ship(shipment(runs, "separator", tmp_path, "float32"))
+    network = keras.models.load_model(tmp_path / "separator" / "weights.keras", compile=False)
+    rois = np.stack(drawn_rois(6))
+    said = Network.of_bundle(bundle, 1).run_uint8(rois)["mask"]
+    np.testing.assert_allclose(said, network(rois.astype(np.float32) / 255, training=False), atol=1e-3)
+    figures = json.loads((tmp_path / "separator" / "report.json").read_text())
+    assert figures["val_mask_iou"] == pytest.approx(figures["val_mask_iou_keras"], abs=1e-3)
+
+
+def test_what_the_locator_ships_is_without_its_teachers(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ship_module, "LOCATOR_SIDE_PX", 128)
+    bundle = ship(shipment(runs, "locator", tmp_path, "float32"))
+    network = keras.models.load_model(runs / "locator" / "locator.keras", compile=False)
+    picture = np.stack(drawn_windows(1, 128))
+    said = Network.of_bundle(bundle, 1).run_uint8(picture)
+    assert set(said) == set(HEADS)
+    for name, expected in zip(
+        HEADS, network(picture[..., None].astype(np.float32) / 255, training=False), strict=False
+    ):
+        np.testing.assert_allclose(said[name], expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("true_temperature", [0.5, 1.0, 2.5])

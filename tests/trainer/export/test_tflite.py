@@ -11,10 +11,12 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
 
+import tensorflow as tf
+
 from edge.locate.grid import HEADS
 from edge.records import UInt8Array
 from edge.runtime.interpreter import Network, _runtime
-from tests.trainer.tiny import drawn_crops, drawn_windows, tiny_classifier, tiny_locator
+from tests.trainer.tiny import drawn_crops, drawn_rois, drawn_windows, tiny_classifier, tiny_locator, tiny_separator
 from trainer.export.tflite import to_int8
 
 
@@ -26,23 +28,30 @@ class Case:
     names: list[str]
 
     def keras_says(self) -> dict[str, np.ndarray]:
-        outputs = self.keras(self.pixels[..., None].astype(np.float32) / 255, training=False)
+        pictures = self.pixels.reshape(*self.pixels.shape[:3], -1)
+        outputs = tf.nest.flatten(self.keras(pictures.astype(np.float32) / 255, training=False))
         return {name: output.numpy() for name, output in zip(self.names, outputs, strict=True)}
 
 
-@pytest.fixture(scope="module", params=["locator", "classifier"])
+MAKERS: dict[str, tuple[Callable[[], Any], Callable[[], Any], list[str]]] = {
+    "locator": (tiny_locator, lambda: drawn_windows(8), list(HEADS)),
+    "separator": (tiny_separator, lambda: drawn_rois(12), ["mask"]),
+    "classifier": (tiny_classifier, lambda: drawn_crops(12), ["label", "p_arm_up", "single"]),
+}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
 def case(request: pytest.FixtureRequest) -> Case:
-    make: Callable[[], Any] = tiny_locator if request.param == "locator" else tiny_classifier
+    make, draw, names = MAKERS[request.param]
     # None of the samples is bright: the input's scale must not come from them.
-    pixels = (np.stack(drawn_windows(8)) if request.param == "locator" else drawn_crops(12)) // 2
-    names = list(HEADS) if request.param == "locator" else ["label", "p_arm_up", "single"]
-    network = make()
-    return Case(network, pixels, to_int8(network, pixels, *pixels.shape[1:]), names)
+    network, pixels = make(), np.stack(draw()) // 2
+    return Case(network, pixels, to_int8(network, pixels, *pixels.shape[1:3]), names)
 
 
 def test_int8_answers_nearly_as_keras(case: Case) -> None:
     network = Network(case.int8, threads=1)
-    assert network.input_shape == (1, *case.pixels.shape[1:], 1)
+    assert network.input_shape[1:] == case.keras.input_shape[1:]
+    assert network.input_shape[1:3] == case.pixels.shape[1:3]
     assert network.input_dtype == np.int8
     said = {name: np.concatenate([network.run_uint8(p[None])[name] for p in case.pixels]) for name in case.names}
     for name, expected in case.keras_says().items():

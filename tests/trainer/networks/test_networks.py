@@ -12,9 +12,11 @@ pytest.importorskip("tensorflow", reason="the trainer's extras are not installed
 import tf_keras as keras
 
 from edge.locate.grid import HEADS, STRIDE_PX
+from edge.locate.separate import ROI_PX
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from trainer.networks.enhanced import build_enhanced
-from trainer.networks.locator import build_locator
+from trainer.networks.locator import TEACHERS, build_locator, without_teachers
+from trainer.networks.separator import build_separator
 
 QAT_TAKES = {
     "InputLayer",
@@ -33,9 +35,20 @@ QAT_TAKES = {
 def test_the_locator_answers_on_its_grid(height: int, width: int) -> None:
     network = build_locator(width=0.25)
     outputs = network(np.zeros((2, height, width, 1), np.float32), training=False)
-    assert [layer.split("/")[0] for layer in network.output_names] == list(HEADS)
-    for output, (side, values) in zip(outputs, HEADS.values(), strict=True):
-        assert output.shape == (2, height // STRIDE_PX, width // STRIDE_PX, side * side * values)
+    assert network.output_names == [*HEADS, *TEACHERS]
+    counts = [*HEADS.values(), *(side * side * values for side, values in TEACHERS.values())]
+    for output, count in zip(outputs, counts, strict=True):
+        assert output.shape == (2, height // STRIDE_PX, width // STRIDE_PX, count)
+
+
+def test_what_only_teaches_is_not_shipped() -> None:
+    network = build_locator(width=0.25)
+    lean = without_teachers(network)
+    assert lean.output_names == list(HEADS)
+    assert lean.count_params() < network.count_params()
+    picture = np.random.default_rng(0).random((1, 64, 64, 1), np.float32)
+    for a, b in zip(lean(picture, training=False), network(picture, training=False), strict=False):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_fixed_locator_takes_the_weights_of_an_open_one() -> None:
@@ -46,6 +59,26 @@ def test_a_fixed_locator_takes_the_weights_of_an_open_one() -> None:
     for a, b in zip(opened(picture, training=False), fixed(picture, training=False), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
     assert fixed.input_shape == (None, 64, 64, 1)
+
+
+def test_the_separator_answers_with_a_mask_on_stride_two() -> None:
+    network = build_separator(width=0.5)
+    assert network.input_shape == (None, ROI_PX, ROI_PX, 2)
+    assert network.output_names == ["mask"]
+    assert tuple(network.output_shape) in {(None, 32, 32, 4)}
+
+
+def test_the_separator_looks_at_the_picture_and_at_the_box_all_over() -> None:
+    keras.utils.set_random_seed(0)
+    network = build_separator(width=0.5)
+    plain = np.full((1, ROI_PX, ROI_PX, 2), 0.5, np.float32)
+    nothing = network(plain, training=False).numpy()
+    for channel in (0, 1):
+        for y, x in ((4, 4), (30, 30), (58, 10), (20, 60)):
+            marked = plain.copy()
+            marked[0, y : y + 3, x : x + 3, channel] = 1
+            gap = np.abs(network(marked, training=False).numpy() - nothing)[0].max(-1)
+            assert gap[y // 2, x // 2] > 1e-5, (channel, y, x)
 
 
 def test_the_classifier_answers_without_a_reshape() -> None:
@@ -76,7 +109,9 @@ def test_dropout_is_for_training_only() -> None:
     assert np.abs(network(crop, training=True)[0] - network(crop, training=True)[0]).max() > 0
 
 
-@pytest.mark.parametrize(("build", "most"), [(build_locator, 1_500_000), (build_enhanced, 500_000)])
+@pytest.mark.parametrize(
+    ("build", "most"), [(build_locator, 1_500_000), (build_separator, 500_000), (build_enhanced, 500_000)]
+)
 def test_the_shipped_networks_fit_a_small_board_and_quantization_aware_training(
     build: Callable[..., keras.Model], most: int
 ) -> None:

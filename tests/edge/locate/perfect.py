@@ -1,0 +1,78 @@
+"""Networks that know the drawing, in the place of learned ones: what can still go wrong is the code around them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from edge.locate.boxes import _tiles
+from edge.locate.grid import BOX_UNIT_PX, HEADS, STRIDE_PX
+from edge.locate.separate import BOX_PX, ROI_PX
+from edge.records import BoolArray, Float32Array, UInt8Array
+
+T = TypeVar("T")
+FINE = 4
+"""Places per pixel and side at which a drawn mask is looked up."""
+
+
+def with_network(owner: T, network: Any) -> T:
+    """``owner`` (a ``BoxFinder`` or ``Separator``) asking ``network`` instead of its own."""
+    other: Any = copy.copy(owner)
+    other._network = network
+    return other  # type: ignore[no-any-return]
+
+
+class ListedAnswers:
+    """A separator network that gives prepared logits, float32 (64, 64) each, in the order that it is asked; asked
+    further, it sees nothing."""
+
+    def __init__(self, logits: Sequence[Float32Array]) -> None:
+        self._logits = list(logits)
+
+    def run_uint8(self, rois: UInt8Array) -> dict[str, Float32Array]:
+        assert rois.shape[1:] == (ROI_PX, ROI_PX, 2)
+        now, self._logits = self._logits[: len(rois)], self._logits[len(rois) :]
+        now += [np.full((ROI_PX, ROI_PX), -9, np.float32)] * (len(rois) - len(now))
+        half = ROI_PX // 2
+        cells = np.stack(now).reshape(len(rois), half, 2, half, 2).transpose(0, 1, 3, 2, 4)
+        return {"mask": cells.reshape(len(rois), half, half, 4)}
+
+
+def logit_of(mask: BoolArray, box: Sequence[float], scale: float) -> Float32Array:
+    """What a separator should say of a chromosome: ``mask`` bool (H, W) of the whole frame, ``box`` in the picture,
+    ``scale``: picture pixels per frame pixel. Above 0 where more than half of the pixel is the chromosome's."""
+    x0, y0, x1, y1 = box
+    zoom = BOX_PX / max(x1 - x0, y1 - y0)
+    steps = (np.arange(ROI_PX * FINE) + 0.5) / FINE - ROI_PX / 2
+    cols = np.floor((steps / zoom + (x0 + x1) / 2) / scale).astype(int)
+    rows = np.floor((steps / zoom + (y0 + y1) / 2) / scale).astype(int)
+    seen = mask[np.clip(rows, 0, mask.shape[0] - 1)][:, np.clip(cols, 0, mask.shape[1] - 1)]
+    seen &= ((rows >= 0) & (rows < mask.shape[0]))[:, None] & ((cols >= 0) & (cols < mask.shape[1]))
+    share = seen.reshape(ROI_PX, FINE, ROI_PX, FINE).mean((1, 3))
+    return (16 * (share - 0.5) - 1e-3).astype(np.float32)
+
+
+class KnownBoxes:
+    """A locator network that knows the boxes, float32 (n, 4) in a canvas of ``shape``, the first with the highest
+    score; asked tile by tile of ``side``."""
+
+    def __init__(self, boxes: Float32Array, shape: tuple[int, int], side: tuple[int, int]) -> None:
+        cells = (shape[0] // STRIDE_PX, shape[1] // STRIDE_PX)
+        self._maps = {name: np.zeros((*cells, values), np.float32) for name, values in HEADS.items()}
+        self._maps["heat"] -= 9
+        for k, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
+            i, j = int((y0 + y1) / 2 // STRIDE_PX), int((x0 + x1) / 2 // STRIDE_PX)
+            px, py = (j + 0.5) * STRIDE_PX, (i + 0.5) * STRIDE_PX
+            self._maps["heat"][i, j] = 6 - 0.05 * k
+            self._maps["box"][i, j] = np.array([px - x0, py - y0, x1 - px, y1 - py]) / BOX_UNIT_PX
+        self._side = side
+        self._corners: Iterator[tuple[int, int]] = iter([corner for corner, _ in _tiles(shape, side)])
+
+    def run_uint8(self, tile: UInt8Array) -> dict[str, Float32Array]:
+        assert tile.shape == (1, *self._side)
+        y, x = (v // STRIDE_PX for v in next(self._corners))
+        h, w = (v // STRIDE_PX for v in self._side)
+        return {name: cells[None, y : y + h, x : x + w] for name, cells in self._maps.items()}

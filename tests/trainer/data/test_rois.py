@@ -1,0 +1,148 @@
+"""The separator's training samples: masks are exact, boxes stray as a locator's do, everything is seeded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.locate.separate import BOX_PX, ROI_PX
+from edge.records import UInt8Array
+from tests.trainer.drawn import frames_folder
+from trainer.data import rois as rois_module
+from trainer.data.framecache import CachedFrame, CutOut, load_cache
+from trainer.data.metaphase import read_frames
+from trainer.data.pixels import NOBODY
+from trainer.data.rois import SLOPPY, SLOPPY_PX, draw_rois, sloppy
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> list[CachedFrame]:
+    folder = frames_folder(tmp_path_factory.mktemp("drawn") / "data", ("train", "train"))
+    return load_cache(read_frames(folder, "train"), folder / "frames.cache")
+
+
+def bare_frame(cutouts: Sequence[CutOut]) -> CachedFrame:
+    """Nothing but light, to paste on."""
+    ground = np.full((300, 300), 220, np.uint8)
+    nobody = np.full((150, 150, 3), NOBODY, np.uint8)
+    return CachedFrame("bare.png", ground, nobody, np.zeros((0, 4), np.float32), tuple(cutouts), 0.3)
+
+
+def bar_cutout(length: int = 60, width: int = 13) -> CutOut:
+    mask = np.zeros((length + 8, width + 8), np.bool_)
+    mask[4:-4, 4:-4] = True
+    return CutOut(np.where(mask, 110, 255).astype(np.uint8), mask, float(-np.log10(110 / 255)))
+
+
+@pytest.fixture
+def plain_light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No staining, and boxes just as they are: what is left is geometry."""
+    monkeypatch.setattr(rois_module, "stain", lambda image, rng: (image / 255).astype(np.float32)[..., None])
+    monkeypatch.setattr(rois_module, "sloppy", lambda box, rng: box)
+
+
+def test_samples_are_pictures_boxes_and_masks(frames: list[CachedFrame]) -> None:
+    rois, masks = draw_rois(frames, np.random.default_rng(1), 40)
+    assert rois.shape == (40, ROI_PX, ROI_PX, 2)
+    assert masks.shape == (40, ROI_PX, ROI_PX)
+    assert rois.dtype == masks.dtype == np.uint8
+    assert set(np.unique(masks)) == {0, 1}
+    assert set(np.unique(rois[..., 1])) == {0, 255}
+    assert (masks.sum((1, 2)) > 20).all()
+    inside = (masks > 0) & (rois[..., 1] > 0)
+    assert inside.sum() / masks.sum() > 0.93  # the box frames its chromosome
+    darker = [
+        roi[..., 0][mask > 0].mean() < roi[..., 0][mask == 0].mean() for roi, mask in zip(rois, masks, strict=True)
+    ]
+    assert np.mean(darker) > 0.9
+    assert len({roi.tobytes() for roi in rois}) == 40
+
+
+@pytest.mark.usefixtures("plain_light")
+def test_a_lone_chromosomes_mask_is_where_the_picture_darkened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rois_module, "NEAR_SHARE", 0.0)
+    rois, masks = draw_rois([bare_frame([bar_cutout()])], np.random.default_rng(2), 60)
+    ious, alone = [], 0
+    for roi, mask in zip(rois, masks, strict=True):
+        dark = (roi[..., 0] < (220 + 220 * 110 / 255) / 2).astype(np.uint8)
+        if cv2.connectedComponents(dark)[0] == 2 and dark.sum() < 1.2 * mask.sum():  # no other is in the picture
+            ious.append((dark & mask).sum() / (dark | mask).sum())
+            alone += 1
+    assert alone >= 10
+    assert np.median(ious) > 0.93
+    assert min(ious) > 0.85
+
+
+@pytest.mark.usefixtures("plain_light")
+def test_what_crosses_another_keeps_its_whole_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All in one heap: each mask is still a whole bar, and where two lie it is darker still."""
+    monkeypatch.setattr(rois_module, "NEAR_SHARE", 1.0)
+    monkeypatch.setattr(rois_module, "NEAR_PX", 6.0)
+    rois, masks = draw_rois([bare_frame([bar_cutout()])], np.random.default_rng(3), 60)
+    darkest = []
+    for roi, mask in zip(rois, masks, strict=True):
+        assert cv2.connectedComponents(mask)[0] == 2  # one piece
+        (_, (long, short), _) = cv2.minAreaRect(np.argwhere(mask).astype(np.float32))
+        assert mask.sum() > 0.9 * long * short  # a full bar, nothing taken from it
+        assert max(long, short) / max(min(long, short), 1) == pytest.approx(60 / 13, rel=0.25)
+        darkest.append(roi[..., 0][mask > 0].min())
+    assert np.median(darkest) < 220 * (110 / 255) ** 1.5
+
+
+@pytest.mark.usefixtures("plain_light")
+def test_the_box_has_the_usual_margin_and_its_place_in_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    rois, masks = draw_rois([bare_frame([bar_cutout()])], np.random.default_rng(4), 30)
+    for roi, mask in zip(rois, masks, strict=True):
+        framed, own = (cv2.boundingRect(v) for v in (roi[..., 1], mask))
+        assert max(framed[2:]) == pytest.approx(BOX_PX, abs=1)
+        for axis in (0, 1):
+            middles = [r[axis] + r[axis + 2] / 2 for r in (framed, own)]
+            assert middles[0] == pytest.approx(ROI_PX / 2, abs=1)
+            assert middles[1] == pytest.approx(ROI_PX / 2, abs=1.5)
+        gaps = [framed[axis] - own[axis] for axis in (2, 3)]  # twice 4 px, at zooms from a half to one and a bit
+        assert all(3 <= gap <= 10 for gap in gaps)
+        assert gaps[0] == pytest.approx(gaps[1], abs=2.5)
+
+
+def test_the_same_seed_gives_the_same_samples_and_another_others(frames: list[CachedFrame]) -> None:
+    def drawn(*seed: int) -> tuple[UInt8Array, UInt8Array]:
+        return draw_rois(frames, np.random.default_rng(seed), 12)
+
+    for a, b in zip(drawn(5, 1), drawn(5, 1), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(drawn(5, 1)[0], drawn(5, 2)[0])
+
+
+def test_drawing_leaves_the_frames_alone(frames: list[CachedFrame]) -> None:
+    before = [(f.pixels.copy(), f.boxes.copy(), f.cutouts[0].mask.copy()) for f in frames]
+    draw_rois(frames, np.random.default_rng(0), 30)
+    for frame, (pixels, boxes, mask) in zip(frames, before, strict=True):
+        np.testing.assert_array_equal(frame.pixels, pixels)
+        np.testing.assert_array_equal(frame.boxes, boxes)
+        np.testing.assert_array_equal(frame.cutouts[0].mask, mask)
+
+
+def test_frames_without_cut_outs_borrow_from_the_others(frames: list[CachedFrame]) -> None:
+    bare = replace(frames[0], cutouts=())
+    rois, _ = draw_rois([bare, frames[1]], np.random.default_rng(0), 10)
+    assert len(rois) == 10
+
+
+def test_boxes_stray_as_told_to_either_side_and_now_and_then_far() -> None:
+    rng = np.random.default_rng(0)
+    box = np.array([100, 50, 140, 150], np.float32)
+    off = np.stack([sloppy(box, rng) for _ in range(4000)]) - box
+    assert off.dtype == np.float32
+    most = SLOPPY * 100 + SLOPPY_PX
+    assert np.abs(off.mean(0)).max() < 0.4
+    sides = off.std(0)
+    assert sides.max() / sides.min() < 1.15  # no side more than another
+    assert 0.5 * most < sides.mean() < 1.2 * most
+    assert 0.5 < np.median(np.abs(off)) < most
+    assert (np.abs(off).max(1) > 3 * most).mean() > 0.005  # some are far off
+    small = np.stack([sloppy(box * np.float32(0.2), rng) for _ in range(1000)]) - box * np.float32(0.2)
+    assert small.std() < 0.6 * off.std()

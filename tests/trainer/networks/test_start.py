@@ -1,0 +1,80 @@
+"""Where weights come from: a trunk goes on in a network that grew a new end, and nothing else does."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
+
+import tf_keras as keras
+
+from edge.errors import ConfigError
+from trainer.networks.blocks import conv
+from trainer.networks.start import take_weights
+
+L = keras.layers
+
+
+def small(first: int = 8, ends: tuple[str, ...] = ("a",), values: int = 3) -> Any:
+    """Two blocks, four layers with weights, and one end or more."""
+    image = keras.Input((8, 8, 1))
+    x = conv(conv(image, first, 3), 6, 3)
+    return keras.Model(image, [L.Conv2D(values, 1, name=end)(x) for end in ends], name="small")
+
+
+def stored(path: Path, network: Any) -> list[np.ndarray]:
+    network.save(path)
+    return list(network.get_weights())
+
+
+def test_the_same_network_takes_everything(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
+    theirs = stored(tmp_path / "old.keras", small())
+    own = small()
+    assert take_weights(own, tmp_path / "old.keras") == 5
+    for a, b in zip(own.get_weights(), theirs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("grown", [{"values": 5}, {"ends": ("a", "b")}])
+def test_a_network_that_grew_a_new_end_takes_the_trunk(tmp_path: Path, grown: dict[str, Any]) -> None:
+    keras.utils.set_random_seed(1)
+    stored(tmp_path / "old.keras", small())
+    own = small(**grown)
+    before = own.get_weights()
+    taken = take_weights(own, tmp_path / "old.keras")
+    assert taken == (4 if "values" in grown else 5)
+    old = keras.models.load_model(tmp_path / "old.keras", compile=False)
+    picture = np.random.default_rng(0).random((1, 8, 8, 1), np.float32)
+    trunks = [keras.Model(n.inputs, n.get_layer(index=6).output)(picture, training=False) for n in (own, old)]
+    np.testing.assert_array_equal(*trunks)
+    np.testing.assert_array_equal(own.get_weights()[-2], before[-2])  # the new end starts from where it was
+
+
+def test_a_foreign_network_is_refused_in_one_line(tmp_path: Path) -> None:
+    stored(tmp_path / "old.keras", small(first=16))
+    with pytest.raises(ConfigError, match="a small network whose first layer does not fit a small") as caught:
+        take_weights(small(), tmp_path / "old.keras")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["absent", "text", "zip", "empty", "folder"])
+def test_a_file_that_is_not_keras_weights_is_refused_in_one_line(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "old.keras"
+    if content == "text":
+        path.write_text("a,b\n1,2\n")
+    elif content == "empty":
+        path.write_bytes(b"")
+    elif content == "folder":
+        path.mkdir()
+    elif content == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("crops.csv", "file\n")
+    with pytest.raises(ConfigError, match=r"expected Keras weights \(\.keras\)") as caught:
+        take_weights(small(), path)
+    assert "\n" not in str(caught.value)

@@ -11,6 +11,7 @@ import typer
 
 from edge.command import run_app
 from edge.errors import ConfigError
+from trainer.commands.compare import compare
 
 T = TypeVar("T")
 DEFAULT_MODELS = Path("models")
@@ -26,6 +27,7 @@ fit = typer.Typer(help="Train a network into a run folder; the same command agai
 evaluate = typer.Typer(help="Measure bundles on labelled data, with the device's own pipeline.")
 app.add_typer(fit, name="fit")
 app.add_typer(evaluate, name="evaluate")
+app.command("compare")(compare)
 
 Out = Annotated[Path, typer.Option(metavar="RUNDIR", help="Run folder: config, log, curves, checkpoints.")]
 Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
@@ -97,11 +99,32 @@ def fit_classifier_command(
     cutout_repeats: Annotated[int, typer.Option(min=1, help="How often each cut-out stands in the training set.")] = 1,
     drawn_cells: Annotated[int, typer.Option(min=0, help="Cells drawn from the band tables to add.")] = 0,
     models: Cutters = DEFAULT_MODELS,
+    network: Annotated[
+        str, typer.Option(metavar="NAME", help="enhanced, vgg, resnet, mobilenetv2 or efficientnetb0.")
+    ] = "enhanced",
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="INGREDIENT", help="Leave one out of enhanced: filters, residual, ...")
+    ] = None,
+    adding: Annotated[
+        list[str] | None, typer.Option("--with", metavar="INGREDIENT", help="Add one to enhanced: attention.")
+    ] = None,
+    width: Annotated[float, typer.Option(min=0.25, help="Times as many channels; a teacher's may be 2.")] = 1.0,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="ImageNet weights without the top, for mobilenetv2 and the like."),
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Learn from this network's answers too; may be several.")
+    ] = None,
+    teacher_weight: Annotated[float, typer.Option(min=0, max=1, help="The teachers' share of the label's loss.")] = 0.5,
+    mix: Annotated[str, typer.Option(help="Extra crops made of two: none, mixup or cutmix.")] = "none",
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
     """Train the classifier on cut-outs, and on frames as the shipped models cut them."""
     from trainer.fit_classifier import ClassifierConfig, fit_classifier
+    from trainer.mix import pick_mix
+    from trainer.networks.registry import Architecture, mixed
 
     config = ClassifierConfig(
         tuple(map(str, data)),
@@ -113,6 +136,11 @@ def fit_classifier_command(
         cutout_repeats=cutout_repeats,
         drawn_cells=drawn_cells,
         models=str(models),
+        width=width,
+        network=Architecture(network, mixed(without or (), adding or ()), _text(weights)),
+        teachers=tuple(map(str, teacher or ())),
+        teacher_weight=teacher_weight,
+        mix=pick_mix(mix),
     )
     print(f"weights: {fit_classifier(config, out, resume)}")
 

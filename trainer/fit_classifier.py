@@ -7,7 +7,7 @@ polarity is not, so the first net tells it, given the label (label-guided alignm
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,10 @@ from trainer.data.cropset import (
     crops_of_drawings,
     crops_of_frames,
 )
+from trainer.distill import distilled, load_teachers
 from trainer.loop import Batch, Losses, Plan, train
-from trainer.networks.enhanced import build_enhanced
+from trainer.mix import Mix, mix_batch
+from trainer.networks.registry import AS_SHIPPED, Architecture, build_classifier
 from trainer.networks.start import take_weights
 from trainer.runs import Run
 
@@ -61,13 +63,23 @@ class ClassifierConfig:
     """Metaphases drawn from the band tables, added as training crops."""
     models: str = "models"
     """Folder of the locator and separator that cut frames into crops."""
+    network: Architecture = AS_SHIPPED
+    teachers: tuple[str, ...] = ()
+    """Weights (.keras) of networks whose mean answer the label is learned from, beside the truth."""
+    teacher_weight: float = 0.5
+    """The teachers' share of the label's loss."""
+    mix: Mix = "none"
+
+
+LATER = ("network", "teachers", "teacher_weight", "mix")
+"""Settings that a run folder holds only where they differ from the default: runs from before they came go on."""
 
 
 def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/classifier.keras``."""
-    run = Run.open(out, asdict(config), resume)
+    run = Run.open(out, stated(config), resume)
     keras.utils.set_random_seed(config.seed)
-    network = build_enhanced(config.dropout, config.width)
+    network = build_classifier(config.network, config.dropout, config.width)
     if config.start:
         take_weights(network, Path(config.start))
     known, val = load_crops(config, out, network)
@@ -75,13 +87,19 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
         run,
         network,
         Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed),
-        make_losses(config.smoothing),
-        lambda rng: make_batch(known, rng, config.batch),
+        pick_losses(config),
+        lambda rng: mixed_batch(known, rng, config),
         lambda: check(network, val),
     )
     weights = out / "classifier.keras"
     network.save(weights)
     return weights
+
+
+def stated(config: ClassifierConfig) -> dict[str, Any]:
+    """The settings as a run folder keeps them."""
+    at_rest = {field.name for field in fields(config) if getattr(config, field.name) == field.default}
+    return {name: value for name, value in asdict(config).items() if name not in LATER or name not in at_rest}
 
 
 def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropSet, CropSet]:
@@ -189,20 +207,32 @@ def make_batch(crops: CropSet, rng: np.random.Generator, count: int) -> Batch:
     )
 
 
+def mixed_batch(crops: CropSet, rng: np.random.Generator, config: ClassifierConfig) -> Batch:
+    """``make_batch``, and what the settings mix into it."""
+    batch = make_batch(crops, rng, config.batch)
+    return batch if config.mix == "none" else mix_batch(batch, rng, config.mix)
+
+
+def pick_losses(config: ClassifierConfig) -> Losses:
+    """``make_losses``, and what teachers add to them."""
+    losses = make_losses(config.smoothing)
+    return distilled(losses, load_teachers(config.teachers), config.teacher_weight) if config.teachers else losses
+
+
 def make_losses(smoothing: float) -> Losses:
-    """What the classifier learns by; label and polarity count only where they are known."""
+    """What the classifier learns by; label, (B,) indices or (B, 24) shares, and polarity count only where known."""
     entropy = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing, reduction="none")
 
     def losses(network: Any, image: Any, label: Any, polarity: Any, single: Any) -> tuple[Any, dict[str, Any]]:
         logits, up, whole = (out[:, 0, 0] for out in network(image, training=True))
-        hot = tf.one_hot(tf.cast(label, tf.int32), len(LABELS))
+        hot = label if len(label.shape) == 2 else tf.one_hot(tf.cast(label, tf.int32), len(LABELS))
         weight = single / tf.maximum(tf.reduce_sum(single), 1.0)
         label_loss = tf.reduce_sum(entropy(hot, logits) * weight)
         known = tf.cast(polarity >= 0, tf.float32)
         up_loss = tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(polarity, 0.0), up[:, 0])
         up_loss = tf.reduce_sum(up_loss * known) / tf.maximum(tf.reduce_sum(known), 1.0)
         single_loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(single, whole[:, 0]))
-        right = tf.cast(tf.argmax(logits, axis=1) == tf.cast(label, tf.int64), tf.float32)
+        right = tf.cast(tf.argmax(logits, axis=1) == tf.argmax(hot, axis=1), tf.float32)
         figures = {
             "label_loss": label_loss,
             "polarity_loss": up_loss,

@@ -51,6 +51,24 @@ def test_scores_lines_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["evaluate", "crops", "crops.zip"], 2, "--model"),
         (["evaluate", "frames", "data", "--wrong"], 2, "--wrong"),
         (["fit", "locator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
+        (
+            ["fit", "classifier", "crops.zip", "--out", "r", "--network", "lenet"],
+            2,
+            "expected a network of enhanced, vgg",
+        ),
+        (
+            ["fit", "classifier", "crops.zip", "--out", "r", "--without", "skip"],
+            2,
+            "an ingredient of filters, residual",
+        ),
+        (
+            ["fit", "classifier", "crops.zip", "--out", "r", "--network", "vgg", "--with", "attention"],
+            2,
+            "vgg comes as",
+        ),
+        (["fit", "classifier", "crops.zip", "--out", "r", "--mix", "blend"], 2, "none, mixup, cutmix"),
+        (["compare", "absent.zip", "--out", "c"], 8, "expected a zip of upright cut-outs with crops.csv at absent.zip"),
+        (["compare", "crops.zip", "--out", "c", "--only", "lenet"], 2, "expected a row of traditional, vgg"),
         (["fit", "separator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
         (["fit", "separator", "absent", "--out", "r"], 8, "expected a table at absent/images.csv"),
         (["fit", "classifier", "crops.zip", "--out", "r", "--start", "crops.zip"], 2, "expected Keras weights"),
@@ -70,7 +88,7 @@ def test_failures_are_one_line_and_a_code(
     code: int,
     message: str,
 ) -> None:
-    if arguments[0] in ("fit", "export"):
+    if arguments[0] in ("fit", "export", "compare"):
         pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
     metaphase_folder(tmp_path / "data")
     crops_zip(tmp_path / "crops.zip")

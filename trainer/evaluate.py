@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import SinkError
 from edge.records import LABELS, Crop, Frame, Prediction
 from trainer.data.crops import CropTruth, by_cell
 from trainer.data.metaphase import FrameTruth
 from trainer.errors import DatasetError
-from trainer.files import write_atomic
+from trainer.files import write_result
 from trainer.score import score
 from trainer.score_crops import score_crops
 
@@ -153,10 +152,7 @@ def evaluate_crops(crops: Iterable[CropTruth], model: Path, threads: int) -> dic
 
 def write_figures(path: Path, figures: dict[str, Any]) -> None:
     """One JSON object; ``SinkError`` if it cannot be written."""
-    try:
-        write_atomic(path, (json.dumps(figures, indent=2) + "\n").encode())
-    except OSError as error:
-        raise SinkError(f"cannot write {path}: {error.strerror}; name another file with --json") from error
+    write_result(path, (json.dumps(figures, indent=2) + "\n").encode(), "--json")
 
 
 def _alone(predictions: Sequence[Prediction]) -> list[str]:

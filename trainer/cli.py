@@ -12,6 +12,7 @@ import typer
 from edge.command import run_app
 from edge.errors import ConfigError
 from trainer.commands.data import data as data_commands
+from trainer.commands.evaluate import EvaluateGroup
 
 T = TypeVar("T")
 DEFAULT_LOCATOR = Path("models/locator")
@@ -24,7 +25,11 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 fit = typer.Typer(help="Train a network into a run folder; the same command again goes on where it stopped.")
-evaluate = typer.Typer(help="Measure bundles on labelled data, with the device's own pipeline.")
+evaluate = typer.Typer(
+    cls=EvaluateGroup,
+    help="Measure bundles on labelled data, with the device's own pipeline. "
+    "`evaluate DATA --model DIR` is `evaluate crops`, `evaluate DATA` is `evaluate frames`.",
+)
 app.add_typer(fit, name="fit")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(data_commands, name="data")
@@ -171,19 +176,21 @@ def evaluate_frames_command(
 @evaluate.command("crops")
 def evaluate_crops_command(
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Zip with crops.csv, or a folder with one folder a class.")
+        Path, typer.Argument(metavar="DATA", help="Cut-outs in any form, or frames: then their true boxes are cut out.")
     ],
     model: Annotated[Path, typer.Option(metavar="DIR", help="The classifier's bundle.")],
     split: Split = "test",
     json: Json = None,
+    locator: LocatorBundle = DEFAULT_LOCATOR,
     threads: Threads = 2,
     debug: Debug = False,
 ) -> None:
-    """Label accuracy and calibration on single cut-out chromosomes."""
-    from trainer.data.crops import read_crops
-    from trainer.evaluate import evaluate_crops, write_figures
+    """Label accuracy and calibration on single chromosomes."""
+    from trainer.evaluate import crop_figures, judge_with, write_figures
+    from trainer.labelled import labelled_cells
 
-    figures = evaluate_crops(_tracked(read_crops(data, split), "crops"), model, threads)
+    cells = labelled_cells(data, split, locator)
+    figures = crop_figures(judge_with(model, _tracked(cells, "cells"), threads))
     if json is not None:
         write_figures(json, figures)
     shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece")}

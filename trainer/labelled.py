@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.records import Crop
-from trainer.data.crops import by_cell, read_crops
+from trainer.data.crops import CropTruth, by_cell, read_crops
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import holds_cutouts
 
@@ -26,29 +26,43 @@ class LabelledCell:
     p_arm_up: bool
 
 
-def labelled_cells(data: Path, split: str, locator: Path) -> tuple[int, Iterator[LabelledCell]]:
-    """How many cells a split has, and each: cut-outs as they are, frames as ``locator``'s bundle cuts their true boxes.
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledCells:
+    """The cells of one split, cut when they are asked for."""
+
+    count: int
+    cut: Callable[[], Iterator[LabelledCell]]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[LabelledCell]:
+        return self.cut()
+
+
+def labelled_cells(data: Path, split: str, locator: Path) -> LabelledCells:
+    """The cells of a split: cut-outs as they are, frames as ``locator``'s bundle cuts their true boxes.
 
     Cut-outs whose cell is not known come as one. ``DatasetError`` as ``read_crops`` and ``read_frames`` raise it,
     ``ModelError`` for the bundle.
     """
-    if not holds_cutouts(data):
-        frames = [frame for frame in read_frames(data, split) if frame.labels]
-        return len(frames), _of_frames(frames, locator)
-    cells = by_cell(read_crops(data, split))
-
-    def of_cutouts() -> Iterator[LabelledCell]:
-        from edge.locate.straighten import crops_from_cutouts
-
-        for cell, members in cells.items():
-            names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
-            crops = crops_from_cutouts([c.pixels for c in members])
-            yield LabelledCell(names, labels, crops, whole=cell != "", p_arm_up=True)
-
-    return len(cells), of_cutouts()
+    if holds_cutouts(data):
+        cells = by_cell(read_crops(data, split))
+        return LabelledCells(len(cells), lambda: _of_cutouts(cells))
+    frames = [frame for frame in read_frames(data, split) if frame.labels]
+    return LabelledCells(len(frames), lambda: _of_frames(frames, locator))
 
 
-def _of_frames(frames: list[FrameTruth], locator: Path) -> Iterator[LabelledCell]:
+def _of_cutouts(cells: Mapping[str, Sequence[CropTruth]]) -> Iterator[LabelledCell]:
+    from edge.locate.straighten import crops_from_cutouts
+
+    for cell, members in cells.items():
+        names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
+        crops = crops_from_cutouts([c.pixels for c in members])
+        yield LabelledCell(names, labels, crops, whole=cell != "", p_arm_up=True)
+
+
+def _of_frames(frames: Sequence[FrameTruth], locator: Path) -> Iterator[LabelledCell]:
     from edge.camera.files import read_frame
     from edge.locate.locator import Locator
     from edge.locate.straighten import straighten

@@ -46,7 +46,7 @@ def shown_alone(name: str) -> Strengths:
 def _some_crops(
     data: Path, split: str, locator: Path, count: int, seed: int
 ) -> tuple[list[str], list[UInt8Array]]:
-    _, cells = labelled_cells(data, split, locator)
+    cells = labelled_cells(data, split, locator)
     seen = [
         (label, crop.pixels)
         for cell in itertools.islice(cells, CELLS)

@@ -93,9 +93,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
 DEFAULT = Strengths()
 
 
-def augment(
-    pixels: UInt8Array, rng: np.random.Generator, flip: bool, strengths: Strengths = DEFAULT
-) -> Float32Array:
+def augment(pixels: UInt8Array, rng: np.random.Generator, flip: bool, strengths: Strengths = DEFAULT) -> Float32Array:
     """A changed copy of a crop, float32 (128, 32); ``flip`` puts its other end up."""
     source = pixels[::-1] if flip else pixels
     if rng.random() < strengths.mirror_share:
@@ -183,9 +181,7 @@ def cut_end(x: Float32Array, rng: np.random.Generator) -> Float32Array:
     return x
 
 
-def not_single(
-    pixels: UInt8Array, other: UInt8Array, rng: np.random.Generator, s: Strengths = DEFAULT
-) -> Float32Array:
+def not_single(pixels: UInt8Array, other: UInt8Array, rng: np.random.Generator, s: Strengths = DEFAULT) -> Float32Array:
     """What is not one whole chromosome: a piece of one, or two that lie on, beside or behind each other."""
     if rng.random() < 0.5:
         rows = np.flatnonzero(pixels.max(1) > 25)

@@ -13,6 +13,7 @@ from edge.command import run_app
 from edge.errors import ConfigError
 from trainer.commands.data import data as data_commands
 from trainer.commands.evaluate import EvaluateGroup
+from trainer.commands.search import search
 
 T = TypeVar("T")
 DEFAULT_LOCATOR = Path("models/locator")
@@ -33,6 +34,7 @@ evaluate = typer.Typer(
 app.add_typer(fit, name="fit")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(data_commands, name="data")
+app.command("search")(search)
 
 Out = Annotated[Path, typer.Option(metavar="RUNDIR", help="Run folder: config, log, curves, checkpoints.")]
 Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
@@ -85,6 +87,11 @@ def fit_classifier_command(
     cutout_repeats: Annotated[int, typer.Option(min=1, help="How often each cut-out stands in the training set.")] = 1,
     drawn_cells: Annotated[int, typer.Option(min=0, help="Cells drawn from the band tables to add.")] = 0,
     locator: LocatorBundle = DEFAULT_LOCATOR,
+    depth: Annotated[int, typer.Option(min=1, help="Residual blocks at each size of the network.")] = 2,
+    unaugmented: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CHANGE", help="Augmentation to do without, as trainer data preview names it."),
+    ] = None,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
@@ -101,6 +108,8 @@ def fit_classifier_command(
         cutout_repeats=cutout_repeats,
         drawn_cells=drawn_cells,
         locator=str(locator),
+        depth=depth,
+        unaugmented=tuple(unaugmented or ()),
     )
     print(f"weights: {fit_classifier(config, out, resume)}")
 

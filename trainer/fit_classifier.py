@@ -7,7 +7,7 @@ polarity is not, so the first net tells it, given the label (label-guided alignm
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import tf_keras as keras
 from edge.locate.locator import Locator
 from edge.records import LABELS
 from edge.runtime.bundle import load_bundle
-from trainer.augment import augment, not_single
+from trainer.augment import DEFAULT, Strengths, augment, not_single
 from trainer.data.cropset import (
     DOWN,
     NOTHING,
@@ -30,6 +30,8 @@ from trainer.data.cropset import (
     crops_of_drawings,
     crops_of_frames,
 )
+from trainer.data.sources import holds_cutouts, splits_at, stamp_of
+from trainer.errors import DatasetError
 from trainer.loop import Batch, Losses, Plan, train
 from trainer.networks.enhanced import build_enhanced
 from trainer.runs import Run
@@ -61,13 +63,22 @@ class ClassifierConfig:
     """Metaphases drawn from the band tables, added as training crops."""
     locator: str = "models/locator"
     """Bundle that cuts frames into crops."""
+    depth: int = 2
+    """Residual blocks a size, see ``build_enhanced``."""
+    unaugmented: tuple[str, ...] = ()
+    """Changes of ``trainer.augment.CHANGES`` to do without."""
+
+
+LATER = ("depth", "unaugmented")
+"""Settings that a run folder holds only where they differ from the default: runs from before they came go on."""
 
 
 def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/classifier.keras``."""
-    run = Run.open(out, asdict(config), resume)
+    strengths = DEFAULT.without(config.unaugmented)
+    run = Run.open(out, stated(config), resume)
     keras.utils.set_random_seed(config.seed)
-    network = build_enhanced(config.dropout, config.width)
+    network = build_enhanced(config.dropout, config.width, config.depth)
     if config.start:
         network.set_weights(keras.models.load_model(config.start, compile=False).get_weights())
     known, val = load_crops(config, out, network)
@@ -76,12 +87,18 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
         network,
         Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed),
         make_losses(config.smoothing),
-        lambda rng: make_batch(known, rng, config.batch),
+        lambda rng: make_batch(known, rng, config.batch, strengths),
         lambda: check(network, val),
     )
     weights = out / "classifier.keras"
     network.save(weights)
     return weights
+
+
+def stated(config: ClassifierConfig) -> dict[str, Any]:
+    """The settings as a run folder keeps them."""
+    at_rest = {field.name for field in fields(config) if getattr(config, field.name) == field.default}
+    return {name: value for name, value in asdict(config).items() if name not in LATER or name not in at_rest}
 
 
 def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropSet, CropSet]:
@@ -93,27 +110,44 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     if config.drawn_cells:
         trains.append(crops_of_drawings(config.drawn_cells, config.seed))
     for source in map(Path, config.data):
-        if source.is_dir():
-            cut = [cut_frames(source, split, Path(config.locator), out.parent) for split in ("train", "val")]
-            train, val = (align(aligner, crops) for crops in cut)
+        if holds_cutouts(source):
+            train, val = cut_out(source)
+            trains += [train] * config.cutout_repeats
+            vals.append(val)
         else:
-            both = crops_of_cutouts(source, "train")
-            # This source has no val split of its own: some train donors serve, the same ones for every seed.
-            donors = np.unique(both.case)
-            held = np.random.default_rng(0).permutation(donors)[: max(1, int(VAL_DONORS * len(donors)))]
-            train, val = both.pick(~np.isin(both.case, held)), both.pick(np.isin(both.case, held))
-        trains += [train] * (1 if source.is_dir() else config.cutout_repeats)
-        vals.append(val)
+            there = splits_at(source)
+            for split, sets in (("train", trains), ("val", vals)):
+                if split in there:
+                    sets.append(align(aligner, cut_frames(source, split, Path(config.locator), out.parent)))
+    for split, sets in (("train", trains), ("val", vals)):
+        if not sets:
+            raise DatasetError(f"{', '.join(config.data)}: nothing in split '{split}'; add a set that has it")
     train, val = CropSet.join(trains), CropSet.join(vals)
     train.save(kept[0])
     val.save(kept[1])
     return train, val
 
 
+def cut_out(source: Path) -> tuple[CropSet, CropSet]:
+    """Train and val crops of a set of cut-outs. ``DatasetError`` if its donors do not make two."""
+    train = crops_of_cutouts(source, "train")
+    donors = np.unique(train.case)
+    if "val" in splits_at(source):
+        return train, crops_of_cutouts(source, "val")
+    if len(donors) < 2:
+        raise DatasetError(
+            f"{source}: expected a split val or more than one donor to hold some back for it, got {len(donors)} donor; "
+            "sort the pictures by donor, LABEL/DONOR/PICTURE"
+        )
+    # Some train donors serve as val, the same ones for every seed.
+    held = np.isin(train.case, np.random.default_rng(0).permutation(donors)[: max(1, int(VAL_DONORS * len(donors)))])
+    return train.pick(~held), train.pick(held)
+
+
 def cut_frames(source: Path, split: str, locator: Path, store: Path) -> CropSet:
     """The crops of a split of frames as a locator's bundle cuts them, kept in ``store`` for the next run."""
     bundle = load_bundle(locator, "locator")
-    path = store / f"{source.name}-{split}-{bundle.sha256[:8]}.npz"
+    path = store / "-".join(filter(None, (source.name, stamp_of(source), split, f"{bundle.sha256[:8]}.npz")))
     if path.exists():
         return CropSet.load(path)
     crops = crops_of_frames(source, split, Locator(bundle))
@@ -165,16 +199,16 @@ def check(network: Any, val: CropSet) -> dict[str, float]:
     }
 
 
-def make_batch(crops: CropSet, rng: np.random.Generator, count: int) -> Batch:
+def make_batch(crops: CropSet, rng: np.random.Generator, count: int, strengths: Strengths = DEFAULT) -> Batch:
     """image (B, 128, 32, 1); label (B,), polarity (B,) with -1 for unknown, single (B,)."""
     rows = rng.integers(len(crops), size=count)
     flips = rng.random(count) < 0.5
     drawn = rng.random(count) < NOT_SINGLE_SHARE
     single = (crops.label[rows] != NOTHING) & ~drawn
     images = [
-        not_single(crops.pixels[row], crops.pixels[int(rng.integers(len(crops)))], rng)
+        not_single(crops.pixels[row], crops.pixels[int(rng.integers(len(crops)))], rng, strengths)
         if made_up
-        else augment(crops.pixels[row], rng, bool(flip))
+        else augment(crops.pixels[row], rng, bool(flip), strengths)
         for row, flip, made_up in zip(rows, flips, drawn, strict=True)
     ]
     polarity = crops.polarity[rows].astype(np.float32)

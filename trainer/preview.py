@@ -31,7 +31,9 @@ def preview_rows(data: Path, split: str, locator: Path, count: int, seed: int) -
         alone = shown_alone(name)
         rows.append((name, [_tile(augment(p, drawn(k), False, alone)) for k, p in enumerate(pixels)]))
     for take in range(2):
-        rows.append(("all together", [_tile(augment(p, drawn(count + 2 * k + take), False)) for k, p in enumerate(pixels)]))
+        rows.append(
+            ("all together", [_tile(augment(p, drawn(count + 2 * k + take), False)) for k, p in enumerate(pixels)])
+        )
     pairs = zip(pixels, pixels[1:] + pixels[:1], strict=True)
     rows.append(("not one", [_tile(not_single(p, other, drawn(k))) for k, (p, other) in enumerate(pairs)]))
     return rows
@@ -43,9 +45,7 @@ def shown_alone(name: str) -> Strengths:
     return replace(alone, **{field: 1.0 for field in CHANGES[name] if field.endswith("_share")})
 
 
-def _some_crops(
-    data: Path, split: str, locator: Path, count: int, seed: int
-) -> tuple[list[str], list[UInt8Array]]:
+def _some_crops(data: Path, split: str, locator: Path, count: int, seed: int) -> tuple[list[str], list[UInt8Array]]:
     cells = labelled_cells(data, split, locator)
     seen = [
         (label, crop.pixels)

@@ -53,7 +53,9 @@ def report(
     console.print(_table(figures))
     width, height = figures["size_px"]["width"], figures["size_px"]["height"]
     if width:
-        console.print(f"median size {width['p50']:g} x {height['p50']:g} px; widths {width['p0']:g} to {width['p100']:g}")
+        console.print(
+            f"median size {width['p50']:g} x {height['p50']:g} px; widths {width['p0']:g} to {width['p100']:g}"
+        )
     for pair in figures["same_pictures"]:
         console.print(f"same picture in two splits: {_pair(pair)}", markup=False)
     for skipped in figures["skipped"]:
@@ -92,9 +94,9 @@ def preview(
     split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
     count: Annotated[int, typer.Option(min=1, max=40, help="Chromosomes, side by side.")] = 12,
     seed: Annotated[int, typer.Option(help="Decides the chromosomes and what becomes of them.")] = 0,
-    locator: Annotated[
-        Path, typer.Option(metavar="DIR", help="The locator that cuts frames into crops.")
-    ] = Path("models/locator"),
+    locator: Annotated[Path, typer.Option(metavar="DIR", help="The locator that cuts frames into crops.")] = Path(
+        "models/locator"
+    ),
     debug: Debug = False,
 ) -> None:
     """A contact sheet of augmented crops: as they are, each augmentation alone, then all together."""
@@ -117,7 +119,11 @@ def _table(figures: dict[str, Any]) -> Table:
     table.add_column("length, px", justify="right")
     lengths = figures["length_px"]
     for label in next(iter(figures["counts"].values()), {}):
-        spread = f"{lengths[label]['p50']:g} ({lengths[label]['p5']:g} to {lengths[label]['p95']:g})" if label in lengths else "-"
+        spread = (
+            f"{lengths[label]['p50']:g} ({lengths[label]['p5']:g} to {lengths[label]['p95']:g})"
+            if label in lengths
+            else "-"
+        )
         table.add_row(label, *(str(figures["counts"][split][label]) for split in splits), spread)
     table.add_section()
     for what in next(iter(splits.values()), {}):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,9 +38,7 @@ def census(contents: Contents) -> dict[str, Any]:
         "name": contents.path.name,
         "form": contents.form,
         "splits": {_shown(s): _split(contents, [t for t in things if t.split == s]) for s in present},
-        "counts": {
-            _shown(s): dict(zip(LABELS, _counts(m for m in marks if m[0] == s), strict=True)) for s in present
-        },
+        "counts": {_shown(s): dict(zip(LABELS, _counts(m for m in marks if m[0] == s), strict=True)) for s in present},
         "size_px": {"width": _percentiles(sizes[:, 0]), "height": _percentiles(sizes[:, 1])},
         "length_px": {
             label: _percentiles(lengths)
@@ -72,7 +69,7 @@ def _digests(contents: Contents) -> Iterable[tuple[str, str, bytes]]:
 
 
 def examples(contents: Contents, seed: int) -> list[tuple[str, list[Tile]]]:
-    """Rows for a contact sheet: some chromosomes of each class, drawn with ``seed``, from as many frames as it takes."""
+    """Rows for a contact sheet: some chromosomes of each class, drawn with ``seed``."""
     rng = np.random.default_rng(seed)
     if contents.cutouts:
         drawn: dict[str, list[UInt8Array]] = {label: [] for label in LABELS}

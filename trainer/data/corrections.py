@@ -57,7 +57,9 @@ def _lines(file: Path) -> list[tuple[str, dict[str, Any]]]:
             raise DatasetError(f"{where}: not readable as JSON ({error}); export the case again") from error
         missing = [name for name in FIELDS if not isinstance(line, dict) or name not in line]
         if missing:
-            raise DatasetError(f"{where}: expected a corrected frame with {', '.join(FIELDS)}; lacks {', '.join(missing)}")
+            raise DatasetError(
+                f"{where}: expected a corrected frame with {', '.join(FIELDS)}; lacks {', '.join(missing)}"
+            )
         found.append((where, line))
     return found
 
@@ -70,7 +72,9 @@ def _frame(line: dict[str, Any], folder: Path, where: str) -> FrameTruth:
         labels = [str(c["label"]) for c in line["chromosomes"]]
         boxes = [[int(edge) for edge in c["box_px"]] for c in line["chromosomes"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{where}: each chromosome needs label and box_px ({type(error).__name__} {error})") from error
+        raise DatasetError(
+            f"{where}: each chromosome needs label and box_px ({type(error).__name__} {error})"
+        ) from error
     strange = sorted(set(labels) - set(LABELS))
     if strange:
         raise DatasetError(f"{where}: label must be one of 1..22, X, Y, got '{strange[0]}'")

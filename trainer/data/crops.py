@@ -72,6 +72,11 @@ def read_crops(source: Path, split: str) -> list[CropTruth]:
     return [_in_split(crop, split) for crop in crops]
 
 
+def splits_of(source: Path) -> list[str]:
+    """The splits that the crops of ``source`` are in, by name; ``ANY_SPLIT`` is none of them."""
+    return sorted({entry.split for entry in _open(source)[0]} - {ANY_SPLIT})
+
+
 def all_crops(source: Path) -> tuple[list[CropTruth], list[Skipped]]:
     """Every crop of every split (``ANY_SPLIT`` where none is known), and what could not be read."""
     return _decode(*_open(source))

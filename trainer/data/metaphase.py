@@ -88,9 +88,7 @@ def framed(
     return FrameTruth(path.name, path, case, split, width, height, "", False, inside, stated, tuple(labels))
 
 
-def _clip(
-    stated: npt.NDArray[np.int64], width: int, height: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+def _clip(stated: npt.NDArray[np.int64], width: int, height: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
     """The boxes within the frame, and the rows of those of which nothing is."""
     inside = np.clip(stated, 0, (width, height, width, height))
     return inside, np.flatnonzero((inside[:, 0] >= inside[:, 2]) | (inside[:, 1] >= inside[:, 3]))

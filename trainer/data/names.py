@@ -27,7 +27,9 @@ def label_of(name: str) -> str | None:
     if label not in LABELS:
         return None
     if group is not None:
-        own = {"X": "C", "Y": "G"}.get(label) or next(g for g, (low, high) in GROUPS.items() if low <= int(label) <= high)
+        own = {"X": "C", "Y": "G"}.get(label) or next(
+            g for g, (low, high) in GROUPS.items() if low <= int(label) <= high
+        )
         if group.upper() != own:
             return None
     return label
@@ -61,5 +63,3 @@ def split_named(path: PurePath) -> str | None:
         if len(stated) == 1:
             return str(stated.pop())
     return None
-
-

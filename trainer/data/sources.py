@@ -17,6 +17,7 @@ The last two hold single chromosomes, the others whole metaphases. Every form is
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 from collections.abc import Callable
@@ -29,7 +30,7 @@ from rich.progress import track
 
 from trainer.data.coco import coco_files, read_coco
 from trainer.data.corrections import correction_files, read_corrections
-from trainer.data.crops import TABLE, CropTruth, all_crops, has_classes
+from trainer.data.crops import TABLE, CropTruth, all_crops, has_classes, splits_of
 from trainer.data.metaphase import FrameTruth, read_tables
 from trainer.data.mfish import mask_files, read_mfish
 from trainer.data.pictures import Skipped, decoding_fault, fault_of, warn_skipped
@@ -85,7 +86,9 @@ def _inside(path: Path) -> str:
         return f"a file of {path.stat().st_size} bytes"
     with os.scandir(path) as entries:
         names = sorted(entry.name for entry in entries)
-    return ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "") or "an empty folder"
+    return (
+        ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "") or "an empty folder"
+    )
 
 
 def holds_cutouts(path: Path) -> bool:
@@ -121,11 +124,30 @@ def read_all(path: Path) -> Contents:
     return Contents(form, path, *_without_faulty(frames, faults, skipped))
 
 
+def splits_at(path: Path) -> list[str]:
+    """The splits that the set has, by name."""
+    form = form_of(path)
+    return splits_of(path) if form in CUTOUT_FORMS else sorted({frame.split for frame in _listed(form, path)[0]})
+
+
+def stamp_of(path: Path) -> str:
+    """Eight letters that change with the frames, labels and boxes of the set; "" for ``tables``, which stay."""
+    form = form_of(path)
+    if form == "tables":
+        return ""
+    digest = hashlib.sha256()
+    for frame in _listed(form, path)[0]:
+        digest.update(repr((frame.image, frame.split, frame.labels, frame.boxes_px.tolist())).encode())
+    return digest.hexdigest()[:8]
+
+
 def frames_at(path: Path, split: str) -> list[FrameTruth]:
     """See ``metaphase.read_frames``, which is this."""
     form = form_of(path)
     if form in CUTOUT_FORMS:
-        raise DatasetError(f"{path}: expected whole metaphases with boxes, got single chromosomes; name a set of frames")
+        raise DatasetError(
+            f"{path}: expected whole metaphases with boxes, got single chromosomes; name a set of frames"
+        )
     frames, skipped = _listed(form, path)
     pick_split(split, (frame.split for frame in frames), str(path))
     frames = [frame for frame in frames if frame.split == split]
@@ -154,7 +176,9 @@ def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     names = [frame.image for frame in frames]
     double = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if double:
-        raise DatasetError(f"{path}: {len(double)} file name(s) stand for more than one frame, first {double[0]}; rename")
+        raise DatasetError(
+            f"{path}: {len(double)} file name(s) stand for more than one frame, first {double[0]}; rename"
+        )
     check_splits(((frame.case, frame.split) for frame in frames), "case", str(path))
     return frames, skipped
 

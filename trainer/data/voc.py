@@ -66,7 +66,9 @@ def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strang
         try:
             boxes.append([round(float(c or "")) for c in corners])
         except ValueError:
-            raise DatasetError(f"{path}, object {number}: expected numbers {', '.join(CORNERS)}, got {corners}") from None
+            raise DatasetError(
+                f"{path}, object {number}: expected numbers {', '.join(CORNERS)}, got {corners}"
+            ) from None
         labels.append(stranger_label(one.findtext("name") or "", f"{path}, object {number}"))
     case = strangers.case(picture.name)
     return framed(picture, case, strangers.split(case, split), boxes, labels, str(path))

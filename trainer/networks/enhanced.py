@@ -30,8 +30,9 @@ STEM_FILTERS = 6
 HEADS = {"label": len(LABELS), "p_arm_up": 1, "single": 1}
 
 
-def build_enhanced(dropout: float = 0.3, width: float = 1.0) -> Any:
-    """The network; ``width`` multiplies every channel count."""
+def build_enhanced(dropout: float = 0.3, width: float = 1.0, depth: int = 2) -> Any:
+    """The network; ``width`` multiplies every channel count, ``depth`` is the number of residual blocks at each of the
+    first two sizes (one fewer, but one at least, at the last): 4 + 3 (3 ``depth`` - 1) + 2 layers from 2 on."""
 
     def ch(n: int) -> int:
         return max(8, int(n * width + 4) // 8 * 8)
@@ -39,13 +40,14 @@ def build_enhanced(dropout: float = 0.3, width: float = 1.0) -> Any:
     image = keras.Input((CROP_ROWS, CROP_COLS, 1), name="crop")
     stem = L.Concatenate()([conv(image, STEM_FILTERS, kernel, 2) for kernel in STEM_KERNELS])
     x = conv(stem, ch(40), 3, 2)
-    for _ in range(2):
+    for _ in range(depth):
         x = bottleneck(x, ch(24))
     x = conv(x, ch(80), 3, 2)
-    for _ in range(2):
+    for _ in range(depth):
         x = bottleneck(x, ch(32))
     x = conv(x, ch(112), 3, 2)
-    x = bottleneck(x, ch(48))
+    for _ in range(max(1, depth - 1)):
+        x = bottleneck(x, ch(48))
     x = L.AveragePooling2D((1, x.shape[2]))(x)
     x = L.Dropout(dropout)(x)
     x = L.Conv2D(ch(128), (x.shape[1], 1), activation="relu")(x)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,10 @@ from edge.command import run_app
 from edge.errors import ConfigError
 from trainer.commands.data import data as data_commands
 from trainer.commands.evaluate import EvaluateGroup
+from trainer.commands.progress import tracked
+from trainer.commands.report import report
 from trainer.commands.search import search
 
-T = TypeVar("T")
 DEFAULT_LOCATOR = Path("models/locator")
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app.add_typer(fit, name="fit")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(data_commands, name="data")
 app.command("search")(search)
+app.command("report")(report)
 
 Out = Annotated[Path, typer.Option(metavar="RUNDIR", help="Run folder: config, log, curves, checkpoints.")]
 Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
@@ -174,9 +176,9 @@ def evaluate_frames_command(
     if lines is not None:
         figures = frame_figures(read_lines(lines), truths)
     else:
-        figures = frame_figures(label_frames(_tracked(truths, "labelling"), models, threads, jsonl), truths)
+        figures = frame_figures(label_frames(tracked(truths, "labelling"), models, threads, jsonl), truths)
         if boxes:
-            figures |= box_figures(_tracked(truths, "true boxes"), box_labeller(models, threads))
+            figures |= box_figures(tracked(truths, "true boxes"), box_labeller(models, threads))
     if json is not None:
         write_figures(json, figures)
     _print_figures(figures, f"{data.name}, {split}: {figures['frames']} frames of {figures['cases']} cases")
@@ -199,7 +201,7 @@ def evaluate_crops_command(
     from trainer.labelled import labelled_cells
 
     cells = labelled_cells(data, split, locator)
-    figures = crop_figures(judge_with(model, _tracked(cells, "cells"), threads))
+    figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads))
     if json is not None:
         write_figures(json, figures)
     shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece")}
@@ -213,14 +215,6 @@ def _text(path: Path | None) -> str:
 def _command_line() -> str:
     """The command as it was given, less the folders of this machine."""
     return " ".join(["trainer", *(Path(word).name if word.startswith("/") else word for word in sys.argv[1:])])
-
-
-def _tracked(items: Sequence[T], what: str) -> Iterable[T]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(items, what, console=console, disable=not console.is_terminal)
 
 
 def _print_figures(figures: dict[str, Any], title: str) -> None:

@@ -31,12 +31,13 @@ Assign = Callable[[Sequence[Prediction]], Sequence[Named]]
 class Judged:
     """n crops with truth and answer.
 
-    ``names`` and ``truth`` (n,); ``pixels`` uint8 (n, 128, 32); ``scores`` float32 (n, 24), each crop's own
+    ``names``, ``cells`` ("" where it is not known) and ``truth`` (n,); ``pixels`` uint8 (n, 128, 32); ``scores`` float32 (n, 24), each crop's own
     probabilities; ``p_arm_up`` float32 (n,), its probability; ``upright`` bool (n,): the p arm is known to be on top;
     ``assigned`` (n,): the label after the assignment over its cell, empty where cells are not known.
     """
 
     names: tuple[str, ...]
+    cells: tuple[str, ...]
     truth: tuple[str, ...]
     pixels: UInt8Array
     scores: Float32Array
@@ -63,6 +64,7 @@ class Judged:
 def judge(cells: Iterable[LabelledCell], classify: Classify, assign: Assign) -> Judged:
     """Classify and assign cell by cell. ``DatasetError`` if there is no crop in any."""
     names: list[str] = []
+    owners: list[str] = []
     truth: list[str] = []
     assigned: list[str] = []
     pixels, scores, ups, upright = [], [], [], []
@@ -70,18 +72,20 @@ def judge(cells: Iterable[LabelledCell], classify: Classify, assign: Assign) -> 
     for cell in cells:
         predictions = [p for i in range(0, len(cell.crops), AT_ONCE) for p in classify(cell.crops[i : i + AT_ONCE])]
         names += cell.names
+        owners += [cell.cell] * len(cell.names)
         truth += cell.labels
         pixels += [crop.pixels for crop in cell.crops]
         scores += [p.scores for p in predictions]
         ups += [p.p_arm_up for p in predictions]
         upright += [cell.p_arm_up] * len(predictions)
-        all_whole = all_whole and cell.whole
+        all_whole = all_whole and cell.cell != ""
         if all_whole:
             assigned += [one.label for one in assign(predictions)]
     if not truth:
         raise DatasetError("expected labelled chromosomes to judge, found none in this split; name another --split")
     return Judged(
         tuple(names),
+        tuple(owners),
         tuple(truth),
         np.stack(pixels),
         np.stack(scores),

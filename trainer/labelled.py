@@ -14,15 +14,14 @@ from trainer.data.sources import holds_cutouts
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledCell:
-    """One cell's crops with their true labels and what each is called; ``whole``: they are known to be one cell.
-
-    ``p_arm_up``: whether all of them are known to have the p arm on top.
+    """One cell's crops with their true labels and what each is called; ``cell`` is its name, "" where nobody knows
+    whether they are one cell. ``p_arm_up``: whether all of them are known to have the p arm on top.
     """
 
+    cell: str
     names: tuple[str, ...]
     labels: tuple[str, ...]
     crops: tuple[Crop, ...]
-    whole: bool
     p_arm_up: bool
 
 
@@ -59,7 +58,7 @@ def _of_cutouts(cells: Mapping[str, Sequence[CropTruth]]) -> Iterator[LabelledCe
     for cell, members in cells.items():
         names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
         crops = crops_from_cutouts([c.pixels for c in members])
-        yield LabelledCell(names, labels, crops, whole=cell != "", p_arm_up=True)
+        yield LabelledCell(cell, names, labels, crops, p_arm_up=True)
 
 
 def _of_frames(frames: Sequence[FrameTruth], locator: Path) -> Iterator[LabelledCell]:
@@ -73,4 +72,4 @@ def _of_frames(frames: Sequence[FrameTruth], locator: Path) -> Iterator[Labelled
         frame = read_frame(truth.path)
         crops = straighten(frame, finder.regions_for_boxes(frame, truth.boxes_px))
         names = tuple(f"{truth.image} #{k}" for k in range(len(crops)))
-        yield LabelledCell(names, truth.labels, crops, whole=True, p_arm_up=False)
+        yield LabelledCell(truth.image, names, truth.labels, crops, p_arm_up=False)

@@ -25,6 +25,8 @@ from trainer.sheet import Tile, dark_on_light, draw_sheet
 TEMPLATE = Path(__file__).parent / "templates" / "report.html"
 WORST = 48
 WORST_A_ROW = 12
+WORST_CELLS = 8
+SURE = 0.9
 CONFUSED_PAIRS = 10
 LARGE_FIELDS = ("labels", "schema")
 
@@ -61,6 +63,7 @@ def page(subject: Subject, judged: Judged) -> str:
         reliability=embedded(reliability_picture(judged.scores.max(1), judged.said == judged.actual)),
         worst=embedded(worst_sheet(judged)),
         worst_count=min(WORST, len(judged.truth)),
+        worst_cells=worst_cells(judged),
         curves=_curves(subject.run),
         facts=bundle_facts(subject.model),
         card=Markup(card_html(subject.model)),
@@ -80,6 +83,30 @@ def confused_pairs(confusion: list[list[int]]) -> list[tuple[str, str, int, floa
     order = np.argsort(-counts, axis=None, kind="stable")[:CONFUSED_PAIRS]
     cells = [(int(i) // len(LABELS), int(i) % len(LABELS)) for i in order]
     return [(LABELS[t], LABELS[s], int(counts[t, s]), counts[t, s] / totals[t]) for t, s in cells if counts[t, s]]
+
+
+@dataclass(frozen=True, slots=True)
+class WorstCell:
+    """A cell by its mistakes, each crop alone; ``shifted``: how many of its crops are surely called by the class before
+    or after theirs, all in the same direction. Many of them hint at wrong labels rather than wrong answers."""
+
+    name: str
+    crops: int
+    wrong: int
+    shifted: int
+
+
+def worst_cells(judged: Judged) -> list[WorstCell]:
+    """The known cells with the most mistakes, at most ``WORST_CELLS``."""
+    said, actual, sure = judged.said, judged.actual, judged.scores.max(1) >= SURE
+    cells = []
+    for name in dict.fromkeys(judged.cells):
+        own = np.array([cell == name for cell in judged.cells])
+        step = (said - actual)[own]
+        shifted = max(int((sure[own] & (step == way)).sum()) for way in (-1, 1))
+        cells.append(WorstCell(name, int(own.sum()), int((step != 0).sum()), shifted))
+    bad = [cell for cell in cells if cell.name and cell.wrong]
+    return sorted(bad, key=lambda cell: (-cell.wrong, cell.name))[:WORST_CELLS]
 
 
 def worst_sheet(judged: Judged) -> bytes:

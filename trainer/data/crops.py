@@ -60,7 +60,7 @@ def read_crops(source: Path, split: str) -> list[CropTruth]:
     ``DatasetError``: nothing usable there, or a donor is in two splits.
     """
     entries, read = _open(source)
-    if all(entry.split != ANY_SPLIT for entry in entries):
+    if entries and all(entry.split != ANY_SPLIT for entry in entries):
         pick_split(split, (entry.split for entry in entries), str(source))
     chosen = [entry for entry in entries if entry.split in (split, ANY_SPLIT)]
     crops, skipped = _decode(chosen, read)

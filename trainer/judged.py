@@ -31,9 +31,10 @@ Assign = Callable[[Sequence[Prediction]], Sequence[Named]]
 class Judged:
     """n crops with truth and answer.
 
-    ``names``, ``cells`` ("" where it is not known) and ``truth`` (n,); ``pixels`` uint8 (n, 128, 32); ``scores`` float32 (n, 24), each crop's own
-    probabilities; ``p_arm_up`` float32 (n,), its probability; ``upright`` bool (n,): the p arm is known to be on top;
-    ``assigned`` (n,): the label after the assignment over its cell, empty where cells are not known.
+    ``names``, ``truth`` and ``cells`` (n,), "" for a cell that is not known; ``pixels`` uint8 (n, 128, 32); ``scores``
+    float32 (n, 24), each crop's own probabilities; ``p_arm_up`` float32 (n,), its probability; ``upright`` bool (n,):
+    the p arm is known to be on top; ``assigned`` (n,): the label after the assignment over its cell, empty where cells
+    are not known.
     """
 
     names: tuple[str, ...]

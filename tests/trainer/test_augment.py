@@ -12,7 +12,8 @@ import pytest
 from edge.errors import ConfigError
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import Float32Array, UInt8Array
-from trainer.augment import CHANGES, Strengths, augment, cut_end, not_single, occlude, stain, warp
+from trainer.augment import CHANGES as SWITCHES
+from trainer.augment import Strengths, augment, cut_end, not_single, occlude, stain, warp
 
 
 def bar(length: int = 80, level: int = 160) -> UInt8Array:
@@ -131,19 +132,20 @@ def test_what_is_not_one_chromosome_is_a_piece_or_two() -> None:
 
 
 def test_the_default_draws_what_the_shipped_models_learned_with() -> None:
-    digest = hashlib.sha256()
     crop = np.random.default_rng(0).integers(0, 255, (CROP_ROWS, CROP_COLS)).astype(np.uint8)
     rng = np.random.default_rng(7)
     for turn in range(200):
         augment(crop, rng, bool(turn % 2))
         not_single(crop, crop[::-1], rng)
-    digest.update(rng.bytes(16))  # as many draws, in the same order, as ever
-    assert digest.hexdigest()[:16] == "37aa32ed46601c29"
+    drawn_after = hashlib.sha256(rng.bytes(16)).hexdigest()  # tells whether there were as many draws as ever
+    assert drawn_after[:16] == "37aa32ed46601c29"
+    means = [float(augment(crop, np.random.default_rng(seed), False).mean()) for seed in range(6)]
+    assert means == pytest.approx([0.518, 0.468, 0.526, 0.372, 0.27, 0.372], abs=2e-3)
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", SWITCHES)
 def test_each_change_alone_changes_and_can_be_switched_off(name: str) -> None:
-    shares = {field: 1.0 for field in CHANGES[name] if field.endswith("_share")}
+    shares = {field: 1.0 for field in SWITCHES[name] if field.endswith("_share")}
     alone = replace(Strengths(brightness=0.2).only(name), **shares)
     uneven = bar()
     uneven[40:90, 9:14] += 30
@@ -155,7 +157,7 @@ def test_each_change_alone_changes_and_can_be_switched_off(name: str) -> None:
 
 
 def test_every_strength_belongs_to_a_change() -> None:
-    switched = {field for owned in CHANGES.values() for field in owned}
+    switched = {field for owned in SWITCHES.values() for field in owned}
     assert {field.name for field in fields(Strengths)} - switched == {"bend_px", "gradient"}  # only with their shares
 
 

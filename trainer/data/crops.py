@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,11 +60,10 @@ def read_crops(source: Path, split: str) -> list[CropTruth]:
     donor that are not known. Unreadable pictures are left out with one ``CropWarning`` that names them.
     ``DatasetError``: nothing usable there, or a donor is in two splits.
     """
-    entries, read = _open(source)
-    if entries and all(entry.split != ANY_SPLIT for entry in entries):
-        pick_split(split, (entry.split for entry in entries), str(source))
-    chosen = [entry for entry in entries if entry.split in (split, ANY_SPLIT)]
-    crops, skipped = _decode(chosen, read)
+    with _opened(source) as (entries, read):
+        if entries and all(entry.split != ANY_SPLIT for entry in entries):
+            pick_split(split, (entry.split for entry in entries), str(source))
+        crops, skipped = _decode([entry for entry in entries if entry.split in (split, ANY_SPLIT)], read)
     if not crops:
         raise DatasetError(f"{source}: no readable picture in split '{split}' ({len(skipped)} unreadable)")
     if skipped:
@@ -74,12 +74,14 @@ def read_crops(source: Path, split: str) -> list[CropTruth]:
 
 def splits_of(source: Path) -> list[str]:
     """The splits that the crops of ``source`` are in, by name; ``ANY_SPLIT`` is none of them."""
-    return sorted({entry.split for entry in _open(source)[0]} - {ANY_SPLIT})
+    with _opened(source) as (entries, _):
+        return sorted({entry.split for entry in entries} - {ANY_SPLIT})
 
 
 def all_crops(source: Path) -> tuple[list[CropTruth], list[Skipped]]:
     """Every crop of every split (``ANY_SPLIT`` where none is known), and what could not be read."""
-    return _decode(*_open(source))
+    with _opened(source) as (entries, read):
+        return _decode(entries, read)
 
 
 def has_classes(folder: Path) -> bool:
@@ -91,20 +93,23 @@ def _in_split(crop: CropTruth, split: str) -> CropTruth:
     return CropTruth(crop.file, crop.label, crop.cell, crop.donor, split, crop.pixels)
 
 
-def _open(source: Path) -> tuple[list[_Entry], Callable[[str], bytes]]:
+@contextmanager
+def _opened(source: Path) -> Iterator[tuple[list[_Entry], Callable[[str], bytes]]]:
+    """What is listed, and how to read a picture's file."""
     if source.is_dir():
         listed = (source / TABLE).is_file()
         entries = _table_entries(source) if listed else _folder_entries(source)
-        return entries, lambda name: (source / name).read_bytes()
+        yield entries, lambda name: (source / name).read_bytes()
+        return
     try:
-        with zipfile.ZipFile(source) as archive:
-            entries = _zip_entries(archive, source)
+        archive = zipfile.ZipFile(source)
     except (OSError, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DatasetError(
             f"{source}: expected a zip of crops or a folder of classes, cannot read it: {reason}"
         ) from error
-    return entries, zipfile.ZipFile(source).read
+    with archive:
+        yield _zip_entries(archive, source), archive.read
 
 
 def _zip_entries(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:

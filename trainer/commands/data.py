@@ -56,6 +56,8 @@ def report(
         console.print(
             f"median size {width['p50']:g} x {height['p50']:g} px; widths {width['p0']:g} to {width['p100']:g}"
         )
+    if figures["edited"] is not None:
+        console.print(f"{figures['edited']} chromosomes corrected by a person")
     for pair in figures["same_pictures"]:
         console.print(f"same picture in two splits: {_pair(pair)}", markup=False)
     for skipped in figures["skipped"]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.camera.files import read_frame
 from edge.records import LABELS, UInt8Array
+from trainer.data.corrections import count_edited
 from trainer.data.crops import ANY_SPLIT, CropTruth
 from trainer.data.metaphase import FrameTruth
 from trainer.data.sources import Contents
@@ -28,7 +29,8 @@ def census(contents: Contents) -> dict[str, Any]:
     ``splits``: pictures, cases (donors of cut-outs), cells and chromosomes of each; ``counts``: chromosomes per class
     and split; ``size_px``: percentiles of the pictures' width and height, ``length_px``: of each class's longer side
     (of a frame's boxes or of the cut-outs); ``same_pictures``: pictures that are in two splits, byte for byte in a
-    frame's file or grey level for grey level in a cut-out; ``skipped``: files left out and why.
+    frame's file or grey level for grey level in a cut-out; ``edited``: of corrections, how many chromosomes somebody
+    changed; ``skipped``: files left out and why.
     """
     things: Sequence[FrameTruth | CropTruth] = contents.frames or contents.cutouts
     present = [split for split in (*SPLITS, ANY_SPLIT) if any(t.split == split for t in things)]
@@ -46,6 +48,7 @@ def census(contents: Contents) -> dict[str, Any]:
             if len(lengths := np.array([length for _, own, length in marks if own == label]))
         },
         "same_pictures": same_pictures(contents),
+        "edited": count_edited(contents.path) if contents.form == "corrections" else None,
         "skipped": [{"file": s.file, "reason": s.reason} for s in contents.skipped],
     }
 

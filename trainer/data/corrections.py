@@ -20,8 +20,8 @@ FIELDS = ("image", "case", "chromosomes")
 
 
 def correction_files(path: Path) -> list[Path]:
-    """The JSONL files at ``path``, a file or a folder."""
-    return [path] if path.is_file() else sorted(path.glob("*.jsonl"))
+    """The JSONL files at ``path``: the file itself, or those of a folder or of its folders, one a case."""
+    return [path] if path.is_file() else sorted([*path.glob("*.jsonl"), *path.glob("*/*.jsonl")])
 
 
 def read_corrections(path: Path) -> list[FrameTruth]:
@@ -37,10 +37,10 @@ def read_corrections(path: Path) -> list[FrameTruth]:
     return list(frames.values())
 
 
-def edited_shares(path: Path) -> dict[str, int]:
-    """How many chromosomes the lines hold and how many of them somebody changed."""
-    marks = [c for file in correction_files(path) for _, line in _lines(file) for c in line["chromosomes"]]
-    return {"chromosomes": len(marks), "edited": sum(bool(c.get("edited")) for c in marks)}
+def count_edited(path: Path) -> int:
+    """How many chromosomes somebody changed."""
+    lines = [line for file in correction_files(path) for _, line in _lines(file)]
+    return sum(bool(chromosome.get("edited")) for line in lines for chromosome in line["chromosomes"])
 
 
 def _lines(file: Path) -> list[tuple[str, dict[str, Any]]]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.trainer.data.forms import coco_folder, voc_folder
+from tests.trainer.data.forms import coco_folder, corrections_folder, voc_folder
 from tests.trainer.datasets import crops_zip, metaphase_folder
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.cli import main
@@ -44,6 +44,12 @@ def test_a_report_of_cut_outs(tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "r.json").read_text())
     assert figures["splits"]["train"] == {"pictures": 1, "cases": 1, "cells": 1, "chromosomes": 1}
     assert figures["skipped"] == [{"file": "k/X_1.webp", "reason": "no picture in it"}]
+
+
+def test_a_report_of_corrections_counts_the_edited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corrections_folder(tmp_path / "export" / "K1")
+    assert main(["data", "report", str(tmp_path / "export")]) == 0
+    assert "1 chromosomes corrected by a person" in capsys.readouterr().out
 
 
 def test_check_passes_honest_splits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,7 +50,7 @@ def calibration_error(confidence: npt.NDArray[np.floating[Any]], right: npt.NDAr
 def bin_of(confidence: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.intp]:
     """The number of each confidence's bin, 0..14."""
     edges = np.linspace(0.0, 1.0, CALIBRATION_BINS + 1)
-    return np.clip(np.digitize(confidence, edges[1:-1], right=True), 0, CALIBRATION_BINS - 1)
+    return np.asarray(np.clip(np.digitize(confidence, edges[1:-1], right=True), 0, CALIBRATION_BINS - 1))
 
 
 def _agreement(said: Sequence[str], truth: Sequence[str]) -> float:

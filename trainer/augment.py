@@ -131,7 +131,7 @@ def stain(x: Float32Array, rng: np.random.Generator, s: Strengths = DEFAULT) -> 
     x = np.clip(x, 0, 1) ** np.float32(np.exp(rng.normal(0, s.gamma)))
     x = x * np.float32(np.exp(rng.normal(0, s.contrast)))
     if s.brightness:  # draws nothing where it is off, or every later draw would be another
-        x = x + np.float32(rng.normal(0, s.brightness)) * (x > 0.05)
+        x = x + np.float32(rng.normal(0, s.brightness)) * (x > 0.05).astype(np.float32)
     if rng.random() < s.gradient_share:
         ramp = np.linspace(-1, 1, CROP_ROWS, dtype=np.float32)[:, None]
         x = x * (1 + np.float32(rng.normal(0, s.gradient)) * ramp)

@@ -12,6 +12,7 @@ from trainer.files import write_atomic
 if TYPE_CHECKING:
     import optuna
 
+MOST_TICKS = 6
 AXES = {"rate": "learning rate", "batch": "batch size", "depth": "residual blocks a size"}
 
 
@@ -66,13 +67,12 @@ def picture(trials: list[dict[str, Any]]) -> bytes:
         axes.scatter([best[name]], [best["val_accuracy"]], s=140, facecolors="none", edgecolors="tab:red")
         axes.set_xlabel(title)
         axes.grid(alpha=0.3)
-        if name == "depth":
-            axes.set_xticks(sorted({t[name] for t in trials}))
-        else:
-            ticks = sorted({t[name] for t in trials})
+        if name != "depth":
             axes.set_xscale("log", base=10 if name == "rate" else 2)
-            if name == "batch":
-                axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        ticks = sorted({t[name] for t in trials})
+        if len(ticks) <= MOST_TICKS:
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            axes.set_xticks([], minor=True)
     figure.axes[0].set_ylabel("accuracy on val")
     png = io.BytesIO()
     FigureCanvasAgg(figure).print_png(png)

@@ -66,7 +66,7 @@ def test_two_processes_share_a_study_and_a_killed_one_is_made_up_for(cutouts: Pa
 
     both = [start(cutouts, out) for _ in range(2)]
     for process in both:
-        _, stderr = process.communicate(timeout=300)
+        _, stderr = process.communicate(timeout=900)
         assert process.returncode == 0, stderr
     study = open_study(config(cutouts), out, "")
     done = in_state(study, "COMPLETE")

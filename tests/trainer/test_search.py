@@ -65,9 +65,13 @@ def test_two_processes_share_a_study_and_a_killed_one_is_made_up_for(cutouts: Pa
     victim.communicate()
 
     both = [start(cutouts, out) for _ in range(2)]
-    for process in both:
-        _, stderr = process.communicate(timeout=900)
-        assert process.returncode == 0, stderr
+    try:
+        for process in both:
+            _, stderr = process.communicate(timeout=900)
+            assert process.returncode == 0, stderr
+    finally:
+        for process in both:
+            process.kill()
     study = open_study(config(cutouts), out, "")
     done = in_state(study, "COMPLETE")
     assert sorted(t.params["rate"] for t in done) == [0.001, 0.004]  # each once
@@ -94,9 +98,9 @@ def test_a_grid_ends_when_it_is_done(tmp_path: Path, untrained: list[float]) -> 
 @pytest.mark.parametrize("storage", ["", "sqlite"])
 def test_other_methods_draw_between_the_ends(tmp_path: Path, untrained: list[float], method: str, storage: str) -> None:
     url = f"sqlite:///{tmp_path}/study.db" if storage else ""
-    search(config(tmp_path, method, trials=12), tmp_path / "s", url)
-    search(config(tmp_path, method, trials=14), tmp_path / "s", url)
-    assert len(untrained) == len(set(untrained)) == 14
+    search(config(tmp_path, method, trials=4), tmp_path / "s", url)
+    search(config(tmp_path, method, trials=5), tmp_path / "s", url)
+    assert len(untrained) == len(set(untrained)) == 5
     assert all(0.001 <= rate <= 0.004 for rate in untrained)
     assert (tmp_path / "s" / "study.log").exists() == (not storage)
 

@@ -78,7 +78,7 @@ def search(config: SearchConfig, out: Path, storage: str = "") -> optuna.Study:
     """Train trials until the study has ``config.trials`` (a grid: at most all of it), then return it.
 
     ``storage``: an Optuna URL such as ``sqlite:///study.db`` or ``postgresql://...``; "" for the journal in ``out``.
-    ``ConfigError`` if the folder or the storage cannot be used, or the study there is over other settings.
+    Whatever it is, all processes of a study need the same ``out``: the locks lie there. ``ConfigError`` if the folder or the storage cannot be used, or the study there is over other settings.
     """
     import optuna
 
@@ -133,7 +133,7 @@ def open_study(config: SearchConfig, out: Path, storage: str) -> optuna.Study:
         grid = list(itertools.product(config.rates, config.batches, config.depths))
         random.Random(config.seed).shuffle(grid)  # a search that is cut short has looked everywhere a little
         for values in grid:
-            study.enqueue_trial(dict(zip(PARAMETERS, values, strict=True)))
+            study.enqueue_trial(dict(zip(PARAMETERS, values, strict=True)), skip_if_exists=True)
         study.set_user_attr("grid", True)
     return study
 

@@ -29,9 +29,9 @@ def search(
         str,
         typer.Option(
             metavar="URL",
-            help="Optuna storage: sqlite:///study.db on one machine, postgresql:// or mysql:// for several. "
-            "[default: Optuna's journal file DIR/study.log, which processes on one machine, or on several that see "
-            "DIR over NFS, share]",
+            help="Where Optuna keeps the study: sqlite:///FILE on one machine, postgresql:// or mysql:// for several, "
+            "which must see the same DIR. [default: Optuna's journal file, DIR/study.log, shared by processes on one "
+            "machine or on several that see DIR over NFS]",
             show_default=False,
         ),
     ] = "",

@@ -78,7 +78,8 @@ def search(config: SearchConfig, out: Path, storage: str = "") -> optuna.Study:
     """Train trials until the study has ``config.trials`` (a grid: at most all of it), then return it.
 
     ``storage``: an Optuna URL such as ``sqlite:///study.db`` or ``postgresql://...``; "" for the journal in ``out``.
-    Whatever it is, all processes of a study need the same ``out``: the locks lie there. ``ConfigError`` if the folder or the storage cannot be used, or the study there is over other settings.
+    Whatever it is, all processes of a study need the same ``out``: the locks lie there. ``ConfigError`` if the folder
+    or the storage cannot be used, or the study there is over other settings.
     """
     import optuna
 

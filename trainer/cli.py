@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
 from edge.command import run_app
 from edge.errors import ConfigError
 from trainer.commands.compare import compare
+from trainer.commands.data import data as data_commands
+from trainer.commands.evaluate import EvaluateGroup
+from trainer.commands.progress import tracked
+from trainer.commands.report import report
+from trainer.commands.search import search
 
-T = TypeVar("T")
 DEFAULT_MODELS = Path("models")
 
 app = typer.Typer(
@@ -24,9 +28,16 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 fit = typer.Typer(help="Train a network into a run folder; the same command again goes on where it stopped.")
-evaluate = typer.Typer(help="Measure bundles on labelled data, with the device's own pipeline.")
+evaluate = typer.Typer(
+    cls=EvaluateGroup,
+    help="Measure bundles on labelled data, with the device's own pipeline. "
+    "`evaluate DATA --model DIR` is `evaluate crops`, `evaluate DATA` is `evaluate frames`.",
+)
 app.add_typer(fit, name="fit")
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(data_commands, name="data")
+app.command("search")(search)
+app.command("report")(report)
 app.command("compare")(compare)
 
 Out = Annotated[Path, typer.Option(metavar="RUNDIR", help="Run folder: config, log, curves, checkpoints.")]
@@ -109,6 +120,7 @@ def fit_classifier_command(
         list[str] | None, typer.Option("--with", metavar="INGREDIENT", help="Add one to enhanced: attention.")
     ] = None,
     width: Annotated[float, typer.Option(min=0.25, help="Times as many channels; a teacher's may be 2.")] = 1.0,
+    depth: Annotated[int, typer.Option(min=1, help="Residual blocks at each size of enhanced.")] = 2,
     weights: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="ImageNet weights without the top, for mobilenetv2 and the like."),
@@ -118,6 +130,10 @@ def fit_classifier_command(
     ] = None,
     teacher_weight: Annotated[float, typer.Option(min=0, max=1, help="The teachers' share of the label's loss.")] = 0.5,
     mix: Annotated[str, typer.Option(help="Extra crops made of two: none, mixup or cutmix.")] = "none",
+    unaugmented: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CHANGE", help="Augmentation to do without, as trainer data preview names it."),
+    ] = None,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
@@ -137,10 +153,12 @@ def fit_classifier_command(
         drawn_cells=drawn_cells,
         models=str(models),
         width=width,
+        depth=depth,
         network=Architecture(network, mixed(without or (), adding or ()), _text(weights)),
         teachers=tuple(map(str, teacher or ())),
         teacher_weight=teacher_weight,
         mix=pick_mix(mix),
+        unaugmented=tuple(unaugmented or ()),
     )
     print(f"weights: {fit_classifier(config, out, resume)}")
 
@@ -206,9 +224,9 @@ def evaluate_frames_command(
     if lines is not None:
         figures = frame_figures(read_lines(lines), truths)
     else:
-        figures = frame_figures(label_frames(_tracked(truths, "labelling"), models, threads, jsonl), truths)
+        figures = frame_figures(label_frames(tracked(truths, "labelling"), models, threads, jsonl), truths)
         if boxes:
-            figures |= box_figures(_tracked(truths, "true boxes"), box_labeller(models, threads))
+            figures |= box_figures(tracked(truths, "true boxes"), box_labeller(models, threads))
     if json is not None:
         write_figures(json, figures)
     _print_figures(figures, f"{data.name}, {split}: {figures['frames']} frames of {figures['cases']} cases")
@@ -217,19 +235,21 @@ def evaluate_frames_command(
 @evaluate.command("crops")
 def evaluate_crops_command(
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Zip with crops.csv, or a folder with one folder a class.")
+        Path, typer.Argument(metavar="DATA", help="Cut-outs in any form, or frames: then their true boxes are cut out.")
     ],
     model: Annotated[Path, typer.Option(metavar="DIR", help="The classifier's bundle.")],
     split: Split = "test",
     json: Json = None,
+    models: Cutters = DEFAULT_MODELS,
     threads: Threads = 2,
     debug: Debug = False,
 ) -> None:
-    """Label accuracy and calibration on single cut-out chromosomes."""
-    from trainer.data.crops import read_crops
-    from trainer.evaluate import evaluate_crops, write_figures
+    """Label accuracy and calibration on single chromosomes."""
+    from trainer.evaluate import crop_figures, judge_with, write_figures
+    from trainer.labelled import labelled_cells
 
-    figures = evaluate_crops(_tracked(read_crops(data, split), "crops"), model, threads)
+    cells = labelled_cells(data, split, models)
+    figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads))
     if json is not None:
         write_figures(json, figures)
     shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece")}
@@ -243,14 +263,6 @@ def _text(path: Path | None) -> str:
 def _command_line() -> str:
     """The command as it was given, less the folders of this machine."""
     return " ".join(["trainer", *(Path(word).name if word.startswith("/") else word for word in sys.argv[1:])])
-
-
-def _tracked(items: Sequence[T], what: str) -> Iterable[T]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(items, what, console=console, disable=not console.is_terminal)
 
 
 def _print_figures(figures: dict[str, Any], title: str) -> None:

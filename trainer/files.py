@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from edge.errors import SinkError
+
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write ``data`` beside ``path`` under a hidden name, then rename; makes the folder. ``OSError`` as usual."""
@@ -18,3 +20,11 @@ def write_atomic(path: Path, data: bytes) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_result(path: Path, data: bytes, option: str) -> None:
+    """``write_atomic`` for what a user asked for; ``SinkError`` names the ``option`` to change if it cannot be."""
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        raise SinkError(f"cannot write {path}: {error.strerror}; name another file with {option}") from error

@@ -50,10 +50,14 @@ class Ingredients:
 
 
 SHIPPED = Ingredients()
+DEPTH = 2
 
 
-def build_enhanced(dropout: float = 0.3, width: float = 1.0, ingredients: Ingredients = SHIPPED) -> Any:
-    """The network; ``width`` multiplies every channel count."""
+def build_enhanced(
+    dropout: float = 0.3, width: float = 1.0, depth: int = DEPTH, ingredients: Ingredients = SHIPPED
+) -> Any:
+    """The network; ``width`` multiplies every channel count, ``depth`` is the number of residual blocks at each of the
+    first two sizes (one fewer, but one at least, at the last): 4 + 3 (3 ``depth`` - 1) + 2 layers from 2 on."""
     normalize = ingredients.normalization
     dropout = dropout if ingredients.dropout else 0.0
 
@@ -70,13 +74,14 @@ def build_enhanced(dropout: float = 0.3, width: float = 1.0, ingredients: Ingred
     else:
         x = conv(image, STEM_FILTERS * len(STEM_KERNELS), 3, 2, normalize=normalize)
     x = conv(x, ch(40), 3, 2, normalize=normalize)
-    for _ in range(2):
+    for _ in range(depth):
         x = block(x, 24)
     x = conv(x, ch(80), 3, 2, normalize=normalize)
-    for _ in range(2):
+    for _ in range(depth):
         x = block(x, 32)
     x = conv(x, ch(112), 3, 2, normalize=normalize)
-    x = block(x, 48)
+    for _ in range(max(1, depth - 1)):
+        x = block(x, 48)
     x = L.AveragePooling2D((1, x.shape[2]))(x)
     x = L.Dropout(dropout)(x)
     x = L.Conv2D(ch(128), (x.shape[1], 1), activation="relu")(x)

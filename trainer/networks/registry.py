@@ -12,7 +12,7 @@ import tf_keras as keras
 
 from edge.errors import ConfigError
 from trainer.networks.baselines import build_efficientnetb0, build_mobilenetv2, build_resnet, build_vgg
-from trainer.networks.enhanced import SHIPPED, Ingredients, build_enhanced
+from trainer.networks.enhanced import DEPTH, SHIPPED, Ingredients, build_enhanced
 
 L = keras.layers
 ENHANCED = "enhanced"
@@ -65,10 +65,15 @@ def mixed(without: Sequence[str] = (), adding: Sequence[str] = ()) -> Ingredient
     return replace(SHIPPED, **dict.fromkeys(without, False), **dict.fromkeys(adding, True))
 
 
-def build_classifier(architecture: Architecture, dropout: float = 0.3, width: float = 1.0) -> Any:
-    """The network: input (B, 128, 32, 1) in 0..1, outputs as in ``trainer.networks.heads``."""
+def build_classifier(architecture: Architecture, dropout: float = 0.3, width: float = 1.0, depth: int = DEPTH) -> Any:
+    """The network: input (B, 128, 32, 1) in 0..1, outputs as in ``trainer.networks.heads``.
+
+    ``ConfigError``: a ``depth`` for a network that has no such setting.
+    """
     if architecture.name == ENHANCED:
-        return build_enhanced(dropout, width, architecture.ingredients)
+        return build_enhanced(dropout, width, depth, architecture.ingredients)
+    if depth != DEPTH:
+        raise ConfigError(f"--depth is a setting of '{ENHANCED}'; {architecture.name} comes as it is")
     own = {"weights": architecture.imagenet} if architecture.imagenet else {}
     return BUILDERS[architecture.name](dropout, width, **own)
 

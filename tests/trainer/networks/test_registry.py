@@ -152,4 +152,6 @@ def test_what_there_is_not_is_said() -> None:
         mixed(["residual"], ["residual"])
     with pytest.raises(ConfigError, match="has one width"):
         build_classifier(Architecture("efficientnetb0"), width=0.5)
+    with pytest.raises(ConfigError, match="--depth is a setting of 'enhanced'"):
+        build_classifier(Architecture("vgg"), depth=3)
     assert len(INGREDIENTS) == 6

@@ -11,6 +11,7 @@ import typer
 
 from edge.command import run_app
 from edge.errors import ConfigError
+from trainer.commands import compress
 
 T = TypeVar("T")
 DEFAULT_LOCATOR = Path("models/locator")
@@ -26,6 +27,7 @@ fit = typer.Typer(help="Train a network into a run folder; the same command agai
 evaluate = typer.Typer(help="Measure bundles on labelled data, with the device's own pipeline.")
 app.add_typer(fit, name="fit")
 app.add_typer(evaluate, name="evaluate")
+compress.register(app)
 
 Out = Annotated[Path, typer.Option(metavar="RUNDIR", help="Run folder: config, log, curves, checkpoints.")]
 Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]

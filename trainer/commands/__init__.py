@@ -1,0 +1,1 @@
+"""Commands of ``trainer``, a module each; registered in ``trainer/cli.py``."""

@@ -1,1 +1,0 @@
-"""Commands of ``trainer``, a module each; registered in ``trainer/cli.py``."""

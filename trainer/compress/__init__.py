@@ -1,1 +1,1 @@
-"""Smaller networks by further training: pruning, quantization-aware training, both; and what was done, layer by layer."""
+"""Smaller networks by further training: pruning, quantization-aware training, both; and a report a layer."""

@@ -23,7 +23,9 @@ from tests.trainer.tiny import awaken, tiny_classifier
 from trainer.data.cropset import crops_of_cutouts
 from trainer.errors import ExportError
 from trainer.export import ship as ship_module
-from trainer.export.ship import LEAST_SCORES, MOST_IOUS, Form, Shipment, fit_temperature, ship, task_of
+from trainer.export.networks import task_of
+from trainer.export.ship import LEAST_SCORES, MOST_IOUS, Shipment, fit_temperature, ship
+from trainer.export.tflite import Form
 from trainer.fit_classifier import predict, stored_crops
 from trainer.networks.locator import build_locator
 

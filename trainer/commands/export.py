@@ -43,10 +43,10 @@ def export_command(
         named = " and ".join(f"--{name}" for name in forms)
         raise ConfigError(f"{named} are {len(forms)} bundles; give one of them at a time")
     from trainer.export.ship import Shipment, ship
-    from trainer.export.tflite import FORMS
+    from trainer.export.tflite import FORMS, Form
 
-    form = next((name for name in FORMS if name == forms[0]), "int8")
-    shipment = Shipment(run, data, out, form, _command_line(), locator, limit)
+    of_run: dict[str, Form] = {name: name for name in FORMS} | {"onnx": "float32", "edgetpu": "int8"}
+    shipment = Shipment(run, data, out, of_run[forms[0]], _command_line(), locator, limit)
     if onnx:
         _export_onnx(shipment)
         return

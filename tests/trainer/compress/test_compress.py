@@ -1,4 +1,4 @@
-"""Pruning and quantization-aware training on drawn crops: zeros where they belong, ranges, resuming, what is left out."""
+"""Pruning and quantization-aware training on drawn crops: zeros, ranges, resuming, and what is left out."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_ranges_are_measured_and_a_cameras_byte_stays_a_byte(base: Path) -> None
 
 
 def test_a_sparsity_that_cannot_be(base: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="between 0 and 1, got 1.5"):
+    with pytest.raises(ConfigError, match=r"between 0 and 1, got 1\.5"):
         prune(tuning(base), 1.5, tmp_path / "x", resume=True)
 
 

@@ -89,7 +89,7 @@ def stand_in(folder: Path, script: str) -> None:
 def test_the_compiler_runs_where_it_is(classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(
         tmp_path / "bin",
-        'for model; do :; done; cp "$model" "$3/$(basename "$model" .tflite)_edgetpu.tflite"; echo "Operators mapped: 40"',
+        'for m; do :; done; cp "$m" "$3/$(basename "$m" .tflite)_edgetpu.tflite"; echo "Operators mapped: 40"',
     )
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
     verdict = compiled(classifier, verdict_on(classifier))

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
-onnx = pytest.importorskip("onnx", reason="the onnx extra is not installed")
+pytest.importorskip("onnx", reason="the onnx extra is not installed")
 pytest.importorskip("tf2onnx", reason="the onnx extra is not installed")
 pytest.importorskip("onnxruntime", reason="the onnx extra is not installed")
+
+import onnx
 
 from tests.trainer.tiny import drawn_crops, tiny_classifier
 from trainer.errors import ExportError

@@ -1,4 +1,4 @@
-"""``trainer export``: a run's network as a bundle, in one of its forms; ``trainer edgetpu``: is a bundle ready?"""
+"""``trainer export``: a run's network as a bundle, in one of its forms; ``edgetpu`` and ``weigh`` judge bundles."""
 
 from __future__ import annotations
 
@@ -67,9 +67,23 @@ def edgetpu_command(
     _require_edgetpu(any_bundle(model).model_path)
 
 
+def weigh_command(
+    run: Annotated[Path, typer.Argument(metavar="RUNDIR", help="Run folder whose val crops judge.")],
+    models: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Bundles of classifiers.")],
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Judge on N val crops.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Compare bundles of classifiers: accuracy on val, size, share of zeros, time for a cell."""
+    from trainer.export.weigh import print_weights, weigh
+    from trainer.fit_classifier import stored_crops
+
+    print_weights(weigh(models, stored_crops(run)[1], limit))
+
+
 def register(app: typer.Typer) -> None:
     app.command("export")(export_command)
     app.command("edgetpu")(edgetpu_command)
+    app.command("weigh")(weigh_command)
 
 
 def _export_onnx(shipment: Shipment) -> None:

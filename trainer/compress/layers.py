@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensorflow_model_optimization as tfmot
 import tf_keras as keras
+
+from trainer.compress.tfmot import tfmot
 
 L = keras.layers
 QUANT = "quant_"

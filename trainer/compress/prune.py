@@ -10,12 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
 from edge.errors import ConfigError
 from trainer.compress.layers import why_not_pruned
 from trainer.compress.report import layers_of, write_layers
+from trainer.compress.tfmot import tfmot
 from trainer.compress.tune import Tuning, lessons_of, opened, tune
 from trainer.export.networks import load_float, task_of
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
 from trainer.compress.layers import QUANT, annotated, quantize_scope, why_not_quantized
 from trainer.compress.report import layers_of, write_layers
+from trainer.compress.tfmot import tfmot
 from trainer.compress.tune import Tuning, lessons_of, opened, tune
 from trainer.errors import ExportError
 from trainer.export.networks import load_float, task_of

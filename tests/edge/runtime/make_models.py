@@ -3,7 +3,7 @@
 ``tiny.tflite``   int8, input real 0..1, outputs ``scores`` (n, 5) and ``map`` (n, 8, 6, 3); takes any batch.
 ``fixed.tflite``  int8, the same outputs through a reshape to a constant (1, 5): takes a batch of 1 only.
 ``float.tflite``  float32, as ``tiny``.
-``float16.tflite``, ``dynamic.tflite``, ``int16x8.tflite``  the trainer's other forms of ``float``.
+``float16.tflite``, ``int16x8.tflite``  the same, with weights of half the bits, and in 16-bit integers.
 """
 
 from collections.abc import Iterator
@@ -61,5 +61,5 @@ if __name__ == "__main__":
     (here / "tiny.tflite").write_bytes(convert(build(fixed=False), "int8"))
     (here / "fixed.tflite").write_bytes(convert(build(fixed=True), "int8"))
     (here / "float.tflite").write_bytes(convert(build(fixed=False), "float32"))
-    for form in ("float16", "dynamic", "int16x8"):
+    for form in ("float16", "int16x8"):
         (here / f"{form}.tflite").write_bytes(convert(build(fixed=False), form))

@@ -28,6 +28,9 @@ from trainer.files import write_atomic
 
 OPSET = 17
 INPUT = "image"
+QUANTIZED = ["Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "AveragePool", "GlobalAveragePool", "MaxPool", "Resize"]
+"""Their inputs carry Q/DQ, their outputs do not: a pair between a convolution and its ReLU would keep TensorRT from
+making one kernel of them."""
 REPORT_FILE = "onnx.json"
 
 
@@ -110,7 +113,13 @@ def to_qdq(model: bytes, samples: Sequence[UInt8Array]) -> bytes:
                 per_channel=True,
                 activation_type=quantization.QuantType.QInt8,
                 weight_type=quantization.QuantType.QInt8,
-                extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
+                op_types_to_quantize=QUANTIZED,
+                extra_options={
+                    "ActivationSymmetric": True,
+                    "WeightSymmetric": True,
+                    "QuantizeBias": False,
+                    "OpTypesToExcludeOutputQuantization": QUANTIZED,
+                },
             )
             return done.read_bytes()
     finally:

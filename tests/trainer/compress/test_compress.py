@@ -86,7 +86,7 @@ def test_pruned_layers_are_told_with_what_was_left_and_why(pruned: Path, capsys:
     layers = {layer.name: layer for layer in read_layers(pruned)}
     assert layers["label"].pruned
     assert layers["p_arm_up"].not_pruned == f"only 64 weights, fewer than {LEAST_WEIGHTS}"
-    assert layers["add"].not_pruned == "no kernel"
+    assert {layer.not_pruned for layer in layers.values() if layer.kind == "Add"} == {"no kernel"}
     assert 0.5 < zero_share(list(layers.values())) < 0.6
     print_layers(read_layers(pruned), "pruned")
     shown = capsys.readouterr().out
@@ -103,7 +103,7 @@ def test_zeros_stay_zero_through_quantization_aware_training(pruned: Path, quant
     assert zero_share(read_layers(quantized)) == pytest.approx(zero_share(read_layers(pruned)))
     layers = {layer.name: layer for layer in read_layers(quantized)}
     assert layers["label"].quantized == "weights per channel, output"
-    assert layers["concatenate"].quantized == "output"
+    assert [layer.quantized for layer in layers.values() if layer.kind == "Concatenate"] == ["output"]
     assert all(layer.quantized and not layer.not_quantized for layer in layers.values())
 
 
@@ -140,7 +140,7 @@ def test_ranges_are_measured_and_a_cameras_byte_stays_a_byte(base: Path) -> None
     ranges = {
         v.name: float(v.numpy()) for v in aware.weights if v.shape.rank == 0 and v.name.endswith(("min:0", "max:0"))
     }
-    assert (ranges["quantize_layer/quantize_layer_min:0"], ranges["quantize_layer/quantize_layer_max:0"]) == (0, 1)
+    assert [value for name, value in ranges.items() if name.startswith("quantize_layer")] == [0, 1]
     label = network(pictures[0], training=False)[0].numpy()
     measured = [value for name, value in ranges.items() if name.startswith("quant_label/")]
     assert sorted(measured) == pytest.approx([label.min(), label.max()], rel=1e-4)

@@ -16,10 +16,8 @@ FOLDS_NORMALIZATION = (L.Conv2D, L.DepthwiseConv2D, L.Dense, *SPLIT)
 LEAST_WEIGHTS = 1_000
 """Smaller kernels are not pruned: they are the stem and the heads, where a weight is worth most and saves least."""
 
-Base = tfmot.quantization.keras.QuantizeConfig
 
-
-class OutputQuantizeConfig(Base):  # type: ignore[misc]
+class OutputQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):  # type: ignore[misc]
     """Quantizes what a layer without weights puts out. tfmot has no rule for Multiply (attention, squeeze-excite)."""
 
     def get_weights_and_quantizers(self, layer: Any) -> list[Any]:

@@ -62,7 +62,7 @@ def measure(task: Task, form: str, trained: Outputs, exported: Outputs) -> Parit
         same = ours.argmax(1) == theirs.argmax(1)
         lead = ours[rows, ours.argmax(1)] - ours[rows, theirs.argmax(1)]
     else:
-        ours, theirs = (1 / (1 + np.exp(-np.clip(o["heat"].ravel(), -30, 30))) for o in (trained, exported))
+        ours, theirs = (_sigmoid(o["heat"].ravel()) for o in (trained, exported))
         either = (ours > 0.5) | (theirs > 0.5)
         same = ((ours > 0.5) == (theirs > 0.5))[either]
         lead = np.abs(ours - 0.5)[either]
@@ -96,6 +96,10 @@ def require(parity: Parity) -> Parity:
     return parity
 
 
+def _sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), np.float32)
+
+
 def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     shifted = np.exp(logits - logits.max(1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(1, keepdims=True), np.float32)

@@ -10,7 +10,8 @@ import pytest
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
 
 from edge.runtime.interpreter import Network
-from tests.trainer.tiny import drawn_crops, tiny_classifier
+from tests.trainer.small import small_classifier
+from tests.trainer.tiny import drawn_crops
 from trainer.errors import ExportError
 from trainer.export.flat import read_flat
 from trainer.export.parity import BOUNDS, Bounds, measure, require
@@ -25,7 +26,7 @@ INPUTS = {"int8": np.int8, "int16x8": np.int16}
 @pytest.fixture(scope="module")
 def specimen() -> Specimen:
     crops = drawn_crops(36)
-    return Specimen("classifier", tiny_classifier(), list(crops[:12]), crops[12:])
+    return Specimen("classifier", small_classifier(), list(crops[:12]), crops[12:])
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_a_broken_bound_is_named(
 
 
 def test_another_network_does_not_pass(specimen: Specimen, models: dict[Form, bytes]) -> None:
-    network = tiny_classifier()
+    network = small_classifier()
     network.set_weights([w[..., ::-1] for w in network.get_weights()])
     with pytest.raises(ExportError, match="does not say what the trained network says"):
         prove(replace(specimen, network=network), "float32", models["float32"])

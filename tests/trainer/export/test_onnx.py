@@ -15,7 +15,8 @@ pytest.importorskip("onnxruntime", reason="the onnx extra is not installed")
 
 import onnx
 
-from tests.trainer.tiny import drawn_crops, tiny_classifier
+from tests.trainer.small import small_classifier
+from tests.trainer.tiny import drawn_crops
 from trainer.errors import ExportError
 from trainer.export.onnx import OPSET, run_onnx, ship_onnx
 from trainer.export.parity import BOUNDS, Bounds
@@ -26,7 +27,7 @@ from trainer.export.specimen import Specimen
 @pytest.fixture(scope="module")
 def specimen() -> Specimen:
     crops = drawn_crops(30)
-    return Specimen("classifier", tiny_classifier(), list(crops[:12]), crops[12:])
+    return Specimen("classifier", small_classifier(), list(crops[:12]), crops[12:])
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_every_zero_point_is_zero_and_weights_are_per_channel(folder: Path) -> N
     graph = onnx.load(folder / "classifier-qdq.onnx").graph
     constants = {c.name: onnx.numpy_helper.to_array(c) for c in graph.initializer}
     kinds = [node.op_type for node in graph.node]
-    assert kinds.count("QuantizeLinear") > 20
+    assert kinds.count("QuantizeLinear") >= 5
     pairs = [node for node in graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
     assert all((constants[node.input[2]] == 0).all() for node in pairs)
     weights = [constants[node.input[0]] for node in pairs if node.input[0] in constants]

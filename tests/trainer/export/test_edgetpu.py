@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
-
 from edge.runtime.bundle import load_bundle
 from trainer.cli import main
 from trainer.errors import ExportError
@@ -69,9 +67,8 @@ def test_floats_dense_per_channel_and_size_are_in_the_way(monkeypatch: pytest.Mo
 
 
 def test_open_shapes_are_in_the_way() -> None:
-    import tensorflow as tf
-    import tf_keras as keras
-
+    tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
+    keras = pytest.importorskip("tf_keras", reason="the trainer's extras are not installed")
     image = keras.Input((8, 8, 1))
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, keras.layers.Conv2D(2, 3)(image)))
     shapes = {f.check: f for f in check(bytes(converter.convert())).findings}["shapes"]

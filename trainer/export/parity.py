@@ -12,8 +12,9 @@ from edge.runtime.bundle import Task
 from trainer.errors import ExportError
 
 Outputs = Mapping[str, npt.NDArray[np.float32]]
-DECIDED = 0.05
-"""A network is decided between two readings that far apart; closer ones may change places without harm."""
+DECIDED = {"classifier": 0.05, "locator": 0.2}
+"""A network is decided between two readings that far apart; closer ones may change places without harm. A locator's
+centre fades out over several cells, so that its rim always lies near the threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def measure(task: Task, form: str, trained: Outputs, exported: Outputs) -> Parit
         same = ((ours > 0.5) == (theirs > 0.5))[either]
         lead = np.abs(ours - 0.5)[either]
     gap = np.abs(ours - theirs)
-    decided = same | (lead < DECIDED)
+    decided = same | (lead < DECIDED[task])
     return Parity(
         form,
         len(next(iter(trained.values()))),

@@ -11,6 +11,7 @@ import typer
 
 from edge.command import run_app
 from edge.errors import ConfigError
+from trainer.commands import compress, export
 from trainer.commands.compare import compare
 from trainer.commands.data import data as data_commands
 from trainer.commands.evaluate import EvaluateGroup
@@ -39,6 +40,8 @@ app.add_typer(data_commands, name="data")
 app.command("search")(search)
 app.command("report")(report)
 app.command("compare")(compare)
+compress.register(app)
+export.register(app)
 
 Out = Annotated[Path, typer.Option(metavar="RUNDIR", help="Run folder: config, log, curves, checkpoints.")]
 Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
@@ -163,30 +166,6 @@ def fit_classifier_command(
     print(f"weights: {fit_classifier(config, out, resume)}")
 
 
-@app.command()
-def export(
-    run: Annotated[Path, typer.Argument(metavar="RUNDIR", help="Run folder of a finished fit.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="What it was trained on; its val split calibrates.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The bundle's folder, as in models/locator.")],
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Integers throughout, inputs and outputs too; the default.")
-    ] = False,
-    float32: Annotated[bool, typer.Option("--float32", help="Float weights and arithmetic.")] = False,
-    models: Cutters = DEFAULT_MODELS,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Calibrate on N val frames or crops.")] = None,
-    debug: Debug = False,
-) -> None:
-    """Convert a run's network, calibrate it on val and write it as a bundle for the device."""
-    from trainer.export.ship import ship
-    from trainer.export.shipment import Shipment
-
-    if int8 and float32:
-        raise ConfigError("--int8 and --float32 are two bundles; give one of them at a time")
-    bundle = ship(Shipment(run, data, out, "float32" if float32 else "int8", _command_line(), models, limit))
-    calibration = ", ".join(f"{key} {value:g}" for key, value in bundle.calibration.items())
-    print(f"{bundle.model_path}: {len(bundle.model_bytes)} bytes; {calibration}")
-
-
 @evaluate.command("frames")
 def evaluate_frames_command(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")],
@@ -258,11 +237,6 @@ def evaluate_crops_command(
 
 def _text(path: Path | None) -> str:
     return "" if path is None else str(path)
-
-
-def _command_line() -> str:
-    """The command as it was given, less the folders of this machine."""
-    return " ".join(["trainer", *(Path(word).name if word.startswith("/") else word for word in sys.argv[1:])])
 
 
 def _print_figures(figures: dict[str, Any], title: str) -> None:

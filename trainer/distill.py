@@ -27,7 +27,7 @@ def load_teachers(files: Sequence[str]) -> list[Any]:
 def _load(file: Path) -> Any:
     try:
         teacher = keras.models.load_model(file, compile=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:  # KeyError: another zip
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConfigError(f"expected a teacher's weights (.keras) at {file}, cannot read them: {reason}") from error
     teacher.trainable = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from edge.errors import SinkError
@@ -28,3 +29,13 @@ def write_result(path: Path, data: bytes, option: str) -> None:
         write_atomic(path, data)
     except OSError as error:
         raise SinkError(f"cannot write {path}: {error.strerror}; name another file with {option}") from error
+
+
+def share(source: Path, target: Path) -> None:
+    """The same file under another name, without a copy where the disk allows; leaves a ``target`` that is there."""
+    if target.exists():
+        return
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import fcntl
 import itertools
-import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from edge.errors import ConfigError
 from edge.records import LABELS
+from trainer.files import share
 from trainer.search_results import results_of, write_results
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def run_trial(trial: optuna.Trial, setting: Setting, config: SearchConfig, out: 
     folder.mkdir(exist_ok=True)
     shared = [folder / f"{split}.npz" for split in ("train", "val")]
     for path in shared:
-        _share(out / "crops" / path.name, path)
+        share(out / "crops" / path.name, path)
     steps = max(1, round(config.samples / setting.batch))
     keras.backend.clear_session()
     settings = ClassifierConfig(
@@ -250,14 +250,6 @@ def undecided(crops: Any, training: bool) -> list[Any]:
     import tensorflow as tf
 
     return [tf.zeros((tf.shape(crops)[0], 1, 1, n)) for n in (len(LABELS), 1, 1)]
-
-
-def _share(made: Path, wanted: Path) -> None:
-    if not wanted.exists():
-        try:
-            os.link(made, wanted)
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(made, wanted)
 
 
 @contextmanager

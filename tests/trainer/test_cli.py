@@ -77,7 +77,7 @@ def test_scores_lines_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["compare", "absent.zip", "--out", "c"], 8, "expected a zip of upright cut-outs with crops.csv at absent.zip"),
         (["compare", "crops.zip", "--out", "c", "--only", "lenet"], 2, "expected a row of traditional, vgg"),
         (["fit", "separator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
-        (["fit", "separator", "absent", "--out", "r"], 8, "expected a table at absent/images.csv"),
+        (["fit", "separator", "absent", "--out", "r"], 8, "absent: expected labelled data (images.csv"),
         (["fit", "classifier", "crops.zip", "--out", "r", "--start", "crops.zip"], 2, "expected Keras weights"),
         (
             ["export", "data", "data", "--out", "m", "--int8"],

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from trainer.commands.line import command_line
 
 
 def compare(
@@ -30,6 +31,5 @@ def compare(
 
     rows = contenders(tuple(map(str, teacher or ())))
     names = pick_rows(rows, only or ())
-    words = [Path(word).name if word.startswith("/") else word for word in sys.argv[1:]]
-    run_comparison(Comparison(str(data), crops, batch, seed, width), rows, names, out, " ".join(["trainer", *words]))
+    run_comparison(Comparison(str(data), crops, batch, seed, width), rows, names, out, command_line())
     print((out / "table.md").read_text(encoding="utf-8"), end="")

@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ from trainer.data.cropset import CropSet, crops_of_cutouts
 from trainer.errors import DatasetError
 from trainer.export.bundle import write_bundle
 from trainer.export.tflite import to_int8, to_tflite
-from trainer.files import write_atomic
+from trainer.files import share, write_atomic
 from trainer.fit_classifier import ClassifierConfig, fit_classifier, load_crops
 from trainer.networks.registry import UNSCALED, count_macs
 from trainer.traditional import Traditional
@@ -166,7 +165,7 @@ def _fit_traditional(comparison: Comparison, crops: Crops, folder: Path) -> dict
 def _fit_network(comparison: Comparison, row: Contender, crops: Crops, folder: Path, command: str) -> dict[str, Any]:
     keras.backend.clear_session()
     for name in ("train.npz", "val.npz"):
-        _share(folder.parent / "crops" / name, folder / name)
+        share(folder.parent / "crops" / name, folder / name)
     config = _config(comparison, row)
     network = keras.models.load_model(fit_classifier(config, folder, resume=True), compile=False)
     forms = {
@@ -202,13 +201,3 @@ def _bundle(folder: Path, tflite: bytes, temperature: float, comparison: Compari
 def _samples(train: CropSet) -> list[UInt8Array]:
     picked = train.pixels[np.random.default_rng(0).permutation(len(train))[:SAMPLES]]
     return [crop if k % 2 else np.ascontiguousarray(crop[::-1]) for k, crop in enumerate(picked)]
-
-
-def _share(source: Path, target: Path) -> None:
-    """The same file in another folder, without a copy where the disk allows."""
-    if target.exists():
-        return
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

@@ -18,7 +18,7 @@ def take_weights(network: Any, path: Path) -> int:
     """
     try:
         stored = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:  # KeyError: another zip
         raise ConfigError(f"--start {path}: expected Keras weights (.keras): {str(error).splitlines()[0]}") from error
     taken = 0
     pairs = zip(_weighted(network), _weighted(stored), strict=False)

@@ -120,14 +120,15 @@ def _geodesic(masks: Sequence[BoolArray]) -> list[npt.NDArray[np.uint8]]:
 def _walk(atlas: npt.NDArray[np.uint8], seeds: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     steps = np.zeros_like(atlas)
     reached = seeds.copy()
-    count = int(cv2.countNonZero(reached))
+    count, still = int(cv2.countNonZero(reached)), 0
     for k in range(255):
         steps += reached ^ 1
-        grown = cv2.dilate(reached, _SQUARE if k % 2 else _CROSS) & atlas
-        new_count = int(cv2.countNonZero(grown))
-        if new_count == count:
+        reached = cv2.dilate(reached, _SQUARE if k % 2 else _CROSS) & atlas
+        new_count = int(cv2.countNonZero(reached))
+        still = still + 1 if new_count == count else 0
+        if still == 2:  # once may mean a corner: every other step goes along rows and columns only
             break
-        reached, count = grown, new_count
+        count = new_count
     return steps
 
 

@@ -72,7 +72,7 @@ class Separator:
         rois = np.stack([make_roi(picture, box, m) for box, m in zip(boxes, matrices, strict=True)])
         logits = unfold_mask(self._network.run_uint8(rois)["mask"])
         masks = [_plausible(without_specks(mask)) for mask in logits > 0]
-        found = zip(logits, masks, matrices, centre_lines(masks), strict=True)
+        found = zip(logits, masks, matrices, centre_lines(masks), boxes, strict=True)
         return tuple(_outline(*parts) for parts in found)
 
 
@@ -80,8 +80,15 @@ def _plausible(mask: BoolArray) -> BoolArray:
     return mask if np.count_nonzero(mask) >= FEWEST_PIXELS else np.zeros_like(mask)
 
 
-def _outline(logit: Float32Array, mask: BoolArray, matrix: Float32Array, line: Float32Array) -> Outline:
+def _outline(
+    logit: Float32Array, mask: BoolArray, matrix: Float32Array, line: Float32Array, box: Float32Array
+) -> Outline:
     own = np.where(mask, logit, -np.abs(logit) - np.float32(1e-3)).astype(np.float32)
+    if not mask.any():  # the box's longer middle line
+        x0, y0, x1, y1 = box
+        x, y = (x0 + x1) / 2, (y0 + y1) / 2
+        ends = [[x0, y], [x1, y]] if x1 - x0 > y1 - y0 else [[x, y0], [x, y1]]
+        return Outline(own, matrix, np.array(ends, np.float32))
     return Outline(own, matrix, ((line - matrix[:, 2]) / matrix[0, 0]).astype(np.float32))
 
 

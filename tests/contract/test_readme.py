@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from edge.camera.metaphase import draw_metaphase
+from edge.cli import main as chromo_edge
 from trainer.cli import main as trainer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,12 +41,13 @@ def desk(tmp_path: Path) -> Path:
 def run(line: str, desk: Path, *more: str) -> subprocess.CompletedProcess[str]:
     words = shlex.split(line)
     program = str(ROOT / words[0])
-    return subprocess.run([program, *words[1:], *more], cwd=desk, capture_output=True, text=True, timeout=900)
+    own = os.environ | {"CHROMO_CASES": str(desk / "cases")}
+    return subprocess.run([program, *words[1:], *more], cwd=desk, env=own, capture_output=True, text=True, timeout=900)
 
 
 def test_no_command_is_left_out() -> None:
     first = {shlex.split(line)[0] for line in commands()}
-    assert first == {"tools/run", "tools/test", "chromo-edge", "trainer", "pip"}
+    assert first == {"tools/run", "tools/test", "chromo-edge", "trainer", "pip", "sudo"}
 
 
 @pytest.mark.usefixtures("models_dir")
@@ -61,6 +64,30 @@ def test_the_technicians_commands(desk: Path) -> None:
     assert (desk / "cells.jsonl").read_text().count("\n") == 1
     assert (desk / "overlays" / "a.png").is_file()
     assert (desk / "karyograms" / "a.png").is_file()
+
+
+@pytest.mark.usefixtures("models_dir")
+def test_the_cases_commands(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(desk)
+    monkeypatch.setenv("CHROMO_CASES", str(desk / "cases"))
+    assert len(starting_with("chromo-edge", "case")) >= 5
+    for line in starting_with("chromo-edge", "case"):
+        assert chromo_edge(shlex.split(line)[1:]) == 0, f"{line}: {capsys.readouterr().err}"
+    assert (desk / "report.pdf").stat().st_size > 1000
+    assert any((desk / "out").rglob("*.csv"))
+
+
+def test_the_boards_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """What they do is tested where they live; here, that there is such a command with such words."""
+    for line in commands():
+        words = shlex.split(line)
+        if ("chromo-edge" in words[0] and words[1] != "case") or words[0] == "sudo":
+            words = [w for w in words[1 + words.index(next(w for w in words if "chromo-edge" in w)) :] if w != "--"]
+            if words == ["--help"]:
+                continue
+            parts = words[: 2 if words[0] == "models" else 1]
+            assert chromo_edge([*parts, "--help"]) == 0, line
+            assert "Usage: chromo-edge " + " ".join(parts) in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_engineers_commands(

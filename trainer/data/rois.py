@@ -15,6 +15,7 @@ from edge.locate.separate import make_roi, roi_matrix, warp_into
 from edge.records import Float32Array, UInt8Array
 from trainer.data.framecache import CachedFrame
 from trainer.data.windows import WINDOW_PX, Pasted, paste, place, stain
+from trainer.errors import DatasetError
 
 MOST_PASTED = 20
 NEAR_SHARE = 0.75
@@ -27,7 +28,11 @@ STRAY = 0.15
 
 
 def draw_rois(frames: Sequence[CachedFrame], rng: np.random.Generator, count: int) -> tuple[UInt8Array, UInt8Array]:
-    """``count`` samples: inputs uint8 (count, 64, 64, 2), masks uint8 (count, 64, 64) of 0 and 1."""
+    """``count`` samples: inputs uint8 (count, 64, 64, 2), masks uint8 (count, 64, 64) of 0 and 1.
+
+    ``DatasetError``: no frame has a lone chromosome."""
+    if not any(frame.cutouts for frame in frames):
+        raise DatasetError("expected frames with lone chromosomes to paste, found none; give more frames")
     rois: list[UInt8Array] = []
     masks: list[UInt8Array] = []
     while len(rois) < count:

@@ -38,4 +38,5 @@ def _load(path: Path) -> Any:
         with quantize_scope():
             return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ExportError(f"{path}: not a network that this version can load: {str(error).splitlines()[0]}") from error
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ExportError(f"{path}: not a network that this version can load: {said}") from error

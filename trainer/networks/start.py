@@ -18,8 +18,9 @@ def take_weights(network: Any, path: Path) -> int:
     """
     try:
         stored = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError) as error:  # KeyError: another zip
-        raise ConfigError(f"--start {path}: expected Keras weights (.keras): {str(error).splitlines()[0]}") from error
+    except (OSError, ValueError, KeyError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"--start {path}: expected Keras weights (.keras), cannot read it: {said}") from error
     taken = 0
     pairs = zip(_weighted(network), _weighted(stored), strict=False)
     for own, theirs in pairs:

@@ -151,9 +151,6 @@ def test_many_masks_at_once_are_as_each_alone() -> None:
         np.testing.assert_allclose(together, line_of(mask), atol=1e-4)
 
 
-@pytest.mark.xfail(
-    reason="alone, the walk ends at the first step along rows and columns that finds no more", strict=True
-)
 def test_pixels_that_hang_on_by_a_corner_are_walked_to() -> None:
     thread = np.zeros((60, 40), np.bool_)
     rows = np.arange(60)

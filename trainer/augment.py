@@ -1,67 +1,158 @@
 """Changes to a crop that a laboratory could have made: turn, zoom, shear, bend, stain, blur, noise, dirt, cuts.
 
-Each takes and gives float32 (128, 32) in 0..1, background 0, and draws from the generator that it is given.
+Each takes and gives float32 (128, 32) in 0..1, background 0, and draws from the generator that it is given. How strong
+each is says a ``Strengths``; zero switches it off.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+
 import cv2
 import numpy as np
 
+from edge.errors import ConfigError
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import Float32Array, UInt8Array
 
 SIZE = (CROP_COLS, CROP_ROWS)
 
 
-def augment(pixels: UInt8Array, rng: np.random.Generator, flip: bool) -> Float32Array:
+@dataclass(frozen=True, slots=True)
+class Strengths:
+    """How much each change changes, as it is drawn for every crop anew. ``*_share``: of the crops, 0..1; else the
+    standard deviation of a normal distribution. Switching one off leaves what the others draw almost always the same.
+
+    The defaults are what the shipped models learned with, draw for draw.
+    """
+
+    mirror_share: float = 0.5
+    """Left and right swapped; which end is up is not this one's business."""
+    shift_cols_px: float = 1.2
+    shift_rows_px: float = 2.5
+    turn_rad: float = 0.05
+    shear: float = 0.04
+    zoom_long: float = 0.07
+    """Of the logarithm of the zoom along the axis, as for the other ratios below."""
+    zoom_wide: float = 0.12
+    bend_share: float = 0.33
+    bend_px: float = 2.0
+    occlude_share: float = 0.12
+    cut_share: float = 0.10
+    gamma: float = 0.3
+    contrast: float = 0.2
+    brightness: float = 0.0
+    """Added to where the chromosome is; off unless asked for: crops are scaled by their cell's stain."""
+    gradient_share: float = 0.3
+    gradient: float = 0.15
+    blur_share: float = 0.25
+    sharpen_share: float = 0.15
+    defocus_share: float = 0.0
+    """A disc instead of a bell; off unless asked for."""
+    noise_share: float = 0.4
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not 0 <= value <= (1 if field.name.endswith("_share") else np.inf):
+                raise ConfigError(f"{field.name} must be 0 (off) or more, a share at most 1; got {value}")
+
+    def only(self, name: str) -> Strengths:
+        """One change of ``CHANGES`` as it is here, every other one off."""
+        return self.without(other for other in CHANGES if other != name)
+
+    def without(self, names: Iterable[str]) -> Strengths:
+        """These changes of ``CHANGES`` off. ``ConfigError`` for a name that is none."""
+        names = list(names)
+        strange = [name for name in names if name not in CHANGES]
+        if strange:
+            raise ConfigError(f"no augmentation is called '{strange[0]}'; there are {', '.join(CHANGES)}")
+        return replace(self, **{field: 0.0 for name in names for field in CHANGES[name]})
+
+
+CHANGES: dict[str, tuple[str, ...]] = {
+    "mirror": ("mirror_share",),
+    "shift": ("shift_cols_px", "shift_rows_px"),
+    "turn": ("turn_rad",),
+    "shear": ("shear",),
+    "zoom": ("zoom_long", "zoom_wide"),
+    "bend": ("bend_share",),
+    "occlude": ("occlude_share",),
+    "cut": ("cut_share",),
+    "gamma": ("gamma",),
+    "contrast": ("contrast",),
+    "brightness": ("brightness",),
+    "gradient": ("gradient_share",),
+    "blur": ("blur_share",),
+    "sharpen": ("sharpen_share",),
+    "defocus": ("defocus_share",),
+    "noise": ("noise_share",),
+}
+"""Each change by the name that switches it, and the strengths that make it."""
+DEFAULT = Strengths()
+
+
+def augment(pixels: UInt8Array, rng: np.random.Generator, flip: bool, strengths: Strengths = DEFAULT) -> Float32Array:
     """A changed copy of a crop, float32 (128, 32); ``flip`` puts its other end up."""
     source = pixels[::-1] if flip else pixels
-    if rng.random() < 0.5:
+    if rng.random() < strengths.mirror_share:
         source = source[:, ::-1]
-    x = warp(np.ascontiguousarray(source), rng)
-    if rng.random() < 0.12:
+    x = warp(np.ascontiguousarray(source), rng, strengths)
+    if rng.random() < strengths.occlude_share:
         x = occlude(x, rng)
-    if rng.random() < 0.10:
+    if rng.random() < strengths.cut_share:
         x = cut_end(x, rng)
-    return stain(x, rng)
+    return stain(x, rng, strengths)
 
 
-def warp(source: UInt8Array, rng: np.random.Generator) -> Float32Array:
+def warp(source: UInt8Array, rng: np.random.Generator, s: Strengths = DEFAULT) -> Float32Array:
     """Shift, turn, zoom along and across, shear, and, one time in three, a bend."""
-    angle, shear = rng.normal(0, 0.05), rng.normal(0, 0.04)
-    long, wide = np.exp(rng.normal(0, 0.07)), np.exp(rng.normal(0, 0.12))
-    c, s = np.cos(angle), np.sin(angle)
-    turn = np.array([[c, -s], [s, c]]) @ np.array([[wide, shear], [0, long]])
+    angle, shear = rng.normal(0, s.turn_rad), rng.normal(0, s.shear)
+    long, wide = np.exp(rng.normal(0, s.zoom_long)), np.exp(rng.normal(0, s.zoom_wide))
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = np.array([[cos, -sin], [sin, cos]]) @ np.array([[wide, shear], [0, long]])
     middle = np.array([CROP_COLS / 2, CROP_ROWS / 2])
-    shift = middle - turn @ middle + np.array([rng.normal(0, 1.2), rng.normal(0, 2.5)])
+    shift = middle - turn @ middle + np.array([rng.normal(0, s.shift_cols_px), rng.normal(0, s.shift_rows_px)])
     matrix = np.concatenate([turn, shift[:, None]], axis=1)
-    if rng.random() >= 0.33:
+    if rng.random() >= s.bend_share:
         return np.asarray(cv2.warpAffine(source, matrix, SIZE), np.float32) / np.float32(255)
     back = cv2.invertAffineTransform(matrix)
     rows, cols = np.mgrid[:CROP_ROWS, :CROP_COLS].astype(np.float32)
-    wave = rng.normal(0, 2.0) * np.sin(rows / CROP_ROWS * np.pi * rng.uniform(1, 4) + rng.uniform(0, 2 * np.pi))
+    wave = rng.normal(0, s.bend_px) * np.sin(rows / CROP_ROWS * np.pi * rng.uniform(1, 4) + rng.uniform(0, 2 * np.pi))
     cols = cols + wave.astype(np.float32)
     map_x = (back[0, 0] * cols + back[0, 1] * rows + back[0, 2]).astype(np.float32)
     map_y = (back[1, 0] * cols + back[1, 1] * rows + back[1, 2]).astype(np.float32)
     return np.asarray(cv2.remap(source, map_x, map_y, cv2.INTER_LINEAR), np.float32) / np.float32(255)
 
 
-def stain(x: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """Contrast, gamma, a gradient along the axis, blur or defocus, noise."""
-    x = np.clip(x, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.3)))
-    x = x * np.float32(np.exp(rng.normal(0, 0.2)))
-    if rng.random() < 0.3:
+def stain(x: Float32Array, rng: np.random.Generator, s: Strengths = DEFAULT) -> Float32Array:
+    """Gamma, contrast, brightness, a gradient along the axis, blur, sharpening or defocus, noise."""
+    x = np.clip(x, 0, 1) ** np.float32(np.exp(rng.normal(0, s.gamma)))
+    x = x * np.float32(np.exp(rng.normal(0, s.contrast)))
+    if s.brightness:  # draws nothing where it is off, or every later draw would be another
+        x = x + np.float32(rng.normal(0, s.brightness)) * (x > 0.05).astype(np.float32)
+    if rng.random() < s.gradient_share:
         ramp = np.linspace(-1, 1, CROP_ROWS, dtype=np.float32)[:, None]
-        x = x * (1 + np.float32(rng.normal(0, 0.15)) * ramp)
+        x = x * (1 + np.float32(rng.normal(0, s.gradient)) * ramp)
     kind = rng.random()
-    if kind < 0.25:
+    if kind < s.blur_share:
         x = cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.4, 1.6)))
-    elif kind < 0.40:
+    elif kind < s.blur_share + s.sharpen_share:
         x = x + np.float32(rng.uniform(0.3, 1.0)) * (x - cv2.GaussianBlur(x, (0, 0), 2.0))
-    if rng.random() < 0.4:
+    elif kind < s.blur_share + s.sharpen_share + s.defocus_share:
+        x = cv2.filter2D(x, -1, _disc(rng.uniform(0.8, 2.5)))
+    if rng.random() < s.noise_share:
         x = x + rng.standard_normal(x.shape, np.float32) * np.float32(rng.uniform(0.005, 0.05))
     return np.asarray(np.clip(x, 0, 1), np.float32)
+
+
+def _disc(radius_px: float) -> Float32Array:
+    """What a point becomes out of focus: an even disc, sum 1."""
+    reach = int(np.ceil(radius_px))
+    ys, xs = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    disc = np.clip(radius_px + 0.5 - np.hypot(xs, ys), 0, 1).astype(np.float32)
+    return np.asarray(disc / disc.sum(), np.float32)
 
 
 def occlude(x: Float32Array, rng: np.random.Generator) -> Float32Array:
@@ -90,7 +181,7 @@ def cut_end(x: Float32Array, rng: np.random.Generator) -> Float32Array:
     return x
 
 
-def not_single(pixels: UInt8Array, other: UInt8Array, rng: np.random.Generator) -> Float32Array:
+def not_single(pixels: UInt8Array, other: UInt8Array, rng: np.random.Generator, s: Strengths = DEFAULT) -> Float32Array:
     """What is not one whole chromosome: a piece of one, or two that lie on, beside or behind each other."""
     if rng.random() < 0.5:
         rows = np.flatnonzero(pixels.max(1) > 25)
@@ -100,10 +191,10 @@ def not_single(pixels: UInt8Array, other: UInt8Array, rng: np.random.Generator) 
             piece = np.zeros_like(pixels)
             top = (CROP_ROWS - keep) // 2
             piece[top : top + keep] = pixels[first : first + keep]
-            return stain(warp(piece, rng), rng)
-    a = warp(pixels, rng)
+            return stain(warp(piece, rng, s), rng, s)
+    a = warp(pixels, rng, s)
     angle = rng.uniform(15, 90) * (1 if rng.random() < 0.5 else -1)
     matrix = cv2.getRotationMatrix2D((CROP_COLS / 2, CROP_ROWS / 2), float(angle), 1.0)
     matrix[:, 2] += rng.normal(0, [4.0, 16.0])
     b = cv2.warpAffine(other, matrix, SIZE).astype(np.float32) / np.float32(255)
-    return stain(1 - (1 - a) * (1 - b), rng)
+    return stain(1 - (1 - a) * (1 - b), rng, s)

@@ -11,7 +11,13 @@ T = TypeVar("T")
 
 
 class Prefetcher(Generic[T]):
-    """Yields ``(step, make(step))`` for ``first <= step < last``; ``make`` must depend on nothing but the step."""
+    """Yields ``(step, make(step))`` for ``first <= step < last``; ``make`` must depend on nothing but the step.
+
+    One thread, not tf.data: ``make`` is NumPy and OpenCV in Python, which tf.data could only call through
+    ``numpy_function``, under the same interpreter lock. Turn about on two busy cores, classifier batches of 64 with a
+    pass forward and back between, tf.data took 1.08 times as long with two parallel calls and 1.12 times with one
+    (median of three), at 1.01 and 1.02 times the processor time.
+    """
 
     def __init__(self, make: Callable[[int], T], first: int, last: int, depth: int = 4) -> None:
         self._make, self._first, self._last = make, first, last

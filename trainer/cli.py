@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
 from edge.command import run_app
 from edge.errors import ConfigError
+from trainer.commands import compress, export
+from trainer.commands.compare import compare
+from trainer.commands.data import data as data_commands
+from trainer.commands.evaluate import EvaluateGroup
+from trainer.commands.progress import tracked
+from trainer.commands.report import report
+from trainer.commands.search import search
 
-T = TypeVar("T")
 DEFAULT_MODELS = Path("models")
 
 app = typer.Typer(
@@ -23,9 +29,19 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 fit = typer.Typer(help="Train a network into a run folder; the same command again goes on where it stopped.")
-evaluate = typer.Typer(help="Measure bundles on labelled data, with the device's own pipeline.")
+evaluate = typer.Typer(
+    cls=EvaluateGroup,
+    help="Measure bundles on labelled data, with the device's own pipeline. "
+    "`evaluate DATA --model DIR` is `evaluate crops`, `evaluate DATA` is `evaluate frames`.",
+)
 app.add_typer(fit, name="fit")
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(data_commands, name="data")
+app.command("search")(search)
+app.command("report")(report)
+app.command("compare")(compare)
+compress.register(app)
+export.register(app)
 
 Out = Annotated[Path, typer.Option(metavar="RUNDIR", help="Run folder: config, log, curves, checkpoints.")]
 Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
@@ -97,11 +113,37 @@ def fit_classifier_command(
     cutout_repeats: Annotated[int, typer.Option(min=1, help="How often each cut-out stands in the training set.")] = 1,
     drawn_cells: Annotated[int, typer.Option(min=0, help="Cells drawn from the band tables to add.")] = 0,
     models: Cutters = DEFAULT_MODELS,
+    network: Annotated[
+        str, typer.Option(metavar="NAME", help="enhanced, vgg, resnet, mobilenetv2 or efficientnetb0.")
+    ] = "enhanced",
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="INGREDIENT", help="Leave one out of enhanced: filters, residual, ...")
+    ] = None,
+    adding: Annotated[
+        list[str] | None, typer.Option("--with", metavar="INGREDIENT", help="Add one to enhanced: attention.")
+    ] = None,
+    width: Annotated[float, typer.Option(min=0.25, help="Times as many channels; a teacher's may be 2.")] = 1.0,
+    depth: Annotated[int, typer.Option(min=1, help="Residual blocks at each size of enhanced.")] = 2,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="ImageNet weights without the top, for mobilenetv2 and the like."),
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Learn from this network's answers too; may be several.")
+    ] = None,
+    teacher_weight: Annotated[float, typer.Option(min=0, max=1, help="The teachers' share of the label's loss.")] = 0.5,
+    mix: Annotated[str, typer.Option(help="Extra crops made of two: none, mixup or cutmix.")] = "none",
+    unaugmented: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CHANGE", help="Augmentation to do without, as trainer data preview names it."),
+    ] = None,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
     """Train the classifier on cut-outs, and on frames as the shipped models cut them."""
     from trainer.fit_classifier import ClassifierConfig, fit_classifier
+    from trainer.mix import pick_mix
+    from trainer.networks.registry import Architecture, mixed
 
     config = ClassifierConfig(
         tuple(map(str, data)),
@@ -113,32 +155,15 @@ def fit_classifier_command(
         cutout_repeats=cutout_repeats,
         drawn_cells=drawn_cells,
         models=str(models),
+        width=width,
+        depth=depth,
+        network=Architecture(network, mixed(without or (), adding or ()), _text(weights)),
+        teachers=tuple(map(str, teacher or ())),
+        teacher_weight=teacher_weight,
+        mix=pick_mix(mix),
+        unaugmented=tuple(unaugmented or ()),
     )
     print(f"weights: {fit_classifier(config, out, resume)}")
-
-
-@app.command()
-def export(
-    run: Annotated[Path, typer.Argument(metavar="RUNDIR", help="Run folder of a finished fit.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="What it was trained on; its val split calibrates.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The bundle's folder, as in models/locator.")],
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Integers throughout, inputs and outputs too; the default.")
-    ] = False,
-    float32: Annotated[bool, typer.Option("--float32", help="Float weights and arithmetic.")] = False,
-    models: Cutters = DEFAULT_MODELS,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Calibrate on N val frames or crops.")] = None,
-    debug: Debug = False,
-) -> None:
-    """Convert a run's network, calibrate it on val and write it as a bundle for the device."""
-    from trainer.export.ship import ship
-    from trainer.export.shipment import Shipment
-
-    if int8 and float32:
-        raise ConfigError("--int8 and --float32 are two bundles; give one of them at a time")
-    bundle = ship(Shipment(run, data, out, "float32" if float32 else "int8", _command_line(), models, limit))
-    calibration = ", ".join(f"{key} {value:g}" for key, value in bundle.calibration.items())
-    print(f"{bundle.model_path}: {len(bundle.model_bytes)} bytes; {calibration}")
 
 
 @evaluate.command("frames")
@@ -178,9 +203,9 @@ def evaluate_frames_command(
     if lines is not None:
         figures = frame_figures(read_lines(lines), truths)
     else:
-        figures = frame_figures(label_frames(_tracked(truths, "labelling"), models, threads, jsonl), truths)
+        figures = frame_figures(label_frames(tracked(truths, "labelling"), models, threads, jsonl), truths)
         if boxes:
-            figures |= box_figures(_tracked(truths, "true boxes"), box_labeller(models, threads))
+            figures |= box_figures(tracked(truths, "true boxes"), box_labeller(models, threads))
     if json is not None:
         write_figures(json, figures)
     _print_figures(figures, f"{data.name}, {split}: {figures['frames']} frames of {figures['cases']} cases")
@@ -189,19 +214,21 @@ def evaluate_frames_command(
 @evaluate.command("crops")
 def evaluate_crops_command(
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Zip with crops.csv, or a folder with one folder a class.")
+        Path, typer.Argument(metavar="DATA", help="Cut-outs in any form, or frames: then their true boxes are cut out.")
     ],
     model: Annotated[Path, typer.Option(metavar="DIR", help="The classifier's bundle.")],
     split: Split = "test",
     json: Json = None,
+    models: Cutters = DEFAULT_MODELS,
     threads: Threads = 2,
     debug: Debug = False,
 ) -> None:
-    """Label accuracy and calibration on single cut-out chromosomes."""
-    from trainer.data.crops import read_crops
-    from trainer.evaluate import evaluate_crops, write_figures
+    """Label accuracy and calibration on single chromosomes."""
+    from trainer.evaluate import crop_figures, judge_with, write_figures
+    from trainer.labelled import labelled_cells
 
-    figures = evaluate_crops(_tracked(read_crops(data, split), "crops"), model, threads)
+    cells = labelled_cells(data, split, models)
+    figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads))
     if json is not None:
         write_figures(json, figures)
     shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece")}
@@ -210,19 +237,6 @@ def evaluate_crops_command(
 
 def _text(path: Path | None) -> str:
     return "" if path is None else str(path)
-
-
-def _command_line() -> str:
-    """The command as it was given, less the folders of this machine."""
-    return " ".join(["trainer", *(Path(word).name if word.startswith("/") else word for word in sys.argv[1:])])
-
-
-def _tracked(items: Sequence[T], what: str) -> Iterable[T]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(items, what, console=console, disable=not console.is_terminal)
 
 
 def _print_figures(figures: dict[str, Any], title: str) -> None:

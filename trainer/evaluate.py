@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import SinkError
-from edge.records import LABELS, Crop, Frame, Prediction
-from trainer.data.crops import CropTruth, by_cell
+from edge.records import LABELS, Frame, Prediction
 from trainer.data.metaphase import FrameTruth
 from trainer.errors import DatasetError
-from trainer.files import write_atomic
+from trainer.files import write_result
+from trainer.judged import Judged, judge
+from trainer.labelled import LabelledCell
 from trainer.score import score
 from trainer.score_crops import score_crops
 
@@ -119,44 +119,24 @@ def box_figures(truths: Iterable[FrameTruth], label: BoxLabeller) -> dict[str, f
     }
 
 
-def crop_figures(
-    crops: Iterable[CropTruth],
-    prepare: Callable[[list[Any]], Sequence[Crop]],
-    classify: Callable[[Sequence[Crop]], Sequence[Prediction]],
-    assign: Callable[[Sequence[Prediction]], Sequence[Any]],
-) -> dict[str, Any]:
-    """The measures of single crops, cell by cell; where cells are not known, nothing is assigned."""
-    truth: list[str] = []
-    assigned: list[str] = []
-    scores = []
-    cells_known = True
-    for cell, members in by_cell(crops).items():
-        predictions = classify(prepare([crop.pixels for crop in members]))
-        truth += [crop.label for crop in members]
-        scores += [prediction.scores for prediction in predictions]
-        cells_known = cells_known and cell != ""
-        if cells_known:
-            assigned += [a.label for a in assign(predictions)]
-    return score_crops(truth, np.stack(scores), assigned if cells_known else None)
-
-
-def evaluate_crops(crops: Iterable[CropTruth], model: Path, threads: int) -> dict[str, Any]:
-    """``crop_figures`` with the classifier bundle in ``model``."""
+def judge_with(model: Path, cells: Iterable[LabelledCell], threads: int) -> Judged:
+    """``judge`` with the classifier bundle in ``model`` and the product's assignment."""
     from edge.cell.assign import assign
     from edge.classify.classifier import Classifier
-    from edge.locate.straighten import crops_from_cutouts
     from edge.runtime.bundle import load_bundle
 
-    classifier = Classifier(load_bundle(model, "classifier"), threads)
-    return crop_figures(crops, crops_from_cutouts, classifier.classify, assign)
+    return judge(cells, Classifier(load_bundle(model, "classifier"), threads).classify, assign)
+
+
+def crop_figures(judged: Judged) -> dict[str, Any]:
+    """The measures of single crops: n, accuracy, accuracy_assigned (None where cells are not known), macro_f1,
+    per_class, confusion, ece."""
+    return score_crops(judged.truth, judged.scores, judged.assigned or None)
 
 
 def write_figures(path: Path, figures: dict[str, Any]) -> None:
     """One JSON object; ``SinkError`` if it cannot be written."""
-    try:
-        write_atomic(path, (json.dumps(figures, indent=2) + "\n").encode())
-    except OSError as error:
-        raise SinkError(f"cannot write {path}: {error.strerror}; name another file with --json") from error
+    write_result(path, (json.dumps(figures, indent=2) + "\n").encode(), "--json")
 
 
 def _alone(predictions: Sequence[Prediction]) -> list[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+
+from edge.errors import SinkError
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -18,3 +21,21 @@ def write_atomic(path: Path, data: bytes) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_result(path: Path, data: bytes, option: str) -> None:
+    """``write_atomic`` for what a user asked for; ``SinkError`` names the ``option`` to change if it cannot be."""
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        raise SinkError(f"cannot write {path}: {error.strerror}; name another file with {option}") from error
+
+
+def share(source: Path, target: Path) -> None:
+    """The same file under another name, without a copy where the disk allows; leaves a ``target`` that is there."""
+    if target.exists():
+        return
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)

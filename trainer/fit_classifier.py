@@ -7,7 +7,7 @@ polarity is not, so the first net tells it, given the label (label-guided alignm
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import tf_keras as keras
 
 from edge.locate.locator import load_locator
 from edge.records import LABELS
-from trainer.augment import augment, not_single
+from trainer.augment import DEFAULT, Strengths, augment, not_single
 from trainer.data.cropset import (
     DOWN,
     NOTHING,
@@ -29,8 +29,13 @@ from trainer.data.cropset import (
     crops_of_drawings,
     crops_of_frames,
 )
+from trainer.data.sources import holds_cutouts, splits_at, stamp_of
+from trainer.distill import distilled, load_teachers
+from trainer.errors import DatasetError
 from trainer.loop import Batch, Losses, Plan, train
-from trainer.networks.enhanced import build_enhanced
+from trainer.mix import Mix, mix_batch
+from trainer.networks.enhanced import DEPTH
+from trainer.networks.registry import AS_SHIPPED, Architecture, build_classifier
 from trainer.networks.start import take_weights
 from trainer.runs import Run
 
@@ -61,13 +66,28 @@ class ClassifierConfig:
     """Metaphases drawn from the band tables, added as training crops."""
     models: str = "models"
     """Folder of the locator and separator that cut frames into crops."""
+    network: Architecture = AS_SHIPPED
+    depth: int = DEPTH
+    """Residual blocks a size, see ``build_enhanced``."""
+    teachers: tuple[str, ...] = ()
+    """Weights (.keras) of networks whose mean answer the label is learned from, beside the truth."""
+    teacher_weight: float = 0.5
+    """The teachers' share of the label's loss."""
+    mix: Mix = "none"
+    unaugmented: tuple[str, ...] = ()
+    """Changes of ``trainer.augment.CHANGES`` to do without."""
+
+
+LATER = ("network", "depth", "teachers", "teacher_weight", "mix", "unaugmented")
+"""Settings that a run folder holds only where they differ from the default: runs from before they came go on."""
 
 
 def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/classifier.keras``."""
-    run = Run.open(out, asdict(config), resume)
+    strengths = DEFAULT.without(config.unaugmented)
     keras.utils.set_random_seed(config.seed)
-    network = build_enhanced(config.dropout, config.width)
+    network = build_classifier(config.network, config.dropout, config.width, config.depth)
+    run = Run.open(out, stated(config), resume)
     if config.start:
         take_weights(network, Path(config.start))
     known, val = load_crops(config, out, network)
@@ -75,13 +95,19 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
         run,
         network,
         Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed),
-        make_losses(config.smoothing),
-        lambda rng: make_batch(known, rng, config.batch),
+        pick_losses(config),
+        lambda rng: mixed_batch(known, rng, config, strengths),
         lambda: check(network, val),
     )
     weights = out / "classifier.keras"
     network.save(weights)
     return weights
+
+
+def stated(config: ClassifierConfig) -> dict[str, Any]:
+    """The settings as a run folder keeps them."""
+    at_rest = {field.name for field in fields(config) if getattr(config, field.name) == field.default}
+    return {name: value for name, value in asdict(config).items() if name not in LATER or name not in at_rest}
 
 
 def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropSet, CropSet]:
@@ -93,28 +119,45 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     if config.drawn_cells:
         trains.append(crops_of_drawings(config.drawn_cells, config.seed))
     for source in map(Path, config.data):
-        if source.is_dir():
-            cut = [cut_frames(source, split, Path(config.models), out.parent) for split in ("train", "val")]
-            train, val = (align(aligner, crops) for crops in cut)
+        if holds_cutouts(source):
+            train, val = cut_out(source)
+            trains += [train] * config.cutout_repeats
+            vals.append(val)
         else:
-            both = crops_of_cutouts(source, "train")
-            # This source has no val split of its own: some train donors serve, the same ones for every seed.
-            donors = np.unique(both.case)
-            held = np.random.default_rng(0).permutation(donors)[: max(1, int(VAL_DONORS * len(donors)))]
-            train, val = both.pick(~np.isin(both.case, held)), both.pick(np.isin(both.case, held))
-        trains += [train] * (1 if source.is_dir() else config.cutout_repeats)
-        vals.append(val)
+            there = splits_at(source)
+            for split, sets in (("train", trains), ("val", vals)):
+                if split in there:
+                    sets.append(align(aligner, cut_frames(source, split, Path(config.models), out.parent)))
+    for split, sets in (("train", trains), ("val", vals)):
+        if not sets:
+            raise DatasetError(f"{', '.join(config.data)}: nothing in split '{split}'; add a set that has it")
     train, val = CropSet.join(trains), CropSet.join(vals)
     train.save(kept[0])
     val.save(kept[1])
     return train, val
 
 
+def cut_out(source: Path) -> tuple[CropSet, CropSet]:
+    """Train and val crops of a set of cut-outs. ``DatasetError`` if its donors do not make two."""
+    train = crops_of_cutouts(source, "train")
+    donors = np.unique(train.case)
+    if "val" in splits_at(source):
+        return train, crops_of_cutouts(source, "val")
+    if len(donors) < 2:
+        raise DatasetError(
+            f"{source}: expected a split val or more than one donor to hold some back for it, got {len(donors)} donor; "
+            "sort the pictures by donor, LABEL/DONOR/PICTURE"
+        )
+    # Some train donors serve as val, the same ones for every seed.
+    held = np.isin(train.case, np.random.default_rng(0).permutation(donors)[: max(1, int(VAL_DONORS * len(donors)))])
+    return train.pick(~held), train.pick(held)
+
+
 def cut_frames(source: Path, split: str, models: Path, store: Path) -> CropSet:
     """The crops of a split of frames as the models cut them, kept in ``store`` for the next run."""
     locator = load_locator(models)
-    hashes = "-".join(model.removeprefix("sha256:")[:8] for model in locator.models.values())
-    path = store / f"{source.name}-{split}-{hashes}.npz"
+    hashes = [model.removeprefix("sha256:")[:8] for model in locator.models.values()]
+    path = store / ("-".join(filter(None, (source.name, stamp_of(source), split, *hashes))) + ".npz")
     if path.exists():
         return CropSet.load(path)
     crops = crops_of_frames(source, split, locator)
@@ -166,16 +209,16 @@ def check(network: Any, val: CropSet) -> dict[str, float]:
     }
 
 
-def make_batch(crops: CropSet, rng: np.random.Generator, count: int) -> Batch:
+def make_batch(crops: CropSet, rng: np.random.Generator, count: int, strengths: Strengths = DEFAULT) -> Batch:
     """image (B, 128, 32, 1); label (B,), polarity (B,) with -1 for unknown, single (B,)."""
     rows = rng.integers(len(crops), size=count)
     flips = rng.random(count) < 0.5
     drawn = rng.random(count) < NOT_SINGLE_SHARE
     single = (crops.label[rows] != NOTHING) & ~drawn
     images = [
-        not_single(crops.pixels[row], crops.pixels[int(rng.integers(len(crops)))], rng)
+        not_single(crops.pixels[row], crops.pixels[int(rng.integers(len(crops)))], rng, strengths)
         if made_up
-        else augment(crops.pixels[row], rng, bool(flip))
+        else augment(crops.pixels[row], rng, bool(flip), strengths)
         for row, flip, made_up in zip(rows, flips, drawn, strict=True)
     ]
     polarity = crops.polarity[rows].astype(np.float32)
@@ -189,20 +232,32 @@ def make_batch(crops: CropSet, rng: np.random.Generator, count: int) -> Batch:
     )
 
 
+def mixed_batch(crops: CropSet, rng: np.random.Generator, config: ClassifierConfig, strengths: Strengths) -> Batch:
+    """``make_batch``, and what the settings mix into it."""
+    batch = make_batch(crops, rng, config.batch, strengths)
+    return batch if config.mix == "none" else mix_batch(batch, rng, config.mix)
+
+
+def pick_losses(config: ClassifierConfig) -> Losses:
+    """``make_losses``, and what teachers add to them."""
+    losses = make_losses(config.smoothing)
+    return distilled(losses, load_teachers(config.teachers), config.teacher_weight) if config.teachers else losses
+
+
 def make_losses(smoothing: float) -> Losses:
-    """What the classifier learns by; label and polarity count only where they are known."""
+    """What the classifier learns by; label, (B,) indices or (B, 24) shares, and polarity count only where known."""
     entropy = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing, reduction="none")
 
     def losses(network: Any, image: Any, label: Any, polarity: Any, single: Any) -> tuple[Any, dict[str, Any]]:
         logits, up, whole = (out[:, 0, 0] for out in network(image, training=True))
-        hot = tf.one_hot(tf.cast(label, tf.int32), len(LABELS))
+        hot = label if len(label.shape) == 2 else tf.one_hot(tf.cast(label, tf.int32), len(LABELS))
         weight = single / tf.maximum(tf.reduce_sum(single), 1.0)
         label_loss = tf.reduce_sum(entropy(hot, logits) * weight)
         known = tf.cast(polarity >= 0, tf.float32)
         up_loss = tf.nn.sigmoid_cross_entropy_with_logits(tf.maximum(polarity, 0.0), up[:, 0])
         up_loss = tf.reduce_sum(up_loss * known) / tf.maximum(tf.reduce_sum(known), 1.0)
         single_loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(single, whole[:, 0]))
-        right = tf.cast(tf.argmax(logits, axis=1) == tf.cast(label, tf.int64), tf.float32)
+        right = tf.cast(tf.argmax(logits, axis=1) == tf.argmax(hot, axis=1), tf.float32)
         figures = {
             "label_loss": label_loss,
             "polarity_loss": up_loss,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from edge.locate.separate import unfold_mask
-from trainer.data.framecache import load_cache
+from trainer.data.framecache import CachedFrame, load_cache
 from trainer.data.metaphase import read_frames
 from trainer.data.rois import draw_rois
 from trainer.loop import Batch, Plan, train
@@ -41,22 +42,39 @@ def fit_separator(config: SeparatorConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/separator.keras``."""
     run = Run.open(out, asdict(config), resume)
     keras.utils.set_random_seed(config.seed)
-    frames = load_cache(read_frames(Path(config.data), "train"), out.parent / "frames-train.cache")
-    val = load_cache(read_frames(Path(config.data), "val")[:VAL_FRAMES], out.parent / "frames-val.cache")
-    held = draw_rois(val, np.random.default_rng(VAL_SEED), VAL_ROIS)
+    frames = train_frames(Path(config.data), out.parent)
+    held = draw_rois(val_frames(Path(config.data), out.parent), np.random.default_rng(VAL_SEED), VAL_ROIS)
     network = build_separator(config.width)
     if config.start:
         take_weights(network, Path(config.start))
-
-    def make(rng: np.random.Generator) -> Batch:
-        rois, masks = draw_rois(frames, rng, config.batch)
-        return rois.astype(np.float32) / np.float32(255), masks.astype(np.float32)
-
     plan = Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed)
-    train(run, network, plan, losses, make, lambda: {"val_iou": mask_iou(network, *held)})
+    train(
+        run,
+        network,
+        plan,
+        losses,
+        lambda rng: stack_rois(frames, rng, config.batch),
+        lambda: {"val_iou": mask_iou(network, *held)},
+    )
     weights = out / "separator.keras"
     network.save(weights)
     return weights
+
+
+def train_frames(data: Path, store: Path) -> list[CachedFrame]:
+    """All train frames, prepared once and kept in ``store``."""
+    return load_cache(read_frames(data, "train"), store / "frames-train.cache")
+
+
+def val_frames(data: Path, store: Path) -> list[CachedFrame]:
+    """The val frames that separators are measured on, prepared once and kept in ``store``."""
+    return load_cache(read_frames(data, "val")[:VAL_FRAMES], store / "frames-val.cache")
+
+
+def stack_rois(frames: Sequence[CachedFrame], rng: np.random.Generator, count: int) -> Batch:
+    """A batch: rois (B, 64, 64, 2) in 0..1, masks (B, 64, 64) of 0 and 1."""
+    rois, masks = draw_rois(frames, rng, count)
+    return rois.astype(np.float32) / np.float32(255), masks.astype(np.float32)
 
 
 def losses(network: Any, roi: Any, mask: Any) -> tuple[Any, dict[str, Any]]:

@@ -19,17 +19,22 @@ def cosine_rate(step: int, steps: int, peak: float, warm: float = 0.05, floor: f
 
 
 class Averages(tf.Module):  # type: ignore[misc]
-    """Exponential moving average of all weights, batch statistics included: steadier than the last step's."""
+    """Exponential moving average of all weights, batch statistics included: steadier than the last step's.
+
+    Step counters and pruning masks have no mean that means anything; they are kept as they last were.
+    """
 
     def __init__(self, network: Any, keep: float = 0.998) -> None:
         super().__init__()
         self.keep = keep
         self.values = [tf.Variable(w, trainable=False) for w in network.weights]
+        self._averaged = [w.dtype.is_floating and not w.name.endswith("mask:0") for w in network.weights]
         self._update = tf.function(self._mix)
 
     def _mix(self, weights: list[Any], keep: Any) -> None:
-        for value, weight in zip(self.values, weights, strict=True):
-            value.assign(value * keep + tf.cast(weight, value.dtype) * (1.0 - keep))
+        for value, weight, averaged in zip(self.values, weights, self._averaged, strict=True):
+            mixed = value * keep + tf.cast(weight, value.dtype) * (1.0 - keep) if averaged else weight
+            value.assign(mixed)
 
     def update(self, network: Any, step: int) -> None:
         # Young averages forget faster, or the random start would stay in them.

@@ -124,14 +124,20 @@ class Run:
         return 0
 
     def draw_curves(self) -> None:
-        """Draw the log as ``curves.png``: one panel a measure, with its ``val_`` twin in the same panel."""
+        """Write ``curves`` as ``curves.png``, if anything is logged."""
+        picture = self.curves()
+        if picture:
+            write_atomic(self.folder / "curves.png", picture)
+
+    def curves(self) -> bytes:
+        """The log as PNG: one panel a measure, with its ``val_`` twin in the same panel; empty if nothing is logged."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
         history = self.history()
         panels = list(dict.fromkeys(name.removeprefix("val_") for name in history))
         if not panels:
-            return
+            return b""
         figure = Figure(figsize=(7, 2.4 * len(panels)), layout="constrained")
         for axes, panel in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
             for name in (panel, f"val_{panel}"):
@@ -144,7 +150,7 @@ class Run:
         axes.set_xlabel("step")
         picture = io.BytesIO()
         FigureCanvasAgg(figure).print_png(picture)
-        write_atomic(self.folder / "curves.png", picture.getvalue())
+        return picture.getvalue()
 
     @property
     def _config_path(self) -> Path:

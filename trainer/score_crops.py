@@ -42,10 +42,15 @@ def calibration_error(confidence: npt.NDArray[np.floating[Any]], right: npt.NDAr
 
     Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
     """
-    edges = np.linspace(0.0, 1.0, CALIBRATION_BINS + 1)
-    bins = np.clip(np.digitize(confidence, edges[1:-1], right=True), 0, CALIBRATION_BINS - 1)
+    bins = bin_of(confidence)
     gap = [abs(float(confidence[bins == b].sum()) - int(right[bins == b].sum())) for b in range(CALIBRATION_BINS)]
     return sum(gap) / max(len(confidence), 1)
+
+
+def bin_of(confidence: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.intp]:
+    """The number of each confidence's bin, 0..14."""
+    edges = np.linspace(0.0, 1.0, CALIBRATION_BINS + 1)
+    return np.asarray(np.clip(np.digitize(confidence, edges[1:-1], right=True), 0, CALIBRATION_BINS - 1))
 
 
 def _agreement(said: Sequence[str], truth: Sequence[str]) -> float:

@@ -49,15 +49,16 @@ def cutout(label: str, rng: np.random.Generator) -> UInt8Array:
     return np.asarray(np.pad(dark, 4, constant_values=255))
 
 
-def cutouts_zip(path: Path, donors: int = 3) -> Path:
-    """One cell of 24 cut-outs a donor, one of each label; all in split train."""
+def cutouts_zip(path: Path, donors: int = 3, test_donors: int = 0) -> Path:
+    """One cell of 24 cut-outs a donor, one of each label; the last ``test_donors`` are split test, the others train."""
     rng = np.random.default_rng(7)
     table = ["file,label,cell,donor,split"]
     with zipfile.ZipFile(path, "w") as archive:
         for donor in range(donors):
+            split = "train" if donor < donors - test_donors else "test"
             for label in LABELS:
                 name = f"c{donor}/{label}.png"
                 archive.writestr(name, cv2.imencode(".png", cutout(label, rng))[1].tobytes())
-                table.append(f"{name},{label},c{donor},d{donor},train")
+                table.append(f"{name},{label},c{donor},d{donor},{split}")
         archive.writestr("crops.csv", "\n".join(table) + "\n")
     return path

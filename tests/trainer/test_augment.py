@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
+from edge.errors import ConfigError
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import Float32Array, UInt8Array
-from trainer.augment import augment, cut_end, not_single, occlude, stain, warp
+from trainer.augment import CHANGES as SWITCHES
+from trainer.augment import Strengths, augment, cut_end, not_single, occlude, stain, warp
 
 
 def bar(length: int = 80, level: int = 160) -> UInt8Array:
@@ -122,3 +126,44 @@ def test_what_is_not_one_chromosome_is_a_piece_or_two() -> None:
             pairs += 1
     assert pieces > 15
     assert pairs > 15
+
+
+# --- strengths
+
+
+def test_the_default_draws_what_the_shipped_models_learned_with() -> None:
+    crop = np.random.default_rng(0).integers(0, 255, (CROP_ROWS, CROP_COLS)).astype(np.uint8)
+    rng = np.random.default_rng(7)
+    for turn in range(200):
+        augment(crop, rng, bool(turn % 2))
+        not_single(crop, crop[::-1], rng)
+    drawn_after = hashlib.sha256(rng.bytes(16)).hexdigest()  # tells whether there were as many draws as ever
+    assert drawn_after[:16] == "37aa32ed46601c29"
+    means = [float(augment(crop, np.random.default_rng(seed), False).mean()) for seed in range(6)]
+    assert means == pytest.approx([0.518, 0.468, 0.526, 0.372, 0.27, 0.372], abs=2e-3)
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_each_change_alone_changes_and_can_be_switched_off(name: str) -> None:
+    shares = {field: 1.0 for field in SWITCHES[name] if field.endswith("_share")}
+    alone = replace(Strengths(brightness=0.2).only(name), **shares)
+    uneven = bar()
+    uneven[40:90, 9:14] += 30
+    changed = [not np.allclose(augment(uneven, np.random.default_rng(s), False, alone), real(uneven)) for s in range(8)]
+    assert sum(changed) >= 7  # an occlusion may miss it
+    off = alone.without([name])
+    for seed in range(8):
+        np.testing.assert_allclose(augment(uneven, np.random.default_rng(seed), False, off), real(uneven), atol=1e-6)
+
+
+def test_every_strength_belongs_to_a_change() -> None:
+    switched = {field for owned in SWITCHES.values() for field in owned}
+    assert {field.name for field in fields(Strengths)} - switched == {"bend_px", "gradient"}  # only with their shares
+
+
+@pytest.mark.parametrize("wrong", [{"noise_share": 1.2}, {"turn_rad": -0.1}])
+def test_impossible_strengths(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=r"must be 0 \(off\) or more, a share at most 1; got"):
+        Strengths(**wrong)
+    with pytest.raises(ConfigError, match="no augmentation is called 'magic'; there are mirror, shift"):
+        Strengths().without(["noise", "magic"])

@@ -4,17 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
-from edge.records import LABELS, Crop, Prediction
 from tests.trainer.datasets import crops_zip, metaphase_folder
 from trainer.cli import main
-from trainer.data.crops import read_crops
 from trainer.data.metaphase import read_frames
-from trainer.evaluate import crop_figures, sample_frames
+from trainer.evaluate import sample_frames
 
 LINES = [
     {
@@ -41,7 +37,7 @@ def test_scores_lines_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["evaluate", "frames", "absent"], 8, "expected a table at absent/images.csv"),
+        (["evaluate", "frames", "absent"], 8, "absent: expected labelled data (images.csv and boxes.csv"),
         (["evaluate", "frames", "data", "--split", "exam"], 8, "no picture in split 'exam'; splits here: test, train"),
         (["evaluate", "frames", "data", "--lines", "bad.jsonl"], 8, "bad.jsonl, line 2: not readable as JSON"),
         (["evaluate", "frames", "data", "--lines", "a", "--jsonl", "b"], 2, "give one of them"),
@@ -49,10 +45,39 @@ def test_scores_lines_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["evaluate", "frames", "data", "--lines", "good.jsonl", "--json", "data/images.csv/x"], 7, "cannot write"),
         (["evaluate", "crops", "crops.zip", "--model", "absent"], 5, "expected a model folder at absent"),
         (["evaluate", "crops", "crops.zip"], 2, "--model"),
+        (["evaluate", "crops.zip", "--model", "absent"], 5, "expected a model folder at absent"),
+        (["evaluate", "--model=absent", "crops.zip"], 5, "expected a model folder at absent"),
+        (["evaluate", "crops.zip"], 8, "expected whole metaphases with boxes, got single chromosomes"),
+        (["data", "report", "data", "--json", "data/images.csv/x"], 7, "cannot write"),
+        (["data", "check", "absent"], 8, "found nothing there"),
+        (["data", "preview", "crops.zip", "--out", "p.png", "--split", "val"], 8, "no picture in split 'val'"),
+        (["report", "absent", "crops.zip", "--out", "p.html"], 5, "expected a model folder at absent"),
+        (["search", "crops.zip", "--out", "s", "--method", "luck"], 2, "--method must be one of grid, random, tpe"),
+        (["search", "crops.zip", "--out", "s", "--rates", "fast"], 2, "--rates must be numbers with commas between"),
+        (["search", "crops.zip", "--out", "data/images.csv"], 2, "cannot be used"),
+        (["fit", "classifier", "crops.zip", "--out", "r", "--unaugmented", "magic"], 2, "no augmentation is called"),
         (["evaluate", "frames", "data", "--wrong"], 2, "--wrong"),
         (["fit", "locator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
+        (
+            ["fit", "classifier", "crops.zip", "--out", "r", "--network", "lenet"],
+            2,
+            "expected a network of enhanced, vgg",
+        ),
+        (
+            ["fit", "classifier", "crops.zip", "--out", "r", "--without", "skip"],
+            2,
+            "an ingredient of filters, residual",
+        ),
+        (
+            ["fit", "classifier", "crops.zip", "--out", "r", "--network", "vgg", "--with", "attention"],
+            2,
+            "vgg comes as",
+        ),
+        (["fit", "classifier", "crops.zip", "--out", "r", "--mix", "blend"], 2, "none, mixup, cutmix"),
+        (["compare", "absent.zip", "--out", "c"], 8, "expected a zip of upright cut-outs with crops.csv at absent.zip"),
+        (["compare", "crops.zip", "--out", "c", "--only", "lenet"], 2, "expected a row of traditional, vgg"),
         (["fit", "separator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
-        (["fit", "separator", "absent", "--out", "r"], 8, "expected a table at absent/images.csv"),
+        (["fit", "separator", "absent", "--out", "r"], 8, "absent: expected labelled data (images.csv"),
         (["fit", "classifier", "crops.zip", "--out", "r", "--start", "crops.zip"], 2, "expected Keras weights"),
         (
             ["export", "data", "data", "--out", "m", "--int8"],
@@ -70,7 +95,7 @@ def test_failures_are_one_line_and_a_code(
     code: int,
     message: str,
 ) -> None:
-    if arguments[0] in ("fit", "export"):
+    if arguments[0] in ("fit", "export", "compare", "search"):
         pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
     metaphase_folder(tmp_path / "data")
     crops_zip(tmp_path / "crops.zip")
@@ -85,7 +110,7 @@ def test_failures_are_one_line_and_a_code(
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="expected a table"):
+    with pytest.raises(Exception, match="expected labelled data"):
         main(["evaluate", "frames", str(tmp_path), "--debug"])
 
 
@@ -97,27 +122,6 @@ def test_help_is_quick_because_tensorflow_stays_out() -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_crops_are_prepared_and_assigned_cell_by_cell(tmp_path: Path) -> None:
-    crops = read_crops(crops_zip(tmp_path / "crops.zip"), "test")
-    cells: list[int] = []
-
-    def prepare(pictures: list[Any]) -> list[Crop]:
-        cells.append(len(pictures))
-        return [Crop(i, picture) for i, picture in enumerate(pictures)]
-
-    def classify(prepared: Any) -> list[Prediction]:
-        one = np.zeros(24, np.float32)
-        one[LABELS.index("1")] = 1.0
-        return [Prediction(crop.region_id, one, 1.0, 1.0) for crop in prepared]
-
-    class Second:
-        label = "2"
-
-    figures = crop_figures(crops, prepare, classify, lambda predictions: [Second() for _ in predictions])
-    assert cells == [2]
-    assert (figures["n"], figures["accuracy"], figures["accuracy_assigned"]) == (2, 0.5, 0.5)
 
 
 def test_a_sample_is_seeded_and_keeps_the_order(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
-"""Single cut-out chromosomes with labels: a zip with ``crops.csv`` and pictures, or one folder a class."""
+"""Single cut-out chromosomes with labels: a zip or a folder with ``crops.csv`` and pictures, or one folder a class."""
 
 from __future__ import annotations
 
 import warnings
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,17 @@ import cv2
 import numpy as np
 
 from edge.records import LABELS, UInt8Array
+from trainer.data.names import label_of, split_named, split_of_case
+from trainer.data.pictures import SHOWN, Skipped
 from trainer.data.splits import check_splits, pick_split
-from trainer.data.tables import parse_table
+from trainer.data.tables import parse_table, read_table
 from trainer.errors import DatasetError
 
 COLUMNS = ("file", "label", "cell", "donor", "split")
+TABLE = "crops.csv"
 SUFFIXES = (".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+ANY_SPLIT = ""
+"""The split of cut-outs whose donor nobody stated: they can only be used as a whole."""
 
 
 class CropWarning(UserWarning):
@@ -36,72 +42,142 @@ class CropTruth:
     pixels: UInt8Array
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    file: str
+    label: str
+    cell: str
+    donor: str
+    split: str
+
+
 def read_crops(source: Path, split: str) -> list[CropTruth]:
     """Crops of one split, in the table's order, so that a cell's crops stand together.
 
-    ``source`` is a zip with ``crops.csv`` (columns ``COLUMNS``) or a folder of folders named by label; the latter has
-    neither splits nor cells: every crop gets the split asked for and "" as its cell and donor. Unreadable pictures
-    are left out with one ``CropWarning`` that names them. ``DatasetError``: nothing usable there.
+    ``source`` is a zip or a folder with ``crops.csv`` (columns ``COLUMNS``), or a folder of classes,
+    ``[SPLIT/]LABEL/[DONOR/[CELL/]]PICTURE``. There a donor without a stated split has its own
+    (``names.split_of_case``), and crops without a donor count to whichever split is asked for; "" is the cell and the
+    donor that are not known. Unreadable pictures are left out with one ``CropWarning`` that names them.
+    ``DatasetError``: nothing usable there, or a donor is in two splits.
     """
+    with _opened(source) as (entries, read):
+        if entries and all(entry.split != ANY_SPLIT for entry in entries):
+            pick_split(split, (entry.split for entry in entries), str(source))
+        crops, skipped = _decode([entry for entry in entries if entry.split in (split, ANY_SPLIT)], read)
+    if not crops:
+        raise DatasetError(f"{source}: no readable picture in split '{split}' ({len(skipped)} unreadable)")
+    if skipped:
+        shown = ", ".join(s.file for s in skipped[:SHOWN]) + (" ..." if len(skipped) > SHOWN else "")
+        warnings.warn(f"{source}: {len(skipped)} unreadable picture(s) left out: {shown}", CropWarning, stacklevel=2)
+    return [_in_split(crop, split) for crop in crops]
+
+
+def splits_of(source: Path) -> list[str]:
+    """The splits that the crops of ``source`` are in, by name; ``ANY_SPLIT`` is none of them."""
+    with _opened(source) as (entries, _):
+        return sorted({entry.split for entry in entries} - {ANY_SPLIT})
+
+
+def all_crops(source: Path) -> tuple[list[CropTruth], list[Skipped]]:
+    """Every crop of every split (``ANY_SPLIT`` where none is known), and what could not be read."""
+    with _opened(source) as (entries, read):
+        return _decode(entries, read)
+
+
+def has_classes(folder: Path) -> bool:
+    """Whether ``folder`` holds folders named by label, at its top or one split below."""
+    return any(label_of(path.name) for path in _class_folders(folder))
+
+
+def _in_split(crop: CropTruth, split: str) -> CropTruth:
+    return CropTruth(crop.file, crop.label, crop.cell, crop.donor, split, crop.pixels)
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[tuple[list[_Entry], Callable[[str], bytes]]]:
+    """What is listed, and how to read a picture's file."""
     if source.is_dir():
-        return _read_folder(source, split)
+        listed = (source / TABLE).is_file()
+        entries = _table_entries(source) if listed else _folder_entries(source)
+        yield entries, lambda name: (source / name).read_bytes()
+        return
     try:
-        with zipfile.ZipFile(source) as archive:
-            return _read_zip(archive, source, split)
+        archive = zipfile.ZipFile(source)
     except (OSError, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DatasetError(
             f"{source}: expected a zip of crops or a folder of classes, cannot read it: {reason}"
         ) from error
+    with archive:
+        yield _zip_entries(archive, source), archive.read
 
 
-def _read_zip(archive: zipfile.ZipFile, source: Path, split: str) -> list[CropTruth]:
-    table = f"{source}:crops.csv"
+def _zip_entries(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:
+    table = f"{source}:{TABLE}"
     try:
-        rows = parse_table(archive.read("crops.csv"), table, COLUMNS)
+        rows = parse_table(archive.read(TABLE), table, COLUMNS)
     except KeyError:
         raise DatasetError(f"{source}: expected crops.csv at the top of the zip, found none") from None
-    check_splits(((row.text("donor"), row.text("split")) for row in rows), "donor", table)
-    pick_split(split, (row.text("split") for row in rows), table)
-    chosen = [
-        (row.text("file"), row.label(), row.text("cell"), row.text("donor"))
-        for row in rows
-        if row.text("split") == split
-    ]
-    return _decode(chosen, split, archive.read, str(source))
+    return _checked([_Entry(r.text("file"), r.label(), *(r.text(c) for c in COLUMNS[2:])) for r in rows], table)
 
 
-def _read_folder(folder: Path, split: str) -> list[CropTruth]:
-    files = [
-        (str(path.relative_to(folder)), label, "", "")
-        for label in LABELS
-        for path in sorted((folder / label).glob("*"))
-        if path.suffix.lower() in SUFFIXES
-    ]
-    return _decode(files, split, lambda name: (folder / name).read_bytes(), str(folder))
+def _table_entries(folder: Path) -> list[_Entry]:
+    rows = read_table(folder / TABLE, COLUMNS)
+    entries = [_Entry(r.text("file"), r.label(), *(r.text(c) for c in COLUMNS[2:])) for r in rows]
+    return _checked(entries, str(folder / TABLE))
 
 
-def _decode(
-    entries: Iterable[tuple[str, str, str, str]], split: str, read: Callable[[str], bytes], source: str
-) -> list[CropTruth]:
+def _folder_entries(folder: Path) -> list[_Entry]:
+    entries = []
+    for top in _class_folders(folder):
+        label = label_of(top.name)
+        if label is None:
+            continue
+        stated = split_named(top.relative_to(folder) / "_")
+        for path in sorted(p for p in top.rglob("*") if p.suffix.lower() in SUFFIXES):
+            donor, cell = _owners(path.relative_to(top))
+            split = stated or (split_of_case(donor) if donor else ANY_SPLIT)
+            entries.append(_Entry(str(path.relative_to(folder)), label, cell, donor, split))
+    entries.sort(key=lambda e: (e.split, e.donor, e.cell, LABELS.index(e.label), e.file))
+    return _checked(entries, str(folder))
+
+
+def _class_folders(folder: Path) -> list[Path]:
+    tops = sorted(path for path in folder.iterdir() if path.is_dir())
+    inner = [sorted(p for p in top.iterdir() if p.is_dir()) for top in tops if split_named(top / "_")]
+    return [*tops, *(path for paths in inner for path in paths)]
+
+
+def _owners(below: Path) -> tuple[str, str]:
+    """Donor and cell of a picture's path below its class: ``DONOR/CELL/PICTURE``, as far as there are folders."""
+    folders = below.parent.parts
+    donor = folders[0] if folders else ""
+    return donor, f"{donor}/{folders[1]}" if len(folders) > 1 else ""
+
+
+def _checked(entries: list[_Entry], table: str) -> list[_Entry]:
+    check_splits(((e.donor, e.split) for e in entries if e.split != ANY_SPLIT and e.donor), "donor", table)
+    return entries
+
+
+def _decode(entries: Iterable[_Entry], read: Callable[[str], bytes]) -> tuple[list[CropTruth], list[Skipped]]:
     crops: list[CropTruth] = []
-    unreadable: list[str] = []
-    for file, label, cell, donor in entries:
+    skipped: list[Skipped] = []
+    for entry in entries:
         try:
-            data = np.frombuffer(read(file), np.uint8)
+            data = np.frombuffer(read(entry.file), np.uint8)
             pixels = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
-        except (KeyError, OSError, zipfile.BadZipFile, cv2.error):
-            pixels = None
+            reason = "no picture in it" if data.size else "empty"
+        except KeyError:
+            pixels, reason = None, "not in the zip"
+        except (OSError, zipfile.BadZipFile, cv2.error) as error:
+            pixels, reason = None, getattr(error, "strerror", None) or str(error)
         if pixels is None:
-            unreadable.append(file)
+            skipped.append(Skipped(entry.file, reason))
         else:
-            crops.append(CropTruth(file, label, cell, donor, split, np.asarray(pixels, np.uint8)))
-    if not crops:
-        raise DatasetError(f"{source}: no readable picture in split '{split}' ({len(unreadable)} unreadable)")
-    if unreadable:
-        shown = ", ".join(unreadable[:5]) + (" ..." if len(unreadable) > 5 else "")
-        warnings.warn(f"{source}: {len(unreadable)} unreadable picture(s) left out: {shown}", CropWarning, stacklevel=3)
-    return crops
+            values = (entry.file, entry.label, entry.cell, entry.donor, entry.split)
+            crops.append(CropTruth(*values, np.asarray(pixels, np.uint8)))
+    return crops, skipped
 
 
 def by_cell(crops: Iterable[CropTruth]) -> dict[str, list[CropTruth]]:

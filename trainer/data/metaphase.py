@@ -1,4 +1,5 @@
-"""Metaphase frames with labelled boxes: ``images/``, ``images.csv`` and ``boxes.csv`` in one folder.
+"""Metaphase frames with labelled boxes, and the form in which the trainer likes them best: ``images/``, ``images.csv``
+and ``boxes.csv`` in one folder. ``trainer/data/sources.py`` knows the other forms.
 
 The layout is that of the G-banded set of Tseng et al., Sci Data 10:104 (2023), doi 10.1038/s41597-023-02003-7, after
 its boxes were written to a table; any folder with these columns will do.
@@ -6,13 +7,14 @@ its boxes were written to a table; any folder with these columns will do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from trainer.data.splits import check_splits, pick_split
 from trainer.data.tables import Row, read_table
 from trainer.errors import DatasetError
 
@@ -44,28 +46,52 @@ class FrameTruth:
 
 
 def read_frames(folder: Path, split: str) -> list[FrameTruth]:
-    """All frames of one split ("train", "val" or "test"), in the table's order.
+    """All frames of one split ("train", "val" or "test") of a set in any form of ``sources``, in its own order.
 
-    ``DatasetError``: a table, a column or a picture is missing, a label is unknown, a case is in two splits, or no
-    frame is in the split.
+    Frames that cannot be read are left out with one ``SkippedWarning`` that names them. ``DatasetError``: a table, a
+    column or a picture is missing, a label is unknown, a case is in two splits, or no frame is in the split.
     """
+    from trainer.data.sources import frames_at  # the readers of the other forms make this module's records
+
+    return frames_at(folder, split)
+
+
+def read_tables(folder: Path) -> list[FrameTruth]:
+    """All frames of ``images.csv`` with their boxes of ``boxes.csv``; whether the pictures are there is not checked."""
     images = read_table(folder / "images.csv", IMAGE_COLUMNS)
-    table = str(folder / "images.csv")
-    check_splits(((row.text("case"), row.text("split")) for row in images), "case", table)
-    pick_split(split, (row.text("split") for row in images), table)
     boxes: dict[str, list[Row]] = {row.text("image"): [] for row in images}
     for row in read_table(folder / "boxes.csv", BOX_COLUMNS):
         if row.text("image") not in boxes:
             raise row.wrong("image", "a picture listed in images.csv")
         boxes[row.text("image")].append(row)
-    frames = [_frame(folder, row, boxes[row.text("image")]) for row in images if row.text("split") == split]
-    absent = [frame.image for frame in frames if not frame.path.is_file()]
-    if absent:
-        raise DatasetError(
-            f"{folder / 'images'}: {len(absent)} of {len(frames)} pictures of split '{split}' are missing, "
-            f"first {absent[0]}; complete the folder"
-        )
-    return frames
+    return [_frame(folder, row, boxes[row.text("image")]) for row in images]
+
+
+def framed(
+    path: Path, case: str, split: str, boxes_px: Sequence[Sequence[int]], labels: Sequence[str], where: str
+) -> FrameTruth:
+    """A frame of which no more is known than its labelled boxes, half-open; its size is read off the picture.
+
+    ``DatasetError``, naming ``where``, for a box of which nothing lies within the frame. A picture whose size cannot
+    be read keeps its boxes as they are: whoever reads the frames finds out that it is no picture.
+    """
+    stated = np.array(boxes_px, np.int64).reshape(-1, 4)
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+    except (OSError, SyntaxError, ValueError):
+        width, height = (int(v) for v in np.maximum(stated.reshape(-1, 2).max(0, initial=1), 1))
+    inside, empty = _clip(stated, width, height)
+    if len(empty):
+        box = stated[int(empty[0])].tolist()
+        raise DatasetError(f"{where}: box {box} is not within its frame of {width}x{height} px; correct it")
+    return FrameTruth(path.name, path, case, split, width, height, "", False, inside, stated, tuple(labels))
+
+
+def _clip(stated: npt.NDArray[np.int64], width: int, height: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+    """The boxes within the frame, and the rows of those of which nothing is."""
+    inside = np.clip(stated, 0, (width, height, width, height))
+    return inside, np.flatnonzero((inside[:, 0] >= inside[:, 2]) | (inside[:, 1] >= inside[:, 3]))
 
 
 def _frame(folder: Path, row: Row, boxes: list[Row]) -> FrameTruth:
@@ -73,8 +99,7 @@ def _frame(folder: Path, row: Row, boxes: list[Row]) -> FrameTruth:
     if row.text("finding") not in FINDINGS:
         raise row.wrong("finding", "normal, numerical, structural or empty")
     stated = np.array([[b.integer(c) for c in BOX_COLUMNS[2:]] for b in boxes], np.int64).reshape(-1, 4)
-    inside = np.clip(stated, 0, (width, height, width, height))
-    empty = np.flatnonzero((inside[:, 0] >= inside[:, 2]) | (inside[:, 1] >= inside[:, 3]))
+    inside, empty = _clip(stated, width, height)
     if len(empty):
         raise boxes[int(empty[0])].wrong("xmin", f"the left side of a box within {width}x{height} px")
     return FrameTruth(

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edge.errors import ModelError
+from edge.errors import BundleMismatch, ModelError
 from edge.runtime.bundle import BUNDLE_FILE, SCHEMA, Bundle, Task, load_bundle
 from edge.runtime.interpreter import Network
 from trainer.errors import ExportError
@@ -65,6 +65,17 @@ def write_bundle(
     except ModelError as error:
         raise ExportError(f"{folder}: the bundle written is refused: {error}") from error
     return bundle
+
+
+def any_bundle(folder: Path) -> Bundle:
+    """The bundle in ``folder``, whatever its task; ``ModelError`` as ``load_bundle``."""
+    tasks: tuple[Task, ...] = ("classifier", "separator")
+    for task in tasks:
+        try:
+            return load_bundle(folder, task)
+        except BundleMismatch:
+            continue
+    return load_bundle(folder, "locator")
 
 
 def git_commit() -> str:

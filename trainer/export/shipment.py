@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-Form = Literal["int8", "float32"]
+from trainer.export.tflite import Form
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,48 +1,104 @@
-"""Keras network to TFLite: full-integer int8 or float32, static shapes, batch 1."""
+"""Keras network to TFLite in each of its forms: static shapes, batch 1.
+
+=========  ==========================================================================
+int8       integers throughout, inputs and outputs too; what a board runs
+int16x8    int16 activations, int8 weights: nearly float's answers in integers
+dynamic    int8 weights, float activations quantized on the fly
+float16    float16 weights, float32 arithmetic; half the size
+float32    the network as it is
+=========  ==========================================================================
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from edge.records import UInt8Array
+from trainer.compress.layers import QUANT, is_quantization_aware
+from trainer.errors import ExportError
+
+Form = Literal["int8", "float32", "float16", "dynamic", "int16x8"]
+FORMS: tuple[Form, ...] = get_args(Form)
 
 
-def to_tflite(network: Any, height_px: int, width_px: int) -> bytes:
-    """Float32 weights and arithmetic."""
-    return bytes(_converter(network, height_px, width_px).convert())
+def convert(form: Form, network: Any, samples: Iterable[UInt8Array], height_px: int, width_px: int) -> bytes:
+    """The network in a form, for one picture; ``samples``, uint8 (height, width[, channels]), give integer forms their
+    ranges. A quantization-aware network brings its own ranges and has one form, int8.
+
+    ``ExportError``: the converter refuses the network.
+    """
+    if form != "int8" and is_quantization_aware(network):
+        raise ExportError(f"{network.name} was trained for int8; {form} is made of the float network beside it")
+    try:
+        if form == "int8":
+            return to_int8(network, samples, height_px, width_px)
+        if form == "int16x8":
+            return to_int16x8(network, samples, height_px, width_px)
+        converter = _converter(network, height_px, width_px)
+        if form != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if form == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        return bytes(converter.convert())
+    except (ValueError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ExportError(f"{network.name} cannot be converted to {form}: {reason}") from error
 
 
 def to_int8(network: Any, samples: Iterable[UInt8Array], height_px: int, width_px: int) -> bytes:
     """Full-integer int8, inputs and outputs too, ranges taken from ``samples``: uint8 (height, width[, channels]).
 
     The input's scale comes out as 1/255 with zero point -128, so that a camera's byte is the network's byte: black and
-    white are added to the samples to make sure of it. Dense layers stay per tensor, as the Edge TPU wants them.
+    white are added to the samples to make sure of it. Dense layers stay per tensor, as the Edge TPU wants them. A
+    quantization-aware network has learned its ranges, and needs no samples.
     """
-    shape = (1, height_px, width_px, network.input_shape[-1])
-    extremes = [np.full(shape, level, np.uint8) for level in (0, 255)]
-
-    def feed() -> Iterable[list[npt.NDArray[np.float32]]]:
-        for sample in (*extremes, *samples):
-            yield [np.asarray(sample.reshape(shape) / 255, np.float32)]
-
     converter = _converter(network, height_px, width_px)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = feed
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
+    if not is_quantization_aware(network):
+        converter.representative_dataset = lambda: _feed(network, samples, height_px, width_px)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     return bytes(converter.convert())
 
 
+def to_int16x8(network: Any, samples: Iterable[UInt8Array], height_px: int, width_px: int) -> bytes:
+    """Activations int16 with zero point 0, inputs and outputs too; weights int8."""
+    converter = _converter(network, height_px, width_px)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _feed(network, samples, height_px, width_px)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int16
+    return bytes(converter.convert())
+
+
+def to_tflite(network: Any, height_px: int, width_px: int) -> bytes:
+    """Float32 weights and arithmetic."""
+    return convert("float32", network, (), height_px, width_px)
+
+
+def output_names(network: Any) -> Sequence[str]:
+    """The outputs' names as the edge knows them; tfmot puts its mark before each."""
+    return [name.split(":")[0].removeprefix(QUANT) for name in network.output_names]
+
+
+def _feed(
+    network: Any, samples: Iterable[UInt8Array], height_px: int, width_px: int
+) -> Iterable[list[npt.NDArray[np.float32]]]:
+    shape = (1, height_px, width_px, network.input_shape[-1])
+    extremes = [np.full(shape, level, np.uint8) for level in (0, 255)]
+    for sample in (*extremes, *samples):
+        yield [np.asarray(sample.reshape(shape) / 255, np.float32)]
+
+
 def _converter(network: Any, height_px: int, width_px: int) -> Any:
     """From a concrete function of batch 1, so that every shape is static."""
-    names = [name.split(":")[0] for name in network.output_names]
+    names = output_names(network)
 
     def serve(image: Any) -> dict[str, Any]:
         return dict(zip(names, tf.nest.flatten(network(image, training=False)), strict=True))

@@ -7,21 +7,43 @@ from typing import Any
 import tf_keras as keras
 
 L = keras.layers
+BATCH_MOMENTUM = 0.95
+GATE_SHARE = 4
+"""The gate's middle layer has this many times fewer channels than what it gates."""
 
 
-def conv(x: Any, filters: int, kernel: int | tuple[int, int], stride: int = 1, relu: bool = True) -> Any:
-    """Convolution, batch normalization, ReLU."""
-    x = L.Conv2D(filters, kernel, stride, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
-    x = L.BatchNormalization(momentum=0.95)(x)
+def conv(
+    x: Any, filters: int, kernel: int | tuple[int, int], stride: int = 1, relu: bool = True, normalize: bool = True
+) -> Any:
+    """Convolution, batch normalization (else a bias), ReLU."""
+    x = L.Conv2D(filters, kernel, stride, padding="same", use_bias=not normalize, kernel_initializer="he_normal")(x)
+    if normalize:
+        x = L.BatchNormalization(momentum=BATCH_MOMENTUM)(x)
     return L.ReLU()(x) if relu else x
 
 
-def bottleneck(x: Any, middle: int) -> Any:
+def bottleneck(x: Any, middle: int, residual: bool = True, normalize: bool = True, attention: bool = False) -> Any:
     """1x1 down, 3x3, 1x1 up, added to its input."""
-    y = conv(x, middle, 1)
-    y = conv(y, middle, 3)
-    y = conv(y, x.shape[-1], 1, relu=False)
-    return L.ReLU()(L.Add()([x, y]))
+    y = conv(x, middle, 1, normalize=normalize)
+    y = conv(y, middle, 3, normalize=normalize)
+    y = conv(y, x.shape[-1], 1, relu=False, normalize=normalize)
+    if attention:
+        y = gate(y)
+    return L.ReLU()(L.Add()([x, y]) if residual else y)
+
+
+def gate(x: Any) -> Any:
+    """Channel attention by addition: what the whole map holds shifts each channel, and the ReLU that follows closes
+    those that it shifts below zero.
+
+    Squeeze-and-excitation (Hu 2018) multiplies by a sigmoid instead, which quantization-aware training refuses and the
+    Edge TPU maps only in part; adding a channel's context is the fusion of the global context block (Cao 2019).
+    """
+    rows, cols, channels = x.shape[1:]
+    context = L.AveragePooling2D((rows, cols))(x)
+    context = L.Conv2D(max(8, channels // GATE_SHARE), 1, activation="relu", kernel_initializer="he_normal")(context)
+    # From zero: a fresh gate changes nothing, so the trunk can learn first.
+    return L.Add()([x, L.Conv2D(channels, 1, kernel_initializer="zeros")(context)])
 
 
 def join(fine: Any, coarse: Any) -> Any:

@@ -1,7 +1,7 @@
 """The enhanced classifier: varied filter sizes side by side, residual blocks, batch normalization, dropout.
 
 Input ``(B, 128, 32, 1)`` float32 in 0..1, one straight chromosome (``edge.locate.straighten``). Three outputs, logits:
-``label`` (B, 1, 1, 24) in the order of ``edge.records.LABELS``, ``p_arm_up`` (B, 1, 1, 1), ``single`` (B, 1, 1, 1).
+``label`` (B, 1, 1, 24), ``p_arm_up`` (B, 1, 1, 1), ``single`` (B, 1, 1, 1), as in ``trainer.networks.heads``.
 
 What each ingredient is for:
 
@@ -12,43 +12,78 @@ What each ingredient is for:
 - That dense layer is written as a convolution as tall as the map: without a reshape in the graph, the interpreter can
   take all crops of a cell as one batch.
 - Bottleneck residual blocks give depth at a quarter of the arithmetic of plain 3x3 pairs.
+
+Each ingredient can be left out, to see what it is worth (``trainer compare``).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import tf_keras as keras
 
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
-from edge.records import LABELS
 from trainer.networks.blocks import bottleneck, conv
+from trainer.networks.heads import answer
 
 L = keras.layers
 STEM_KERNELS = ((3, 3), (5, 5), (9, 3), (17, 1))
 STEM_FILTERS = 6
-HEADS = {"label": len(LABELS), "p_arm_up": 1, "single": 1}
 
 
-def build_enhanced(dropout: float = 0.3, width: float = 1.0) -> Any:
-    """The network; ``width`` multiplies every channel count."""
+@dataclass(frozen=True, slots=True)
+class Ingredients:
+    """What the enhanced network is made of; as it ships by default."""
+
+    filters: bool = True
+    """Four filter sizes side by side in the stem; else as many 3x3 filters."""
+    residual: bool = True
+    """Blocks add their input to what they make; else they only make it."""
+    normalization: bool = True
+    """Batch normalization; else biases."""
+    dropout: bool = True
+    heads: bool = True
+    """Polarity and "one whole chromosome" are learned with the label; else the label alone."""
+    attention: bool = False
+    """Channel gates in the residual blocks."""
+
+
+SHIPPED = Ingredients()
+DEPTH = 2
+
+
+def build_enhanced(
+    dropout: float = 0.3, width: float = 1.0, depth: int = DEPTH, ingredients: Ingredients = SHIPPED
+) -> Any:
+    """The network; ``width`` multiplies every channel count, ``depth`` is the number of residual blocks at each of the
+    first two sizes (one fewer, but one at least, at the last): 4 + 3 (3 ``depth`` - 1) + 2 layers from 2 on."""
+    normalize = ingredients.normalization
+    dropout = dropout if ingredients.dropout else 0.0
 
     def ch(n: int) -> int:
         return max(8, int(n * width + 4) // 8 * 8)
 
+    def block(x: Any, middle: int) -> Any:
+        return bottleneck(x, ch(middle), ingredients.residual, normalize, ingredients.attention)
+
     image = keras.Input((CROP_ROWS, CROP_COLS, 1), name="crop")
-    stem = L.Concatenate()([conv(image, STEM_FILTERS, kernel, 2) for kernel in STEM_KERNELS])
-    x = conv(stem, ch(40), 3, 2)
-    for _ in range(2):
-        x = bottleneck(x, ch(24))
-    x = conv(x, ch(80), 3, 2)
-    for _ in range(2):
-        x = bottleneck(x, ch(32))
-    x = conv(x, ch(112), 3, 2)
-    x = bottleneck(x, ch(48))
+    if ingredients.filters:
+        stem = [conv(image, STEM_FILTERS, kernel, 2, normalize=normalize) for kernel in STEM_KERNELS]
+        x = L.Concatenate()(stem)
+    else:
+        x = conv(image, STEM_FILTERS * len(STEM_KERNELS), 3, 2, normalize=normalize)
+    x = conv(x, ch(40), 3, 2, normalize=normalize)
+    for _ in range(depth):
+        x = block(x, 24)
+    x = conv(x, ch(80), 3, 2, normalize=normalize)
+    for _ in range(depth):
+        x = block(x, 32)
+    x = conv(x, ch(112), 3, 2, normalize=normalize)
+    for _ in range(max(1, depth - 1)):
+        x = block(x, 48)
     x = L.AveragePooling2D((1, x.shape[2]))(x)
     x = L.Dropout(dropout)(x)
     x = L.Conv2D(ch(128), (x.shape[1], 1), activation="relu")(x)
     x = L.Dropout(dropout)(x)
-    heads = [L.Conv2D(n, 1, name=name)(x) for name, n in HEADS.items()]
-    return keras.Model(image, heads, name="enhanced")
+    return keras.Model(image, answer(x, label_only=not ingredients.heads), name="enhanced")

@@ -3,6 +3,7 @@
 ``tiny.tflite``   int8, input real 0..1, outputs ``scores`` (n, 5) and ``map`` (n, 8, 6, 3); takes any batch.
 ``fixed.tflite``  int8, the same outputs through a reshape to a constant (1, 5): takes a batch of 1 only.
 ``float.tflite``  float32, as ``tiny``.
+``float16.tflite``, ``int16x8.tflite``  the same, with weights of half the bits, and in 16-bit integers.
 ``tiny.onnx``     float32, as ``tiny`` (needs tf2onnx).
 """
 
@@ -40,22 +41,29 @@ def examples() -> Iterator[list[Any]]:
         yield [picture]
 
 
-def convert(model: Any, int8: bool) -> bytes:
+def convert(model: Any, form: str) -> bytes:
     call = tf.function(lambda x: model(x, training=False))
     concrete = call.get_concrete_function(tf.TensorSpec((1, HEIGHT, WIDTH, 1), tf.float32))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
-    if int8:
+    if form != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if form == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if form in ("int8", "int16x8"):
+        sets = tf.lite.OpsSet
+        wide = sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         converter.representative_dataset = examples
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+        converter.target_spec.supported_ops = [sets.TFLITE_BUILTINS_INT8 if form == "int8" else wide]
+        converter.inference_input_type = converter.inference_output_type = tf.int8 if form == "int8" else tf.int16
     return bytes(converter.convert())
 
 
 if __name__ == "__main__":
     here = Path(__file__).parent
-    (here / "tiny.tflite").write_bytes(convert(build(fixed=False), int8=True))
-    (here / "fixed.tflite").write_bytes(convert(build(fixed=True), int8=True))
-    (here / "float.tflite").write_bytes(convert(build(fixed=False), int8=False))
+    (here / "tiny.tflite").write_bytes(convert(build(fixed=False), "int8"))
+    (here / "fixed.tflite").write_bytes(convert(build(fixed=True), "int8"))
+    (here / "float.tflite").write_bytes(convert(build(fixed=False), "float32"))
+    for form in ("float16", "int16x8"):
+        (here / f"{form}.tflite").write_bytes(convert(build(fixed=False), form))
     picture = [tf.TensorSpec((None, HEIGHT, WIDTH, 1), tf.float32, name="picture")]
     tf2onnx.convert.from_keras(build(fixed=False), picture, opset=17, output_path=str(here / "tiny.onnx"))

@@ -14,6 +14,8 @@ from edge.runtime.interpreter import Network, runtime_name
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
+MODELS = ["tiny", "fixed", "float", "float16", "int16x8"]
+FLOATS = ("float", "float16")
 
 
 def pixels(n: int) -> np.ndarray:
@@ -27,7 +29,7 @@ def forget_runtime() -> Iterator[None]:
     interpreter._runtime.cache_clear()
 
 
-@pytest.mark.parametrize("model", ["tiny", "fixed", "float"])
+@pytest.mark.parametrize("model", MODELS)
 def test_a_batch_gives_what_single_pictures_give(model: str) -> None:
     network = Network(HERE / f"{model}.tflite", threads=1)
     for n in (1, 7, 3, 46, 300, 1):
@@ -38,11 +40,11 @@ def test_a_batch_gives_what_single_pictures_give(model: str) -> None:
         for name, values in batch.items():
             assert values.dtype == np.float32
             # Float kernels may sum a batch in another order; integers may not differ at all.
-            allowed = 1e-6 if model == "float" else 0.0
+            allowed = 1e-6 if model in FLOATS else 0.0
             np.testing.assert_allclose(values, np.concatenate([s[name] for s in single]), rtol=0, atol=allowed)
 
 
-@pytest.mark.parametrize("model", ["tiny", "fixed", "float"])
+@pytest.mark.parametrize("model", MODELS)
 def test_pixels_are_the_same_as_real_values(model: str) -> None:
     network = Network((HERE / f"{model}.tflite").read_bytes(), threads=1)
     by_pixel = network.run_uint8(pixels(5))
@@ -57,6 +59,19 @@ def test_int8_is_close_to_float() -> None:
     np.testing.assert_allclose(quick["scores"], exact["scores"], atol=0.02)
     np.testing.assert_allclose(quick["map"], exact["map"], atol=0.05)
     np.testing.assert_allclose(quick["scores"].sum(1), 1.0, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("model", "dtype", "most"),
+    [("float16", np.float32, 1e-3), ("int16x8", np.int16, 0.05)],
+)
+def test_the_other_forms_are_close_to_float(model: str, dtype: type, most: float) -> None:
+    network = Network(HERE / f"{model}.tflite")
+    assert network.input_dtype == dtype
+    assert not network._flip_only
+    exact, quick = (n.run_uint8(pixels(9)) for n in (Network(HERE / "float.tflite"), network))
+    for name in ("scores", "map"):
+        np.testing.assert_allclose(quick[name], exact[name], atol=most)
 
 
 def test_shape_dtype_and_the_single_flipped_bit() -> None:

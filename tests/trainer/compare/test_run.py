@@ -1,0 +1,109 @@
+"""The comparison on drawn cut-outs and small networks: its rows, its table, and going on after a stop."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
+
+from edge.errors import ConfigError
+from edge.runtime.bundle import load_bundle
+from tests.trainer.drawn import cutouts_zip
+from trainer.compare import measure, run
+from trainer.compare.contenders import TRADITIONAL, contenders, pick_rows
+from trainer.compare.run import Comparison, run_comparison
+from trainer.errors import DatasetError
+
+ROWS = (TRADITIONAL, "enhanced-without-filters")
+
+
+@pytest.fixture(scope="module")
+def _short() -> Iterator[None]:
+    """Fewer crops for the ranges of int8, fewer timed runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "SAMPLES", 8)
+        patch.setattr(measure, "TIMED_RUNS", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, _short: None) -> Path:
+    """A finished comparison of two rows."""
+    folder = tmp_path_factory.mktemp("compare")
+    run_comparison(comparison(folder), contenders(), ROWS, folder / "out", "trainer compare drawn.zip")
+    return folder
+
+
+def comparison(folder: Path) -> Comparison:
+    data = folder / "drawn.zip"
+    if not data.exists():
+        cutouts_zip(data, donors=4, test_donors=1)
+    return Comparison(str(data), crops=9, batch=4, seed=1, width=0.5)
+
+
+def test_every_row_is_measured_on_donors_that_it_has_not_seen(done: Path) -> None:
+    table = json.loads((done / "out" / "table.json").read_text())
+    assert (table["train"], table["val"], table["test"], table["crops"]) == (48, 24, 24, 9)
+    assert [row["name"] for row in table["rows"]] == list(ROWS)
+    for row in table["rows"]:
+        for form in {"float32", "int8"} & row.keys():
+            for split in ("val", "test"):
+                assert row[form][split]["n"] == 24
+                for name in ("accuracy", "accuracy_assigned", "macro_f1"):
+                    assert 0 <= row[form][split][name] <= 1
+            assert row[form]["ms_a_cell"] > 0
+    traditional, enhanced = table["rows"]
+    assert "int8" not in traditional
+    assert (traditional["crops"], enhanced["crops"]) == (9, 8)
+    assert enhanced["int8"]["bytes"] < enhanced["float32"]["bytes"]
+
+
+def test_the_table_has_a_line_a_row(done: Path) -> None:
+    lines = (done / "out" / "table.md").read_text().splitlines()
+    assert "trainer compare drawn.zip" in lines[0]
+    body = [line.split("|")[1].strip() for line in lines if line.startswith("|")][2:]
+    assert body == list(ROWS)
+    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
+
+
+def test_rows_leave_bundles_that_the_edge_reads(done: Path) -> None:
+    for form in ("float32", "int8"):
+        bundle = load_bundle(done / "out" / ROWS[1] / form, "classifier")
+        assert bundle.calibrated("temperature") > 0
+
+
+def test_what_is_done_stays_and_what_is_not_is_made_up_for(done: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(done / "out", tmp_path / "out")
+    (out / TRADITIONAL / "figures.json").unlink()  # as if the power had gone while it was measured
+    marked = json.loads((out / ROWS[1] / "figures.json").read_text()) | {"crops": -1}
+    (out / ROWS[1] / "figures.json").write_text(json.dumps(marked))
+    before = json.loads((done / "out" / "table.json").read_text())["rows"]
+    rows = run_comparison(comparison(done), contenders(), ROWS, out, "again")
+    assert rows[0]["float32"]["test"] == before[0]["float32"]["test"]
+    assert rows[1]["crops"] == -1
+    assert json.loads((out / "table.json").read_text())["command"] == "again"
+
+
+def test_another_comparison_does_not_mix_with_what_is_there(done: Path) -> None:
+    other = Comparison(str(done / "drawn.zip"), crops=12, batch=4, seed=1, width=0.5)
+    with pytest.raises(ConfigError, match="another --out"):
+        run_comparison(other, contenders(), ROWS, done / "out", "other")
+
+
+def test_data_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="expected a zip"):
+        run_comparison(Comparison("absent.zip", 8, 4, 1), contenders(), ROWS, tmp_path, "")
+
+
+def test_rows_are_picked_by_name_in_the_tables_order() -> None:
+    rows = contenders()
+    assert pick_rows(rows, ["enhanced", "vgg", TRADITIONAL]) == (TRADITIONAL, "vgg", "enhanced")
+    assert pick_rows(rows, []) == (TRADITIONAL, *rows)
+    assert "enhanced-with-teacher" in contenders(["a.keras"])
+    with pytest.raises(ConfigError, match="got 'lenet'"):
+        pick_rows(rows, ["lenet"])

@@ -1,0 +1,90 @@
+"""What a data report says, by its command."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.trainer.data.forms import coco_folder, corrections_folder, voc_folder
+from tests.trainer.datasets import crops_zip, metaphase_folder
+from tests.trainer.drawn import cutouts_zip, frames_folder
+from trainer.cli import main
+from trainer.sheet import Tile, draw_sheet
+
+TINY = Path(__file__).parents[2] / "edge" / "tiny"
+
+
+def test_a_report_counts_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = voc_folder(tmp_path / "set")
+    (data / "Annotations" / "broken.xml").write_text("<annotation>")
+    arguments = ["data", "report", str(data), "--json", str(tmp_path / "r.json"), "--sheet", str(tmp_path / "s.png")]
+    assert main(arguments) == 0
+    figures = json.loads((tmp_path / "r.json").read_text())
+    assert figures["form"] == "voc"
+    assert figures["splits"]["train"] == {"pictures": 2, "cases": 1, "chromosomes": 1}
+    assert figures["splits"]["test"] == {"pictures": 1, "cases": 1, "chromosomes": 2}
+    assert {k: n for k, n in figures["counts"]["test"].items() if n} == {"21": 1, "X": 1}
+    assert figures["length_px"]["21"]["p50"] == 62
+    assert figures["size_px"]["width"]["p50"] == 120
+    assert [s["file"] for s in figures["skipped"]] == ["Annotations/broken.xml"]
+    assert "left out: Annotations/broken.xml" in capsys.readouterr().out
+    with Image.open(tmp_path / "s.png") as sheet:
+        assert sheet.size[1] > 3 * 96  # a row for each of the three classes
+
+
+def test_a_report_of_cut_outs(tmp_path: Path) -> None:
+    data = crops_zip(tmp_path / "crops.zip", damaged=("k/X_1.webp",))
+    assert main(["data", "report", str(data), "--json", str(tmp_path / "r.json")]) == 0
+    figures = json.loads((tmp_path / "r.json").read_text())
+    assert figures["splits"]["train"] == {"pictures": 1, "cases": 1, "cells": 1, "chromosomes": 1}
+    assert figures["skipped"] == [{"file": "k/X_1.webp", "reason": "no picture in it"}]
+
+
+def test_a_report_of_corrections_counts_the_edited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corrections_folder(tmp_path / "export" / "K1")
+    assert main(["data", "report", str(tmp_path / "export")]) == 0
+    assert "1 chromosomes corrected by a person" in capsys.readouterr().out
+
+
+def test_check_passes_honest_splits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", str(crops_zip(tmp_path / "crops.zip")), str(coco_folder(tmp_path / "coco"))]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "crops.zip, train: 2 pictures, 1 cases, 1 cells, 2 chromosomes"
+    assert said[-1] == "coco, test: 1 pictures, 1 cases, 2 chromosomes"
+
+
+def test_check_names_a_case_and_a_picture_in_two_splits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", str(metaphase_folder(tmp_path / "same"))]) == 8  # all its frames are alike
+    assert "3 picture(s) in more than one split" not in (said := capsys.readouterr().err)
+    assert "2 picture(s) in more than one split, first a1.png (train) and b1.png (test)" in said
+    folder = voc_folder(tmp_path / "voc")
+    (folder / "cases.csv").write_text("image,case\np1_1.png,a\np1_2.png,b\np2_1.png,a\n")
+    assert main(["data", "check", str(folder)]) == 8
+    assert "first 'a' in test and train" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["cut-outs", "frames"])
+def test_a_preview_shows_each_augmentation(tmp_path: Path, kind: str) -> None:
+    data = cutouts_zip(tmp_path / "c.zip") if kind == "cut-outs" else frames_folder(tmp_path / "f", ("train",))
+    for name in ("a.png", "b.png"):
+        arguments = ["data", "preview", str(data), "--out", str(tmp_path / name), "--count", "5"]
+        assert main([*arguments, "--models", str(TINY)]) == 0
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()  # seeded
+    sheet = np.asarray(Image.open(tmp_path / "a.png"))
+    rows = [sheet[6 + k * 149 : 6 + k * 149 + 128, 110:296] for k in range(20)]
+    assert all((row < 200).any() for row in rows[:-1])
+    assert sum((row != rows[0]).any() for row in rows) >= 18  # each row is changed; a cut may be too small to see
+
+
+def test_a_sheet_keeps_small_pictures_and_shrinks_large_ones() -> None:
+    dark, small = np.zeros((400, 100), np.uint8), np.zeros((10, 10), np.uint8)
+    sheet = np.asarray(Image.open(io.BytesIO(draw_sheet([("", [Tile(dark), Tile(small)])], (40, 80), title_px=0))))
+    assert int((sheet == 0).sum()) == 20 * 80 + 100
+    assert cv2.connectedComponents((sheet < 100).astype(np.uint8))[0] == 3
+    assert Image.open(io.BytesIO(draw_sheet([], (40, 80)))).size == (90 + 46 + 6, 86 + 6)

@@ -1,0 +1,248 @@
+"""Every form comes through the one entrance with the same frames in it; what is wrong is said in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.trainer.data.forms import (
+    BOXES,
+    coco_folder,
+    coco_table,
+    corrections_folder,
+    frame,
+    mask_folder,
+    voc_folder,
+    voc_xml,
+)
+from tests.trainer.datasets import crops_zip, metaphase_folder, webp
+from trainer.data.crops import read_crops
+from trainer.data.metaphase import read_frames
+from trainer.data.names import split_of_case
+from trainer.data.pictures import SkippedWarning
+from trainer.data.sources import form_of, holds_cutouts, read_all, splits_at, stamp_of
+from trainer.errors import DatasetError
+
+FORMS = {"voc": voc_folder, "coco": coco_folder, "corrections": corrections_folder}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_frames_in_every_form(tmp_path: Path, form: str) -> None:
+    folder = FORMS[form](tmp_path / "set")
+    assert form_of(folder) == form
+    contents = read_all(folder)
+    assert not contents.skipped
+    assert not contents.cutouts
+    assert sorted(f.image for f in contents.frames) == sorted(BOXES)
+    for one in contents.frames:
+        assert list(zip(one.labels, map(tuple, one.boxes_px.tolist()), strict=True)) == BOXES[one.image]
+        assert (one.case, one.width_px, one.height_px) == (one.image[:2], 120, 90)
+        stated = "train" if one.case == "p1" else "test"
+        assert one.split == (split_of_case(one.case) if form == "corrections" else stated)
+    split = contents.frames[0].split
+    assert [f.image for f in read_frames(folder, split)] == [f.image for f in contents.frames if f.split == split]
+
+
+def test_the_other_forms(tmp_path: Path) -> None:
+    assert form_of(metaphase_folder(tmp_path / "tables")) == "tables"
+    assert form_of(crops_zip(tmp_path / "crops.zip")) == "crops"
+    assert form_of(corrections_folder(tmp_path / "c") / "corrections.jsonl") == "corrections"
+    coco = coco_folder(tmp_path / "coco") / "test" / "_annotations.coco.json"
+    assert form_of(coco) == "coco"
+    assert [f.image for f in read_all(coco).frames] == ["p2_1.png"]
+    (tmp_path / "classes" / "chrX").mkdir(parents=True)
+    assert form_of(tmp_path / "classes") == "classes"
+    assert holds_cutouts(tmp_path / "classes")
+    assert not holds_cutouts(tmp_path / "tables")
+    assert splits_at(tmp_path / "tables") == ["test", "train"]
+    assert splits_at(tmp_path / "crops.zip") == ["test", "train"]
+
+
+def test_masks_become_boxes(tmp_path: Path) -> None:
+    (one,) = read_all(mask_folder(tmp_path / "set")).frames
+    found = sorted(zip(one.labels, map(tuple, one.boxes_px.tolist()), strict=True))
+    assert found == [
+        ("7", (10, 10, 20, 40)),
+        ("7", (10, 50, 20, 80)),
+        ("X", (5, 20, 60, 26)),
+        ("Y", (100, 70, 110, 80)),
+    ]
+    assert one.case == "A01"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda p: p / "absent", lambda p: p, lambda p: (p / "a.txt").write_text("x") and p / "a.txt"],
+    ids=["absent", "empty folder", "some file"],
+)
+def test_what_is_no_set(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    with pytest.raises(DatasetError, match=r"expected labelled data \(images\.csv and boxes\.csv, .*\), found "):
+        form_of(make(tmp_path))
+
+
+def test_broken_frames_and_xml_are_listed_and_left_out(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "set")
+    picture = folder / "JPEGImages" / "p1_1.png"
+    picture.write_bytes(picture.read_bytes()[:-30])
+    (folder / "Annotations" / "p3_1.xml").write_text("<annotation><object>")
+    contents = read_all(folder)
+    assert [f.image for f in contents.frames] == ["p1_2.png", "p2_1.png"]
+    assert [s.file for s in contents.skipped] == ["Annotations/p3_1.xml", "p1_1.png"]
+    assert "damaged" in contents.skipped[1].reason
+    with pytest.warns(SkippedWarning, match=r"2 file\(s\) left out: Annotations/p3_1\.xml .*p1_1\.png"):
+        assert [f.image for f in read_frames(folder, "train")] == ["p1_2.png"]
+
+
+def test_a_case_in_two_splits_is_named(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "set")
+    (folder / "cases.csv").write_text("image,case\np1_1.png,a\np1_2.png,b\np2_1.png,a\n")
+    with pytest.raises(DatasetError, match=r"1 case\(s\) in more than one split, first 'a' in test and train"):
+        read_all(folder)
+    (folder / "cases.csv").write_text("image,case\np1_1.png,a\n")
+    with pytest.raises(DatasetError, match=r"no case for p1_2\.png"):
+        read_all(folder)
+
+
+def test_a_frame_in_two_image_sets(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "set")
+    (folder / "ImageSets" / "Main" / "val.txt").write_text("p2_1\n")
+    with pytest.raises(DatasetError, match=r"frame 'p2_1' is in test too"):
+        read_all(folder)
+
+
+@pytest.mark.parametrize(
+    ("marks", "message"),
+    [
+        ([("99", (1, 1, 9, 9))], r"p1_1\.xml, object 1: class 'chr99' is none of 1\.\.22, X, Y"),
+        ([("9", (500, 1, 600, 9))], r"box \[500, 1, 600, 9\] is not within its frame of 120x90 px"),
+    ],
+)
+def test_wrong_voc_objects(tmp_path: Path, marks: list[tuple[str, tuple[int, ...]]], message: str) -> None:
+    folder = voc_folder(tmp_path / "set")
+    (folder / "Annotations" / "p1_1.xml").write_text(voc_xml("p1_1.png", marks))
+    with pytest.raises(DatasetError, match=message):
+        read_all(folder)
+
+
+def test_a_missing_voc_picture(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "set")
+    (folder / "JPEGImages" / "p2_1.png").unlink()
+    with pytest.raises(DatasetError, match=r"p2_1\.xml: its picture p2_1\.png is not there; looked in "):
+        read_all(folder)
+
+
+def test_wrong_coco_tables(tmp_path: Path) -> None:
+    folder = coco_folder(tmp_path / "set")
+    file = folder / "test" / "_annotations.coco.json"
+    table = coco_table(["p2_1.png"])
+    file.write_text(json.dumps(table | {"annotations": [{"id": 4, "image_id": 99}]}))
+    with pytest.raises(DatasetError, match=r"annotation 4: no image has the id 99"):
+        read_all(folder)
+    file.write_text(json.dumps(table | {"categories": []}))
+    with pytest.raises(DatasetError, match=r"_annotations\.coco\.json: not as COCO has it, KeyError"):
+        read_all(folder)
+    file.write_text("{")
+    with pytest.raises(DatasetError, match=r"expected COCO's JSON, cannot read it"):
+        read_all(folder)
+
+
+def test_coco_may_state_the_case(tmp_path: Path) -> None:
+    frame(tmp_path / "images" / "p2_1.png")
+    table = coco_table(["p2_1.png"])
+    table["images"][0]["case"] = "K7"
+    (tmp_path / "all.json").write_text(json.dumps(table))
+    (one,) = read_all(tmp_path).frames
+    assert (one.case, one.split) == ("K7", split_of_case("K7"))
+
+
+def test_two_frames_of_one_name(tmp_path: Path) -> None:
+    folder = coco_folder(tmp_path / "set")
+    frame(folder / "valid" / "p2_1.png")
+    (folder / "valid" / "a.json").write_text(json.dumps(coco_table(["p2_1.png"])))
+    with pytest.raises(DatasetError, match=r"1 file name\(s\) stand for more than one frame, first p2_1\.png"):
+        read_all(folder)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"frame": ', "line 4: not readable as JSON"),
+        ('{"image": "frames/p1_1.png", "case": "a"}', "line 4: expected a corrected frame .*; lacks chromosomes"),
+        ('{"image": "gone.png", "case": "a", "chromosomes": []}', r"line 4: its frame .*gone\.png is not there"),
+        ('{"image": "frames/p1_1.png", "case": "a", "chromosomes": [{"label": "1"}]}', "needs label and box_px"),
+        (
+            '{"image": "frames/p1_1.png", "case": "a", "chromosomes": [{"label": "mar", "box_px": [0, 0, 9, 9]}]}',
+            "label must be one of 1..22, X, Y, got 'mar'",
+        ),
+    ],
+)
+def test_wrong_corrections(tmp_path: Path, line: str, message: str) -> None:
+    folder = corrections_folder(tmp_path / "set")
+    with (folder / "corrections.jsonl").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(DatasetError, match=message):
+        read_all(folder)
+
+
+def test_the_later_of_two_corrections_holds_and_changes_the_stamp(tmp_path: Path) -> None:
+    folder = corrections_folder(tmp_path / "set")
+    before = stamp_of(folder)
+    again = {"image": "frames/p1_1.png", "case": "p1", "chromosomes": [{"label": "8", "box_px": [10, 12, 30, 60]}]}
+    with (folder / "corrections.jsonl").open("a") as file:
+        file.write(json.dumps(again) + "\n")
+    assert {f.image: f.labels for f in read_all(folder).frames}["p1_1.png"] == ("8",)
+    assert stamp_of(folder) != before
+    assert stamp_of(metaphase_folder(tmp_path / "tables")) == ""
+
+
+# --- folders of classes
+
+
+def picture(path: Path, level: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(webp(level))
+
+
+def test_a_folder_of_classes_by_donor_and_cell(tmp_path: Path) -> None:
+    for donor in ("d1", "d2", "d3", "d4", "d5", "d6"):
+        picture(tmp_path / "7" / donor / "c1" / "a.webp", 9)
+        picture(tmp_path / "chrX" / donor / "c1" / "b.webp", 8)
+    contents = read_all(tmp_path)
+    assert [(c.label, c.donor, c.cell) for c in contents.cutouts if c.donor == "d2"] == [
+        ("7", "d2", "d2/c1"),
+        ("X", "d2", "d2/c1"),
+    ]
+    assert all(c.split == split_of_case(c.donor) for c in contents.cutouts)
+    assert {c.donor for c in read_crops(tmp_path, "train")} == {
+        d for d in ("d1", "d2", "d3", "d4", "d5", "d6") if split_of_case(d) == "train"
+    }
+
+
+def test_a_folder_of_classes_by_split(tmp_path: Path) -> None:
+    picture(tmp_path / "train" / "7" / "d1" / "a.webp", 9)
+    picture(tmp_path / "valid" / "7" / "d2" / "a.webp", 8)
+    assert form_of(tmp_path) == "classes"
+    assert [(c.file, c.split) for c in read_crops(tmp_path, "val")] == [("valid/7/d2/a.webp", "val")]
+    picture(tmp_path / "valid" / "7" / "d1" / "b.webp", 7)
+    with pytest.raises(DatasetError, match=r"1 donor\(s\) in more than one split, first 'd1' in train and val"):
+        read_all(tmp_path)
+
+
+def test_an_unpacked_zip(tmp_path: Path) -> None:
+    (tmp_path / "crops.csv").write_text("file,label,cell,donor,split\nk/1.webp,1,k,d,train\nk/2.webp,2,k,d,train\n")
+    picture(tmp_path / "k" / "1.webp", 5)
+    contents = read_all(tmp_path)
+    assert [c.file for c in contents.cutouts] == ["k/1.webp"]
+    assert [(s.file, s.reason) for s in contents.skipped] == [("k/2.webp", "No such file or directory")]
+
+
+def test_grey_levels_come_through(tmp_path: Path) -> None:
+    picture(tmp_path / "7" / "a.webp", 42)
+    (crop,) = read_crops(tmp_path, "test")
+    np.testing.assert_array_equal(crop.pixels, cv2.imdecode(np.frombuffer(webp(42), np.uint8), 0))
+    assert (crop.split, crop.donor, crop.cell) == ("test", "", "")

@@ -1,0 +1,108 @@
+"""Ready for the Edge TPU or not, and what is in the way; the compiler where there is one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.runtime.bundle import load_bundle
+from trainer.cli import main
+from trainer.errors import ExportError
+from trainer.export import edgetpu
+from trainer.export.bundle import write_bundle
+from trainer.export.edgetpu import Verdict, check, compiled
+
+TINY = Path(__file__).parents[2] / "edge" / "tiny"
+RUNTIME = Path(__file__).parents[2] / "edge" / "runtime"
+
+
+def verdict_on(path: Path) -> Verdict:
+    return check(path.read_bytes())
+
+
+@pytest.fixture
+def classifier(tmp_path: Path) -> Path:
+    bundle = load_bundle(TINY / "classifier", "classifier")
+    copy = write_bundle(
+        tmp_path / "classifier",
+        "classifier",
+        bundle.model_bytes,
+        labels=bundle.labels,
+        preprocessing=bundle.preprocessing,
+        calibration=bundle.calibration,
+        data=bundle.data,
+        command="tests",
+    )
+    return copy.model_path
+
+
+def test_the_classifier_is_ready(classifier: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["edgetpu", str(classifier.parent)]) == 0
+    report = json.loads((classifier.parent / "edgetpu.json").read_text())
+    assert report["ready"] is True
+    assert sum(report["operators"].values()) > 30
+    assert "CONV_2D v3" in report["operators"]
+    assert "ready for the Edge TPU?" in capsys.readouterr().out
+
+
+def test_the_locator_names_its_resize(capsys: pytest.CaptureFixture[str]) -> None:
+    verdict = check(load_bundle(TINY / "locator", "locator").model_bytes)
+    assert not verdict.ready
+    assert [f.check.split()[0] for f in verdict.findings if not f.ok] == ["RESIZE_NEAREST_NEIGHBOR"]
+    assert "depending on its sizes" in verdict.in_the_way
+
+
+def test_floats_dense_per_channel_and_size_are_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    floats = {f.check: f for f in verdict_on(RUNTIME / "float.tflite").findings}
+    assert not floats["integers"].ok
+    assert "export with --int8" in floats["integers"].detail
+    dense = {f.check: f for f in verdict_on(RUNTIME / "tiny.tflite").findings}
+    assert not dense["dense"].ok  # made without the switch that keeps dense layers per tensor
+    assert dense["integers"].ok
+    assert dense["size"].ok
+    monkeypatch.setattr(edgetpu, "MOST_BYTES", 100)
+    assert not {f.check: f for f in verdict_on(RUNTIME / "tiny.tflite").findings}["size"].ok
+
+
+def test_open_shapes_are_in_the_way() -> None:
+    tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
+    keras = pytest.importorskip("tf_keras", reason="the trainer's extras are not installed")
+    image = keras.Input((8, 8, 1))
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, keras.layers.Conv2D(2, 3)(image)))
+    shapes = {f.check: f for f in check(bytes(converter.convert())).findings}["shapes"]
+    assert not shapes.ok
+    assert "open shape" in shapes.detail
+
+
+def stand_in(folder: Path, script: str) -> None:
+    """A compiler that does as the real one does on the outside."""
+    folder.mkdir()
+    (folder / "edgetpu_compiler").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "edgetpu_compiler").chmod(0o755)
+
+
+def test_the_compiler_runs_where_it_is(classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(
+        tmp_path / "bin",
+        'for m; do :; done; cp "$m" "$3/$(basename "$m" .tflite)_edgetpu.tflite"; echo "Operators mapped: 40"',
+    )
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    verdict = compiled(classifier, verdict_on(classifier))
+    assert verdict.compiler == "Operators mapped: 40"
+    assert classifier.with_name(f"{classifier.stem}_edgetpu.tflite").read_bytes() == classifier.read_bytes()
+
+
+def test_a_compiler_that_refuses_is_an_export_error(
+    classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path / "bin", "echo 'Internal compiler error. Aborting!' >&2; exit 1")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    with pytest.raises(ExportError, match="Internal compiler error"):
+        compiled(classifier, verdict_on(classifier))
+
+
+def test_without_a_compiler_it_says_so(classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "not on PATH" in compiled(classifier, verdict_on(classifier)).compiler

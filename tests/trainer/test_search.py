@@ -1,0 +1,130 @@
+"""A search of a few tiny trials: killed and taken up, shared by two processes, told in a table and a picture."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+optuna = pytest.importorskip("optuna", reason="the trainer's extras are not installed")
+pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
+
+from edge.errors import ConfigError  # noqa: E402
+from tests.trainer.drawn import cutouts_zip  # noqa: E402
+from trainer import search as search_module  # noqa: E402
+from trainer.search import SearchConfig, in_state, open_study, revive, search  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+GRID = ["--rates", "0.001,0.004", "--batches", "2", "--depths", "1", "--samples", "4"]
+
+
+@pytest.fixture(scope="module")
+def cutouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return cutouts_zip(tmp_path_factory.mktemp("drawn") / "crops.zip", donors=2)
+
+
+def config(data: Path, method: str = "grid", trials: int = 9, **more: object) -> SearchConfig:
+    settings = {"rates": (0.001, 0.004), "batches": (2,), "depths": (1,), **more}
+    return SearchConfig((str(data),), method, trials, 4, **settings)  # type: ignore[arg-type]
+
+
+def start(data: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "trainer.cli", "search", str(data), "--out", str(out), *GRID, *more]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Trials that end at once, with a value of their own: what is tested is how they are dealt out."""
+    tried: list[float] = []
+
+    def run_trial(trial: optuna.Trial, setting: search_module.Setting, *_: object) -> float:
+        trial.set_user_attr("steps", 1)
+        tried.append(setting.rate)
+        return 1.0 - setting.rate
+
+    monkeypatch.setattr(search_module, "run_trial", run_trial)
+    monkeypatch.setattr(search_module, "prepare_crops", lambda *_: None)
+    return tried
+
+
+def test_two_processes_share_a_study_and_a_killed_one_is_made_up_for(cutouts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "search"
+    victim = start(cutouts, out)
+    while not (out / "trials" / "0000" / "config.json").exists():
+        assert victim.poll() is None, victim.communicate()[1]
+        time.sleep(0.05)
+    victim.send_signal(signal.SIGKILL)
+    victim.communicate()
+
+    both = [start(cutouts, out) for _ in range(2)]
+    try:
+        for process in both:
+            _, stderr = process.communicate(timeout=900)
+            assert process.returncode == 0, stderr
+    finally:
+        for process in both:
+            process.kill()
+    study = open_study(config(cutouts), out, "")
+    done = in_state(study, "COMPLETE")
+    assert sorted(t.params["rate"] for t in done) == [0.001, 0.004]  # each once
+    assert len(in_state(study, "FAIL")) == 1
+    assert not in_state(study, "RUNNING", "WAITING")
+    assert sorted(p.name for p in (out / "trials").iterdir() if p.is_dir()) == ["0000", "0001"]  # taken up, not anew
+    results = json.loads((out / "results.json").read_text())
+    assert [row["steps"] for row in results["trials"]] == [2, 2]
+    assert results["trials"][0]["val_accuracy"] >= results["trials"][1]["val_accuracy"]
+    assert (out / "results.md").read_text().count("\n| ") == 3 + 1
+    assert (out / "results.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_grid_ends_when_it_is_done(tmp_path: Path, untrained: list[float]) -> None:
+    more = {"rates": (0.1, 0.2, 0.3), "batches": (8, 16)}
+    search(config(tmp_path, trials=4, **more), tmp_path / "s")
+    assert len(untrained) == 4
+    study = search(config(tmp_path, trials=99, **more), tmp_path / "s")
+    assert sorted(untrained) == [0.1, 0.1, 0.2, 0.2, 0.3, 0.3]
+    assert study.best_params == {"rate": 0.1, "batch": study.best_params["batch"], "depth": 1}
+
+
+@pytest.mark.parametrize("method", ["random", "tpe"])
+@pytest.mark.parametrize("storage", ["", "sqlite"])
+def test_other_methods_draw_between_the_ends(tmp_path: Path, untrained: list[float], method: str, storage: str) -> None:
+    url = f"sqlite:///{tmp_path}/study.db" if storage else ""
+    search(config(tmp_path, method, trials=4), tmp_path / "s", url)
+    search(config(tmp_path, method, trials=5), tmp_path / "s", url)
+    assert len(untrained) == len(set(untrained)) == 5
+    assert all(0.001 <= rate <= 0.004 for rate in untrained)
+    assert (tmp_path / "s" / "study.log").exists() == (not storage)
+
+
+def test_only_the_dead_are_revived(tmp_path: Path) -> None:
+    (tmp_path / "trials").mkdir()
+    study = open_study(config(tmp_path), tmp_path, "")
+    alive, dead, unbegun = study.ask(), study.ask(), study.ask()
+    for trial in (alive, dead):
+        search_module._draw(trial, config(tmp_path))
+    with search_module._lock(tmp_path / "trials" / "0000.lock"):
+        assert revive(study, tmp_path) == 2
+    assert [t.number for t in in_state(study, "RUNNING")] == [alive.number]
+    again = study.ask()
+    assert search_module._folder(again, tmp_path) == tmp_path / "trials" / f"{dead.number:04d}"
+    assert again.suggest_categorical("rate", (0.001, 0.004)) == dead.params["rate"]
+    assert not in_state(study, "WAITING"), unbegun  # it was not of the grid and nothing of it was lost
+
+
+def test_what_cannot_be_searched(tmp_path: Path, untrained: list[float]) -> None:
+    search(config(tmp_path), tmp_path / "s")
+    with pytest.raises(ConfigError, match=r"search with other settings: depths \(\[1\] there, \[4\] now\)"):
+        search(config(tmp_path, depths=(4,)), tmp_path / "s")
+    with pytest.raises(ConfigError, match=r"--storage nonsense: cannot be opened as an Optuna storage"):
+        search(config(tmp_path), tmp_path / "s", "nonsense")
+    with pytest.raises(ConfigError, match="--depths must be numbers above 0"):
+        config(tmp_path, depths=(0, 1))

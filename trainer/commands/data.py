@@ -1,0 +1,137 @@
+"""``trainer data``: what a set holds, whether its splits are honest, what augmentation makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+data = typer.Typer(help="Look at labelled data before training on it.", no_args_is_help=True)
+
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="Frames (images.csv and boxes.csv, Pascal VOC, COCO, corrected cells as JSONL, masks) "
+        "or cut-outs (zip or folder with crops.csv, a folder a class).",
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Decides which chromosomes are shown.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+
+
+@data.command()
+def report(
+    data: Data,
+    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Contact sheet as PNG: some chromosomes of each class.")
+    ] = None,
+    seed: Seed = 0,
+    debug: Debug = False,
+) -> None:
+    """Counts per class and split, sizes, cases, files left out; decodes every picture."""
+    from rich.console import Console
+
+    from trainer.data.census import census, examples
+    from trainer.data.sources import read_all
+    from trainer.evaluate import write_figures
+    from trainer.files import write_result
+    from trainer.sheet import draw_sheet
+
+    contents = read_all(data)
+    figures = census(contents)
+    if json is not None:
+        write_figures(json, figures)
+    if sheet is not None:
+        write_result(sheet, draw_sheet(examples(contents, seed), tile_px=(64, 96), title_px=30), "--sheet")
+    console = Console()
+    console.print(_table(figures))
+    width, height = figures["size_px"]["width"], figures["size_px"]["height"]
+    if width:
+        console.print(
+            f"median size {width['p50']:g} x {height['p50']:g} px; widths {width['p0']:g} to {width['p100']:g}"
+        )
+    if figures["edited"] is not None:
+        console.print(f"{figures['edited']} chromosomes corrected by a person")
+    for pair in figures["same_pictures"]:
+        console.print(f"same picture in two splits: {_pair(pair)}", markup=False)
+    for skipped in figures["skipped"]:
+        console.print(f"left out: {skipped['file']}: {skipped['reason']}", markup=False, soft_wrap=True)
+    if not figures["skipped"]:
+        console.print("every picture could be read")
+
+
+@data.command()
+def check(
+    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Sets, as for report.")], debug: Debug = False
+) -> None:
+    """No case or donor and no picture may be in two splits; an error names the first that is."""
+    from trainer.data.census import census
+    from trainer.data.sources import read_all
+    from trainer.errors import DatasetError
+
+    for path in data:
+        figures = census(read_all(path))
+        if figures["same_pictures"]:
+            raise DatasetError(
+                f"{path}: {len(figures['same_pictures'])} picture(s) in more than one split, "
+                f"first {_pair(figures['same_pictures'][0])}; remove one of them"
+            )
+        for split, counts in figures["splits"].items():
+            known = f"; no {'donor' if figures['form'] == 'classes' else 'case'} is stated" * (not counts["cases"])
+            print(f"{path.name}, {split}: " + ", ".join(f"{n} {what}" for what, n in counts.items()) + known)
+        if len(figures["skipped"]):
+            print(f"{path.name}: {len(figures['skipped'])} file(s) left out; trainer data report names them")
+
+
+@data.command()
+def preview(
+    data: Data,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The contact sheet, PNG.")],
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
+    count: Annotated[int, typer.Option(min=1, max=40, help="Chromosomes, side by side.")] = 12,
+    seed: Annotated[int, typer.Option(help="Decides the chromosomes and what becomes of them.")] = 0,
+    models: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the locator/ and separator/ that cut frames.")
+    ] = Path("models"),
+    debug: Debug = False,
+) -> None:
+    """A contact sheet of augmented crops: as they are, each augmentation alone, then all together."""
+    from trainer.files import write_result
+    from trainer.preview import preview_rows
+    from trainer.sheet import draw_sheet
+
+    rows = preview_rows(data, split, models, count, seed)
+    write_result(out, draw_sheet(rows, tile_px=(32, 128), title_px=110), "--out")
+    print(f"{out}: {len(rows)} rows of {count} crops")
+
+
+def _table(figures: dict[str, Any]) -> Table:
+    from rich.table import Table
+
+    splits = figures["splits"]
+    table = Table("class", title=f"{figures['name']} ({figures['form']})", title_justify="left")
+    for split in splits:
+        table.add_column(split, justify="right")
+    table.add_column("length, px", justify="right")
+    lengths = figures["length_px"]
+    for label in next(iter(figures["counts"].values()), {}):
+        spread = (
+            f"{lengths[label]['p50']:g} ({lengths[label]['p5']:g} to {lengths[label]['p95']:g})"
+            if label in lengths
+            else "-"
+        )
+        table.add_row(label, *(str(figures["counts"][split][label]) for split in splits), spread)
+    table.add_section()
+    for what in next(iter(splits.values()), {}):
+        table.add_row(what, *(str(counts[what]) for counts in splits.values()), "")
+    return table
+
+
+def _pair(pair: dict[str, str]) -> str:
+    return " and ".join(f"{name} ({split})" for split, name in pair.items())

@@ -1,0 +1,44 @@
+"""The rows of the comparison: the traditional method, the standard networks, the enhanced one and its ablations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edge.errors import ConfigError
+from trainer.mix import Mix
+from trainer.networks.registry import AS_SHIPPED, BUILDERS, ENHANCED, Architecture, mixed
+
+TRADITIONAL = "traditional"
+ABLATED = ("filters", "residual", "normalization", "dropout", "heads")
+MIXES: tuple[Mix, ...] = ("mixup", "cutmix")
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A network and how it learns."""
+
+    network: Architecture = AS_SHIPPED
+    mix: Mix = "none"
+    teachers: tuple[str, ...] = ()
+
+
+def contenders(teachers: Sequence[str] = ()) -> Mapping[str, Contender]:
+    """All networks by the name of their row; ``teachers`` (files) add a student's."""
+    rows = {name: Contender(Architecture(name)) for name in BUILDERS if name != ENHANCED}
+    rows[ENHANCED] = Contender()
+    rows |= {f"{ENHANCED}-without-{name}": Contender(Architecture(ingredients=mixed([name]))) for name in ABLATED}
+    rows[f"{ENHANCED}-with-attention"] = Contender(Architecture(ingredients=mixed(adding=["attention"])))
+    rows |= {f"{ENHANCED}-with-{mix}": Contender(mix=mix) for mix in MIXES}
+    if teachers:
+        rows[f"{ENHANCED}-with-teacher"] = Contender(teachers=tuple(teachers))
+    return rows
+
+
+def pick_rows(rows: Mapping[str, Contender], only: Sequence[str]) -> tuple[str, ...]:
+    """The names in ``only``, or all, in the table's order; ``ConfigError`` names a row that there is not."""
+    names = (TRADITIONAL, *rows)
+    for name in only:
+        if name not in names:
+            raise ConfigError(f"expected a row of {', '.join(names)}; got '{name}'")
+    return tuple(name for name in names if not only or name in only)

@@ -1,0 +1,203 @@
+"""Trains every row of the comparison on the same crops, one after the other: ``trainer compare``.
+
+Same augmentation, same number of crop-samples, same seed, same machine. Each row has a run folder, so a comparison that
+was stopped goes on at the step where it was, and what is finished is not done again::
+
+    OUT/
+      crops/             train.npz, val.npz (some train donors held back), test.npz
+      NAME/              a run folder as of ``trainer fit classifier``; figures.json when it is done
+      NAME/float32/      bundles; calibrated on val
+      NAME/int8/
+      table.json, table.md
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras as keras
+
+from edge.errors import ConfigError
+from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS
+from edge.records import LABELS, UInt8Array
+from edge.runtime.interpreter import runtime_name
+from trainer.compare.contenders import TRADITIONAL, Contender
+from trainer.compare.measure import CELL_CROPS, bundle_answer, measure
+from trainer.compare.table import write_table
+from trainer.data.cropset import CropSet, crops_of_cutouts
+from trainer.errors import DatasetError
+from trainer.export.bundle import write_bundle
+from trainer.export.tflite import to_int8, to_tflite
+from trainer.files import share, write_atomic
+from trainer.fit_classifier import ClassifierConfig, fit_classifier, load_crops
+from trainer.networks.registry import UNSCALED, count_macs
+from trainer.traditional import Traditional
+
+SAMPLES = 256
+"""Train crops that set the ranges of int8, every other one upside down."""
+FLOAT64_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``data``: a zip of cut-outs with train and test donors; ``crops``: what each network sees, in crop-samples."""
+
+    data: str
+    crops: int
+    batch: int
+    seed: int
+    width: float = 1.0
+
+    @property
+    def steps(self) -> int:
+        return max(1, self.crops // self.batch)
+
+    def facts(self) -> dict[str, Any]:
+        """What two comparisons must share for their rows to stand in one table."""
+        return {
+            "data": Path(self.data).name,
+            "crops": self.crops,
+            "batch": self.batch,
+            "seed": self.seed,
+            "width": self.width,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    train: CropSet
+    val: CropSet
+    test: CropSet
+
+
+def run_comparison(
+    comparison: Comparison, rows: Mapping[str, Contender], names: Sequence[str], out: Path, command: str
+) -> list[dict[str, Any]]:
+    """Train, export and measure what is not done yet; the table is written anew after every row.
+
+    ``names``: which of ``rows``, and whether ``TRADITIONAL``. ``ConfigError``: ``out`` holds another comparison's rows.
+    """
+    crops = _load(comparison, out / "crops")
+    facts = {
+        "command": command,
+        **comparison.facts(),
+        **{name: len(getattr(crops, name)) for name in ("train", "val", "test")},
+        "cell": CELL_CROPS,
+        "runtime": runtime_name(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    }
+    done: list[dict[str, Any]] = []
+    for name in names:
+        folder = out / name
+        figures = _kept_figures(folder / "figures.json", comparison)
+        if not figures:
+            folder.mkdir(parents=True, exist_ok=True)
+            if name == TRADITIONAL:
+                found = _fit_traditional(comparison, crops, folder)
+            else:
+                found = _fit_network(comparison, rows[name], crops, folder, command)
+            figures = {"name": name, **found, "comparison": comparison.facts()}
+            write_atomic(folder / "figures.json", (json.dumps(figures, indent=2) + "\n").encode())
+        done.append(figures)
+        write_table(out, done, facts)
+    return done
+
+
+def _load(comparison: Comparison, folder: Path) -> Crops:
+    """Made once and kept in ``folder``."""
+    source = Path(comparison.data)
+    if not source.is_file():
+        raise DatasetError(f"expected a zip of upright cut-outs with crops.csv at {source}, found none")
+    train, val = load_crops(_config(comparison, Contender()), folder, None)
+    path = folder / "test.npz"
+    if not path.exists():
+        crops_of_cutouts(source, "test").save(path)
+    return Crops(train, val, CropSet.load(path))
+
+
+def _config(comparison: Comparison, row: Contender) -> ClassifierConfig:
+    return ClassifierConfig(
+        (comparison.data,),
+        comparison.steps,
+        comparison.batch,
+        seed=comparison.seed,
+        width=1.0 if row.network.name == UNSCALED else comparison.width,
+        network=row.network,
+        mix=row.mix,
+        teachers=row.teachers,
+    )
+
+
+def _kept_figures(path: Path, comparison: Comparison) -> dict[str, Any]:
+    """Of a row that is done; empty if it is not."""
+    if not path.exists():
+        return {}
+    figures: dict[str, Any] = json.loads(path.read_bytes())
+    if figures["comparison"] != comparison.facts():
+        raise ConfigError(
+            f"{path.parent} was compared under {figures['comparison']}, wanted {comparison.facts()}; "
+            "give the same settings or another --out"
+        )
+    return figures
+
+
+def _fit_traditional(comparison: Comparison, crops: Crops, folder: Path) -> dict[str, Any]:
+    samples = min(comparison.crops, len(crops.train))
+    method = Traditional.fit(crops.train, samples, comparison.seed)
+    method.save(folder / "traditional.joblib")
+    numbers, macs = method.size
+    answers = measure(method.scores, crops.val, crops.test)
+    return {
+        "crops": samples,
+        "parameters": numbers,
+        "macs": macs,
+        "float32": {"bytes": FLOAT64_BYTES * numbers, **answers},
+    }
+
+
+def _fit_network(comparison: Comparison, row: Contender, crops: Crops, folder: Path, command: str) -> dict[str, Any]:
+    keras.backend.clear_session()
+    for name in ("train.npz", "val.npz"):
+        share(folder.parent / "crops" / name, folder / name)
+    config = _config(comparison, row)
+    network = keras.models.load_model(fit_classifier(config, folder, resume=True), compile=False)
+    forms = {
+        "float32": to_tflite(network, CROP_ROWS, CROP_COLS),
+        "int8": to_int8(network, _samples(crops.train), CROP_ROWS, CROP_COLS),
+    }
+    found: dict[str, Any] = {
+        "crops": config.steps * config.batch,
+        "parameters": int(network.count_params()),
+        "macs": count_macs(network),
+    }
+    for form, tflite in forms.items():
+        _bundle(folder / form, tflite, 1.0, comparison, command)
+        figures = measure(bundle_answer(folder / form), crops.val, crops.test)
+        _bundle(folder / form, tflite, figures["temperature"], comparison, command)
+        found[form] = {"bytes": len(tflite), **figures}
+    return found
+
+
+def _bundle(folder: Path, tflite: bytes, temperature: float, comparison: Comparison, command: str) -> None:
+    write_bundle(
+        folder,
+        "classifier",
+        tflite,
+        labels=LABELS,
+        preprocessing={"median_rows": MEDIAN_ROWS, "input": "absorption, straightened"},
+        calibration={"temperature": temperature},
+        data={"name": Path(comparison.data).name, "train": "train", "calibrated_on": "some train donors"},
+        command=command,
+    )
+
+
+def _samples(train: CropSet) -> list[UInt8Array]:
+    picked = train.pixels[np.random.default_rng(0).permutation(len(train))[:SAMPLES]]
+    return [crop if k % 2 else np.ascontiguousarray(crop[::-1]) for k, crop in enumerate(picked)]

@@ -1,0 +1,131 @@
+"""What pruning and quantization-aware training share: a finished run goes on, in the one training loop, with the
+batches, losses and checks that it was fitted by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tf_keras as keras
+
+from edge.runtime.bundle import Task
+from trainer.data.cropset import CropSet
+from trainer.files import share
+from trainer.loop import Batch, Losses, Plan, train
+from trainer.runs import Run
+
+CALIBRATION_BATCHES = 4
+CROP_FILES = ("train.npz", "val.npz")
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Which finished run to go on from, with which data, where to, and for how long. A tenth of the rate of the fit
+    suffices: the weights are nearly right already."""
+
+    run: str
+    """Folder of the finished fit, or of a pruned one."""
+    data: str
+    """What it was trained on; used where the run folder does not keep its crops."""
+    steps: int
+    batch: int
+    rate: float = 2e-4
+    decay: float = 1e-4
+    smoothing: float = 0.05
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """How a task is learned: ``losses`` and ``make`` as ``trainer.loop.train`` takes them, and ``check``, of the
+    network given."""
+
+    losses: Losses
+    make: Callable[[np.random.Generator], Batch]
+    check: Callable[[Any], Mapping[str, float]]
+    clip_norm: float
+
+    def pictures(self, seed: int) -> list[npt.NDArray[np.float32]]:
+        """A few batches' pictures (n, H, W, channels), 0..1."""
+        return [self.make(np.random.default_rng((seed, k)))[0] for k in range(CALIBRATION_BATCHES)]
+
+
+def lessons_of(task: Task, tuning: Tuning, out: Path, network: Any) -> Lessons:
+    """The lessons of the run that is tuned. A classifier's crops are shared with it, so ``out`` can be exported."""
+    if task == "classifier":
+        return _of_classifier(tuning, out, network)
+    return _of_locator(tuning) if task == "locator" else _of_separator(tuning)
+
+
+def _of_classifier(tuning: Tuning, out: Path, network: Any) -> Lessons:
+    from trainer.fit_classifier import CLIP_NORM, ClassifierConfig, check, load_crops, make_batch, make_losses
+
+    for name in CROP_FILES:
+        if (Path(tuning.run) / name).exists():
+            share(Path(tuning.run) / name, out / name)
+    # Where they are not shared, the crops are cut anew, and the network tells their polarity.
+    crops, val = load_crops(ClassifierConfig((tuning.data,), tuning.steps), out, network)
+    known: CropSet = crops
+    return Lessons(
+        make_losses(tuning.smoothing),
+        lambda rng: make_batch(known, rng, tuning.batch),
+        lambda tuned: check(tuned, val),
+        CLIP_NORM,
+    )
+
+
+def _of_locator(tuning: Tuning) -> Lessons:
+    from trainer.data.framecache import load_cache
+    from trainer.data.metaphase import read_frames
+    from trainer.fit_locator import CLIP_NORM, LocatorConfig, losses, stack_windows
+
+    config = LocatorConfig(tuning.data, tuning.steps, tuning.batch)
+    frames = load_cache(read_frames(Path(tuning.data), "train"), Path(tuning.run).parent / "frames-train.cache")
+    return Lessons(losses, lambda rng: stack_windows(frames, rng, config), lambda _: {}, CLIP_NORM)
+
+
+def _of_separator(tuning: Tuning) -> Lessons:
+    from trainer.data.rois import draw_rois
+    from trainer.fit_separator import (
+        CLIP_NORM,
+        VAL_ROIS,
+        VAL_SEED,
+        losses,
+        mask_iou,
+        stack_rois,
+        train_frames,
+        val_frames,
+    )
+
+    data, store = Path(tuning.data), Path(tuning.run).parent
+    frames = train_frames(data, store)
+    held = draw_rois(val_frames(data, store), np.random.default_rng(VAL_SEED), VAL_ROIS)
+    return Lessons(
+        losses,
+        lambda rng: stack_rois(frames, rng, tuning.batch),
+        lambda tuned: {"val_iou": mask_iou(tuned, *held)},
+        CLIP_NORM,
+    )
+
+
+def tune(run: Run, tuning: Tuning, network: Any, lessons: Lessons) -> None:
+    """Train ``network`` from the run's last checkpoint on; leaves the averaged weights in it."""
+    train(
+        run,
+        network,
+        Plan(tuning.steps, tuning.rate, tuning.decay, lessons.clip_norm, tuning.seed),
+        lessons.losses,
+        lessons.make,
+        lambda: lessons.check(network),
+    )
+
+
+def opened(tuning: Tuning, out: Path, resume: bool, **more: Any) -> Run:
+    """The run folder ``out``; ``more`` is what else makes this tuning what it is."""
+    run = Run.open(out, asdict(tuning) | more, resume)
+    keras.utils.set_random_seed(tuning.seed)
+    return run

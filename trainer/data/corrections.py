@@ -1,0 +1,82 @@
+"""What technicians corrected: JSON lines, one a frame, as ``chromo-edge case export`` writes them.
+
+A line is the object of ``tests/contract/cell.schema.json`` with ``image`` (the frame's path beside the JSONL) and
+``case`` added, and the chromosomes as they were in the end: ``label``, ``box_px``, ``edited``. Frames that nobody
+edited teach as well: somebody signed them. Each case has its own split (``names.split_of_case``).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from edge.records import LABELS
+from trainer.data.metaphase import FrameTruth, framed
+from trainer.data.names import split_of_case
+from trainer.errors import DatasetError
+
+FIELDS = ("image", "case", "chromosomes")
+
+
+def correction_files(path: Path) -> list[Path]:
+    """The JSONL files at ``path``: the file itself, or those of a folder or of its folders, one a case."""
+    return [path] if path.is_file() else sorted([*path.glob("*.jsonl"), *path.glob("*/*.jsonl")])
+
+
+def read_corrections(path: Path) -> list[FrameTruth]:
+    """All frames, in the lines' order. ``DatasetError`` names the line that is wrong.
+
+    Of two lines for one frame the later holds: a case may be exported again after another look.
+    """
+    frames: dict[Path, FrameTruth] = {}
+    for file in correction_files(path):
+        for where, line in _lines(file):
+            frame = _frame(line, file.parent, where)
+            frames[frame.path] = frame
+    return list(frames.values())
+
+
+def count_edited(path: Path) -> int:
+    """How many chromosomes somebody changed."""
+    lines = [line for file in correction_files(path) for _, line in _lines(file)]
+    return sum(bool(chromosome.get("edited")) for line in lines for chromosome in line["chromosomes"])
+
+
+def _lines(file: Path) -> list[tuple[str, dict[str, Any]]]:
+    try:
+        texts = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{file}: expected JSON lines, cannot read it: {error}") from error
+    found = []
+    for number, text in enumerate(texts, 1):
+        where = f"{file}, line {number}"
+        try:
+            line = json.loads(text)
+        except ValueError as error:
+            raise DatasetError(f"{where}: not readable as JSON ({error}); export the case again") from error
+        missing = [name for name in FIELDS if not isinstance(line, dict) or name not in line]
+        if missing:
+            raise DatasetError(
+                f"{where}: expected a corrected frame with {', '.join(FIELDS)}; lacks {', '.join(missing)}"
+            )
+        found.append((where, line))
+    return found
+
+
+def _frame(line: dict[str, Any], folder: Path, where: str) -> FrameTruth:
+    picture = folder / str(line["image"])
+    if not picture.is_file():
+        raise DatasetError(f"{where}: its frame {picture} is not there; copy the frames with their JSONL")
+    try:
+        labels = [str(c["label"]) for c in line["chromosomes"]]
+        boxes = [[int(edge) for edge in c["box_px"]] for c in line["chromosomes"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(
+            f"{where}: each chromosome needs label and box_px ({type(error).__name__} {error})"
+        ) from error
+    strange = sorted(set(labels) - set(LABELS))
+    if strange:
+        raise DatasetError(f"{where}: label must be one of 1..22, X, Y, got '{strange[0]}'")
+    case = str(line["case"])
+    return framed(picture, case, split_of_case(case), boxes, labels, where)

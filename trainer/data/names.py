@@ -1,0 +1,65 @@
+"""What other people's file and class names say: the label, the case, the split."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import PurePath
+
+from edge.records import LABELS
+
+GROUPS = {"A": (1, 3), "B": (4, 5), "C": (6, 12), "D": (13, 15), "E": (16, 18), "F": (19, 20), "G": (21, 22)}
+"""First and last autosome of each Denver group; X counts with C, Y with G."""
+TRAIN_PERCENT, VAL_PERCENT = 80, 10
+_LABEL = re.compile(r"(?:chr(?:omosome)?)?[ _-]*([A-G])?[ _-]*0?(\d{1,2}|X|Y)", re.IGNORECASE)
+_SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+def label_of(name: str) -> str | None:
+    """The class that ``name`` stands for ("7", "chr7", "Chromosome 7", "C7", "x"), or None.
+
+    A Denver group that is not the number's ("A7") is no name.
+    """
+    found = _LABEL.fullmatch(name.strip())
+    if found is None:
+        return None
+    group, label = found[1], found[2].upper()
+    if label not in LABELS:
+        return None
+    if group is not None:
+        own = {"X": "C", "Y": "G"}.get(label) or next(
+            g for g, (low, high) in GROUPS.items() if low <= int(label) <= high
+        )
+        if group.upper() != own:
+            return None
+    return label
+
+
+def case_of(file_name: str) -> str:
+    """The case of a frame as its name has it, for want of a table: the stem without its last part.
+
+    Parts are set off by ``_``, ``-``, ``.`` or a space; a stem of digits alone loses its last one ("103071.jpg" is
+    frame 1 of case 10307, as in Tseng et al. 2023); a stem of one part is a case of its own.
+    """
+    stem = PurePath(file_name).stem
+    if stem.isdecimal() and len(stem) > 1:
+        return stem[:-1]
+    return re.sub(r"[ _.-]+[^ _.-]*$", "", stem) or stem
+
+
+def split_of_case(case: str) -> str:
+    """The split of a case that has none stated: 80 % train, 10 % val, 10 % test, by a hash of its name.
+
+    A case keeps its split whatever else is added later.
+    """
+    percent = int.from_bytes(hashlib.sha256(case.encode()).digest()[:8], "big") % 100
+    return "train" if percent < TRAIN_PERCENT else "val" if percent < TRAIN_PERCENT + VAL_PERCENT else "test"
+
+
+def split_named(path: PurePath) -> str | None:
+    """The split that a path's folders or the words of its file's name state ("valid/", "instances_val2017.json")."""
+    for part in (path.stem, *reversed(path.parent.parts)):
+        stated = {_SPLIT_NAMES[w] for w in re.split(r"[^a-z]+", part.lower()) if w in _SPLIT_NAMES}
+        if len(stated) == 1:
+            return str(stated.pop())
+    return None

@@ -1,0 +1,191 @@
+"""The one entrance to labelled data: says which form a path has, and reads it.
+
+===============  =====================================================================  ======================
+form             what is there                                                          read by
+===============  =====================================================================  ======================
+``tables``       folder with ``images.csv``, ``boxes.csv`` and ``images/``              ``metaphase.py``
+``voc``          folder with Pascal VOC's XML                                           ``voc.py``
+``coco``         COCO's JSON, or a folder with some                                     ``coco.py``
+``corrections``  JSON lines of corrected cells, or a folder with some                   ``corrections.py``
+``masks``        folder of ``NAME_dapi.png`` with ``NAME_mask.png``                     ``mfish.py``
+``crops``        zip or folder with ``crops.csv`` and single chromosomes                ``crops.py``
+``classes``      folder of single chromosomes, one folder a class                       ``crops.py``
+===============  =====================================================================  ======================
+
+The last two hold single chromosomes, the others whole metaphases. Every form is split by case or donor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.progress import track
+
+from trainer.data.coco import coco_files, read_coco
+from trainer.data.corrections import correction_files, read_corrections
+from trainer.data.crops import TABLE, CropTruth, all_crops, has_classes, splits_of
+from trainer.data.metaphase import FrameTruth, read_tables
+from trainer.data.mfish import mask_files, read_mfish
+from trainer.data.pictures import Skipped, decoding_fault, fault_of, warn_skipped
+from trainer.data.splits import check_splits, pick_split
+from trainer.data.voc import read_voc
+from trainer.errors import DatasetError
+
+Form = Literal["tables", "voc", "coco", "corrections", "masks", "crops", "classes"]
+CUTOUT_FORMS: tuple[Form, ...] = ("crops", "classes")
+EXPECTED = (
+    "images.csv and boxes.csv, Pascal VOC's XML, COCO's JSON, JSON lines of corrected cells, NAME_dapi.png with "
+    "NAME_mask.png, a zip or folder with crops.csv, or a folder a class"
+)
+_FEW = 4
+
+
+def form_of(path: Path) -> Form:
+    """The form of the set at ``path``; ``DatasetError`` says in one line what was expected and what is there."""
+    if path.is_file():
+        form = _form_of_file(path)
+    elif path.is_dir():
+        form = _form_of_folder(path)
+    else:
+        raise DatasetError(f"{path}: expected labelled data ({EXPECTED}), found nothing there; check the path")
+    if form is None:
+        raise DatasetError(f"{path}: expected labelled data ({EXPECTED}), found {_inside(path)}; name the set itself")
+    return form
+
+
+def _form_of_file(path: Path) -> Form | None:
+    if zipfile.is_zipfile(path):
+        return "crops"
+    if path.suffix == ".jsonl":
+        return "corrections"
+    return "coco" if path.suffix == ".json" and coco_files(path) else None
+
+
+def _form_of_folder(path: Path) -> Form | None:
+    tests: dict[Form, Callable[[], bool]] = {
+        "masks": lambda: bool(mask_files(path)),
+        "tables": lambda: (path / "images.csv").is_file() or (path / "boxes.csv").is_file(),
+        "crops": lambda: (path / TABLE).is_file(),
+        "corrections": lambda: bool(correction_files(path)),
+        "coco": lambda: bool(coco_files(path)),
+        "classes": lambda: has_classes(path),
+        "voc": lambda: next(path.rglob("*.xml"), None) is not None,
+    }
+    return next((form for form, there in tests.items() if there()), None)
+
+
+def _inside(path: Path) -> str:
+    if path.is_file():
+        return f"a file of {path.stat().st_size} bytes"
+    with os.scandir(path) as entries:
+        names = sorted(entry.name for entry in entries)
+    return (
+        ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "") or "an empty folder"
+    )
+
+
+def holds_cutouts(path: Path) -> bool:
+    """Whether the set at ``path`` is of single chromosomes rather than of whole metaphases."""
+    return form_of(path) in CUTOUT_FORMS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contents:
+    """Everything of a set, all splits together, in its own order: frames or cut-outs, the other is empty.
+
+    ``skipped``: the files that cannot be read, which are in neither.
+    """
+
+    form: Form
+    path: Path
+    frames: tuple[FrameTruth, ...]
+    cutouts: tuple[CropTruth, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def read_all(path: Path) -> Contents:
+    """Read the whole set, decoding each picture. ``DatasetError`` for what contradicts itself: a case in two splits,
+    an unknown label, a box outside its frame."""
+    form = form_of(path)
+    if form in CUTOUT_FORMS:
+        crops, skipped = all_crops(path)
+        return Contents(form, path, (), tuple(crops), tuple(skipped))
+    frames, skipped = _listed(form, path)
+    console = Console(stderr=True)
+    seen = track(frames, "reading frames", console=console, disable=not console.is_terminal)
+    faults = {frame.path: decoding_fault(frame.path) for frame in seen}
+    return Contents(form, path, *_without_faulty(frames, faults, skipped))
+
+
+def splits_at(path: Path) -> list[str]:
+    """The splits that the set has, by name."""
+    form = form_of(path)
+    return splits_of(path) if form in CUTOUT_FORMS else sorted({frame.split for frame in _listed(form, path)[0]})
+
+
+def stamp_of(path: Path) -> str:
+    """Eight letters that change with the frames, labels and boxes of the set; "" for ``tables``, which stay."""
+    form = form_of(path)
+    if form == "tables":
+        return ""
+    digest = hashlib.sha256()
+    for frame in _listed(form, path)[0]:
+        digest.update(repr((frame.image, frame.split, frame.labels, frame.boxes_px.tolist())).encode())
+    return digest.hexdigest()[:8]
+
+
+def frames_at(path: Path, split: str) -> list[FrameTruth]:
+    """See ``metaphase.read_frames``, which is this."""
+    form = form_of(path)
+    if form in CUTOUT_FORMS:
+        raise DatasetError(
+            f"{path}: expected whole metaphases with boxes, got single chromosomes; name a set of frames"
+        )
+    frames, skipped = _listed(form, path)
+    pick_split(split, (frame.split for frame in frames), str(path))
+    frames = [frame for frame in frames if frame.split == split]
+    absent = [frame.image for frame in frames if not frame.path.is_file()]
+    if absent:
+        raise DatasetError(
+            f"{path}: {len(absent)} of {len(frames)} pictures of split '{split}' are missing, "
+            f"first {absent[0]}; complete the folder"
+        )
+    kept, _, left_out = _without_faulty(frames, {f.path: fault_of(f.path) for f in frames}, skipped)
+    warn_skipped(path, left_out)
+    if not kept:
+        raise DatasetError(f"{path}: no readable picture in split '{split}' ({len(left_out)} unreadable)")
+    return list(kept)
+
+
+def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
+    skipped: list[Skipped] = []
+    if form == "voc":
+        frames, skipped = read_voc(path)
+    elif form == "masks":
+        frames, skipped = read_mfish(path)
+    else:
+        readers = {"tables": read_tables, "coco": read_coco, "corrections": read_corrections}
+        frames = readers[form](path)
+    names = [frame.image for frame in frames]
+    double = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if double:
+        raise DatasetError(
+            f"{path}: {len(double)} file name(s) stand for more than one frame, first {double[0]}; rename"
+        )
+    check_splits(((frame.case, frame.split) for frame in frames), "case", str(path))
+    return frames, skipped
+
+
+def _without_faulty(
+    frames: list[FrameTruth], faults: dict[Path, str], skipped: list[Skipped]
+) -> tuple[tuple[FrameTruth, ...], tuple[CropTruth, ...], tuple[Skipped, ...]]:
+    kept = tuple(frame for frame in frames if not faults[frame.path])
+    left_out = [Skipped(frame.image, faults[frame.path]) for frame in frames if faults[frame.path]]
+    return kept, (), (*skipped, *left_out)

@@ -1,0 +1,74 @@
+"""Metaphases in Pascal VOC form: one XML a frame, wherever it lies under the folder.
+
+Frames lie beside their XML, in ``JPEGImages/`` or in ``images/``. The split is the one of ``ImageSets/Main/*.txt``,
+else the one that a folder above the XML is named by, else each case's own (``names.split_of_case``). The case is the
+one of ``cases.csv`` (columns image, case), else read off the file's name (``names.case_of``). Corners are taken as
+labelImg and CVAT write them: edges, not pixel numbers, so that the box is half-open. What an object's ``difficult``
+says is passed over; the flag of ``FrameTruth`` is the frame's.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from trainer.data.metaphase import FrameTruth, framed
+from trainer.data.names import split_named
+from trainer.data.pictures import Skipped
+from trainer.data.strangers import Strangers, stranger_label
+from trainer.errors import DatasetError
+
+FOLDERS = ("", "JPEGImages", "images")
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
+    """All frames, by file name, and the XML that is not well-formed.
+
+    ``DatasetError`` names the file: an unknown class, a box that is not in its frame, a frame without a picture.
+    """
+    strangers = Strangers.of(folder)
+    stated = _image_sets(folder)
+    truths, skipped = [], []
+    for path in sorted(folder.rglob("*.xml")):
+        try:
+            root = ET.parse(path).getroot()
+        except (ET.ParseError, OSError) as error:
+            skipped.append(Skipped(str(path.relative_to(folder)), f"not readable as XML: {error}"))
+            continue
+        if root.tag == "annotation":
+            split = stated.get(path.stem) or split_named(path.relative_to(folder))
+            truths.append(_frame(root, path, folder, split, strangers))
+    return truths, skipped
+
+
+def _image_sets(folder: Path) -> dict[str, str]:
+    """Stem to split, of the lists that are named by one."""
+    lists = sorted(folder.glob("ImageSets/Main/*.txt"))
+    sets = [(split_named(path.relative_to(folder)), path) for path in lists if "_" not in path.stem]
+    stated: dict[str, str] = {}
+    for split, path in sets:
+        for line in path.read_text(encoding="utf-8").split("\n"):
+            if split is not None and line.strip():
+                stem = line.split()[0]
+                if stated.setdefault(stem, split) != split:
+                    raise DatasetError(f"{path}: frame '{stem}' is in {stated[stem]} too; keep it in one list")
+    return stated
+
+
+def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strangers: Strangers) -> FrameTruth:
+    name = root.findtext("filename") or path.stem
+    beside = [path.parent, *(p / sub for p in (folder, path.parent.parent) for sub in FOLDERS)]
+    picture = strangers.find(Path(name).name, beside, path)
+    labels, boxes = [], []
+    for number, one in enumerate(root.iter("object"), 1):
+        corners = [one.findtext(f"bndbox/{c}") for c in CORNERS]
+        try:
+            boxes.append([round(float(c or "")) for c in corners])
+        except ValueError:
+            raise DatasetError(
+                f"{path}, object {number}: expected numbers {', '.join(CORNERS)}, got {corners}"
+            ) from None
+        labels.append(stranger_label(one.findtext("name") or "", f"{path}, object {number}"))
+    case = strangers.case(picture.name)
+    return framed(picture, case, strangers.split(case, split), boxes, labels, str(path))

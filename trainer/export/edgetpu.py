@@ -1,0 +1,169 @@
+"""Is a model ready for the Edge TPU (Coral)? The compiler is not on every machine, so what it asks for is checked here;
+where ``edgetpu_compiler`` is on PATH, it runs too.
+
+What it asks for: "TensorFlow models on the Edge TPU", coral.ai/docs/edgetpu/models-intro. An operator outside the lists
+does not break a model: the compiler leaves it, and all that follows, to the processor.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from trainer.errors import ExportError
+from trainer.export.flat import FlatModel, Operator, read_flat
+from trainer.files import write_atomic
+
+REPORT_FILE = "edgetpu.json"
+COMPILER = "edgetpu_compiler"
+COMPILE_S = 600
+MOST_BYTES = 8 << 20
+"""What the chip's memory holds; the rest would be fetched over USB for every picture."""
+MAPPED = {
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "ADD": 2,
+    "AVERAGE_POOL_2D": 2,
+    "MAX_POOL_2D": 2,
+    "FULLY_CONNECTED": 4,
+    "SOFTMAX": 2,
+    "LOGISTIC": 2,
+    "CONCATENATION": 2,
+    "RESHAPE": 1,
+    "QUANTIZE": 2,
+}
+"""Operators, with the highest version, that were seen mapped in compiled models."""
+CONDITIONAL = {
+    "RESIZE_NEAREST_NEIGHBOR": "mapped or not depending on its sizes, says Coral",
+    "RESIZE_BILINEAR": "mapped or not depending on its sizes, says Coral",
+    "MUL": "mapped only in part, as seen in compiled models",
+    "PAD": "documented, never seen mapped here",
+    "MEAN": "documented, never seen mapped here",
+    "TRANSPOSE_CONV": "documented, never seen mapped here",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was checked; ``detail`` says what was found, and where it is in the way, what would mend it."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    findings: tuple[Finding, ...]
+    operators: dict[str, int]
+    """How often each operator (with its version) stands in the model."""
+    compiler: str
+    """What the compiler said, or that it is not here."""
+
+    @property
+    def ready(self) -> bool:
+        return all(finding.ok for finding in self.findings)
+
+    @property
+    def in_the_way(self) -> str:
+        return "; ".join(f"{f.check}: {f.detail}" for f in self.findings if not f.ok)
+
+
+def check(tflite: bytes) -> Verdict:
+    """The verdict on a model, without the compiler."""
+    flat = read_flat(tflite)
+    findings = [
+        *_operators(flat.operators),
+        _integers(flat),
+        _static(flat),
+        Finding("subgraphs", flat.subgraphs == 1, f"{flat.subgraphs} (one is taken)"),
+        _dense(flat.operators),
+        Finding("size", flat.bytes < MOST_BYTES, f"{flat.bytes} bytes (less than {MOST_BYTES})"),
+    ]
+    kinds = [f"{op.name} v{op.version}" for op in flat.operators]
+    counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+    return Verdict(tuple(findings), counts, f"{COMPILER} is not on PATH; not compiled")
+
+
+def _operators(operators: tuple[Operator, ...]) -> list[Finding]:
+    findings = []
+    kinds = [(op.name, op.version) for op in operators]
+    for name, version in sorted(set(kinds)):
+        count = f"{kinds.count((name, version))} x"
+        if name in CONDITIONAL:
+            finding = Finding(f"{name} v{version}", False, f"{count}; {CONDITIONAL[name]}")
+        elif name not in MAPPED:
+            finding = Finding(f"{name} v{version}", False, f"{count}; not an operator of the Edge TPU")
+        elif version > MAPPED[name]:
+            finding = Finding(f"{name} v{version}", False, f"{count}; seen mapped up to version {MAPPED[name]}")
+        else:
+            finding = Finding(f"{name} v{version}", True, count)
+        findings.append(finding)
+    return findings
+
+
+def _integers(flat: FlatModel) -> Finding:
+    real = [t for t in flat.tensors if t.dtype.startswith("FLOAT")]
+    wide = [t for t in (*flat.inputs, *flat.outputs) if t.dtype not in ("INT8", "UINT8")]
+    if real:
+        return Finding("integers", False, f"{len(real)} float tensors, such as {real[0].name}; export with --int8")
+    if wide:
+        return Finding("integers", False, f"{wide[0].name} is {wide[0].dtype}, not 8 bits; export with --int8")
+    return Finding("integers", True, "8-bit in and out, no float tensor")
+
+
+def _static(flat: FlatModel) -> Finding:
+    opened = [t for t in flat.tensors if -1 in t.signature]
+    if opened:
+        return Finding("shapes", False, f"{len(opened)} of open shape, such as {opened[0].name} {opened[0].signature}")
+    batches = {t.shape[0] for t in (*flat.inputs, *flat.outputs) if t.shape}
+    return Finding("shapes", batches == {1}, f"static, batch {', '.join(map(str, sorted(batches)))} (1 is taken)")
+
+
+def _dense(operators: tuple[Operator, ...]) -> Finding:
+    many = [op for op in operators if op.name == "FULLY_CONNECTED" and op.inputs[1].scales > 1]
+    detail = f"{many[0].inputs[1].name} has a scale a channel" if many else "dense layers per tensor"
+    return Finding("dense", not many, detail)
+
+
+def compiled(model: Path, verdict: Verdict) -> Verdict:
+    """The verdict with the compiler's own words; writes ``<model>_edgetpu.tflite`` beside ``model``.
+
+    The verdict as it is where there is no compiler. ``ExportError`` if the compiler fails.
+    """
+    compiler = shutil.which(COMPILER)
+    if compiler is None:
+        return verdict
+    with tempfile.TemporaryDirectory() as folder:
+        command = [compiler, "--show_operations", "--out_dir", folder, str(model)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_S, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ExportError(f"{compiler} cannot be run: {error}") from error
+        made = Path(folder) / f"{model.stem}_edgetpu.tflite"
+        said = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip())
+        if done.returncode or not made.exists():
+            last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
+            raise ExportError(f"{COMPILER} refuses {model.name}: {last}")
+        write_atomic(model.with_name(made.name), made.read_bytes())
+    return Verdict(verdict.findings, verdict.operators, said)
+
+
+def write_verdict(folder: Path, verdict: Verdict) -> None:
+    fields = {"ready": verdict.ready, **asdict(verdict)}
+    write_atomic(folder / REPORT_FILE, (json.dumps(fields, indent=2) + "\n").encode())
+
+
+def print_verdict(verdict: Verdict, title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("check", "ready", "found", title=title, title_justify="left")
+    for finding in verdict.findings:
+        table.add_row(finding.check, "yes" if finding.ok else "NO", finding.detail)
+    table.add_row("all", "yes" if verdict.ready else "NO", verdict.compiler.splitlines()[-1])
+    Console().print(table)

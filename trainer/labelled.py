@@ -1,0 +1,74 @@
+"""Labelled chromosomes as the classifier sees them, cell by cell, from a set of any form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.records import Crop
+from trainer.data.crops import CropTruth, by_cell, read_crops
+from trainer.data.metaphase import FrameTruth, read_frames
+from trainer.data.sources import holds_cutouts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledCell:
+    """One cell's crops with their true labels and what each is called; ``cell`` is its name, "" where nobody knows
+    whether they are one cell. ``p_arm_up``: whether all of them are known to have the p arm on top.
+    """
+
+    cell: str
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    crops: tuple[Crop, ...]
+    p_arm_up: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledCells:
+    """The cells of one split, cut when they are asked for."""
+
+    count: int
+    cut: Callable[[], Iterator[LabelledCell]]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[LabelledCell]:
+        return self.cut()
+
+
+def labelled_cells(data: Path, split: str, models: Path) -> LabelledCells:
+    """The cells of a split: cut-outs as they are, the true boxes of frames as the networks in ``models`` cut them.
+
+    Cut-outs whose cell is not known come as one. ``DatasetError`` as ``read_crops`` and ``read_frames`` raise it,
+    ``ModelError`` for a bundle.
+    """
+    if holds_cutouts(data):
+        cells = by_cell(read_crops(data, split))
+        return LabelledCells(len(cells), lambda: _of_cutouts(cells))
+    frames = [frame for frame in read_frames(data, split) if frame.labels]
+    return LabelledCells(len(frames), lambda: _of_frames(frames, models))
+
+
+def _of_cutouts(cells: Mapping[str, Sequence[CropTruth]]) -> Iterator[LabelledCell]:
+    from edge.locate.straighten import crops_from_cutouts
+
+    for cell, members in cells.items():
+        names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
+        crops = crops_from_cutouts([c.pixels for c in members])
+        yield LabelledCell(cell, names, labels, crops, p_arm_up=True)
+
+
+def _of_frames(frames: Sequence[FrameTruth], models: Path) -> Iterator[LabelledCell]:
+    from edge.camera.files import read_frame
+    from edge.locate.locator import load_locator
+    from edge.locate.straighten import straighten
+
+    locator = load_locator(models)
+    for truth in frames:
+        frame = read_frame(truth.path)
+        crops = straighten(frame, locator.regions_for_boxes(frame, truth.boxes_px))
+        names = tuple(f"{truth.image} #{k}" for k in range(len(crops)))
+        yield LabelledCell(truth.image, names, truth.labels, crops, p_arm_up=False)

@@ -1,0 +1,265 @@
+"""Looks for the classifier's best learning rate, batch size and number of layers: ``trainer search``.
+
+::
+
+    OUT/
+      study.log       the study: Optuna's journal file, unless --storage names another storage
+      crops/          train.npz and val.npz, cut once for all trials
+      trials/0007/    one run folder a trial, as ``trainer fit classifier`` leaves it
+      results.json, results.md, results.png
+
+Several processes, on one machine or on several that see the same folder, work on one study: each takes the next trial
+from the storage. A trial's folder is locked while it is trained, so that a killed trial is told from one that another
+process is busy with: the next process to come takes it up, and its training goes on from its last checkpoint. Every
+trial learns from as many crops, whatever its batch size.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from edge.errors import ConfigError
+from edge.records import LABELS
+from trainer.files import share
+from trainer.search_results import results_of, write_results
+
+if TYPE_CHECKING:
+    import optuna
+
+Method = Literal["grid", "random", "tpe"]
+METHODS: tuple[Method, ...] = get_args(Method)
+STUDY = "classifier"
+JOURNAL = "study.log"
+MEASURE = "val_accuracy"
+PARAMETERS = ("rate", "batch", "depth")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a trial tries: peak learning rate, crops a step, residual blocks a size."""
+
+    rate: float
+    batch: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchConfig:
+    """What to search. ``rates``, ``batches``, ``depths``: the grid's values, and the ends of the ranges that random
+    and TPE draw from (batches and depths of the values themselves). ``samples``: crops a trial learns from."""
+
+    data: tuple[str, ...]
+    method: Method
+    trials: int
+    samples: int
+    rates: tuple[float, ...] = (5e-4, 2e-3, 8e-3)
+    batches: tuple[int, ...] = (32, 128)
+    depths: tuple[int, ...] = (1, 2, 3)
+    seed: int = 1
+    models: str = "models"
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ConfigError(f"--method must be one of {', '.join(METHODS)}; got '{self.method}'")
+        for name, values in (("rates", self.rates), ("batches", self.batches), ("depths", self.depths)):
+            if not values or min(values) <= 0:
+                raise ConfigError(f"--{name} must be numbers above 0 with commas between; got {values}")
+
+
+def search(config: SearchConfig, out: Path, storage: str = "") -> optuna.Study:
+    """Train trials until the study has ``config.trials`` (a grid: at most all of it), then return it.
+
+    ``storage``: an Optuna URL such as ``sqlite:///study.db`` or ``postgresql://...``; "" for the journal in ``out``.
+    Whatever it is, all processes of a study need the same ``out``: the locks lie there. ``ConfigError`` if the folder
+    or the storage cannot be used, or the study there is over other settings.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        (out / "trials").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{out} cannot be used: {error.strerror}; choose another --out") from error
+    with _lock(out / "study.lock"):
+        study = open_study(config, out, storage)
+        prepare_crops(config, out)
+    while True:
+        with ExitStack() as held:
+            with _lock(out / "study.lock"):
+                revive(study, out)
+                trial = _next(study, config)
+                if trial is None:
+                    return study
+                folder = _folder(trial, out)
+                # Before the study's lock is let go of: a trial that nobody holds is a dead one.
+                held.enter_context(_lock(folder.with_suffix(".lock")))
+                setting = _draw(trial, config)
+            accuracy = run_trial(trial, setting, config, out)
+            with _lock(out / "study.lock"):
+                study.tell(trial, accuracy)
+                write_results(results_of(study), out)
+
+
+def open_study(config: SearchConfig, out: Path, storage: str) -> optuna.Study:
+    """The study, made if it is not there; a grid's trials are all set in at once."""
+    import optuna
+
+    # No seed: processes that share one would draw the same trials.
+    tpe = config.method == "tpe"
+    sampler = optuna.samplers.TPESampler(constant_liar=True) if tpe else optuna.samplers.RandomSampler()
+    study = optuna.create_study(
+        study_name=STUDY,
+        storage=_storage(out, storage),
+        sampler=sampler,
+        direction="maximize",
+        load_if_exists=True,
+    )
+    settings = _settings(config)
+    stored = study.user_attrs.get("settings", settings)
+    differing = [f"{k} ({stored.get(k)} there, {v} now)" for k, v in settings.items() if stored.get(k) != v]
+    if differing:
+        raise ConfigError(
+            f"{out} holds a search with other settings: {', '.join(differing)}; give the same or another --out"
+        )
+    study.set_user_attr("settings", settings)
+    if config.method == "grid" and not study.user_attrs.get("grid"):
+        grid = list(itertools.product(config.rates, config.batches, config.depths))
+        random.Random(config.seed).shuffle(grid)  # a search that is cut short has looked everywhere a little
+        for values in grid:
+            study.enqueue_trial(dict(zip(PARAMETERS, values, strict=True)), skip_if_exists=True)
+        study.set_user_attr("grid", True)
+    return study
+
+
+def _storage(out: Path, url: str) -> Any:
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if not url:
+        return optuna.storages.JournalStorage(JournalFileBackend(str(out / JOURNAL)))
+    try:
+        return optuna.storages.RDBStorage(url)
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        raise ConfigError(f"--storage {url}: cannot be opened as an Optuna storage ({error})") from error
+
+
+def _settings(config: SearchConfig) -> dict[str, Any]:
+    """What must be the same for trials to be compared; how many and by which method may differ."""
+    lists = {"rates": list(config.rates), "batches": list(config.batches), "depths": list(config.depths)}
+    data = [Path(source).name for source in config.data]
+    return {"data": data, "samples": config.samples, "seed": config.seed, **lists}
+
+
+def in_state(study: optuna.Study, *states: str) -> list[optuna.trial.FrozenTrial]:
+    """The study's trials in any of ``states``: COMPLETE, RUNNING, WAITING, FAIL."""
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in states]
+
+
+def _next(study: optuna.Study, config: SearchConfig) -> optuna.Trial | None:
+    """The next trial to train, or None where the rest is done or with other processes."""
+    full = len(in_state(study, "COMPLETE", "RUNNING")) >= config.trials
+    if full or (config.method == "grid" and not in_state(study, "WAITING")):
+        return None
+    return study.ask()
+
+
+def revive(study: optuna.Study, out: Path) -> int:
+    """Set in again the trials that died with their process, each with its folder; how many. Call with the study's lock
+    held."""
+    import optuna
+
+    dead = 0
+    for trial in in_state(study, "RUNNING"):
+        folder = trial.user_attrs.get("folder", f"{trial.number:04d}")
+        with _lock(out / "trials" / f"{folder}.lock", wait=False) as mine:
+            if mine:
+                study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+                if len(trial.params) == len(PARAMETERS):
+                    study.enqueue_trial(trial.params, user_attrs={"folder": folder})
+                elif "fixed_params" in trial.system_attrs:  # of the grid, and killed before it began
+                    study.enqueue_trial(trial.system_attrs["fixed_params"])
+                dead += 1
+    return dead
+
+
+def run_trial(trial: optuna.Trial, setting: Setting, config: SearchConfig, out: Path) -> float:
+    """Train one trial's setting; the accuracy of its averaged weights on val."""
+    import tf_keras as keras
+
+    from trainer.fit_classifier import ClassifierConfig, fit_classifier
+    from trainer.runs import Run
+
+    folder = _folder(trial, out)
+    folder.mkdir(exist_ok=True)
+    shared = [folder / f"{split}.npz" for split in ("train", "val")]
+    for path in shared:
+        share(out / "crops" / path.name, path)
+    steps = max(1, round(config.samples / setting.batch))
+    keras.backend.clear_session()
+    settings = ClassifierConfig(
+        config.data,
+        steps,
+        setting.batch,
+        rate=setting.rate,
+        seed=config.seed,
+        models=config.models,
+        depth=setting.depth,
+    )
+    fit_classifier(settings, folder, resume=True)
+    history = Run(folder).history()
+    trial.set_user_attr("steps", steps)
+    for path in shared:  # what a finished trial needs no more
+        path.unlink()
+    shutil.rmtree(folder / "checkpoints")
+    return history[MEASURE][-1][1]
+
+
+def _folder(trial: optuna.Trial, out: Path) -> Path:
+    return out / "trials" / str(trial.user_attrs.get("folder", f"{trial.number:04d}"))
+
+
+def _draw(trial: optuna.Trial, config: SearchConfig) -> Setting:
+    if config.method == "grid":
+        rate = trial.suggest_categorical("rate", config.rates)
+    else:
+        rate = trial.suggest_float("rate", min(config.rates), max(config.rates), log=True)
+    batch, depth = (
+        trial.suggest_categorical(n, getattr(config, w)) for n, w in (("batch", "batches"), ("depth", "depths"))
+    )
+    return Setting(float(rate), int(batch), int(depth))
+
+
+def prepare_crops(config: SearchConfig, out: Path) -> None:
+    """The crops that all trials share; one process makes them, the others wait."""
+    from trainer.fit_classifier import ClassifierConfig, load_crops
+
+    load_crops(ClassifierConfig(config.data, 1, models=config.models), out / "crops", undecided)
+
+
+def undecided(crops: Any, training: bool) -> list[Any]:
+    """In a classifier's place, one that does not know which end of a frame's chromosomes is up: it stays unknown."""
+    import tensorflow as tf
+
+    return [tf.zeros((tf.shape(crops)[0], 1, 1, n)) for n in (len(LABELS), 1, 1)]
+
+
+@contextmanager
+def _lock(path: Path, wait: bool = True) -> Iterator[bool]:
+    """Hold ``path``'s lock inside the block; the system lets go of it when the process dies. Gives whether it is held:
+    always with ``wait``."""
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True

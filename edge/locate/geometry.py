@@ -295,7 +295,7 @@ def _directions(vectors: Float64Array) -> Float64Array:
 
 def evenly(line: npt.NDArray[np.floating]) -> Float32Array:
     """LINE_POINTS points at equal steps along ``line`` (n >= 2, 2)."""
-    return _evenly(np.asarray(line, np.float64)[None])[0]
+    return np.asarray(_evenly(np.asarray(line, np.float64)[None])[0], np.float32)
 
 
 def _evenly(lines: Float64Array) -> Float32Array:

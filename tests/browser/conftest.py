@@ -22,7 +22,7 @@ PATIENCE_MS = 60_000
 Start = Callable[..., "Page"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         if os.environ.get("CI"):
@@ -64,7 +64,7 @@ def running(*words: object, cases: Path) -> Iterator[str]:
     assert "Traceback" not in errors
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scope(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The simulated scope, one run for all tests."""
     with running("--camera", "sim", "--seed", "3", cases=tmp_path_factory.mktemp("cases")) as address:

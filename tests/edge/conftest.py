@@ -24,6 +24,6 @@ def tiny_models(tmp_path: Path) -> Path:
     shutil.copytree(TINY, folder)
     path = folder / "classifier" / "bundle.json"
     fields = json.loads(path.read_text())
-    fields["calibration"] |= {"keep_bias": 1.0, "keep_score": 1.0, "keep_single": 1.0}
+    fields["calibration"] |= {"keep_bias": 1.0, "keep_score": 1.0, "keep_single": 1.0, "keep_covered": 0.0}
     path.write_text(json.dumps(fields))
     return folder

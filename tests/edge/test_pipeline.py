@@ -42,6 +42,21 @@ def test_a_frame_becomes_a_cell() -> None:
     assert list(cell.models) == ["locator", "separator", "classifier"]
 
 
+def test_findings_are_provisional_while_a_chromosome_waits_for_review() -> None:
+    def unsure_of_the_first(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[BarAssigned, ...]:
+        assigned = assign_bars(predictions, odds)
+        assigned[0].status = "review"
+        return assigned
+
+    frame = frame_of([21, 7, 21])
+    sure = bar_pipeline().label(frame).findings
+    stages = (BarLocator(), BarClassifier(), cut_bars, keep_all)
+    said = Pipeline(*stages, unsure_of_the_first).label(frame).findings
+    assert not any("provisional" in finding for finding in sure)
+    assert said[0] == "provisional: 1 of 3 chromosomes not yet reviewed"
+    assert len(said) == len(sure) + 1
+
+
 def test_an_empty_frame_is_a_result_and_asks_no_classifier() -> None:
     classifier = BarClassifier()
     cell = Pipeline(BarLocator(), classifier, cut_bars, keep_all, assign_bars).label(frame_of([]))

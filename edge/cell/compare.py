@@ -82,8 +82,15 @@ def match(found: Sequence[Box], truth: Sequence[Box]) -> list[tuple[int, int, fl
         return []
     # Truth by rows: where two pairings are as good, the solver's choice depends on it, and scores should not differ.
     overlap = iou(truth, found)
-    pairs = zip(*linear_sum_assignment(-overlap), strict=True)
-    return sorted((int(j), int(i), float(overlap[i, j])) for i, j in pairs if overlap[i, j] >= MATCH_IOU)
+    pairs = zip(*one_to_one(overlap), strict=True)
+    return sorted((int(j), int(i), float(overlap[i, j])) for i, j in pairs)
+
+
+def one_to_one(overlap: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The pairs of most summed ``overlap`` (n, m) that have found each other: their rows and columns."""
+    rows, cols = linear_sum_assignment(-overlap)
+    good = overlap[rows, cols] >= MATCH_IOU
+    return rows[good], cols[good]
 
 
 def compare(

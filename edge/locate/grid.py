@@ -10,5 +10,7 @@ STRIDE_PX = 4
 HEADS: dict[str, int] = {"heat": 1, "box": 4}
 """Output name: values per cell."""
 BOX_UNIT_PX = 16.0
+SURE_SCORE = 0.3
+"""What is found with at least this score is spoken for: its pixels are taken, it tells the cell's length and stain."""
 LOCATOR_UM_PER_PX = 0.0975
 """The frame is brought to two thirds of the nominal 0.065 um/px: chromosomes are then about 13 px wide."""

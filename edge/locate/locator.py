@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.locate.boxes import BoxFinder
-from edge.locate.grid import LOCATOR_UM_PER_PX
+from edge.locate.grid import LOCATOR_UM_PER_PX, SURE_SCORE
 from edge.locate.leftover import claimed_pixels, leftover_boxes
 from edge.locate.separate import Outline, Separator
 from edge.records import BoolArray, Box, Float32Array, Frame, Region, UInt8Array
@@ -21,8 +21,6 @@ MARGIN_PX = 4.0
 OUTLINE_SHARE = 0.7
 """How much a box owes to its outline. On 30 val frames: 0 gives a mean IoU of 0.835 with the boxes that people drew,
 0.7 gives 0.873; 1 gives 0.878, but loses half a percent of the chromosomes, whose outlines went astray."""
-SURE_SCORE = 0.3
-"""Of what is found with at least this score, the pixels are spoken for."""
 LEFTOVER_SCORE = 0.05
 """What the locator missed and its pixels give away: less likely than anything it proposes."""
 SHARED_PX2 = 12
@@ -87,9 +85,14 @@ def load_locator(models: Path, threads: int = 2) -> Locator:
 def at_scale(frame: Frame) -> tuple[UInt8Array, float]:
     """The frame's picture at the locator's scale, and its pixels per frame pixel."""
     scale = frame.um_per_px / LOCATOR_UM_PER_PX
-    size = (max(1, round(frame.pixels.shape[1] * scale)), max(1, round(frame.pixels.shape[0] * scale)))
+    return resized(frame.pixels, scale), scale
+
+
+def resized(pixels: UInt8Array, scale: float) -> UInt8Array:
+    """``pixels`` uint8 (H, W) with ``scale`` pixels for each of theirs."""
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(frame.pixels, size, interpolation=way), np.uint8), scale
+    return np.asarray(cv2.resize(pixels, size, interpolation=way), np.uint8)
 
 
 def clipped(box: Float32Array, frame: Frame) -> Box:

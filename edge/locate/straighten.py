@@ -14,6 +14,7 @@ import numpy as np
 
 from edge.locate.background import background_of
 from edge.locate.geometry import LINE_POINTS, centre_lines, evenly, line_length
+from edge.locate.grid import SURE_SCORE
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Crop, Float32Array, Frame, Region, UInt8Array
 
 CROP_ROWS, CROP_COLS = 128, 32
@@ -23,8 +24,6 @@ NOMINAL_MEDIAN_UM = 4.9
 FEWEST_FOR_SCALE = 16
 STAIN_PERCENTILE, STAIN_LEVEL = 90.0, 0.75
 CUTOUT_PITCH_PX = 3
-SURE_SCORE = 0.3
-"""Regions located with at least this score tell the cell's length and stain."""
 
 
 def straighten(frame: Frame, regions: Sequence[Region]) -> tuple[Crop, ...]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from edge.camera.files import read_frame
 from edge.locate.grid import LOCATOR_UM_PER_PX
+from edge.locate.locator import resized
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Float32Array, UInt8Array
 from trainer.data.metaphase import FrameTruth
 from trainer.data.pixels import BOX_MARGIN_PX, pixel_truth
@@ -64,9 +65,7 @@ def _prepare(truth: FrameTruth) -> CachedFrame:
 
 def shrink(pixels: UInt8Array) -> UInt8Array:
     """The frame at the locator's scale."""
-    height, width = pixels.shape
-    size = (max(1, round(width * SCALE)), max(1, round(height * SCALE)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return resized(pixels, SCALE)
 
 
 def _cut(pixels: UInt8Array, ground: UInt8Array, box: tuple[int, int, int, int], mask: BoolArray) -> CutOut:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from rich.progress import track
 
 from edge.camera.files import read_frame
+from edge.cell.compare import one_to_one
 from edge.cell.keep import VIEWS, views
 from edge.classify.classifier import Classifier
 from edge.locate.boxes import BoxFinder
@@ -24,7 +25,6 @@ from edge.runtime.bundle import Bundle
 from trainer.compress.report import LAYERS_FILE
 from trainer.data.cropset import NOTHING, CropSet, boxes_of
 from trainer.data.metaphase import FrameTruth, read_frames
-from trainer.data.pairs import one_to_one
 from trainer.export.bundle import write_bundle
 from trainer.export.networks import load_float, load_for_int8
 from trainer.export.prove import prove

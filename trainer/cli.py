@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
-fit = typer.Typer(help="Train a network into a run folder; the same command again goes on where it stopped.")
+fit = typer.Typer()
 evaluate = typer.Typer(
     cls=EvaluateGroup,
     help="Measure bundles on labelled data, with the device's own pipeline. "
@@ -57,6 +57,19 @@ Split = Annotated[str, typer.Option(help="train, val or test.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that each network may use.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+
+
+@fit.callback()
+def fit_group(
+    bfloat16: Annotated[
+        bool, typer.Option(help="Convolve in bfloat16: about a quarter faster, on CPUs with AVX512_BF16 or AMX.")
+    ] = False,
+) -> None:
+    """Train a network into a run folder; the same command again goes on where it stopped."""
+    if bfloat16:
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
 
 
 @fit.command("locator")

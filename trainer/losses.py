@@ -25,9 +25,11 @@ def heat_loss(logit: Any, heat: Any) -> Any:
 
 
 def box_loss(sides: Any, target: Any) -> Any:
-    """1 - IoU plus a little L1 (which still pulls when boxes do not meet), weighted towards the centre."""
+    """1 - IoU plus a little L1 (which still pulls when boxes do not meet), weighted towards the centre; ``sides``
+    (B, h, w, 8) as the network has them, ``target`` (B, h, w, 2, 5)."""
     weight = target[..., 4]
     truth = target[..., :4]
+    sides = tf.reshape(sides, tf.shape(truth))
     got = tf.nn.relu(sides)
     inner = tf.minimum(got, truth)
     both = (inner[..., 0] + inner[..., 2]) * (inner[..., 1] + inner[..., 3])

@@ -23,8 +23,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Maps:
-    """The network's two maps on its stride-4 grid: ``heat`` (h, w), logits; ``box`` (h, w, 4), distances to the sides
-    (left, top, right, bottom) in units of ``BOX_UNIT_PX``."""
+    """The network's two maps on its stride-4 grid, for wide and for tall boxes: ``heat`` (h, w, 2), logits; ``box``
+    (h, w, 2, 4), distances to the sides (left, top, right, bottom) in units of ``BOX_UNIT_PX``."""
 
     heat: Float32Array
     box: Float32Array
@@ -32,19 +32,20 @@ class Maps:
     @classmethod
     def of(cls, outputs: Mapping[str, Float32Array]) -> Maps:
         """From the network's outputs, (h, w, values) each."""
-        return cls(outputs["heat"][..., 0], outputs["box"])
+        heat, box = outputs["heat"], outputs["box"]
+        return cls(heat, box.reshape(*heat.shape, 4))
 
 
 def find_boxes(maps: Maps, least_score: float, most_iou: float) -> Found:
-    """Peaks of the centre map, strongest first, with near doubles dropped."""
+    """Peaks of the centre maps, strongest first, with near doubles dropped."""
     heat = maps.heat
     top = cv2.dilate(heat, np.ones((3, 3), np.uint8))
-    ys, xs = np.nonzero((heat == top) & (heat > np.log(least_score / (1 - least_score))))
-    order = np.argsort(-heat[ys, xs], kind="stable")
-    ys, xs = ys[order], xs[order]
-    scores = 1 / (1 + np.exp(-heat[ys, xs]))
+    ys, xs, shapes = np.nonzero((heat == top) & (heat > np.log(least_score / (1 - least_score))))
+    order = np.argsort(-heat[ys, xs, shapes], kind="stable")
+    ys, xs, shapes = ys[order], xs[order], shapes[order]
+    scores = 1 / (1 + np.exp(-heat[ys, xs, shapes]))
     centre = (np.stack([xs, ys], axis=1) + 0.5) * STRIDE_PX
-    sides = np.maximum(maps.box[ys, xs], 0.1) * BOX_UNIT_PX
+    sides = np.maximum(maps.box[ys, xs, shapes], 0.1) * BOX_UNIT_PX
     boxes = np.concatenate([centre - sides[:, :2], centre + sides[:, 2:]], axis=1).astype(np.float32)
     keep = not_doubled(boxes, most_iou)
     return Found(boxes[keep], scores[keep].astype(np.float32))

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 STRIDE_PX = 4
 """Network input pixels per output cell."""
-HEADS: dict[str, int] = {"heat": 1, "box": 4}
+SHAPES = 2
+"""A box is wide (0) or tall (1), and each cell may hold the centre of one of either: of two chromosomes that cross at
+their middles, one mostly lies and one stands. With one centre a cell, half of what was missed on val frames had another
+chromosome's centre within three cells."""
+HEADS: dict[str, int] = {"heat": SHAPES, "box": 4 * SHAPES}
 """Output name: values per cell."""
 BOX_UNIT_PX = 16.0
 SURE_SCORE = 0.3

@@ -3,6 +3,9 @@
 The locator misses a chromosome here and there, mostly in crowds. Its pixels are then left over once the others have
 taken theirs. On 40 val frames, looking there again raised the share of chromosomes proposed from 95.9 to 97.1 %, at
 nine more places a frame, most of them dirt and nuclei, which the classifier turns down.
+
+Of a chromosome that another one crosses, two arms are left over, one on either side. So two pieces with little between
+them but claimed pixels are a place too, together.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edge.locate.background import background_of
 from edge.locate.separate import Outline
@@ -23,24 +27,61 @@ LEAST_PX2 = 40
 LONGEST_PX = 130
 """Larger ones are nuclei."""
 MOST_PLACES = 12
+BRIDGE_PX = 22.0
+"""The most between two arms of a crossed chromosome: the width of the one that crosses, at a slant, and its rims."""
+MOST_BRIDGES = 8
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
 def leftover_boxes(picture: UInt8Array, claimed: BoolArray, margin_px: float) -> Float32Array:
-    """Boxes of what is as dark as a chromosome and not ``claimed`` (H, W), largest first: float32 (n, 4)."""
+    """Boxes of what is as dark as a chromosome and not ``claimed`` (H, W), largest first, then of pairs of such pieces
+    across claimed pixels: float32 (n, 4)."""
     if not claimed.any():
         return np.zeros((0, 4), np.float32)
     darkness = cv2.subtract(background_of(picture), picture)
     level = PALE * float(np.median(darkness[claimed]))
     left = (darkness > level) & (cv2.dilate(claimed.astype(np.uint8), _SQUARE) == 0)
     left_open = cv2.morphologyEx(left.astype(np.uint8), cv2.MORPH_OPEN, _SQUARE)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(left_open)
+    _, numbers, stats, _ = cv2.connectedComponentsWithStats(left_open)
     fit = (stats[:, cv2.CC_STAT_AREA] >= LEAST_PX2) & (stats[:, 2:4].max(1) < LONGEST_PX)
     fit[0] = False
-    places = stats[fit]
-    places = places[np.argsort(-places[:, cv2.CC_STAT_AREA], kind="stable")][:MOST_PLACES, :4].astype(np.float32)
-    corners = np.concatenate([places[:, :2], places[:, :2] + places[:, 2:]], axis=1)
-    return np.asarray(corners + margin_px * np.array([-1, -1, 1, 1], np.float32), np.float32)
+    order = np.flatnonzero(fit)
+    order = order[np.argsort(-stats[order, cv2.CC_STAT_AREA], kind="stable")][:MOST_PLACES]
+    places = stats[order, :4].astype(np.float32)
+    pieces = np.concatenate([places[:, :2], places[:, :2] + places[:, 2:]], axis=1)
+    pairs = _bridged(pieces, [_rim(numbers, box, k) for box, k in zip(pieces, order.tolist(), strict=True)], claimed)
+    boxes = np.concatenate([pieces, pairs])
+    return np.asarray(boxes + margin_px * np.array([-1, -1, 1, 1], np.float32), np.float32)
+
+
+def _rim(numbers: npt.NDArray[np.int32], box: Float32Array, number: int) -> Float32Array:
+    """The outline's points (n, 2), x and y, of the piece of this number."""
+    x0, y0, x1, y1 = box.astype(int)
+    own = (numbers[y0:y1, x0:x1] == number).astype(np.uint8)
+    contours, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(int(x0), int(y0)))
+    return np.concatenate(contours).reshape(-1, 2).astype(np.float32)
+
+
+def _bridged(pieces: Float32Array, rims: Sequence[Float32Array], claimed: BoolArray) -> Float32Array:
+    """The boxes (n, 4) of two pieces each, nearest first, whose nearest points are joined by claimed pixels."""
+    found: list[tuple[float, Float32Array]] = []
+    for a in range(len(pieces)):
+        for b in range(a):
+            apart = np.maximum(pieces[a, :2], pieces[b, :2]) - np.minimum(pieces[a, 2:], pieces[b, 2:])
+            if apart.max() > BRIDGE_PX:
+                continue
+            gaps = np.linalg.norm(rims[a][:, None] - rims[b][None], axis=-1)
+            i, j = np.unravel_index(int(gaps.argmin()), gaps.shape)
+            if gaps[i, j] > BRIDGE_PX:
+                continue
+            x, y = np.rint((rims[a][i] + rims[b][j]) / 2).astype(int)
+            if claimed[y, x]:
+                both = np.concatenate(
+                    [np.minimum(pieces[a, :2], pieces[b, :2]), np.maximum(pieces[a, 2:], pieces[b, 2:])]
+                )
+                found.append((float(gaps[i, j]), both))
+    found.sort(key=lambda pair: pair[0])
+    return np.array([box for _, box in found[:MOST_BRIDGES]], np.float32).reshape(-1, 4)
 
 
 def claimed_pixels(shape: tuple[int, ...], outlines: Sequence[Outline]) -> BoolArray:

@@ -18,9 +18,9 @@ from edge.runtime.bundle import load_bundle
 
 MARGIN_PX = 4.0
 """Median gap between a chromosome's dark pixels and the box that people draw, in picture pixels."""
-OUTLINE_SHARE = 0.7
-"""How much a box owes to its outline. On 30 val frames: 0 gives a mean IoU of 0.835 with the boxes that people drew,
-0.7 gives 0.873; 1 gives 0.878, but loses half a percent of the chromosomes, whose outlines went astray."""
+OUTLINE_SHARE = 0.5
+"""How much a box owes to its outline, the rest to the box that the separator would draw. On 100 val frames either alone
+gives a mean IoU of 0.891 or 0.897 with the boxes that people drew and locates 95.5 %, half of each 0.897 and 95.7 %."""
 LEFTOVER_SCORE = 0.05
 """What the locator missed and its pixels give away: less likely than anything it proposes."""
 SHARED_PX2 = 12
@@ -39,13 +39,12 @@ class Locator:
         """Every chromosome found, best score first."""
         picture, scale = at_scale(frame)
         found = self._boxes.find(picture)
-        outlines = self._separator.outlines(picture, found.boxes)
+        outlines = self._separator.mended(picture, found.boxes)
         sure = [o for o, score in zip(outlines, found.scores, strict=True) if score >= SURE_SCORE]
         places = leftover_boxes(picture, claimed_pixels(picture.shape, sure), MARGIN_PX)
-        outlines += self._separator.outlines(picture, places)
+        outlines += self._separator.mended(picture, places)
         scores = [*found.scores.tolist(), *[LEFTOVER_SCORE] * len(places)]
-        boxes = [refined(*pair) for pair in zip((*found.boxes, *places), outlines, strict=True)]
-        boxes_px = [clipped((box + self._boxes.shift) / scale, frame) for box in boxes]
+        boxes_px = [clipped((refined(o) + self._boxes.shift) / scale, frame) for o in outlines]
         return _regions(outlines, scale, boxes_px, scores)
 
     def regions_for_boxes(self, frame: Frame, boxes_px: npt.NDArray[np.integer]) -> tuple[Region, ...]:
@@ -56,13 +55,13 @@ class Locator:
         return _regions(self._separator.outlines(picture, boxes), scale, known, [1.0] * len(boxes))
 
 
-def refined(box: Float32Array, outline: Outline) -> Float32Array:
-    """A box drawn around the outline as people do, tempered with the box that led to it, (4,) picture pixels."""
+def refined(outline: Outline) -> Float32Array:
+    """A box around the outline as people draw it, (4,) picture pixels."""
     bounds = outline.bounds
     if not bounds.any():
-        return box
+        return outline.box
     drawn = bounds + MARGIN_PX * np.array([-1, -1, 1, 1], np.float32)
-    return np.asarray(OUTLINE_SHARE * drawn + (1 - OUTLINE_SHARE) * box, np.float32)
+    return np.asarray(OUTLINE_SHARE * drawn + (1 - OUTLINE_SHARE) * outline.box, np.float32)
 
 
 def _regions(

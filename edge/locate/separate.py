@@ -2,15 +2,18 @@
 
 The picture around each box is brought to 64 x 64 px, the box's longer side to 52 of them; a second channel marks the
 box. The network answers with the mask of the one chromosome that the box frames, whatever touches or crosses it, and
-the centre line follows from that mask.
+with the box that it should have been given; where the two differ much, it looks again. The centre line follows from
+the mask.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edge.locate.geometry import centre_lines, without_specks
 from edge.records import BoolArray, Box, Float32Array, UInt8Array
@@ -21,16 +24,22 @@ ROI_PX = 64
 BOX_PX = 52.0
 """The box's longer side in the network's input; what is left shows where its neighbours come from."""
 FEWEST_PIXELS = 24
+RIGHT_IOU = 0.8
+"""A box that shares at least this with the one that the network would draw is right."""
+BIN_PX = 2.0
+"""Of the network's input, between two places where it may put a side of the box."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outline:
     """One chromosome's own pixels: ``logit`` float32 (64, 64), above 0 on them; ``matrix`` float32 (2, 3), from the
-    picture to those 64 x 64; ``line`` float32 (n, 2), the centre line in the picture."""
+    picture to those 64 x 64; ``line`` float32 (n, 2), the centre line in the picture; ``box`` float32 (4,), the box
+    that the network would draw around it in the picture."""
 
     logit: Float32Array
     matrix: Float32Array
     line: Float32Array
+    box: Float32Array
 
     @property
     def bounds(self) -> Float32Array:
@@ -57,6 +66,29 @@ class Outline:
         return np.asarray(soft > 0)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What the network says of n boxes: ``masks`` float32 (n, 64, 64), above 0 on the chromosome; ``sides`` float32
+    (n, 4), its box in the network's input (left, top, right, bottom)."""
+
+    masks: Float32Array
+    sides: Float32Array
+
+    @classmethod
+    def of(cls, outputs: Mapping[str, Float32Array]) -> Answers:
+        """From the network's outputs, logits; see ``trainer/networks/separator.py``."""
+        rows, cols = outputs["rows"][:, :, 0], outputs["cols"][:, 0]
+        places = np.stack([cols[..., 0], rows[..., 0], cols[..., 1], rows[..., 1]], axis=1)
+        odds = np.exp(places - places.max(-1, keepdims=True))
+        middles = (np.arange(odds.shape[-1], dtype=np.float32) + np.float32(0.5)) * np.float32(BIN_PX)
+        sides = (odds * middles).sum(-1) / odds.sum(-1)
+        return cls(unfold_mask(outputs["mask"]), sides.astype(np.float32))
+
+    def put(self, rows: npt.NDArray[np.intp], others: Answers) -> None:
+        """Replaces the answers of these rows, in place."""
+        self.masks[rows], self.sides[rows] = others.masks, others.sides
+
+
 class Separator:
     """The separator of a verified bundle."""
 
@@ -68,28 +100,67 @@ class Separator:
         """One a box, in order. ``picture`` uint8 (H, W) at the locator's scale, ``boxes`` float32 (n, 4) in it."""
         if not len(boxes):
             return ()
-        matrices = [roi_matrix(box) for box in boxes]
+        matrices = np.stack([roi_matrix(box) for box in boxes])
+        return _outlines(self._answers(picture, boxes, matrices), matrices, boxes)
+
+    def mended(self, picture: UInt8Array, boxes: Float32Array) -> tuple[Outline, ...]:
+        """As ``outlines``, for boxes that may be off: where the network would draw another one, it looks again at
+        that."""
+        if not len(boxes):
+            return ()
+        matrices = np.stack([roi_matrix(box) for box in boxes])
+        answers = self._answers(picture, boxes, matrices)
+        own = in_picture(answers.sides, matrices)
+        off = np.flatnonzero(paired_iou(boxes, own) < RIGHT_IOU)
+        if len(off):
+            boxes = boxes.copy()
+            boxes[off] = own[off]
+            matrices[off] = np.stack([roi_matrix(box) for box in boxes[off]])
+            answers.put(off, self._answers(picture, boxes[off], matrices[off]))
+        return _outlines(answers, matrices, boxes)
+
+    def _answers(self, picture: UInt8Array, boxes: Float32Array, matrices: Float32Array) -> Answers:
         rois = np.stack([make_roi(picture, box, m) for box, m in zip(boxes, matrices, strict=True)])
-        logits = unfold_mask(self._network.run_uint8(rois)["mask"])
-        masks = [_plausible(without_specks(mask)) for mask in logits > 0]
-        found = zip(logits, masks, matrices, centre_lines(masks), boxes, strict=True)
-        return tuple(_outline(*parts) for parts in found)
+        return Answers.of(self._network.run_uint8(rois))
+
+
+def _outlines(answers: Answers, matrices: Float32Array, boxes: Float32Array) -> tuple[Outline, ...]:
+    masks = [_plausible(without_specks(mask)) for mask in answers.masks > 0]
+    own = in_picture(answers.sides, matrices)
+    lines = centre_lines(masks)
+    return tuple(
+        Outline(
+            np.where(mask, logit, -np.abs(logit) - np.float32(1e-3)).astype(np.float32),
+            matrix,
+            ((line - matrix[:, 2]) / matrix[0, 0]).astype(np.float32) if mask.any() else _middle_line(box),
+            drawn,
+        )
+        for mask, logit, matrix, line, box, drawn in zip(masks, answers.masks, matrices, lines, boxes, own, strict=True)
+    )
 
 
 def _plausible(mask: BoolArray) -> BoolArray:
     return mask if np.count_nonzero(mask) >= FEWEST_PIXELS else np.zeros_like(mask)
 
 
-def _outline(
-    logit: Float32Array, mask: BoolArray, matrix: Float32Array, line: Float32Array, box: Float32Array
-) -> Outline:
-    own = np.where(mask, logit, -np.abs(logit) - np.float32(1e-3)).astype(np.float32)
-    if not mask.any():  # the box's longer middle line
-        x0, y0, x1, y1 = box
-        x, y = (x0 + x1) / 2, (y0 + y1) / 2
-        ends = [[x0, y], [x1, y]] if x1 - x0 > y1 - y0 else [[x, y0], [x, y1]]
-        return Outline(own, matrix, np.array(ends, np.float32))
-    return Outline(own, matrix, ((line - matrix[:, 2]) / matrix[0, 0]).astype(np.float32))
+def _middle_line(box: Float32Array) -> Float32Array:
+    """The box's longer middle line."""
+    x0, y0, x1, y1 = box
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    return np.array([[x0, y], [x1, y]] if x1 - x0 > y1 - y0 else [[x, y0], [x, y1]], np.float32)
+
+
+def in_picture(sides: Float32Array, matrices: Float32Array) -> Float32Array:
+    """Boxes (n, 4) in the network's input, each under its matrix (n, 2, 3), as boxes in the picture."""
+    shift = np.tile(matrices[:, :, 2], 2)
+    return np.asarray((sides - shift) / matrices[:, :1, 0], np.float32)
+
+
+def paired_iou(a: Float32Array, b: Float32Array) -> Float32Array:
+    """Intersection over union, row by row, of boxes (n, 4)."""
+    both = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None).prod(1)
+    size_a, size_b = (a[:, 2:] - a[:, :2]).prod(1), (b[:, 2:] - b[:, :2]).prod(1)
+    return np.asarray(both / np.maximum(size_a + size_b - both, 1e-9), np.float32)
 
 
 def roi_matrix(box: Float32Array) -> Float32Array:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
@@ -16,12 +17,16 @@ tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not inst
 import tf_keras as keras  # noqa: E402
 
 from edge.errors import ConfigError  # noqa: E402
+from edge.locate.decode import box_iou  # noqa: E402
+from edge.locate.separate import Answers, paired_iou  # noqa: E402
 from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
+from tests.edge.locate.perfect import folded, places_of  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
 from trainer import fit_separator as separator_module  # noqa: E402
 from trainer import loop  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
+from trainer.data.rois import OPEN, Rois  # noqa: E402
 from trainer.fit_classifier import (  # noqa: E402
     ClassifierConfig,
     align,
@@ -32,7 +37,17 @@ from trainer.fit_classifier import (  # noqa: E402
     stored_crops,
 )
 from trainer.fit_locator import LocatorConfig, fit_locator, stack_windows  # noqa: E402
-from trainer.fit_separator import SeparatorConfig, fit_separator, iou_of, losses, mask_iou  # noqa: E402
+from trainer.fit_separator import (  # noqa: E402
+    Held,
+    SeparatorConfig,
+    figures,
+    fit_separator,
+    held_rois,
+    iou_of,
+    judge,
+    losses,
+)
+from trainer.networks.separator import OUTPUTS, build_separator  # noqa: E402
 
 STEPS = 3
 TINY = Path(__file__).parents[1] / "edge" / "tiny"
@@ -157,23 +172,62 @@ def test_separator_goes_on_from_stored_weights(frames: Path, tmp_path: Path, mon
     assert all(np.allclose(a, b) for a, b in pairs)  # at a rate of nothing, they stay what they were
 
 
-def test_separator_loss_is_nothing_at_the_truth_and_goes_down_towards_it() -> None:
+SIDES = np.array([[6, 10, 58, 30], [11, 5, 40, 59]], np.float32)
+WHOLE = np.ones(2, np.float32)
+
+
+def saying(logit: Any, sides: Any = SIDES, framed: float = 20.0) -> Any:
+    """A separator of this mouth: mask logits (2, 64, 64), boxes (2, 4)."""
+    places = places_of(sides)
+    cells = tf.nn.space_to_depth(tf.convert_to_tensor(logit)[..., None], 2)
+    said = tf.fill((len(sides), 1, 1, 1), framed)
+    return lambda roi, training: (cells, places["rows"], places["cols"], said)
+
+
+def bars() -> npt.NDArray[np.float32]:
     mask = np.zeros((2, 64, 64), np.float32)
     mask[0, 10:30, 20:28] = mask[1, 5:60, 30:40] = 1
+    return mask
 
-    def saying(logit: Any) -> Any:
-        return lambda roi, training: tf.nn.space_to_depth(logit[..., None], 2)
 
-    total, parts = losses(saying(tf.constant(40 * mask - 20)), None, mask)
-    assert float(total) == pytest.approx(0, abs=1e-3)
-    assert set(parts) == {"entropy", "dice"}
+def test_separator_loss_is_nothing_at_the_truth_and_goes_down_towards_it() -> None:
+    mask = bars()
+    total, parts = losses(saying(40 * mask - 20), None, mask, SIDES, WHOLE)
+    assert set(parts) == {"entropy", "dice", "side", "apart", "framed"}
+    assert all(float(parts[name]) == pytest.approx(0, abs=1e-3) for name in ("entropy", "dice", "apart", "framed"))
+    assert float(parts["side"]) < 0.7  # between two bins, the surest answer is still in doubt
     logit = tf.Variable(np.zeros((2, 64, 64), np.float32))
     with tf.GradientTape() as tape:
-        total, parts = losses(saying(logit), None, mask)
+        total, parts = losses(saying(logit), None, mask, SIDES, WHOLE)
     assert float(parts["entropy"]) == pytest.approx(np.log(2), rel=1e-4)
     down = -tape.gradient(total, logit).numpy()
     assert (down[mask > 0] > 0).all()
     assert (down[mask == 0] < 0).all()
+
+
+def test_separator_learns_nothing_from_pixels_left_open() -> None:
+    mask = bars()
+    mask[:, 40:50] = OPEN
+    logit = tf.Variable(np.random.default_rng(0).normal(0, 1, mask.shape).astype(np.float32))
+    with tf.GradientTape() as tape:
+        total, _ = losses(saying(logit), None, mask, SIDES, WHOLE)
+    pull = np.abs(tape.gradient(total, logit).numpy())
+    assert pull[mask == OPEN].max() == 0
+    assert pull[mask != OPEN].min() > 0
+
+
+def test_a_box_that_frames_nothing_teaches_only_that() -> None:
+    mask, off = bars(), SIDES + np.float32(20)
+    logit = tf.zeros((2, 64, 64))
+    said = [losses(saying(logit, box), None, mask, SIDES, np.zeros(2, np.float32))[1] for box in (SIDES, off)]
+    for parts in said:
+        assert all(float(parts[name]) == 0 for name in ("entropy", "dice", "side", "apart"))
+        assert float(parts["framed"]) == pytest.approx(20, rel=1e-3)
+    one = np.array([1, 0], np.float32)
+    right, wrong = (losses(saying(logit, box), None, mask, SIDES, one)[1] for box in (SIDES, off))
+    assert float(right["apart"]) == pytest.approx(0, abs=1e-3)
+    assert float(wrong["apart"]) == pytest.approx(1 - box_iou(SIDES[:1], np.clip(off[:1], 1, 63))[0, 0], abs=1e-2)
+    assert float(wrong["side"]) > float(right["side"]) + 3
 
 
 def test_iou_of_masks_by_hand() -> None:
@@ -184,18 +238,33 @@ def test_iou_of_masks_by_hand() -> None:
     assert iou_of(found, truth) == pytest.approx((1 / 3 + 1 + 0) / 3)
 
 
-def test_mask_iou_is_of_the_networks_own_answer() -> None:
-    """A "network" whose answer is the picture: bright is chromosome."""
-    rois = np.zeros((3, 64, 64, 2), np.uint8)
-    rois[:, 10:30, 20:25, 0] = 255
-
-    def bright(x: Any, training: bool) -> Any:
-        return tf.nn.space_to_depth(x[..., :1] - 0.5, 2)
-
-    masks = (rois[..., 0] > 0).astype(np.uint8)
-    assert mask_iou(bright, rois, masks) == 1
+def test_a_separator_is_judged_on_masks_of_pasted_and_boxes_of_real_ones() -> None:
+    masks = np.zeros((3, 64, 64), np.uint8)
+    masks[:, 10:30, 20:25] = 1
+    inputs = np.zeros((3, 64, 64, 2), np.uint8)
+    sides = np.array([[6, 10, 58, 30]] * 3, np.float32)
+    told = np.where(masks > 0, 5, -5).astype(np.float32)
+    answers = Answers.of(folded(told) | places_of(sides))
+    true = sides + np.array([[0, 0, 0, 0], [0, 10, 0, 10], [0, 15, 0, 15]], np.float32)  # 1, a third, a seventh
+    given = np.array([0.4, 0.6, 0.7], np.float32)
+    held = Held(Rois(inputs, masks, sides, WHOLE[:1].repeat(3)), Rois(inputs, masks, true, given))
+    said = judge(lambda rois: answers, held)
+    assert said["val_iou"] == 1
+    assert said["val_box_iou"] == pytest.approx((1 + 1 / 3 + 1 / 7) / 3, abs=1e-3)
+    assert said["val_boxed"] == pytest.approx(1 / 3)
+    assert said["val_given"] == pytest.approx(2 / 3)
     masks[0] = 0
-    assert mask_iou(bright, rois, masks) == pytest.approx(2 / 3)
+    assert judge(lambda rois: answers, held)["val_iou"] == pytest.approx(2 / 3)
+
+
+def test_keras_and_edge_read_the_same_answers(frames: Path) -> None:
+    network = build_separator(0.5)
+    held = held_rois(frames, frames.parent, 10)
+    said = figures(network, held)
+    assert set(said) == {"val_iou", "val_box_iou", "val_boxed", "val_given"}
+    outputs = network(held.real.inputs.astype(np.float32) / 255, training=False)
+    sides = Answers.of({n: o.numpy() for n, o in zip(OUTPUTS, outputs, strict=False)}).sides
+    assert said["val_box_iou"] == pytest.approx(paired_iou(sides, np.clip(held.real.sides, 0, 64)).mean(), abs=1e-4)
 
 
 # --- classifier

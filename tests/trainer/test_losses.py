@@ -91,6 +91,13 @@ def test_box_is_nothing_at_the_truth_whatever_is_said_elsewhere() -> None:
     assert float(box_loss(sides, target)) == pytest.approx(0, abs=1e-6)
 
 
+def test_box_takes_the_networks_channels_as_wide_then_tall() -> None:
+    target = np.zeros((1, 1, 1, 2, 5), np.float32)
+    target[0, 0, 0] = (1, 2, 3, 4, 1), (5, 6, 7, 8, 1)
+    assert float(box_loss(f32([[[list(range(1, 9))]]]), target)) == pytest.approx(0, abs=1e-6)
+    assert float(box_loss(f32([[[[5, 6, 7, 8, 1, 2, 3, 4]]]]), target)) > 0.5
+
+
 def test_box_by_hand() -> None:
     target = np.zeros((1, 1, 1, 5), np.float32)
     target[0, 0, 0] = (1, 1, 1, 1, 1)  # 2 x 2

@@ -23,6 +23,7 @@ from tests.trainer.drawn import boxes_of
 from trainer.data.framecache import SCALE, shrink
 from trainer.export.bundle import write_bundle
 from trainer.export.tflite import to_int8
+from trainer.networks import separator
 from trainer.networks.enhanced import build_enhanced
 from trainer.networks.locator import build_locator, without_teachers
 from trainer.networks.separator import build_separator
@@ -63,7 +64,7 @@ def tiny_locator() -> Any:
 
 def tiny_separator() -> Any:
     keras.utils.set_random_seed(5)
-    return awaken(build_separator(width=0.5), 5)
+    return separator.without_teachers(awaken(build_separator(width=0.5), 5))
 
 
 def tiny_classifier() -> Any:

@@ -89,25 +89,14 @@ def _of_locator(tuning: Tuning) -> Lessons:
 
 
 def _of_separator(tuning: Tuning) -> Lessons:
-    from trainer.data.rois import draw_rois
-    from trainer.fit_separator import (
-        CLIP_NORM,
-        VAL_ROIS,
-        VAL_SEED,
-        losses,
-        mask_iou,
-        stack_rois,
-        train_frames,
-        val_frames,
-    )
+    from trainer.fit_separator import CLIP_NORM, VAL_ROIS, figures, held_rois, losses, stack_rois, train_frames
 
     data, store = Path(tuning.data), Path(tuning.run).parent
-    frames = train_frames(data, store)
-    held = draw_rois(val_frames(data, store), np.random.default_rng(VAL_SEED), VAL_ROIS)
+    frames, held = train_frames(data, store), held_rois(data, store, VAL_ROIS)
     return Lessons(
         losses,
         lambda rng: stack_rois(frames, rng, tuning.batch),
-        lambda tuned: {"val_iou": mask_iou(tuned, *held)},
+        lambda tuned: figures(tuned, held),
         CLIP_NORM,
     )
 

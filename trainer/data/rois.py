@@ -1,63 +1,128 @@
-"""Training samples for the separator: chromosomes with exact masks, pasted among others in real frames.
+"""Training samples for the separator: real chromosomes in real crowds, and pasted ones whose masks are exact.
 
-A window of a real frame gets cut-outs of lone chromosomes pasted in, beside and across what is there and each other.
-Whatever was pasted last or first, light multiplies: each pasted chromosome keeps its whole mask, and each is a sample.
+Half of the windows of real frames stay as they are. There, people's boxes are exact but masks are known in part: a dark
+pixel in no other box is the chromosome's, one outside its box is not, and one in several boxes is left open. The other
+windows get cut-outs of lone chromosomes pasted in, beside and across what is there and each other. Whatever was pasted
+last or first, light multiplies: each pasted chromosome keeps its whole mask, and each is a sample.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edge.locate.separate import make_roi, roi_matrix, warp_into
 from edge.records import Float32Array, UInt8Array
 from trainer.data.framecache import CachedFrame
-from trainer.data.windows import WINDOW_PX, Pasted, paste, place, stain
+from trainer.data.proposals import framed_by, proposal
+from trainer.data.windows import PIXEL_STRIDE_PX, WINDOW_PX, Pasted, paste, place, stain
 from trainer.errors import DatasetError
 
-MOST_PASTED = 20
+REAL_SHARE = 0.5
+"""Of the windows, how many are real as they are."""
+MOST_PASTED, MOST_REAL = 20, 16
 NEAR_SHARE = 0.75
 """Of the pasted, how many are put beside or across another: where separating is hard."""
 NEAR_PX = 16.0
-SLOPPY, SLOPPY_PX = 0.05, 1.2
-"""How far the sides of a located box stray: a share of its longer side, and pixels (one sigma)."""
-STRAY = 0.15
-"""Share of samples that are off by up to three times that, or turned from another chromosome's own mask."""
+OPEN = 2
+"""In a mask: not known."""
 
 
-def draw_rois(frames: Sequence[CachedFrame], rng: np.random.Generator, count: int) -> tuple[UInt8Array, UInt8Array]:
-    """``count`` samples: inputs uint8 (count, 64, 64, 2), masks uint8 (count, 64, 64) of 0 and 1.
+@dataclass(frozen=True, slots=True, eq=False)
+class Rois:
+    """Samples: ``inputs`` uint8 (n, 64, 64, 2); ``masks`` uint8 (n, 64, 64) of 0, 1 and ``OPEN``; ``sides`` float32
+    (n, 4), the true box in the input's pixels; ``shares`` float32 (n,), how much the box in the input and the true one
+    share (intersection over union, 0..1)."""
 
-    ``DatasetError``: no frame has a lone chromosome."""
-    if not any(frame.cutouts for frame in frames):
+    inputs: UInt8Array
+    masks: UInt8Array
+    sides: Float32Array
+    shares: Float32Array
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sample:
+    roi: UInt8Array
+    mask: UInt8Array
+    sides: Float32Array
+    share: float
+
+
+def draw_rois(
+    frames: Sequence[CachedFrame], rng: np.random.Generator, count: int, real_share: float = REAL_SHARE
+) -> Rois:
+    """``count`` samples. ``DatasetError``: pasted ones are wanted and no frame has a lone chromosome, or real ones and
+    no frame has a box."""
+    if real_share < 1 and not any(frame.cutouts for frame in frames):
         raise DatasetError("expected frames with lone chromosomes to paste, found none; give more frames")
-    rois: list[UInt8Array] = []
-    masks: list[UInt8Array] = []
-    while len(rois) < count:
+    if real_share > 0 and not any(len(frame.boxes) for frame in frames):
+        raise DatasetError("expected frames with boxes, found none; give more frames")
+    samples: list[_Sample] = []
+    while len(samples) < count:
         frame = frames[int(rng.integers(len(frames)))]
-        image, _, boxes = place(frame, rng, 1.2)
-        pasted = _paste_many(image, frame, frames, boxes, rng)
-        picture = np.asarray(np.rint(stain(image, rng)[..., 0] * 255), np.uint8)
-        for one in pasted:
-            box = sloppy(one.box, rng)
-            matrix = roi_matrix(box)
-            rois.append(make_roi(picture, box, matrix))
-            whole = np.zeros((WINDOW_PX, WINDOW_PX), np.uint8)
-            side = len(one.mask)
-            whole[one.corner[1] : one.corner[1] + side, one.corner[0] : one.corner[0] + side] = one.mask * 255
-            soft = warp_into(whole, matrix, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
-            masks.append((soft > 127).astype(np.uint8))
-    order = rng.permutation(len(rois))[:count]
-    return np.stack([rois[k] for k in order]), np.stack([masks[k] for k in order])
+        draw = _real if rng.random() < real_share else _pasted
+        samples += draw(frame, frames, rng)
+    picked = [samples[k] for k in rng.permutation(len(samples))[:count]]
+    return Rois(
+        np.stack([s.roi for s in picked]),
+        np.stack([s.mask for s in picked]),
+        np.stack([s.sides for s in picked]),
+        np.array([s.share for s in picked], np.float32),
+    )
 
 
-def sloppy(box: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """The box as a locator would give it."""
-    side = float(max(box[2] - box[0], box[3] - box[1]))
-    spread = (SLOPPY * side + SLOPPY_PX) * (rng.uniform(1, 2.5) if rng.random() < STRAY else rng.uniform(0.2, 1))
-    return np.asarray(box + rng.normal(0, spread, 4), np.float32)
+def _real(frame: CachedFrame, _: Sequence[CachedFrame], rng: np.random.Generator) -> list[_Sample]:
+    image, candidates, boxes = place(frame, rng, 1.2)
+    picture = _stained(image, rng)
+    inside = np.flatnonzero((boxes[:, :2] >= 0).all(1) & (boxes[:, 2:] <= WINDOW_PX).all(1))
+    samples = []
+    for k in rng.permutation(inside)[:MOST_REAL].tolist():
+        box = proposal(boxes, k, rng)
+        best, share = framed_by(box, boxes)
+        cells = candidates == best
+        known = np.where(cells.all(-1), 255, np.where(cells.any(-1), 128, 0)).astype(np.uint8)
+        matrix = roi_matrix(box)
+        on_cells = np.concatenate([matrix[:, :2] * PIXEL_STRIDE_PX, matrix[:, 2:]], axis=1)
+        levels = warp_into(known, on_cells, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+        mask = np.where(levels == 128, OPEN, levels > 128).astype(np.uint8)
+        samples.append(_Sample(make_roi(picture, box, matrix), mask, _sides(matrix, boxes[best]), share))
+    return samples
+
+
+def _pasted(frame: CachedFrame, frames: Sequence[CachedFrame], rng: np.random.Generator) -> list[_Sample]:
+    image, _, boxes = place(frame, rng, 1.2)
+    pasted = _paste_many(image, frame, frames, boxes, rng)
+    picture = _stained(image, rng)
+    samples = []
+    everywhere = np.concatenate([np.stack([p.box for p in pasted]), boxes]) if pasted else boxes
+    for k, one in enumerate(pasted):
+        box = proposal(everywhere, k, rng)
+        best, share = framed_by(box, everywhere)
+        if best != k:  # it frames another one now, whose mask may not be known
+            continue
+        matrix = roi_matrix(box)
+        whole = np.zeros((WINDOW_PX, WINDOW_PX), np.uint8)
+        side = len(one.mask)
+        whole[one.corner[1] : one.corner[1] + side, one.corner[0] : one.corner[0] + side] = one.mask * 255
+        soft = warp_into(whole, matrix, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+        mask = (soft > 127).astype(np.uint8)
+        samples.append(_Sample(make_roi(picture, box, matrix), mask, _sides(matrix, one.box), share))
+    return samples
+
+
+def _stained(image: Float32Array, rng: np.random.Generator) -> UInt8Array:
+    return np.asarray(np.rint(stain(image, rng)[..., 0] * 255), np.uint8)
+
+
+def _sides(matrix: Float32Array, box: npt.NDArray[np.float32]) -> Float32Array:
+    return np.asarray(box * matrix[0, 0] + np.tile(matrix[:, 2], 2), np.float32)
 
 
 def _paste_many(

@@ -13,20 +13,26 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.locate.grid import BOX_UNIT_PX, STRIDE_PX
+from edge.locate.grid import BOX_UNIT_PX, SHAPES, STRIDE_PX
 from edge.records import BoolArray, Float32Array, UInt8Array
 from trainer.data.framecache import CachedFrame, CutOut, box_margin, box_offset
 from trainer.data.pixels import MAX_CANDIDATES, NOBODY
 
 WINDOW_PX = 448
 HEAT_SIGMA_CELLS = 0.9
+PEAK_CELLS = 3
+"""How far a peak reaches to each side."""
+EVEN = 0.15
+"""Sides whose ratio's logarithm is less are neither wide nor tall."""
+FREE = 0.95
 PIXEL_STRIDE_PX = 2
 VOTE_UNIT_PX = 16.0
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """``image`` float32 (S, S, 1); ``heat`` (S/4, S/4, 1); ``box`` (S/4, S/4, 5): l, t, r, b in units, and weight;
+    """``image`` float32 (S, S, 1); ``heat`` (S/4, S/4, 2), of wide and of tall boxes; ``box`` (S/4, S/4, 2, 5): l, t,
+    r, b in units, and weight;
     ``dense`` (S/2, S/2, 3): chromosome, crossing, crossing known; ``votes`` (S/2, S/2, 6): three candidate vectors."""
 
     image: Float32Array
@@ -196,32 +202,8 @@ def stain(image: Float32Array, rng: np.random.Generator) -> Float32Array:
 def _targets(
     image: Float32Array, candidates: UInt8Array, crossing: UInt8Array, sure: BoolArray, boxes: Float32Array
 ) -> Window:
-    cells = WINDOW_PX // STRIDE_PX
-    heat = np.zeros((cells, cells, 1), np.float32)
-    box = np.zeros((cells, cells, 5), np.float32)
+    heat, box = _centres(boxes)
     centres = boxes.reshape(-1, 2, 2).mean(1)
-    radius = 3
-    for (cx, cy), (x0, y0, x1, y1) in zip(centres / STRIDE_PX, boxes, strict=True):
-        i, j = int(np.floor(cy)), int(np.floor(cx))
-        if not (0 <= i < cells and 0 <= j < cells):
-            continue
-        top, left, bottom, right = (
-            max(i - radius, 0),
-            max(j - radius, 0),
-            min(i + radius + 1, cells),
-            min(j + radius + 1, cells),
-        )
-        yy, xx = np.mgrid[top:bottom, left:right]
-        bump = np.exp(-((xx + 0.5 - cx) ** 2 + (yy + 0.5 - cy) ** 2) / (2 * HEAT_SIGMA_CELLS**2)).astype(np.float32)
-        bump[i - top, j - left] = 1.0
-        patch = heat[top:bottom, left:right, 0]
-        wins = bump > patch
-        patch[wins] = bump[wins]
-        px, py = (xx + 0.5) * STRIDE_PX, (yy + 0.5) * STRIDE_PX
-        sides = np.stack([px - x0, py - y0, x1 - px, y1 - py], axis=-1) / BOX_UNIT_PX
-        near = wins & (bump > 0.3)
-        box[top:bottom, left:right, :4][near] = sides[near]
-        box[top:bottom, left:right, 4][near] = bump[near]
     dense = np.stack([candidates[..., 0] != NOBODY, crossing > 0, sure], axis=-1).astype(np.float32)
     half = WINDOW_PX // PIXEL_STRIDE_PX
     here = (np.arange(half, dtype=np.float32) + 0.5) * PIXEL_STRIDE_PX
@@ -232,3 +214,33 @@ def _targets(
     owner[..., 1] -= here[:, None, None]
     votes = (owner / np.float32(VOTE_UNIT_PX)).reshape(half, half, 2 * MAX_CANDIDATES)
     return Window(image, heat, box, dense, votes)
+
+
+def _centres(boxes: Float32Array) -> tuple[Float32Array, Float32Array]:
+    """A box's centre is a peak of 1 in the map of its shape; where wide or tall is hard to tell, the other map is left
+    free to show it too: just below 1, the focal loss asks for nothing."""
+    cells = WINDOW_PX // STRIDE_PX
+    heat = np.zeros((cells, cells, SHAPES), np.float32)
+    box = np.zeros((cells, cells, SHAPES, 5), np.float32)
+    for x0, y0, x1, y1 in boxes:
+        centre = np.array([x0 + x1, y0 + y1]) / 2 / STRIDE_PX
+        j, i = (int(v) for v in np.floor(centre))
+        if not (0 <= i < cells and 0 <= j < cells):
+            continue
+        rows, cols = (slice(max(k - PEAK_CELLS, 0), min(k + PEAK_CELLS + 1, cells)) for k in (i, j))
+        yy, xx = np.mgrid[rows, cols]
+        bump = np.exp(-((xx + 0.5 - centre[0]) ** 2 + (yy + 0.5 - centre[1]) ** 2) / (2 * HEAT_SIGMA_CELLS**2))
+        bump[i - rows.start, j - cols.start] = 1.0
+        px, py = (xx + 0.5) * STRIDE_PX, (yy + 0.5) * STRIDE_PX
+        sides = np.stack([px - x0, py - y0, x1 - px, y1 - py], axis=-1) / BOX_UNIT_PX
+        own = int(y1 - y0 > x1 - x0)
+        even = abs(np.log(max(y1 - y0, 1) / max(x1 - x0, 1))) < EVEN
+        for shape in (own, 1 - own) if even else (own,):
+            level = bump if shape == own else np.minimum(bump, FREE)
+            patch = heat[rows, cols, shape]
+            wins = level > patch
+            patch[wins] = level[wins]
+            near = wins & (bump > 0.3)
+            box[rows, cols, shape, :4][near] = sides[near]
+            box[rows, cols, shape, 4][near] = bump[near]
+    return heat, box

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from edge.locate.grid import LOCATOR_UM_PER_PX
-from edge.locate.separate import BOX_PX, unfold_mask
+from edge.locate.separate import BOX_PX, Answers
+from edge.records import UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
-from trainer.data.rois import draw_rois
 from trainer.export.bundle import write_bundle
 from trainer.export.shipment import Shipment
-from trainer.fit_separator import VAL_ROIS, VAL_SEED, iou_of, mask_iou, val_frames
+from trainer.fit_separator import VAL_ROIS, figures, held_rois, judge
 
 
 def ship_separator(network: Any, tflite: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
-    """Write the bundle; the figures: mean IoU of the masks of pasted chromosomes on val frames, Keras and exported."""
+    """Write the bundle; the figures are those of ``trainer.fit_separator.judge``, exported and Keras."""
     bundle = write_bundle(
         shipment.out,
         "separator",
@@ -28,12 +26,11 @@ def ship_separator(network: Any, tflite: bytes, shipment: Shipment) -> tuple[Bun
         data={"name": shipment.data.name, "train": "train"},
         command=shipment.command,
     )
-    val = val_frames(shipment.data, shipment.run.parent)
-    rois, masks = draw_rois(val, np.random.default_rng(VAL_SEED), min(shipment.limit or VAL_ROIS, VAL_ROIS))
+    held = held_rois(shipment.data, shipment.run.parent, min(shipment.limit or VAL_ROIS, VAL_ROIS))
     ran = Network.of_bundle(bundle)
-    found = np.concatenate([unfold_mask(ran.run_uint8(rois[i : i + 64])["mask"]) for i in range(0, len(rois), 64)]) > 0
-    return bundle, {
-        "val_chromosomes": len(rois),
-        "val_mask_iou_keras": mask_iou(network, rois, masks),
-        "val_mask_iou": iou_of(found, masks),
-    }
+
+    def answer(rois: UInt8Array) -> Answers:
+        return Answers.of(ran.run_uint8(rois))
+
+    keras = {f"{name}_keras": value for name, value in figures(network, held).items() if name != "val_given"}
+    return bundle, {"val_chromosomes": len(held.pasted)} | judge(answer, held) | keras

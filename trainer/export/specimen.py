@@ -21,7 +21,7 @@ from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.rois import draw_rois
 from trainer.errors import ExportError
 from trainer.export.networks import task_of
-from trainer.networks.locator import without_teachers
+from trainer.networks import locator, separator
 
 SAMPLES = 96
 ROI_SAMPLES = 400
@@ -53,7 +53,7 @@ def specimen_of(run: Path, data: Path, network: Any, locator_side_px: int) -> Sp
 
 
 def _locator(data: Path, network: Any, side_px: int) -> Specimen:
-    lean = without_teachers(network)
+    lean = locator.without_teachers(network)
     with quantize_scope():
         fixed = keras.models.clone_model(lean, keras.Input((side_px, side_px, 1), name="image"))
     fixed.set_weights(lean.get_weights())
@@ -73,9 +73,9 @@ def _window(truth: FrameTruth, side_px: int) -> UInt8Array:
 def _separator(run: Path, data: Path, network: Any) -> Specimen:
     from trainer.fit_separator import VAL_SEED, train_frames, val_frames
 
-    samples, _ = draw_rois(train_frames(data, run.parent), np.random.default_rng(0), ROI_SAMPLES)
-    proof, _ = draw_rois(val_frames(data, run.parent), np.random.default_rng(VAL_SEED), PROOF_ROIS)
-    return Specimen("separator", network, list(samples), proof)
+    samples = draw_rois(train_frames(data, run.parent), np.random.default_rng(0), ROI_SAMPLES)
+    proof = draw_rois(val_frames(data, run.parent), np.random.default_rng(VAL_SEED), PROOF_ROIS)
+    return Specimen("separator", separator.without_teachers(network), list(samples.inputs), proof.inputs)
 
 
 def _classifier(run: Path, network: Any) -> Specimen:

@@ -3,8 +3,8 @@
 Input ``(B, H, W, 1)`` float32 in 0..1 (pixels / 255), H and W multiples of 32. Outputs on the stride-4 grid, each a
 tensor of its own because int8 gives every tensor one scale:
 
-- ``heat``: the logit that a chromosome's box centre lies in the cell;
-- ``box``: distances from the cell's centre to the box sides (left, top, right, bottom).
+- ``heat``: the logits that the centre of a wide and of a tall chromosome's box lies in the cell;
+- ``box``: for either, distances from the cell's centre to the box sides (left, top, right, bottom).
 
 Two more teach the trunk which pixels hang together and are dropped when the network ships; both on stride 2, their
 sub-cells in the channels:
@@ -30,6 +30,8 @@ from trainer.networks.blocks import bottleneck, conv, join
 L = keras.layers
 TEACHERS: dict[str, tuple[int, int]] = {"dense": (2, 2), "votes": (2, 2)}
 """Output name: sub-cells per side and values per sub-cell."""
+_RARE = {"heat": keras.initializers.Constant(-4.0)}
+"""Few cells hold a centre: a fresh head starts from there (Lin 2017), not from one half."""
 
 
 def build_locator(height_px: int | None = None, width_px: int | None = None, width: float = 1.0) -> Any:
@@ -60,7 +62,9 @@ def build_locator(height_px: int | None = None, width_px: int | None = None, wid
     for _ in range(2):
         s4 = conv(s4, ch(32), 3)
     values = HEADS | {name: side**2 * count for name, (side, count) in TEACHERS.items()}
-    heads = [L.Conv2D(count, 1, name=name)(s4) for name, count in values.items()]
+    heads = [
+        L.Conv2D(count, 1, name=name, bias_initializer=_RARE.get(name, "zeros"))(s4) for name, count in values.items()
+    ]
     return keras.Model(image, heads, name="locator")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.locate.boxes import _tiles
 from edge.locate.grid import BOX_UNIT_PX, HEADS, STRIDE_PX
-from edge.locate.separate import BOX_PX, ROI_PX
+from edge.locate.separate import BIN_PX, BOX_PX, ROI_PX, Outline
 from edge.records import BoolArray, Float32Array, UInt8Array
 
 T = TypeVar("T")
@@ -27,18 +27,50 @@ def with_network(owner: T, network: Any) -> T:
 
 class ListedAnswers:
     """A separator network that gives prepared logits, float32 (64, 64) each, in the order that it is asked; asked
-    further, it sees nothing."""
+    further, it sees nothing. It draws the box that is given, or, in the same order, ``sides`` (4,) of its input."""
 
-    def __init__(self, logits: Sequence[Float32Array]) -> None:
+    def __init__(self, logits: Sequence[Float32Array], sides: Sequence[Float32Array] = ()) -> None:
         self._logits = list(logits)
+        self._sides = list(sides)
+        self.asked = 0
 
     def run_uint8(self, rois: UInt8Array) -> dict[str, Float32Array]:
         assert rois.shape[1:] == (ROI_PX, ROI_PX, 2)
+        self.asked += len(rois)
         now, self._logits = self._logits[: len(rois)], self._logits[len(rois) :]
         now += [np.full((ROI_PX, ROI_PX), -9, np.float32)] * (len(rois) - len(now))
-        half = ROI_PX // 2
-        cells = np.stack(now).reshape(len(rois), half, 2, half, 2).transpose(0, 1, 3, 2, 4)
-        return {"mask": cells.reshape(len(rois), half, half, 4)}
+        drawn, self._sides = self._sides[: len(rois)], self._sides[len(rois) :]
+        drawn += [_box_of(roi[..., 1]) for roi in rois[len(drawn) :]]
+        return folded(np.stack(now)) | places_of(np.stack(drawn))
+
+
+def folded(logits: Float32Array) -> dict[str, Float32Array]:
+    """(n, 64, 64) as the network's ``mask``."""
+    half = ROI_PX // 2
+    cells = logits.reshape(len(logits), half, 2, half, 2).transpose(0, 1, 3, 2, 4)
+    return {"mask": cells.reshape(len(logits), half, half, 4)}
+
+
+def places_of(sides: Float32Array) -> dict[str, Float32Array]:
+    """Boxes (n, 4) of the network's input as its ``rows`` and ``cols``,."""
+    bins = int(ROI_PX / BIN_PX)
+    middles = (np.arange(bins) + 0.5) * BIN_PX
+    near = 1 - np.abs(middles - np.clip(sides, middles[0], middles[-1])[..., None]) / BIN_PX
+    odds = np.log(np.maximum(near, 1e-12)).astype(np.float32)
+    rows, cols = odds[:, 1::2].transpose(0, 2, 1)[:, :, None], odds[:, ::2].transpose(0, 2, 1)[:, None]
+    return {"rows": rows, "cols": cols}
+
+
+def _box_of(channel: UInt8Array) -> Float32Array:
+    ys, xs = np.nonzero(channel)
+    if not len(ys):
+        return np.array([0, 0, 1, 1], np.float32)
+    return np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float32)
+
+
+def outline_of(logit: Float32Array, matrix: Float32Array, box: Sequence[float] = (0, 0, 1, 1)) -> Outline:
+    """An outline of which only the mask matters, and perhaps the box."""
+    return Outline(logit, matrix, np.zeros((2, 2), np.float32), np.array(box, np.float32))
 
 
 def logit_of(mask: BoolArray, box: Sequence[float], scale: float) -> Float32Array:
@@ -66,8 +98,10 @@ class KnownBoxes:
         for k, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
             i, j = int((y0 + y1) / 2 // STRIDE_PX), int((x0 + x1) / 2 // STRIDE_PX)
             px, py = (j + 0.5) * STRIDE_PX, (i + 0.5) * STRIDE_PX
-            self._maps["heat"][i, j] = 6 - 0.05 * k
-            self._maps["box"][i, j] = np.array([px - x0, py - y0, x1 - px, y1 - py]) / BOX_UNIT_PX
+            tall = int(y1 - y0 > x1 - x0)
+            self._maps["heat"][i, j, tall] = 6 - 0.05 * k
+            sides = np.array([px - x0, py - y0, x1 - px, y1 - py]) / BOX_UNIT_PX
+            self._maps["box"][i, j, 4 * tall : 4 * tall + 4] = sides
         self._side = side
         self._corners: Iterator[tuple[int, int]] = iter([corner for corner, _ in _tiles(shape, side)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.locate.decode import Maps, box_iou, find_boxes, not_doubled
-from edge.locate.grid import BOX_UNIT_PX, HEADS, STRIDE_PX
+from edge.locate.grid import BOX_UNIT_PX, HEADS, SHAPES, STRIDE_PX
 from edge.records import Float32Array
 
 SIDE = 128
@@ -14,19 +14,19 @@ Box = tuple[float, float, float, float]
 
 def empty_maps() -> Maps:
     cells = SIDE // STRIDE_PX
-    return Maps(np.full((cells, cells), -6, np.float32), np.zeros((cells, cells, 4), np.float32))
+    return Maps(np.full((cells, cells, SHAPES), -6, np.float32), np.zeros((cells, cells, SHAPES, 4), np.float32))
 
 
 def draw_box(maps: Maps, box: Box, logit: float) -> None:
-    """A peak in the cell of the box's centre, and in all cells around it the distances to the box's sides."""
+    """A peak, in the map of the box's shape, in the cell of its centre; around it the distances to the box's sides."""
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    i, j = int(cy // STRIDE_PX), int(cx // STRIDE_PX)
+    i, j, shape = int(cy // STRIDE_PX), int(cx // STRIDE_PX), int(box[3] - box[1] > box[2] - box[0])
     for y in range(i - 1, i + 2):
         for x in range(j - 1, j + 2):
             px, py = (x + 0.5) * STRIDE_PX, (y + 0.5) * STRIDE_PX
-            maps.box[y, x] = np.array([px - box[0], py - box[1], box[2] - px, box[3] - py]) / BOX_UNIT_PX
-            maps.heat[y, x] = max(maps.heat[y, x], logit - 2)
-    maps.heat[i, j] = logit
+            maps.box[y, x, shape] = np.array([px - box[0], py - box[1], box[2] - px, box[3] - py]) / BOX_UNIT_PX
+            maps.heat[y, x, shape] = max(maps.heat[y, x, shape], logit - 2)
+    maps.heat[i, j, shape] = logit
 
 
 def boxes_of(*boxes: Box) -> Float32Array:
@@ -37,8 +37,9 @@ def test_maps_are_the_networks_outputs() -> None:
     rng = np.random.default_rng(0)
     outputs = {name: rng.random((4, 6, values), np.float32) for name, values in HEADS.items()}
     maps = Maps.of(outputs)
-    np.testing.assert_array_equal(maps.heat[..., None], outputs["heat"])
-    np.testing.assert_array_equal(maps.box, outputs["box"])
+    np.testing.assert_array_equal(maps.heat, outputs["heat"])
+    for shape in range(SHAPES):
+        np.testing.assert_array_equal(maps.box[:, :, shape], outputs["box"][..., 4 * shape : 4 * shape + 4])
 
 
 def test_exactly_the_drawn_boxes_best_first() -> None:
@@ -66,6 +67,14 @@ def test_a_second_peak_on_the_same_chromosome_is_dropped_and_a_crossing_one_kept
     draw_box(maps, (50.0, 36.0, 66.0, 101.0), 2.0)  # the same chromosome, 8 px further down
     draw_box(maps, wide, 2.5)
     assert len(find_boxes(maps, 0.3, 0.9).boxes) == 3
+    np.testing.assert_allclose(find_boxes(maps, 0.3, 0.7).boxes, [tall, wide], atol=1e-4)
+
+
+def test_two_that_cross_at_their_middles_are_both_found() -> None:
+    maps = empty_maps()
+    tall, wide = (52.0, 20.0, 68.0, 100.0), (18.0, 52.0, 102.0, 68.0)  # both have their centre at (60, 60)
+    draw_box(maps, tall, 3.0)
+    draw_box(maps, wide, 2.5)
     np.testing.assert_allclose(find_boxes(maps, 0.3, 0.7).boxes, [tall, wide], atol=1e-4)
 
 

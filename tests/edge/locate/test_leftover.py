@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
+from edge.locate import leftover
 from edge.locate.decode import box_iou
-from edge.locate.leftover import LONGEST_PX, MOST_PLACES, claimed_pixels, leftover_boxes
+from edge.locate.leftover import BRIDGE_PX, LONGEST_PX, MOST_PLACES, claimed_pixels, leftover_boxes
 from edge.locate.locator import at_scale
 from edge.locate.separate import Outline, roi_matrix
 from edge.records import Frame
-from tests.edge.locate.perfect import logit_of
-
-LINE = np.zeros((2, 2), np.float32)
+from tests.edge.locate.perfect import logit_of, outline_of
 
 
 def outlines_of(drawn: SimulatedMetaphase, scale: float, missing: tuple[int, ...] = ()) -> list[Outline]:
@@ -24,7 +23,7 @@ def outlines_of(drawn: SimulatedMetaphase, scale: float, missing: tuple[int, ...
             mask = np.zeros(drawn.pixels.shape, np.bool_)
             mask[y0:y1, x0:x1] = t.mask
             box = (np.array(t.box_px) + np.array([-6, -6, 6, 6])) * scale
-            outlines.append(Outline(logit_of(mask, box.tolist(), scale), roi_matrix(box.astype(np.float32)), LINE))
+            outlines.append(outline_of(logit_of(mask, box.tolist(), scale), roi_matrix(box.astype(np.float32))))
     return outlines
 
 
@@ -55,7 +54,7 @@ def test_masks_are_claimed_where_they_lie_and_within_the_picture() -> None:
             slice(max(m - half + 100, 0), max(m + half + 100, 0)) for m, half in ((middle[1], 26), (middle[0], 6))
         )
         bar[rows, cols] = True
-        claimed = claimed_pixels((100, 120), [Outline(logit, roi_matrix(box), LINE)])
+        claimed = claimed_pixels((100, 120), [outline_of(logit, roi_matrix(box))])
         np.testing.assert_array_equal(claimed, bar[100:200, 100:220])
 
 
@@ -76,3 +75,51 @@ def test_nuclei_and_specks_are_no_places() -> None:
     picture[40:90, 200:213] = 90  # a chromosome
     picture[40:90, 260:273] = 185  # pale dirt
     np.testing.assert_allclose(leftover_boxes(picture, claimed, 4.0), [[196, 36, 217, 94]], atol=2)
+
+
+def crossed() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A lying bar across a standing one: the picture, and the pixels of either."""
+    picture = np.full((200, 200), 210, np.uint8)
+    lying, standing = np.zeros((200, 200), np.bool_), np.zeros((200, 200), np.bool_)
+    lying[93:107, 50:150] = standing[50:150, 93:107] = True
+    picture[lying | standing] = 90
+    picture[lying & standing] = 40
+    return picture, lying, standing
+
+
+def test_two_arms_on_either_side_of_what_crosses_are_one_place_too() -> None:
+    picture, lying, standing = crossed()
+    places = leftover_boxes(picture, lying, 4.0)
+    whole = np.array([[93 - 4, 50 - 4, 107 + 4, 150 + 4]], np.float32)
+    assert len(places) == 3  # two arms, and both together
+    assert box_iou(whole, places)[0, 2] > 0.9
+    assert box_iou(whole, places)[0, :2].max() < 0.5
+    np.testing.assert_allclose(leftover_boxes(picture, standing, 4.0)[2], whole[0, [1, 0, 3, 2]], atol=3)
+
+
+def test_pieces_with_ground_or_too_much_between_them_are_places_apart() -> None:
+    picture, lying, _ = crossed()
+    picture[20:34, 20:180] = 90  # another, claimed: it lends the level, and lies between nothing
+    claimed = np.zeros_like(lying)
+    claimed[20:34, 20:180] = True
+    picture[93:107] = 210  # the lying one is gone: ground between the arms
+    assert len(leftover_boxes(picture, claimed, 4.0)) == 2
+    wide = np.full((200, 200), 210, np.uint8)
+    wide[50:80, 93:107] = wide[120:150, 93:107] = wide[80:120, 40:160] = 90  # 40 px between the arms
+    claimed = np.zeros((200, 200), np.bool_)
+    claimed[80:120, 40:160] = True
+    assert BRIDGE_PX < 40
+    assert len(leftover_boxes(wide, claimed, 4.0)) == 2
+
+
+def test_no_more_pairs_than_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comb: six teeth on either side of a claimed bar."""
+    monkeypatch.setattr(leftover, "MOST_BRIDGES", 4)
+    picture = np.full((200, 400), 210, np.uint8)
+    claimed = np.zeros((200, 400), np.bool_)
+    picture[93:107, 20:380] = 90
+    claimed[93:107, 20:380] = True
+    for x in range(30, 170, 24):
+        picture[60:93, x : x + 10] = picture[107:140, x : x + 10] = 90
+    places = leftover_boxes(picture, claimed, 4.0)
+    assert len(places) == MOST_PLACES + 4

@@ -11,7 +11,7 @@ import pytest
 from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
 from edge.locate.boxes import LEAST_TILE_OVERLAP_PX, BoxFinder, _put, _starts, _tiles
 from edge.locate.decode import Maps
-from edge.locate.grid import LOCATOR_UM_PER_PX, STRIDE_PX
+from edge.locate.grid import LOCATOR_UM_PER_PX, SHAPES, STRIDE_PX
 from edge.locate.locator import (
     MARGIN_PX,
     OUTLINE_SHARE,
@@ -22,11 +22,11 @@ from edge.locate.locator import (
     load_locator,
     refined,
 )
-from edge.locate.separate import Outline, Separator, roi_matrix
+from edge.locate.separate import Separator, roi_matrix
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle, load_bundle
 from edge.runtime.interpreter import Network
-from tests.edge.locate.perfect import KnownBoxes, ListedAnswers, logit_of, with_network
+from tests.edge.locate.perfect import KnownBoxes, ListedAnswers, logit_of, outline_of, with_network
 
 TINY = Path(__file__).parents[1] / "tiny"
 SIDE = 128
@@ -115,8 +115,8 @@ def alone(bundle: Bundle, pixels: UInt8Array) -> Maps:
 def test_a_picture_of_the_networks_size_is_the_network_itself(bundle: Bundle, finder: BoxFinder) -> None:
     pixels = drawn_pixels(SIDE, SIDE)
     maps, said = finder.maps(pixels), alone(bundle, pixels)
-    assert maps.heat.shape == (SIDE // STRIDE_PX, SIDE // STRIDE_PX)
-    assert maps.box.shape == (SIDE // STRIDE_PX, SIDE // STRIDE_PX, 4)
+    assert maps.heat.shape == (SIDE // STRIDE_PX, SIDE // STRIDE_PX, SHAPES)
+    assert maps.box.shape == (SIDE // STRIDE_PX, SIDE // STRIDE_PX, SHAPES, 4)
     assert np.ptp(maps.heat) > 0  # an untrained network, but not a constant one
     np.testing.assert_array_equal(maps.heat, said.heat)
     np.testing.assert_array_equal(maps.box, said.box)
@@ -129,7 +129,7 @@ def test_a_smaller_picture_is_laid_on_its_own_ground(
     pixels = drawn_pixels(height, width)
     maps = finder.maps(pixels)
     rows, cols = -(-height // STRIDE_PX), -(-width // STRIDE_PX)
-    assert maps.heat.shape == (rows, cols)
+    assert maps.heat.shape == (rows, cols, SHAPES)
     ground = int(np.percentile(pixels[::8, ::8], 80))
     whole = alone(bundle, np.pad(pixels, ((0, SIDE - height), (0, SIDE - width)), constant_values=ground))
     np.testing.assert_array_equal(maps.heat, whole.heat[:rows, :cols])
@@ -140,7 +140,7 @@ def test_a_larger_picture_is_answered_tile_by_tile(bundle: Bundle, finder: BoxFi
     height, width = 200, 312
     pixels = drawn_pixels(height, width)
     maps = finder.maps(pixels)
-    assert maps.heat.shape == (height // STRIDE_PX, width // STRIDE_PX)
+    assert maps.heat.shape == (height // STRIDE_PX, width // STRIDE_PX, SHAPES)
     tiles = list(_tiles((height, width), (SIDE, SIDE)))
     assert len(tiles) >= 6
     for (y, x), (y0, x0, y1, x1) in tiles:
@@ -230,16 +230,16 @@ def test_it_names_its_models(bundle: Bundle, locator: Locator) -> None:
 # --- boxes around outlines
 
 
-def test_a_box_is_drawn_around_its_outline_and_tempered_with_itself() -> None:
+def test_a_box_is_drawn_around_its_outline_and_tempered_with_the_separators() -> None:
     logit = np.full((64, 64), -3, np.float32)
-    first = np.array([10, 20, 36, 30], np.float32)  # two to one
-    empty = Outline(logit.copy(), roi_matrix(first), np.zeros((2, 2), np.float32))
-    np.testing.assert_array_equal(refined(first, empty), first)
+    matrix = roi_matrix(np.array([10, 20, 36, 30], np.float32))  # two to one
+    own = np.array([11, 18, 35, 31])
+    empty = outline_of(logit.copy(), matrix, own.tolist())
+    np.testing.assert_array_equal(refined(empty), own)
     logit[20:40, 10:50] = 2
-    outline = Outline(logit, roi_matrix(first), np.zeros((2, 2), np.float32))
     around = np.array([12, 19, 32, 29]) + MARGIN_PX * np.array([-1, -1, 1, 1])
-    expected = OUTLINE_SHARE * around + (1 - OUTLINE_SHARE) * first
-    np.testing.assert_allclose(refined(first, outline), expected, atol=1e-4)
+    expected = OUTLINE_SHARE * around + (1 - OUTLINE_SHARE) * own
+    np.testing.assert_allclose(refined(outline_of(logit, matrix, own.tolist())), expected, atol=1e-4)
 
 
 def bar(shape: tuple[int, int], rows: slice, cols: slice) -> BoolArray:

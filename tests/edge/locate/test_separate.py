@@ -9,13 +9,24 @@ import pytest
 
 from edge.camera.metaphase import draw_metaphase
 from edge.locate.geometry import line_length
-from edge.locate.separate import BOX_PX, FEWEST_PIXELS, ROI_PX, Outline, Separator, make_roi, roi_matrix, unfold_mask
+from edge.locate.separate import (
+    BOX_PX,
+    FEWEST_PIXELS,
+    RIGHT_IOU,
+    ROI_PX,
+    Answers,
+    Outline,
+    Separator,
+    make_roi,
+    paired_iou,
+    roi_matrix,
+    unfold_mask,
+)
 from edge.records import BoolArray, Float32Array, UInt8Array
 from edge.runtime.bundle import load_bundle
-from tests.edge.locate.perfect import ListedAnswers, with_network
+from tests.edge.locate.perfect import ListedAnswers, folded, outline_of, places_of, with_network
 
 TINY = Path(__file__).parents[1] / "tiny"
-NO_LINE = np.zeros((2, 2), np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +113,7 @@ def test_unfolding_puts_every_sub_cell_in_its_place() -> None:
 def test_a_mask_at_one_to_one_comes_back_to_the_pixel() -> None:
     box = box_of(40, 50, 92, 76)
     logit = np.random.default_rng(2).normal(0, 3, (ROI_PX, ROI_PX)).astype(np.float32)
-    outline = Outline(logit, roi_matrix(box), NO_LINE)
+    outline = outline_of(logit, roi_matrix(box))
     np.testing.assert_array_equal(outline.mask_in((40, 50, 92, 76), 1.0), logit[19:45, 6:58] > 0)
     np.testing.assert_array_equal(outline.mask_in((34, 31, 98, 95), 1.0), logit > 0)
     around = outline.mask_in((0, 0, 140, 120), 1.0)  # nothing is beyond what the network saw
@@ -122,7 +133,7 @@ def test_a_mask_goes_into_frames_of_any_scale(box_px: tuple[int, int, int, int],
     ys, xs = np.mgrid[:ROI_PX, :ROI_PX] + 0.5
     places = (np.stack([xs, ys], axis=-1) - matrix[:, 2]) / matrix[0, 0]
     logit = (4 - 4 * np.linalg.norm((places - middle) / half, axis=-1)).astype(np.float32)
-    mask = Outline(logit, matrix, NO_LINE).mask_in(box_px, scale)
+    mask = outline_of(logit, matrix).mask_in(box_px, scale)
     assert mask.shape == (y1 - y0, x1 - x0)
     ys, xs = np.mgrid[y0:y1, x0:x1] + 0.5
     away = np.hypot((xs - (x0 + x1) / 2) / (x1 - x0) * 2, (ys - (y0 + y1) / 2) / (y1 - y0) * 2)
@@ -132,9 +143,9 @@ def test_a_mask_goes_into_frames_of_any_scale(box_px: tuple[int, int, int, int],
 
 def test_bounds_are_the_masks_in_the_picture() -> None:
     logit = np.full((ROI_PX, ROI_PX), -3, np.float32)
-    assert not Outline(logit, roi_matrix(box_of(10, 20, 36, 30)), NO_LINE).bounds.any()
+    assert not outline_of(logit, roi_matrix(box_of(10, 20, 36, 30))).bounds.any()
     logit[20:40, 10:50] = 2
-    outline = Outline(logit, roi_matrix(box_of(10, 20, 36, 30)), NO_LINE)  # two to one, middle (23, 25)
+    outline = outline_of(logit, roi_matrix(box_of(10, 20, 36, 30)))  # two to one, middle (23, 25)
     np.testing.assert_allclose(outline.bounds, [12, 19, 32, 29], atol=1e-4)
 
 
@@ -156,6 +167,61 @@ def test_each_of_many_has_its_own_mask_and_line(separator: Separator) -> None:
         np.testing.assert_array_equal(outline.logit > 0, bar > 0)
         assert line_length(outline.line) == pytest.approx(max(box[2] - box[0], box[3] - box[1]), rel=0.06)
         np.testing.assert_allclose(outline.line.mean(0), box.reshape(2, 2).mean(0), atol=1)
+
+
+# --- the box that it would draw, and the second look
+
+
+def test_answers_are_the_middles_of_what_the_network_says() -> None:
+    sides = np.array([[6, 20, 58, 44], [1, 1, 63, 63], [10.5, 12.25, 33, 60.75]], np.float32)
+    outputs = folded(np.full((3, ROI_PX, ROI_PX), -9, np.float32)) | places_of(sides)
+    answers = Answers.of(outputs)
+    np.testing.assert_allclose(answers.sides, sides, atol=1e-3)
+    spread = {name: np.zeros_like(outputs[name]) for name in ("rows", "cols")}  # anywhere, for all it knows
+    np.testing.assert_allclose(Answers.of(outputs | spread).sides, ROI_PX / 2, atol=1e-3)
+
+
+def test_the_box_that_it_would_draw_lies_in_the_picture(separator: Separator) -> None:
+    given = box_of(100, 40, 204, 64)  # one to two, middle (152, 52)
+    said = ListedAnswers([np.full((ROI_PX, ROI_PX), -9, np.float32)], [box_of(10, 20, 50, 40)])
+    (outline,) = with_network(separator, said).outlines(noise(300, 300), given[None])
+    np.testing.assert_allclose(outline.box, [152 - 44, 52 - 24, 152 + 36, 52 + 16], atol=0.05)
+
+
+def test_a_box_that_is_off_is_looked_at_again_where_it_should_be(separator: Separator) -> None:
+    boxes = np.array([[40, 50, 92, 76], [100, 40, 204, 64]], np.float32)
+    bars = np.full((3, ROI_PX, ROI_PX), -4, np.float32)
+    bars[0, 22:42, 6:58] = bars[2, 6:58, 22:42] = 4  # the second answer is thrown away
+    said = ListedAnswers(list(bars), [box_of(6, 19, 58, 45), box_of(6, 2, 58, 62)])
+    first, second = with_network(separator, said).mended(noise(300, 300), boxes)
+    assert said.asked == 3
+    np.testing.assert_array_equal(first.matrix, roi_matrix(boxes[0]))
+    np.testing.assert_allclose(first.box, boxes[0], atol=0.05)
+    mended = box_of(152 - 52, 52 - 60, 152 + 52, 52 + 60)
+    np.testing.assert_allclose(second.matrix, roi_matrix(mended), atol=0.01)
+    np.testing.assert_array_equal(second.logit > 0, bars[2] > 0)
+    np.testing.assert_allclose(second.box, mended, atol=2.5)
+
+
+def test_boxes_that_are_right_are_looked_at_once(separator: Separator) -> None:
+    boxes = np.array([[40, 50, 92, 76], [100, 40, 204, 64]], np.float32)
+    before = boxes.copy()
+    said = ListedAnswers([])
+    mended = with_network(separator, said).mended(noise(300, 300), boxes)
+    assert said.asked == 2
+    once = with_network(separator, ListedAnswers([])).outlines(noise(300, 300), boxes)
+    for a, b in zip(mended, once, strict=True):
+        np.testing.assert_array_equal(a.box, b.box)
+        np.testing.assert_array_equal(a.logit, b.logit)
+    np.testing.assert_array_equal(boxes, before)
+    assert separator.mended(noise(50, 50), np.zeros((0, 4), np.float32)) == ()
+
+
+def test_what_two_boxes_share_row_by_row() -> None:
+    a = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 1, 1]], np.float32)
+    b = np.array([[5, 0, 15, 10], [0, 0, 10, 10], [4, 4, 5, 5]], np.float32)
+    np.testing.assert_allclose(paired_iou(a, b), [1 / 3, 1, 0], atol=1e-6)
+    assert 0.5 < RIGHT_IOU < 1
 
 
 def test_specks_are_not_part_of_the_chromosome(separator: Separator) -> None:

@@ -16,7 +16,8 @@ from trainer.data import rois as rois_module
 from trainer.data.framecache import CachedFrame, CutOut, load_cache
 from trainer.data.metaphase import read_frames
 from trainer.data.pixels import NOBODY
-from trainer.data.rois import SLOPPY, SLOPPY_PX, draw_rois, sloppy
+from trainer.data.rois import OPEN, Rois, draw_rois
+from trainer.errors import DatasetError
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +43,16 @@ def bar_cutout(length: int = 60, width: int = 13) -> CutOut:
 def plain_light(monkeypatch: pytest.MonkeyPatch) -> None:
     """No staining, and boxes just as they are: what is left is geometry."""
     monkeypatch.setattr(rois_module, "stain", lambda image, rng: (image / 255).astype(np.float32)[..., None])
-    monkeypatch.setattr(rois_module, "sloppy", lambda box, rng: box)
+    monkeypatch.setattr(rois_module, "proposal", lambda boxes, index, rng: boxes[index])
+
+
+def pasted(frames: Sequence[CachedFrame], seed: int, count: int) -> tuple[UInt8Array, UInt8Array]:
+    rois = draw_rois(frames, np.random.default_rng(seed), count, real_share=0.0)
+    return rois.inputs, rois.masks
 
 
 def test_samples_are_pictures_boxes_and_masks(frames: list[CachedFrame]) -> None:
-    rois, masks = draw_rois(frames, np.random.default_rng(1), 40)
+    rois, masks = pasted(frames, 1, 40)
     assert rois.shape == (40, ROI_PX, ROI_PX, 2)
     assert masks.shape == (40, ROI_PX, ROI_PX)
     assert rois.dtype == masks.dtype == np.uint8
@@ -65,7 +71,7 @@ def test_samples_are_pictures_boxes_and_masks(frames: list[CachedFrame]) -> None
 @pytest.mark.usefixtures("plain_light")
 def test_a_lone_chromosomes_mask_is_where_the_picture_darkened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rois_module, "NEAR_SHARE", 0.0)
-    rois, masks = draw_rois([bare_frame([bar_cutout()])], np.random.default_rng(2), 60)
+    rois, masks = pasted([bare_frame([bar_cutout()])], 2, 60)
     ious, alone = [], 0
     for roi, mask in zip(rois, masks, strict=True):
         dark = (roi[..., 0] < (220 + 220 * 110 / 255) / 2).astype(np.uint8)
@@ -82,7 +88,7 @@ def test_what_crosses_another_keeps_its_whole_mask(monkeypatch: pytest.MonkeyPat
     """All in one heap: each mask is still a whole bar, and where two lie it is darker still."""
     monkeypatch.setattr(rois_module, "NEAR_SHARE", 1.0)
     monkeypatch.setattr(rois_module, "NEAR_PX", 6.0)
-    rois, masks = draw_rois([bare_frame([bar_cutout()])], np.random.default_rng(3), 60)
+    rois, masks = pasted([bare_frame([bar_cutout()])], 3, 60)
     darkest = []
     for roi, mask in zip(rois, masks, strict=True):
         assert cv2.connectedComponents(mask)[0] == 2  # one piece
@@ -95,7 +101,7 @@ def test_what_crosses_another_keeps_its_whole_mask(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.usefixtures("plain_light")
 def test_the_box_has_the_usual_margin_and_its_place_in_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    rois, masks = draw_rois([bare_frame([bar_cutout()])], np.random.default_rng(4), 30)
+    rois, masks = pasted([bare_frame([bar_cutout()])], 4, 30)
     for roi, mask in zip(rois, masks, strict=True):
         framed, own = (cv2.boundingRect(v) for v in (roi[..., 1], mask))
         assert max(framed[2:]) == pytest.approx(BOX_PX, abs=1)
@@ -109,12 +115,13 @@ def test_the_box_has_the_usual_margin_and_its_place_in_the_input(monkeypatch: py
 
 
 def test_the_same_seed_gives_the_same_samples_and_another_others(frames: list[CachedFrame]) -> None:
-    def drawn(*seed: int) -> tuple[UInt8Array, UInt8Array]:
+    def drawn(*seed: int) -> Rois:
         return draw_rois(frames, np.random.default_rng(seed), 12)
 
-    for a, b in zip(drawn(5, 1), drawn(5, 1), strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert not np.array_equal(drawn(5, 1)[0], drawn(5, 2)[0])
+    first, again = drawn(5, 1), drawn(5, 1)
+    for name in ("inputs", "masks", "sides", "shares"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+    assert not np.array_equal(first.inputs, drawn(5, 2).inputs)
 
 
 def test_drawing_leaves_the_frames_alone(frames: list[CachedFrame]) -> None:
@@ -128,21 +135,64 @@ def test_drawing_leaves_the_frames_alone(frames: list[CachedFrame]) -> None:
 
 def test_frames_without_cut_outs_borrow_from_the_others(frames: list[CachedFrame]) -> None:
     bare = replace(frames[0], cutouts=())
-    rois, _ = draw_rois([bare, frames[1]], np.random.default_rng(0), 10)
-    assert len(rois) == 10
+    assert len(draw_rois([bare, frames[1]], np.random.default_rng(0), 10, real_share=0.0)) == 10
 
 
-def test_boxes_stray_as_told_to_either_side_and_now_and_then_far() -> None:
-    rng = np.random.default_rng(0)
-    box = np.array([100, 50, 140, 150], np.float32)
-    off = np.stack([sloppy(box, rng) for _ in range(4000)]) - box
-    assert off.dtype == np.float32
-    most = SLOPPY * 100 + SLOPPY_PX
-    assert np.abs(off.mean(0)).max() < 0.4
-    sides = off.std(0)
-    assert sides.max() / sides.min() < 1.15  # no side more than another
-    assert 0.5 * most < sides.mean() < 1.2 * most
-    assert 0.5 < np.median(np.abs(off)) < most
-    assert (np.abs(off).max(1) > 3 * most).mean() > 0.005  # some are far off
-    small = np.stack([sloppy(box * np.float32(0.2), rng) for _ in range(1000)]) - box * np.float32(0.2)
-    assert small.std() < 0.6 * off.std()
+@pytest.mark.usefixtures("plain_light")
+def test_real_ones_have_the_box_that_people_drew_and_a_mask_as_far_as_it_is_known(frames: list[CachedFrame]) -> None:
+    rois = draw_rois(frames, np.random.default_rng(6), 60, real_share=1.0)
+    np.testing.assert_allclose(rois.shares, 1)  # given as they are
+    longer = (rois.sides[:, 2:] - rois.sides[:, :2]).max(1)
+    np.testing.assert_allclose(longer, BOX_PX, rtol=1e-3)
+    np.testing.assert_allclose((rois.sides[:, :2] + rois.sides[:, 2:]) / 2, ROI_PX / 2, atol=0.01)
+    own = rois.masks == 1
+    assert (own.sum((1, 2)) > 20).mean() > 0.8
+    assert (own & (rois.inputs[..., 1] > 0)).sum() / own.sum() > 0.97
+    darker = [
+        roi[..., 0][m].mean() < roi[..., 0][o].mean()
+        for roi, m, o in zip(rois.inputs, own, rois.masks == 0, strict=True)
+        if m.any()
+    ]
+    assert np.mean(darker) > 0.95
+
+
+@pytest.mark.usefixtures("plain_light")
+def test_pixels_in_two_boxes_are_left_open() -> None:
+    pixels = np.full((300, 300), 220, np.uint8)
+    candidates = np.full((150, 150, 3), NOBODY, np.uint8)
+    boxes = np.array([[100, 140, 200, 160], [140, 100, 160, 200]], np.float32)  # a cross
+    candidates[72:78, 52:98] = 0
+    candidates[52:98, 72:78] = 1
+    candidates[72:78, 72:78] = (0, 1, 0)
+    frame = CachedFrame("cross.png", pixels, candidates, boxes, (), 0.3)
+    rois = draw_rois([frame], np.random.default_rng(0), 12, real_share=1.0)
+    for roi, mask in zip(rois.inputs, rois.masks, strict=True):
+        zoom = BOX_PX / max(cv2.boundingRect(roi[..., 1])[2:]) * (BOX_PX / 100)
+        assert (mask == OPEN).sum() == pytest.approx((12 * zoom) ** 2, rel=0.5)
+        ys, xs = np.nonzero(mask == OPEN)
+        assert abs(ys.mean() - ROI_PX / 2) < 3
+        assert abs(xs.mean() - ROI_PX / 2) < 3
+        assert (mask == 1).sum() > 3 * (mask == OPEN).sum()
+        assert (mask == 0).sum() > 2000
+
+
+def test_both_kinds_come_and_boxes_that_are_off_say_how_much(frames: list[CachedFrame]) -> None:
+    rois = draw_rois(frames, np.random.default_rng(8), 200)
+    assert rois.inputs.shape == (200, ROI_PX, ROI_PX, 2)
+    assert rois.shares.min() >= 0
+    assert 0.2 < (rois.shares < 0.7).mean() < 0.7
+    framed = np.stack([cv2.boundingRect(roi[..., 1]) for roi in rois.inputs]).astype(np.float32)
+    framed[:, 2:] += framed[:, :2]
+    for box, sides, share in zip(framed, rois.sides, rois.shares, strict=True):
+        if (sides >= 0).all() and (sides <= ROI_PX).all():
+            both = np.clip(np.minimum(box[2:], sides[2:]) - np.maximum(box[:2], sides[:2]), 0, None).prod()
+            either = (box[2:] - box[:2]).prod() + (sides[2:] - sides[:2]).prod() - both
+            assert both / either == pytest.approx(share, abs=0.12)  # the input's box is in whole pixels
+
+
+def test_what_cannot_be_drawn_is_said() -> None:
+    bare = bare_frame([])
+    with pytest.raises(DatasetError, match="lone chromosomes to paste"):
+        draw_rois([bare], np.random.default_rng(0), 4)
+    with pytest.raises(DatasetError, match="expected frames with boxes"):
+        draw_rois([bare], np.random.default_rng(0), 4, real_share=1.0)

@@ -17,7 +17,17 @@ from tests.trainer.drawn import frames_folder
 from trainer.data.framecache import SCALE, CachedFrame, box_margin, box_offset, load_cache
 from trainer.data.metaphase import read_frames
 from trainer.data.pixels import MAX_CANDIDATES, NOBODY
-from trainer.data.windows import PIXEL_STRIDE_PX, VOTE_UNIT_PX, WINDOW_PX, Window, _targets, make_window, paste, place
+from trainer.data.windows import (
+    FREE,
+    PIXEL_STRIDE_PX,
+    VOTE_UNIT_PX,
+    WINDOW_PX,
+    Window,
+    _targets,
+    make_window,
+    paste,
+    place,
+)
 
 HALF = WINDOW_PX // PIXEL_STRIDE_PX
 CERTAIN = 9.0
@@ -35,7 +45,7 @@ def frames(folder: Path) -> list[CachedFrame]:
 
 def read_back(window: Window) -> Float32Array:
     """The boxes (n, 4) that the decoder makes of the targets, said with certainty."""
-    heat = np.where(window.heat[..., 0] >= 1, CERTAIN, window.heat[..., 0] - CERTAIN).astype(np.float32)
+    heat = np.where(window.heat >= 1, CERTAIN, window.heat - CERTAIN).astype(np.float32)
     return find_boxes(Maps(heat, window.box[..., :4]), 0.5, 0.95).boxes
 
 
@@ -102,10 +112,29 @@ def test_the_decoder_reads_the_boxes_back() -> None:
     for box in boxes:
         cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         i, j = int(cy // STRIDE_PX), int(cx // STRIDE_PX)
-        assert window.heat[i, j, 0] == 1
-        assert window.box[i, j, 4] == 1
+        shape = int(box[3] - box[1] > box[2] - box[0])
+        assert window.heat[i, j, shape] == 1
+        assert window.box[i, j, shape, 4] == 1
     assert window.heat.max() == 1
     assert window.heat.min() == 0
+
+
+def test_of_two_centres_in_one_cell_each_has_its_map() -> None:
+    boxes = [(92, 20, 108, 180), (20, 92, 180, 108)]
+    window = drawn_targets(boxes)
+    assert sorted(map(tuple, read_back(window).tolist())) == sorted(tuple(map(float, b)) for b in boxes)
+    assert (window.heat[..., 0] == 1).sum() == (window.heat[..., 1] == 1).sum() == 1
+
+
+def test_what_is_neither_wide_nor_tall_may_show_in_both_maps() -> None:
+    for box, free in (((100, 100, 150, 153), True), ((100, 100, 150, 149), True), ((100, 100, 150, 170), False)):
+        window = drawn_targets([box])
+        own = int(box[3] - box[1] > box[2] - box[0])
+        i, j = (box[1] + box[3]) // 2 // STRIDE_PX, (box[0] + box[2]) // 2 // STRIDE_PX
+        assert window.heat[i, j, own] == 1
+        assert window.heat[i, j, 1 - own] == pytest.approx(FREE if free else 0)
+        if free:
+            np.testing.assert_array_equal(window.box[i, j, 0], window.box[i, j, 1])
 
 
 def test_boxes_beyond_the_window_are_asked_for_only_if_their_centre_is_in_it() -> None:
@@ -145,8 +174,8 @@ def test_windows_of_drawn_frames(frames: list[CachedFrame], paste: float) -> Non
     for seed in range(4):
         window = make_window(frames, np.random.default_rng(seed), paste)
         assert window.image.shape == (WINDOW_PX, WINDOW_PX, 1)
-        assert window.heat.shape == (WINDOW_PX // STRIDE_PX, WINDOW_PX // STRIDE_PX, 1)
-        assert window.box.shape == (WINDOW_PX // STRIDE_PX, WINDOW_PX // STRIDE_PX, 5)
+        assert window.heat.shape == (WINDOW_PX // STRIDE_PX, WINDOW_PX // STRIDE_PX, 2)
+        assert window.box.shape == (WINDOW_PX // STRIDE_PX, WINDOW_PX // STRIDE_PX, 2, 5)
         assert window.dense.shape == (HALF, HALF, 3)
         assert window.votes.shape == (HALF, HALF, 2 * MAX_CANDIDATES)
         assert all(getattr(window, n).dtype == np.float32 for n in ("image", "heat", "box", "dense", "votes"))

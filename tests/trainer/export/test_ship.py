@@ -33,6 +33,7 @@ from trainer.export.shipment import Shipment
 from trainer.export.tflite import Form
 from trainer.fit_classifier import predict, stored_crops
 from trainer.networks.locator import build_locator
+from trainer.networks.separator import OUTPUTS
 
 SIDE_PX = 256
 TINY = Path(__file__).parents[2] / "edge" / "tiny"
@@ -86,8 +87,9 @@ def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeyp
     assert separator.number("box_px") == BOX_PX
     figures = json.loads((tmp_path / "separator" / "report.json").read_text())
     assert figures["val_chromosomes"] == 24
-    assert 0 <= figures["val_mask_iou"] <= 1
-    assert figures["val_mask_iou"] == pytest.approx(figures["val_mask_iou_keras"], abs=0.1)
+    for name in ("val_iou", "val_box_iou", "val_boxed"):
+        assert 0 <= figures[name] <= 1
+        assert figures[name] == pytest.approx(figures[f"{name}_keras"], abs=0.1)
 
     classifier = load_bundle(tmp_path / "classifier", "classifier")
     assert classifier.labels == LABELS
@@ -126,10 +128,12 @@ def test_a_separator_in_float32_is_keras(runs: Path, tmp_path: Path) -> None:
     bundle = ship(shipment(runs, "separator", tmp_path, "float32"))
     network = keras.models.load_model(tmp_path / "separator" / "weights.keras", compile=False)
     rois = np.stack(drawn_rois(6))
-    said = Network.of_bundle(bundle, 1).run_uint8(rois)["mask"]
-    np.testing.assert_allclose(said, network(rois.astype(np.float32) / 255, training=False), atol=1e-3)
+    said = Network.of_bundle(bundle, 1).run_uint8(rois)
+    for name, expected in zip(OUTPUTS, network(rois.astype(np.float32) / 255, training=False), strict=False):
+        np.testing.assert_allclose(said[name], expected, atol=1e-3)
     figures = json.loads((tmp_path / "separator" / "report.json").read_text())
-    assert figures["val_mask_iou"] == pytest.approx(figures["val_mask_iou_keras"], abs=1e-3)
+    assert figures["val_iou"] == pytest.approx(figures["val_iou_keras"], abs=1e-3)
+    assert figures["val_box_iou"] == pytest.approx(figures["val_box_iou_keras"], abs=1e-3)
 
 
 def test_what_the_locator_ships_is_without_its_teachers(

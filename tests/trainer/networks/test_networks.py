@@ -14,9 +14,10 @@ import tf_keras as keras
 from edge.locate.grid import HEADS, STRIDE_PX
 from edge.locate.separate import ROI_PX
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
+from trainer.networks import separator
 from trainer.networks.enhanced import build_enhanced
 from trainer.networks.locator import TEACHERS, build_locator, without_teachers
-from trainer.networks.separator import build_separator
+from trainer.networks.separator import OUTPUTS, build_separator
 
 QAT_TAKES = {
     "InputLayer",
@@ -27,6 +28,7 @@ QAT_TAKES = {
     "UpSampling2D",
     "Concatenate",
     "AveragePooling2D",
+    "MaxPooling2D",
     "Dropout",
 }
 
@@ -61,23 +63,37 @@ def test_a_fixed_locator_takes_the_weights_of_an_open_one() -> None:
     assert fixed.input_shape == (None, 64, 64, 1)
 
 
-def test_the_separator_answers_with_a_mask_on_stride_two() -> None:
+def test_the_separator_answers_with_a_mask_and_the_places_of_four_sides() -> None:
     network = build_separator(width=0.5)
     assert network.input_shape == (None, ROI_PX, ROI_PX, 2)
-    assert network.output_names == ["mask"]
-    assert tuple(network.output_shape) in {(None, 32, 32, 4)}
+    assert network.output_names == [*OUTPUTS, "framed"]
+    shapes = [(None, 32, 32, 4), (None, 32, 1, 2), (None, 1, 32, 2), (None, 1, 1, 1)]
+    assert [tuple(shape) for shape in network.output_shape] == shapes
+    assert separator.without_teachers(network).output_names == list(OUTPUTS)
+
+
+def test_the_places_of_the_sides_are_told_from_rows_and_columns_apart() -> None:
+    keras.utils.set_random_seed(0)
+    network = build_separator(width=0.5)
+    plain = np.full((1, ROI_PX, ROI_PX, 2), 0.5, np.float32)
+    plain[0, 20:30, 5:50, 0] = 0
+    _, rows, cols, _ = (o.numpy() for o in network(plain, training=False))
+    _, turned_rows, _, _ = (o.numpy() for o in network(plain.transpose(0, 2, 1, 3), training=False))
+    assert np.abs(rows - rows.mean(1, keepdims=True)).max() > 1e-3
+    assert np.abs(cols - cols.mean(2, keepdims=True)).max() > 1e-3
+    assert np.abs(turned_rows - rows).max() > 1e-3
 
 
 def test_the_separator_looks_at_the_picture_and_at_the_box_all_over() -> None:
     keras.utils.set_random_seed(0)
     network = build_separator(width=0.5)
     plain = np.full((1, ROI_PX, ROI_PX, 2), 0.5, np.float32)
-    nothing = network(plain, training=False).numpy()
+    nothing = network(plain, training=False)[0].numpy()
     for channel in (0, 1):
         for y, x in ((4, 4), (30, 30), (58, 10), (20, 60)):
             marked = plain.copy()
             marked[0, y : y + 3, x : x + 3, channel] = 1
-            gap = np.abs(network(marked, training=False).numpy() - nothing)[0].max(-1)
+            gap = np.abs(network(marked, training=False)[0].numpy() - nothing)[0].max(-1)
             assert gap[y // 2, x // 2] > 1e-5, (channel, y, x)
 
 

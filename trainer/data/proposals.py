@@ -1,0 +1,60 @@
+"""Boxes that are nearly right, as a locator's are: what the separator learns to mend.
+
+Most stray a little on every side. Where chromosomes touch or cross, the locator errs otherwise: it takes one side from
+the neighbour, stops where another crosses, or goes on into the next one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge.locate.decode import box_iou
+from edge.records import Float32Array
+
+SLOPPY, SLOPPY_PX = 0.05, 1.2
+"""How far the sides of a located box stray: a share of its longer side, and pixels (one sigma)."""
+STRAY = 0.15
+"""Share of boxes that are off by up to three times that."""
+BORROWED, SHORT, LONG = 0.15, 0.12, 0.08
+"""Shares of boxes with sides of a neighbour, with a side too far in, with a side too far out."""
+OWN_SIDE = 0.65
+LEAST_SIDE_PX = 8.0
+
+
+def sloppy(box: Float32Array, rng: np.random.Generator) -> Float32Array:
+    """The box (4,) as a locator would give it where nothing is in the way."""
+    side = float(max(box[2] - box[0], box[3] - box[1]))
+    spread = (SLOPPY * side + SLOPPY_PX) * (rng.uniform(1, 2.5) if rng.random() < STRAY else rng.uniform(0.2, 1))
+    return np.asarray(box + rng.normal(0, spread, 4), np.float32)
+
+
+def proposal(boxes: Float32Array, index: int, rng: np.random.Generator) -> Float32Array:
+    """A box (4,) that a locator might give for ``boxes[index]`` among its neighbours ``boxes`` (n, 4)."""
+    box, kind = boxes[index].copy(), rng.random()
+    if kind < BORROWED:
+        box = _borrowed(boxes, index, rng)
+    elif kind < BORROWED + SHORT + LONG:
+        side = int(rng.integers(4))
+        extent = float(box[side % 2 + 2] - box[side % 2])
+        inward = 1.0 if side < 2 else -1.0
+        share = rng.uniform(0.15, 0.55) if kind < BORROWED + SHORT else -rng.uniform(0.1, 0.6)
+        box[side] += inward * share * extent
+    box = sloppy(box, rng)
+    return np.concatenate([box[:2], np.maximum(box[2:], box[:2] + LEAST_SIDE_PX)]).astype(np.float32)
+
+
+def _borrowed(boxes: Float32Array, index: int, rng: np.random.Generator) -> Float32Array:
+    """Some sides from a neighbour whose box meets this one; as it is where none does."""
+    meets = box_iou(boxes[index : index + 1], boxes)[0] > 0
+    meets[index] = False
+    near = np.flatnonzero(meets)
+    if not len(near):
+        return boxes[index].copy()
+    other = boxes[int(near[int(rng.integers(len(near)))])]
+    return np.where(rng.random(4) < OWN_SIDE, boxes[index], other).astype(np.float32)
+
+
+def framed_by(box: Float32Array, boxes: Float32Array) -> tuple[int, float]:
+    """Which of ``boxes`` (n >= 1, 4) the box frames best, and their intersection over union."""
+    share = box_iou(box[None], boxes)[0]
+    return int(share.argmax()), float(share.max())

@@ -8,6 +8,8 @@ import numpy as np
 from edge.records import UInt8Array
 
 CELL_PX = 16
+SAMPLED_PX = 2
+"""Every other pixel of every other row tells a cell's level as well as all, four times faster."""
 
 
 def background_of(pixels: UInt8Array) -> UInt8Array:
@@ -19,7 +21,9 @@ def background_of(pixels: UInt8Array) -> UInt8Array:
     height, width = pixels.shape
     rows, cols = -(-height // CELL_PX), -(-width // CELL_PX)
     padded = cv2.copyMakeBorder(pixels, 0, rows * CELL_PX - height, 0, cols * CELL_PX - width, cv2.BORDER_REPLICATE)
-    cells = padded.reshape(rows, CELL_PX, cols, CELL_PX).transpose(0, 2, 1, 3).reshape(rows, cols, -1)
+    side = CELL_PX // SAMPLED_PX
+    sampled = padded[SAMPLED_PX // 2 :: SAMPLED_PX, SAMPLED_PX // 2 :: SAMPLED_PX]
+    cells = sampled.reshape(rows, side, cols, side).transpose(0, 2, 1, 3).reshape(rows, cols, -1)
     level = np.partition(cells, cells.shape[2] * 3 // 4, axis=2)[:, :, cells.shape[2] * 3 // 4]
     level = cv2.dilate(np.ascontiguousarray(level), np.ones((5, 5), np.uint8))
     smooth = cv2.GaussianBlur(level.astype(np.float32), (0, 0), 1.5)

@@ -44,7 +44,7 @@ def centre_lines(masks: Sequence[BoolArray]) -> list[Float32Array]:
     pixel (i, j) has its middle at (j + 0.5, i + 0.5). An empty mask gives its box's longer middle line."""
     if not masks:
         return []
-    whole = [_joined(without_specks(mask)) for mask in masks]
+    whole = [_whole(mask) for mask in masks]
     far = [
         np.repeat(np.repeat(f, 2, 0), 2, 1)[: m.shape[0], : m.shape[1]]
         for f, m in zip(_halves(whole), whole, strict=True)
@@ -61,24 +61,30 @@ def without_specks(mask: BoolArray) -> BoolArray:
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if count <= 2:
         return mask
+    return np.asarray(_large(stats)[pieces])
+
+
+def _large(stats: npt.NDArray[np.int32]) -> BoolArray:
+    """Which of the pieces, the ground being none, are no specks."""
     sizes = stats[:, cv2.CC_STAT_AREA]
     large = sizes >= max(FEWEST_PIXELS, SMALLEST_PIECE * int(sizes[1:].sum()))
     large[0] = False
-    return np.asarray(large[pieces])
+    return np.asarray(large)
 
 
-def _joined(mask: BoolArray) -> BoolArray:
-    """One piece: a chromosome that another crosses may come in parts, which are bridged."""
+def _whole(mask: BoolArray) -> BoolArray:
+    """The mask in one piece: without specks, and bridged where another that crosses it parts it."""
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if count <= 2:
         return mask
-    out = mask.astype(np.uint8)
+    large = _large(stats)
+    out = large[pieces].astype(np.uint8)
     main = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    for piece in range(1, count):
+    for piece in np.flatnonzero(large).tolist():
         if piece != main:
             a, b = _nearest(pieces == main, pieces == piece)
             cv2.line(out, a, b, 1, 3)
-    return out > 0
+    return np.asarray(out > 0)
 
 
 def _nearest(a: BoolArray, b: BoolArray) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -105,16 +105,17 @@ def clipped(box: Float32Array, frame: Frame) -> Box:
 def _crossings(boxes_px: Sequence[Box], masks: Sequence[BoolArray]) -> list[tuple[int, ...]]:
     """For each mask, which others it shares pixels with."""
     met: list[list[int]] = [[] for _ in masks]
-    for a, first in enumerate(boxes_px):
-        for b in range(a + 1, len(boxes_px)):
-            second = boxes_px[b]
-            x0, y0 = max(first[0], second[0]), max(first[1], second[1])
-            x1, y1 = min(first[2], second[2]), min(first[3], second[3])
-            if x0 < x1 and y0 < y1:
-                both = _part(masks[a], first, (x0, y0, x1, y1)) & _part(masks[b], second, (x0, y0, x1, y1))
-                if np.count_nonzero(both) >= SHARED_PX2:
-                    met[a].append(b)
-                    met[b].append(a)
+    boxes = np.array(boxes_px, np.int64).reshape(-1, 4)
+    inner = np.concatenate(
+        [np.maximum(boxes[:, None, :2], boxes[None, :, :2]), np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])], axis=2
+    )
+    meet = (inner[..., :2] < inner[..., 2:]).all(2)
+    for a, b in np.argwhere(np.triu(meet, 1)).tolist():
+        x0, y0, x1, y1 = inner[a, b].tolist()
+        both = _part(masks[a], boxes_px[a], (x0, y0, x1, y1)) & _part(masks[b], boxes_px[b], (x0, y0, x1, y1))
+        if np.count_nonzero(both) >= SHARED_PX2:
+            met[a].append(b)
+            met[b].append(a)
     return [tuple(ids) for ids in met]
 
 

@@ -24,7 +24,7 @@ ROI_PX = 64
 BOX_PX = 52.0
 """The box's longer side in the network's input; what is left shows where its neighbours come from."""
 FEWEST_PIXELS = 24
-RIGHT_IOU = 0.8
+RIGHT_IOU = 0.7
 """A box that shares at least this with the one that the network would draw is right."""
 BIN_PX = 2.0
 """Of the network's input, between two places where it may put a side of the box."""

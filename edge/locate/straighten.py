@@ -74,22 +74,23 @@ def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float3
     Beyond the ends the line goes on straight.
     """
     n, points = axes.shape[:2]
+    axes = np.asarray(axes, np.float32)
     step = np.hypot(*np.moveaxis(np.diff(axes, axis=1), 2, 0)).mean(1)[:, None]
-    at = (np.arange(CROP_ROWS) + 0.5 - CROP_ROWS / 2) / scale / np.maximum(step, 1e-3) + (points - 1) / 2
+    rows = (np.arange(CROP_ROWS, dtype=np.float32) + np.float32(0.5 - CROP_ROWS / 2)) / np.float32(scale)
+    at = rows / np.maximum(step, np.float32(1e-3)) + np.float32((points - 1) / 2)
     tangent = np.concatenate(
         [axes[:, 1:2] - axes[:, :1], (axes[:, 2:] - axes[:, :-2]) / 2, axes[:, -1:] - axes[:, -2:-1]], 1
     )
     low = np.clip(at.astype(np.int64), 0, points - 2)
-    rest = np.clip(at - low, 0, 1)[..., None]
-    rows = np.arange(n)[:, None]
-    middle = axes[rows, low] * (1 - rest) + axes[rows, low + 1] * rest
-    along = tangent[rows, low] * (1 - rest) + tangent[rows, low + 1] * rest
+    rest = np.clip(at - low.astype(np.float32), 0, 1)[..., None]
+    each = np.arange(n)[:, None]
+    middle = axes[each, low] * (1 - rest) + axes[each, low + 1] * rest
+    along = tangent[each, low] * (1 - rest) + tangent[each, low + 1] * rest
     middle += along * (at - np.clip(at, 0, points - 1))[..., None]
     along /= np.maximum(np.hypot(along[..., 0], along[..., 1]), 1e-6)[..., None]
     aside = ((np.arange(CROP_COLS) + 0.5 - CROP_COLS / 2) / scale).astype(np.float32)
-    map_x = middle[..., :1] + along[..., 1:] * aside - 0.5
-    map_y = middle[..., 1:] - along[..., :1] * aside - 0.5
-    return map_x.astype(np.float32), map_y.astype(np.float32)
+    middle -= np.float32(0.5)
+    return middle[..., :1] + along[..., 1:] * aside, middle[..., 1:] - along[..., :1] * aside
 
 
 def read_crop(absorbed: Float32Array, map_x: Float32Array, map_y: Float32Array, stain: float) -> UInt8Array:

@@ -49,9 +49,9 @@ def _borrowed(boxes: Float32Array, index: int, rng: np.random.Generator) -> Floa
     meets[index] = False
     near = np.flatnonzero(meets)
     if not len(near):
-        return boxes[index].copy()
+        return np.asarray(boxes[index].copy())
     other = boxes[int(near[int(rng.integers(len(near)))])]
-    return np.where(rng.random(4) < OWN_SIDE, boxes[index], other).astype(np.float32)
+    return np.asarray(np.where(rng.random(4) < OWN_SIDE, boxes[index], other), np.float32)
 
 
 def framed_by(box: Float32Array, boxes: Float32Array) -> tuple[int, float]:

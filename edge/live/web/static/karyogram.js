@@ -23,10 +23,16 @@ export class Karyogram {
     this.cell = null;
     this.selected = null;
     this.held = null; // the first of a swap or a join
+    this.dragging = false;
+    this.waiting = null; // what came while one was dragged: drawing it would take the chromosome out of the hand
     new ResizeObserver(() => this.fit()).observe(root);
   }
 
   show(cell) {
+    if (this.dragging) {
+      this.waiting = cell;
+      return;
+    }
     this.cell = cell;
     if (!cell.chromosomes.some((c) => c.id === this.selected)) this.selected = cell.unsure_ids[0] ?? cell.chromosomes[0]?.id ?? null;
     const focused = this.root.contains(document.activeElement);
@@ -81,6 +87,13 @@ export class Karyogram {
 
   button(id) {
     return this.root.querySelector(`.chromosome[data-id="${id}"]`);
+  }
+
+  letGo() {
+    this.dragging = false;
+    const cell = this.waiting;
+    this.waiting = null;
+    if (cell) this.show(cell);
   }
 
   // One scale for all, as large as the sheet allows.
@@ -173,8 +186,10 @@ export class Karyogram {
     button.addEventListener("dragstart", (event) => {
       event.dataTransfer.setData("text/plain", String(chromosome.id));
       event.dataTransfer.effectAllowed = "move";
+      this.dragging = true;
       this.select(chromosome.id, { focus: false });
     });
+    button.addEventListener("dragend", () => this.letGo());
     return button;
   }
 }

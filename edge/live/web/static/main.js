@@ -65,7 +65,12 @@ async function refreshCase() {
   $("tally").textContent = now.tally.karyotype + (now.tally.provisional ? " (provisional)" : "");
   $("exclusion").textContent = now.tally.exclusion;
   $("cells").replaceChildren(...now.cells.map(cellEntry).reverse());
-  if (now.cells.some((c) => c.id === cell?.id)) queued(async () => show(await api.cell(cell.id)));
+  if (now.cells.some((c) => c.id === cell?.id)) queued(refresh);
+}
+
+async function refresh() {
+  const newCell = await api.cell(cell.id);
+  if (newCell.revision !== cell.revision) show(newCell);
 }
 
 function cellEntry(summary) {

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
-from edge.locate.separate import BIN_PX, ROI_PX, Answers, paired_iou
+from edge.locate.separate import BIN_PX, ROI_PX, Answers
+from edge.overlap import paired_iou
 from trainer.data.framecache import CachedFrame, load_cache
 from trainer.data.metaphase import read_frames
 from trainer.data.rois import OPEN, Rois, draw_rois

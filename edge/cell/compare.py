@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from edge.overlap import box_iou
 from edge.records import Box
 
 MATCH_IOU = 0.5
@@ -65,23 +66,12 @@ class Score:
         return wrong / self.frames if self.frames else 0.0
 
 
-def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Intersection over union of every box of ``a`` (n, 4) with every box of ``b`` (m, 4): (n, m)."""
-    first = np.asarray(a, dtype=np.float64).reshape(-1, 1, 4)
-    second = np.asarray(b, dtype=np.float64).reshape(1, -1, 4)
-    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
-    shared = np.clip(sides, 0, None).prod(-1)
-    areas = (first[..., 2:] - first[..., :2]).prod(-1) + (second[..., 2:] - second[..., :2]).prod(-1)
-    overlap: npt.NDArray[np.float64] = shared / np.maximum(areas - shared, 1e-9)
-    return overlap
-
-
 def match(found: Sequence[Box], truth: Sequence[Box]) -> list[tuple[int, int, float]]:
     """One-to-one pairs (index in ``found``, index in ``truth``, IoU) with IoU >= 0.5."""
     if not found or not truth:
         return []
     # Truth by rows: where two pairings are as good, the solver's choice depends on it, and scores should not differ.
-    overlap = iou(truth, found)
+    overlap = box_iou(truth, found)
     pairs = zip(*one_to_one(overlap), strict=True)
     return sorted((int(j), int(i), float(overlap[i, j])) for i, j in pairs)
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.locate.grid import BOX_UNIT_PX, STRIDE_PX
+from edge.overlap import box_iou
 from edge.records import Float32Array
 
 
@@ -59,12 +60,3 @@ def not_doubled(boxes: Float32Array, most_iou: float) -> npt.NDArray[np.intp]:
         if not kept or iou[i, kept].max() <= most_iou:
             kept.append(i)
     return np.asarray(kept, np.intp)
-
-
-def box_iou(a: Float32Array, b: Float32Array) -> Float32Array:
-    """Intersection over union of every box of ``a`` (n, 4) with every one of ``b`` (m, 4): (n, m)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    both = np.clip(high - low, 0, None).prod(-1)
-    size_a, size_b = (a[:, 2:] - a[:, :2]).prod(-1), (b[:, 2:] - b[:, :2]).prod(-1)
-    return np.asarray(both / np.maximum(size_a[:, None] + size_b[None] - both, 1e-9), np.float32)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.locate.geometry import centre_lines, without_specks
+from edge.overlap import paired_iou
 from edge.records import BoolArray, Box, Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
@@ -154,13 +155,6 @@ def in_picture(sides: Float32Array, matrices: Float32Array) -> Float32Array:
     """Boxes (n, 4) in the network's input, each under its matrix (n, 2, 3), as boxes in the picture."""
     shift = np.tile(matrices[:, :, 2], 2)
     return np.asarray((sides - shift) / matrices[:, :1, 0], np.float32)
-
-
-def paired_iou(a: Float32Array, b: Float32Array) -> Float32Array:
-    """Intersection over union, row by row, of boxes (n, 4)."""
-    both = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None).prod(1)
-    size_a, size_b = (a[:, 2:] - a[:, :2]).prod(1), (b[:, 2:] - b[:, :2]).prod(1)
-    return np.asarray(both / np.maximum(size_a + size_b - both, 1e-9), np.float32)
 
 
 def roi_matrix(box: Float32Array) -> Float32Array:

@@ -17,9 +17,9 @@ tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not inst
 import tf_keras as keras  # noqa: E402
 
 from edge.errors import ConfigError  # noqa: E402
-from edge.locate.decode import box_iou  # noqa: E402
-from edge.locate.separate import Answers, paired_iou  # noqa: E402
+from edge.locate.separate import Answers  # noqa: E402
 from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
+from edge.overlap import box_iou, paired_iou  # noqa: E402
 from tests.edge.locate.perfect import folded, places_of  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
 from trainer import fit_separator as separator_module  # noqa: E402
@@ -122,8 +122,8 @@ def test_locator_batches_are_stacked_windows(frames: Path, tmp_path: Path) -> No
         cached, np.random.default_rng(0), replace(locator_config(frames), batch=2)
     )
     assert image.shape == (2, 448, 448, 1)
-    assert heat.shape == (2, 112, 112, 1)
-    assert box.shape == (2, 112, 112, 5)
+    assert heat.shape == (2, 112, 112, 2)
+    assert box.shape == (2, 112, 112, 2, 5)
     assert dense.shape == (2, 224, 224, 3)
     assert votes.shape == (2, 224, 224, 6)
     assert not np.array_equal(image[0], image[1])

@@ -14,9 +14,9 @@ from rich.progress import track
 from edge.camera.files import read_frame
 from edge.camera.metaphase import draw_metaphase
 from edge.cell.compare import one_to_one
-from edge.locate.decode import box_iou
 from edge.locate.locator import Locator
 from edge.locate.straighten import crops_from_cutouts, straighten
+from edge.overlap import box_iou
 from edge.records import LABELS, Frame, Region, UInt8Array
 from trainer.data.crops import CropTruth, read_crops
 from trainer.data.metaphase import read_frames

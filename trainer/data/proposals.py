@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.locate.decode import box_iou
+from edge.overlap import box_iou
 from edge.records import Float32Array
 
 SLOPPY, SLOPPY_PX = 0.05, 1.2

@@ -16,10 +16,11 @@ from edge.cell.compare import one_to_one
 from edge.cell.keep import VIEWS, views
 from edge.classify.classifier import Classifier
 from edge.locate.boxes import BoxFinder
-from edge.locate.decode import box_iou, find_boxes
+from edge.locate.decode import find_boxes
 from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.locate.locator import at_scale, load_locator
 from edge.locate.straighten import MEDIAN_ROWS, straighten
+from edge.overlap import box_iou
 from edge.records import LABELS, Crop, Float32Array
 from edge.runtime.bundle import Bundle
 from trainer.compress.report import LAYERS_FILE

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from edge.cell.compare import Score, compare, iou, match
+from edge.cell.compare import Score, compare, match
 
 A, B, C = (0, 0, 10, 10), (20, 0, 30, 10), (40, 0, 50, 10)
-
-
-def test_iou_of_known_boxes() -> None:
-    assert iou([A], [A, (5, 0, 15, 10), B])[0] == pytest.approx([1, 1 / 3, 0])
 
 
 def test_a_perfect_cell() -> None:

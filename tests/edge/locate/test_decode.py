@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.locate.decode import Maps, box_iou, find_boxes, not_doubled
+from edge.locate.decode import Maps, find_boxes, not_doubled
 from edge.locate.grid import BOX_UNIT_PX, HEADS, SHAPES, STRIDE_PX
 from edge.records import Float32Array
 
@@ -92,15 +92,6 @@ def test_empty_maps_give_nothing() -> None:
     found = find_boxes(maps, 0.3, 0.7)
     assert found.boxes.shape == (0, 4)
     assert found.scores.shape == (0,)
-
-
-def test_iou_by_hand() -> None:
-    a = boxes_of((0, 0, 10, 10), (20, 20, 30, 40))
-    b = boxes_of((0, 0, 10, 10), (5, 0, 15, 10), (10, 0, 20, 10), (20, 30, 40, 40))
-    expected = [[1, 50 / 150, 0, 0], [0, 0, 0, 100 / 300]]
-    np.testing.assert_allclose(box_iou(a, b), expected, atol=1e-6)
-    assert box_iou(a[:0], b).shape == (0, 4)
-    assert box_iou(boxes_of((3, 3, 3, 3)), boxes_of((3, 3, 3, 3)))[0, 0] == 0
 
 
 def test_doubles_are_judged_by_kept_boxes_only() -> None:

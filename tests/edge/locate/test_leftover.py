@@ -7,10 +7,10 @@ import pytest
 
 from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
 from edge.locate import leftover
-from edge.locate.decode import box_iou
 from edge.locate.leftover import BRIDGE_PX, LONGEST_PX, MOST_PLACES, claimed_pixels, leftover_boxes
 from edge.locate.locator import at_scale
 from edge.locate.separate import Outline, roi_matrix
+from edge.overlap import box_iou
 from edge.records import Frame
 from tests.edge.locate.perfect import logit_of, outline_of
 

@@ -12,13 +12,11 @@ from edge.locate.geometry import line_length
 from edge.locate.separate import (
     BOX_PX,
     FEWEST_PIXELS,
-    RIGHT_IOU,
     ROI_PX,
     Answers,
     Outline,
     Separator,
     make_roi,
-    paired_iou,
     roi_matrix,
     unfold_mask,
 )
@@ -215,13 +213,6 @@ def test_boxes_that_are_right_are_looked_at_once(separator: Separator) -> None:
         np.testing.assert_array_equal(a.logit, b.logit)
     np.testing.assert_array_equal(boxes, before)
     assert separator.mended(noise(50, 50), np.zeros((0, 4), np.float32)) == ()
-
-
-def test_what_two_boxes_share_row_by_row() -> None:
-    a = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 1, 1]], np.float32)
-    b = np.array([[5, 0, 15, 10], [0, 0, 10, 10], [4, 4, 5, 5]], np.float32)
-    np.testing.assert_allclose(paired_iou(a, b), [1 / 3, 1, 0], atol=1e-6)
-    assert 0.5 < RIGHT_IOU < 1
 
 
 def test_specks_are_not_part_of_the_chromosome(separator: Separator) -> None:

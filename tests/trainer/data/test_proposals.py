@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.locate.decode import box_iou
+from edge.overlap import box_iou
 from edge.records import Float32Array
 from trainer.data import proposals
 from trainer.data.proposals import LEAST_SIDE_PX, SLOPPY, SLOPPY_PX, framed_by, proposal, sloppy

@@ -101,17 +101,18 @@ def _belief(cost: npt.NDArray[np.float64], labels: npt.NDArray[np.intp]) -> npt.
     counts = np.bincount(labels, minlength=len(LABELS))
     classes = np.arange(len(LABELS))
     prices = [_prices(sex, int(counts.max()) + 1) for sex in SEXES]
-    paid = [np.pad(p.cumsum(axis=1), ((0, 0), (1, 0))) for p in prices]
+    paid = np.stack([np.pad(p.cumsum(axis=1), ((0, 0), (1, 0))) for p in prices])
     own = cost[np.arange(len(labels)), labels]
     theirs = cost[:, labels]
     swapped = np.where(labels[:, None] == labels, 0.0, np.exp(own[:, None] + own - theirs - theirs.T)).sum(1)
-    out = np.empty(len(labels))
-    for i, label in enumerate(labels):
-        cells = counts + np.eye(len(LABELS), dtype=np.intp)
-        cells[:, label] -= 1
-        total = cost[i] + np.min([p[classes, cells].sum(axis=1) for p in paid], axis=0)
-        out[i] = 1 / (np.exp(total[label] - total).sum() + swapped[i])
-    return out
+    # The price of the cell as it is, and with one copy of its own class less and one of another more: (2, n, 24).
+    now = paid[:, classes, counts]
+    less, more = (paid[:, classes, np.maximum(counts + step, 0)] - now for step in (-1, 1))
+    cell = now.sum(1)[:, None, None] + less[:, labels, None] + more[:, None]
+    cell[:, np.arange(len(labels)), labels] = now.sum(1)[:, None]
+    total = cost + cell.min(0)
+    beside = np.exp(total[np.arange(len(labels)), labels, None] - total).sum(1)
+    return np.asarray(1 / (beside + swapped))
 
 
 def _status(confidence: float, prediction: Prediction) -> Status:

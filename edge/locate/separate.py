@@ -45,10 +45,11 @@ class Outline:
     @property
     def bounds(self) -> Float32Array:
         """Its pixels' box in the picture, float32 (4,), empty (all 0) without pixels."""
-        ys, xs = np.nonzero(self.logit > 0)
-        if not len(ys):
+        own = self.logit > 0
+        xs, ys = np.flatnonzero(own.any(0)), np.flatnonzero(own.any(1))
+        if not len(xs):
             return np.zeros(4, np.float32)
-        sides = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float32)
+        sides = np.array([xs[0], ys[0], xs[-1] + 1, ys[-1] + 1], np.float32)
         return np.asarray((sides - np.tile(self.matrix[:, 2], 2)) / self.matrix[0, 0], np.float32)
 
     def mask_in(self, box_px: Box, scale: float) -> BoolArray:

@@ -206,7 +206,7 @@ def test_the_labelling_is_the_cheapest_there_is() -> None:
         dropped += 4 - len(kept)
 
         def total(chosen: Sequence[int], cost: np.ndarray = cost, odds: np.ndarray = odds) -> float:
-            price = [0.0, -2.0, -4.0, -2.0, 6.0]  # each of two saves 2; a third costs 2, a fourth 2 + 6
+            price = [0.0, -3.0, -6.0, -3.0, 6.0]  # each of two saves 3; a third costs 3, a fourth 3 + 6
             real = 1 / (1 + np.exp(-odds))
             each = sum(-np.log(1 - real[k]) if c == 3 else cost[k, c] - np.log(real[k]) for k, c in enumerate(chosen))
             return float(each + sum(price[chosen.count(c)] for c in set(chosen) - {3}))

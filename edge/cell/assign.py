@@ -26,8 +26,8 @@ SEXES = ((2, 0), (1, 1))
 EXTRA_PRICE_NATS = (3.0, 6.0)
 """For the third and for each further copy, in nats; chosen on the val frames."""
 MISSING_PRICE_NATS = 3.0
-"""For each expected copy that is not there; chosen on the val frames: 2 finds 0.4 points fewer of the chromosomes and is
-as much more precise, 4 the other way round, and either leaves as many corrections."""
+"""For each expected copy that is not there; chosen on the val frames: 2 finds 0.4 points fewer of the chromosomes and
+is as much more precise, 4 the other way round, and either leaves as many corrections."""
 CERTAIN_NATS = 1e3
 """Log odds of an object that is known to be a chromosome."""
 ACCEPT_CONFIDENCE = 0.90

@@ -18,6 +18,7 @@ from edge.records import UInt8Array
 from edge.runtime.interpreter import Network, _runtime
 from tests.trainer.tiny import drawn_crops, drawn_rois, drawn_windows, tiny_classifier, tiny_locator, tiny_separator
 from trainer.export.tflite import to_int8
+from trainer.networks.separator import OUTPUTS
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Case:
 
 MAKERS: dict[str, tuple[Callable[[], Any], Callable[[], Any], list[str]]] = {
     "locator": (tiny_locator, lambda: drawn_windows(8), list(HEADS)),
-    "separator": (tiny_separator, lambda: drawn_rois(12), ["mask"]),
+    "separator": (tiny_separator, lambda: drawn_rois(12), list(OUTPUTS)),
     "classifier": (tiny_classifier, lambda: drawn_crops(12), ["label", "p_arm_up", "single"]),
 }
 

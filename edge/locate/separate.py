@@ -102,28 +102,28 @@ class Separator:
         """One a box, in order. ``picture`` uint8 (H, W) at the locator's scale, ``boxes`` float32 (n, 4) in it."""
         if not len(boxes):
             return ()
-        matrices = np.stack([roi_matrix(box) for box in boxes])
-        return _outlines(self._answers(picture, boxes, matrices), matrices, boxes)
+        return _outlines(*self._answers(picture, boxes), boxes)
 
     def mended(self, picture: UInt8Array, boxes: Float32Array) -> tuple[Outline, ...]:
         """As ``outlines``, for boxes that may be off: where the network would draw another one, it looks again at
         that."""
         if not len(boxes):
             return ()
-        matrices = np.stack([roi_matrix(box) for box in boxes])
-        answers = self._answers(picture, boxes, matrices)
+        answers, matrices = self._answers(picture, boxes)
         own = in_picture(answers.sides, matrices)
         off = np.flatnonzero(paired_iou(boxes, own) < RIGHT_IOU)
         if len(off):
             boxes = boxes.copy()
             boxes[off] = own[off]
-            matrices[off] = np.stack([roi_matrix(box) for box in boxes[off]])
-            answers.put(off, self._answers(picture, boxes[off], matrices[off]))
+            again, matrices[off] = self._answers(picture, boxes[off])
+            answers.put(off, again)
         return _outlines(answers, matrices, boxes)
 
-    def _answers(self, picture: UInt8Array, boxes: Float32Array, matrices: Float32Array) -> Answers:
+    def _answers(self, picture: UInt8Array, boxes: Float32Array) -> tuple[Answers, Float32Array]:
+        """What the network says of the boxes, and the matrices (n, 2, 3) into its inputs."""
+        matrices = np.stack([roi_matrix(box) for box in boxes])
         rois = np.stack([make_roi(picture, box, m) for box, m in zip(boxes, matrices, strict=True)])
-        return Answers.of(self._network.run_uint8(rois))
+        return Answers.of(self._network.run_uint8(rois)), matrices
 
 
 def _outlines(answers: Answers, matrices: Float32Array, boxes: Float32Array) -> tuple[Outline, ...]:

@@ -23,10 +23,10 @@ from tests.trainer.drawn import boxes_of
 from trainer.data.framecache import SCALE, shrink
 from trainer.export.bundle import write_bundle
 from trainer.export.tflite import to_int8
-from trainer.networks import separator
+from trainer.networks.blocks import without_teachers
 from trainer.networks.enhanced import build_enhanced
-from trainer.networks.locator import build_locator, without_teachers
-from trainer.networks.separator import build_separator
+from trainer.networks.locator import build_locator
+from trainer.networks.separator import OUTPUTS, build_separator
 
 SIDE_PX = 128
 CALIBRATION = {"least_score": 0.5, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
@@ -49,7 +49,7 @@ def awaken(network: Any, seed: int) -> Any:
 
 def tiny_locator() -> Any:
     keras.utils.set_random_seed(3)
-    network = without_teachers(awaken(build_locator(SIDE_PX, SIDE_PX, width=0.25), 3))
+    network = without_teachers(awaken(build_locator(SIDE_PX, SIDE_PX, width=0.25), 3), HEADS)
     pictures = np.stack(drawn_windows(8))[..., None].astype(np.float32) / 255
     # So that it finds something: peaks here and there, boxes of a chromosome's size.
     for name, output, (mean, spread) in zip(
@@ -64,7 +64,7 @@ def tiny_locator() -> Any:
 
 def tiny_separator() -> Any:
     keras.utils.set_random_seed(5)
-    return separator.without_teachers(awaken(build_separator(width=0.5), 5))
+    return without_teachers(awaken(build_separator(width=0.5), 5), OUTPUTS)
 
 
 def tiny_classifier() -> Any:

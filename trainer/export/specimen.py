@@ -12,6 +12,7 @@ import numpy as np
 import tf_keras as keras
 
 from edge.camera.files import read_frame
+from edge.locate.grid import HEADS
 from edge.records import UInt8Array
 from edge.runtime.bundle import Task
 from trainer.compress.layers import quantize_scope
@@ -21,7 +22,8 @@ from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.rois import draw_rois
 from trainer.errors import ExportError
 from trainer.export.networks import task_of
-from trainer.networks import locator, separator
+from trainer.networks.blocks import without_teachers
+from trainer.networks.separator import OUTPUTS
 
 SAMPLES = 96
 ROI_SAMPLES = 400
@@ -53,7 +55,7 @@ def specimen_of(run: Path, data: Path, network: Any, locator_side_px: int) -> Sp
 
 
 def _locator(data: Path, network: Any, side_px: int) -> Specimen:
-    lean = locator.without_teachers(network)
+    lean = without_teachers(network, HEADS)
     with quantize_scope():
         fixed = keras.models.clone_model(lean, keras.Input((side_px, side_px, 1), name="image"))
     fixed.set_weights(lean.get_weights())
@@ -75,7 +77,7 @@ def _separator(run: Path, data: Path, network: Any) -> Specimen:
 
     samples = draw_rois(train_frames(data, run.parent), np.random.default_rng(0), ROI_SAMPLES)
     proof = draw_rois(val_frames(data, run.parent), np.random.default_rng(VAL_SEED), PROOF_ROIS)
-    return Specimen("separator", separator.without_teachers(network), list(samples.inputs), proof.inputs)
+    return Specimen("separator", without_teachers(network, OUTPUTS), list(samples.inputs), proof.inputs)
 
 
 def _classifier(run: Path, network: Any) -> Specimen:

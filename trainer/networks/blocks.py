@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import tf_keras as keras
@@ -50,3 +51,8 @@ def join(fine: Any, coarse: Any) -> Any:
     """What the coarser level knows, added to the finer one."""
     up = L.UpSampling2D(2)(conv(coarse, fine.shape[-1], 1, relu=False))
     return L.ReLU()(L.Add()([fine, up]))
+
+
+def without_teachers(network: Any, shipped: Collection[str]) -> Any:
+    """The network with the outputs that ship, which come first; the others only teach the trunk."""
+    return keras.Model(network.inputs, network.outputs[: len(shipped)], name=network.name)

@@ -66,8 +66,3 @@ def build_locator(height_px: int | None = None, width_px: int | None = None, wid
         L.Conv2D(count, 1, name=name, bias_initializer=_RARE.get(name, "zeros"))(s4) for name, count in values.items()
     ]
     return keras.Model(image, heads, name="locator")
-
-
-def without_teachers(network: Any) -> Any:
-    """The network with the outputs that ship."""
-    return keras.Model(network.inputs, network.outputs[: len(HEADS)], name=network.name)

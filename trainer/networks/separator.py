@@ -61,11 +61,6 @@ def build_separator(width: float = 1.0) -> Any:
     return keras.Model(image, [mask, rows, cols, framed], name="separator")
 
 
-def without_teachers(network: Any) -> Any:
-    """The network with the outputs that ship."""
-    return keras.Model(network.inputs, network.outputs[: len(OUTPUTS)], name=network.name)
-
-
 def _profile(seen: Any, axis: int, channels: int) -> Any:
     """Where along one axis the box begins and ends: the strongest answer across the other axis, then its neighbours."""
     side = seen.shape[1]

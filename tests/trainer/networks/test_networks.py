@@ -14,9 +14,9 @@ import tf_keras as keras
 from edge.locate.grid import HEADS, STRIDE_PX
 from edge.locate.separate import ROI_PX
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
-from trainer.networks import separator
+from trainer.networks.blocks import without_teachers
 from trainer.networks.enhanced import build_enhanced
-from trainer.networks.locator import TEACHERS, build_locator, without_teachers
+from trainer.networks.locator import TEACHERS, build_locator
 from trainer.networks.separator import OUTPUTS, build_separator
 
 QAT_TAKES = {
@@ -45,7 +45,7 @@ def test_the_locator_answers_on_its_grid(height: int, width: int) -> None:
 
 def test_what_only_teaches_is_not_shipped() -> None:
     network = build_locator(width=0.25)
-    lean = without_teachers(network)
+    lean = without_teachers(network, HEADS)
     assert lean.output_names == list(HEADS)
     assert lean.count_params() < network.count_params()
     picture = np.random.default_rng(0).random((1, 64, 64, 1), np.float32)
@@ -69,7 +69,7 @@ def test_the_separator_answers_with_a_mask_and_the_places_of_four_sides() -> Non
     assert network.output_names == [*OUTPUTS, "framed"]
     shapes = [(None, 32, 32, 4), (None, 32, 1, 2), (None, 1, 32, 2), (None, 1, 1, 1)]
     assert [tuple(shape) for shape in network.output_shape] == shapes
-    assert separator.without_teachers(network).output_names == list(OUTPUTS)
+    assert without_teachers(network, OUTPUTS).output_names == list(OUTPUTS)
 
 
 def test_the_places_of_the_sides_are_told_from_rows_and_columns_apart() -> None:

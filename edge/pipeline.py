@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from edge.cell.findings import findings_of, karyotype_of, provisional
+from edge.cell.findings import said_of
 from edge.config import default_models_dir
 from edge.records import LABELS, Cell, Chromosome, Crop, Float32Array, Frame, Prediction, Region, Status
 
@@ -84,8 +84,7 @@ class Pipeline:
 
         seen = list(zip(regions, crops, predictions, strict=True))
         chromosomes = tuple(_chromosome(*seen[label.index], label) for label in assigned)
-        counts = {label: sum(c.label == label for c in chromosomes) for label in LABELS}
-        said, unsure = findings_of(counts), sum(c.status == "review" for c in chromosomes)
+        karyotype, findings = said_of(chromosomes)
         height_px, width_px = frame.pixels.shape
         return Cell(
             frame=frame.source,
@@ -93,8 +92,8 @@ class Pipeline:
             width_px=width_px,
             height_px=height_px,
             chromosomes=chromosomes,
-            karyotype=karyotype_of(counts),
-            findings=provisional(said, unsure=unsure, total=len(chromosomes)) if said else (),
+            karyotype=karyotype,
+            findings=findings,
             stage_ms=clock.stage_ms,
             models=self.models,
         )

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edge.records import LABELS
+from edge.records import LABELS, Chromosome
 
 INCOMPLETE_FROM = 3
 """Missing copies from which a cell counts as incomplete. Two whole-chromosome losses in one cell are rare but real."""
@@ -154,6 +154,13 @@ def is_incomplete(counts: Mapping[str, int]) -> bool:
 def ploidy_of(counts: Mapping[str, int]) -> int:
     """The level of ploidy that ``counts`` are nearest to: 2, 3, 4 ... Raises like ``karyotype_of``."""
     return _balance(counts, 0, ()).ploidy
+
+
+def said_of(chromosomes: Sequence[Chromosome]) -> tuple[str, tuple[str, ...]]:
+    """The karyotype of a labelled cell and what it finds, provisional while chromosomes wait for review."""
+    counts = {label: sum(c.label == label for c in chromosomes) for label in LABELS}
+    said, unsure = findings_of(counts), sum(c.status == "review" for c in chromosomes)
+    return karyotype_of(counts), provisional(said, unsure=unsure, total=len(chromosomes)) if said else ()
 
 
 def provisional(findings: Sequence[str], *, unsure: int, total: int) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from edge.cell.assign import ACCEPT_CONFIDENCE, assign
 from edge.cell.compare import match
-from edge.cell.findings import findings_of, karyotype_of
+from edge.cell.findings import said_of
 from edge.live.stage import MOVING
 from edge.pipeline import CANDIDATES
 from edge.records import LABELS, Box, Cell, Chromosome, Float32Array, Frame, Prediction
@@ -123,11 +123,8 @@ class Tracks:
                     p_arm_up=prediction.p_arm_up >= 0.5,
                 )
             )
-        labels = [c.label for c in chromosomes]
-        counts = {label: labels.count(label) for label in LABELS}
-        return replace(
-            cell, chromosomes=tuple(chromosomes), karyotype=karyotype_of(counts), findings=findings_of(counts)
-        )
+        karyotype, findings = said_of(chromosomes)
+        return replace(cell, chromosomes=tuple(chromosomes), karyotype=karyotype, findings=findings)
 
 
 class Steady:

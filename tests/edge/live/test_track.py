@@ -120,3 +120,14 @@ def test_steady_fuses_by_the_scene_of_the_frame() -> None:
     steady = Steady(label, scenes.__getitem__)
     assert [steady(make_frame(index=k)).karyotype for k in range(2)] == ["46,XX", "46,XX"]
     assert steady(make_frame(index=2)).count == 1
+
+
+def test_steady_findings_are_provisional_while_chromosomes_wait_for_review() -> None:
+    cell = without(make_cell(), 0)
+    sure = Tracks().fuse(cell, 1).findings
+    assert sure
+    assert not any("provisional" in finding for finding in sure)
+    doubtful = saying(cell, 10, cell.chromosomes[10].label, 0.5)
+    first, *others = Tracks().fuse(doubtful, 1).findings
+    assert first.startswith("provisional: 1 of 45")
+    assert any(finding.startswith("possible ") for finding in others)

@@ -102,13 +102,17 @@ def fit_separator_command(
     seed: Seed = 1,
     start: Start = None,
     rate: Rate = 3e-3,
+    models: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of a locator/ and separator/ whose boxes to mend.", show_default=False),
+    ] = None,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
-    """Train the separator on chromosomes pasted among others in frames."""
+    """Train the separator on chromosomes of real frames and on ones pasted among them."""
     from trainer.fit_separator import SeparatorConfig, fit_separator
 
-    config = SeparatorConfig(str(data), steps, batch, rate=rate, seed=seed, start=_text(start))
+    config = SeparatorConfig(str(data), steps, batch, rate=rate, seed=seed, start=_text(start), models=_text(models))
     print(f"weights: {fit_separator(config, out, resume)}")
 
 

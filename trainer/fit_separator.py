@@ -16,6 +16,7 @@ from edge.locate.separate import BIN_PX, ROI_PX, Answers
 from edge.overlap import paired_iou
 from trainer.data.framecache import CachedFrame, load_cache
 from trainer.data.metaphase import read_frames
+from trainer.data.proposals import asked
 from trainer.data.rois import OPEN, Rois, draw_rois
 from trainer.loop import Batch, Plan, train
 from trainer.networks.separator import OUTPUTS, build_separator
@@ -40,6 +41,8 @@ class SeparatorConfig:
     seed: int = 1
     start: str = ""
     """Weights (.keras) to go on from; empty: from nothing."""
+    models: str = ""
+    """Folder of a locator and separator whose own boxes are mended too; empty: drawn ones only."""
 
 
 def fit_separator(config: SeparatorConfig, out: Path, resume: bool) -> Path:
@@ -47,6 +50,8 @@ def fit_separator(config: SeparatorConfig, out: Path, resume: bool) -> Path:
     run = Run.open(out, asdict(config), resume)
     keras.utils.set_random_seed(config.seed)
     frames = train_frames(Path(config.data), out.parent)
+    if config.models:
+        frames = asked(frames, Path(config.models))
     held = held_rois(Path(config.data), out.parent, VAL_ROIS)
     network = build_separator(config.width)
     if config.start:

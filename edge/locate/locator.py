@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.locate.boxes import BoxFinder
+from edge.locate.decode import Found
 from edge.locate.grid import LOCATOR_UM_PER_PX, SURE_SCORE
 from edge.locate.leftover import claimed_pixels, leftover_boxes
 from edge.locate.separate import Outline, Separator
@@ -38,14 +39,23 @@ class Locator:
     def locate(self, frame: Frame) -> tuple[Region, ...]:
         """Every chromosome found, best score first."""
         picture, scale = at_scale(frame)
-        found = self._boxes.find(picture)
-        outlines = self._separator.mended(picture, found.boxes)
-        sure = [o for o, score in zip(outlines, found.scores, strict=True) if score >= SURE_SCORE]
-        places = leftover_boxes(picture, claimed_pixels(picture.shape, sure), MARGIN_PX)
+        found, outlines, places = self._seen(picture)
         outlines += self._separator.mended(picture, places)
         scores = [*found.scores.tolist(), *[LEFTOVER_SCORE] * len(places)]
         boxes_px = [clipped((refined(o) + self._boxes.shift) / scale, frame) for o in outlines]
         return _regions(outlines, scale, boxes_px, scores)
+
+    def proposals(self, picture: UInt8Array) -> Float32Array:
+        """The boxes that the separator is given for ``picture`` uint8 (H, W) at the locator's scale, float32 (n, 4)."""
+        found, _, places = self._seen(picture)
+        return np.concatenate([found.boxes, places])
+
+    def _seen(self, picture: UInt8Array) -> tuple[Found, tuple[Outline, ...], Float32Array]:
+        """What the boxes' network finds, its outlines, and the places (n, 4) that these leave over."""
+        found = self._boxes.find(picture)
+        outlines = self._separator.mended(picture, found.boxes)
+        sure = [o for o, score in zip(outlines, found.scores, strict=True) if score >= SURE_SCORE]
+        return found, outlines, leftover_boxes(picture, claimed_pixels(picture.shape, sure), MARGIN_PX)
 
     def regions_for_boxes(self, frame: Frame, boxes_px: npt.NDArray[np.integer]) -> tuple[Region, ...]:
         """The regions of boxes that are known, int (n, 4) half-open frame pixels, in their order."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -27,7 +27,7 @@ from trainer.data.pixels import BOX_MARGIN_PX, pixel_truth
 SCALE = NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX
 GRID_PITCH_PX = 3
 """Frame pixels per cell of the stored candidate map: two network pixels at 2/3 scale."""
-_FORMAT = 3
+_FORMAT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class CutOut:
 @dataclass(frozen=True, slots=True)
 class CachedFrame:
     """``pixels`` uint8 (H, W) at locator scale; ``candidates`` uint8 (H/2, W/2, 3) box indices that may own each grid
-    pixel; ``boxes`` float32 (n, 4) at locator scale; ``density``: mean optical density of its lone chromosomes."""
+    pixel; ``boxes`` float32 (n, 4) at locator scale; ``density``: mean optical density of its lone chromosomes;
+    ``proposals`` float32 (m, 4) at locator scale, centred: what a locator took for chromosomes here, if one was asked."""
 
     name: str
     pixels: UInt8Array
@@ -50,6 +51,7 @@ class CachedFrame:
     boxes: Float32Array
     cutouts: tuple[CutOut, ...]
     density: float
+    proposals: Float32Array = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
 
 def _prepare(truth: FrameTruth) -> CachedFrame:

@@ -1,15 +1,23 @@
 """Boxes that are nearly right, as a locator's are: what the separator learns to mend.
 
 Most stray a little on every side. Where chromosomes touch or cross, the locator errs otherwise: it takes one side from
-the neighbour, stops where another crosses, or goes on into the next one.
+the neighbour, stops where another crosses, or goes on into the next one. Boxes drawn so are many and free; the boxes of
+a locator that is there (``asked``) are fewer, and err as they will when it counts.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+from rich.progress import track
+
+from edge.locate.locator import load_locator
 from edge.overlap import box_iou
 from edge.records import Float32Array
+from trainer.data.framecache import CachedFrame
 
 SLOPPY, SLOPPY_PX = 0.05, 1.2
 """How far the sides of a located box stray: a share of its longer side, and pixels (one sigma)."""
@@ -19,6 +27,9 @@ BORROWED, SHORT, LONG = 0.15, 0.12, 0.08
 """Shares of boxes with sides of a neighbour, with a side too far in, with a side too far out."""
 OWN_SIDE = 0.65
 LEAST_SIDE_PX = 8.0
+POOR_IOU, POOR_WEIGHT, STRANGE_IOU, STRANGE_WEIGHT = 0.75, 5.0, 0.3, 0.3
+"""A locator's boxes are mostly right: one that shares less with every true box teaches more, one that shares hardly
+anything with any less."""
 
 
 def sloppy(box: Float32Array, rng: np.random.Generator) -> Float32Array:
@@ -58,3 +69,18 @@ def framed_by(box: Float32Array, boxes: Float32Array) -> tuple[int, float]:
     """Which of ``boxes`` (n >= 1, 4) the box frames best, and their intersection over union."""
     share = box_iou(box[None], boxes)[0]
     return int(share.argmax()), float(share.max())
+
+
+def picked_proposals(proposals: Float32Array, boxes: Float32Array, rng: np.random.Generator) -> Float32Array:
+    """The proposals (n >= 1, 4) in a drawn order, mostly those first that are off; ``boxes`` (m >= 1, 4) are true."""
+    shares = box_iou(proposals, boxes).max(1)
+    weight = np.where(shares < STRANGE_IOU, STRANGE_WEIGHT, np.where(shares < POOR_IOU, POOR_WEIGHT, 1.0))
+    # The largest of u ** (1 / w) is a draw without replacement by weight (Efraimidis and Spirakis 2006).
+    return np.asarray(proposals[np.argsort(-(rng.random(len(weight)) ** (1 / weight)), kind="stable")])
+
+
+def asked(frames: Sequence[CachedFrame], models: Path) -> list[CachedFrame]:
+    """The frames with what the locator in ``models`` proposes for them; ``ModelError`` for a bundle."""
+    locator = load_locator(models)
+    told = track(frames, "asking the locator")
+    return [replace(frame, proposals=locator.proposals(frame.pixels)) for frame in told]

@@ -18,12 +18,14 @@ import numpy.typing as npt
 from edge.locate.separate import make_roi, roi_matrix, warp_into
 from edge.records import Float32Array, UInt8Array
 from trainer.data.framecache import CachedFrame
-from trainer.data.proposals import framed_by, proposal
+from trainer.data.proposals import framed_by, picked_proposals, proposal
 from trainer.data.windows import PIXEL_STRIDE_PX, WINDOW_PX, Pasted, paste, place, stain
 from trainer.errors import DatasetError
 
 REAL_SHARE = 0.5
 """Of the windows, how many are real as they are."""
+PROPOSED_SHARE = 0.6
+"""Of the real windows where a locator was asked, in how many its own boxes are mended, not drawn ones."""
 MOST_PASTED, MOST_REAL = 20, 16
 NEAR_SHARE = 0.75
 """Of the pasted, how many are put beside or across another: where separating is hard."""
@@ -79,14 +81,16 @@ def draw_rois(
 
 
 def _real(frame: CachedFrame, _: Sequence[CachedFrame], rng: np.random.Generator) -> list[_Sample]:
-    image, candidates, boxes = place(frame, rng, 1.2)
-    picture = _stained(image, rng)
-    inside = np.flatnonzero((boxes[:, :2] >= 0).all(1) & (boxes[:, 2:] <= WINDOW_PX).all(1))
+    placed = place(frame, rng, 1.2)
+    boxes, picture = placed.boxes, _stained(placed.image, rng)
+    given = [proposal(boxes, k, rng) for k in rng.permutation(_inside(boxes)).tolist()]
+    real = placed.proposals[_inside(placed.proposals)]
+    if len(real) and rng.random() < PROPOSED_SHARE:
+        given = list(picked_proposals(real, boxes, rng))
     samples = []
-    for k in rng.permutation(inside)[:MOST_REAL].tolist():
-        box = proposal(boxes, k, rng)
+    for box in given[:MOST_REAL]:
         best, share = framed_by(box, boxes)
-        cells = candidates == best
+        cells = placed.candidates == best
         known = np.where(cells.all(-1), 255, np.where(cells.any(-1), 128, 0)).astype(np.uint8)
         matrix = roi_matrix(box)
         on_cells = np.concatenate([matrix[:, :2] * PIXEL_STRIDE_PX, matrix[:, 2:]], axis=1)
@@ -96,8 +100,14 @@ def _real(frame: CachedFrame, _: Sequence[CachedFrame], rng: np.random.Generator
     return samples
 
 
+def _inside(boxes: Float32Array) -> npt.NDArray[np.intp]:
+    """Which of the boxes (n, 4) the window holds whole."""
+    return np.flatnonzero((boxes[:, :2] >= 0).all(1) & (boxes[:, 2:] <= WINDOW_PX).all(1))
+
+
 def _pasted(frame: CachedFrame, frames: Sequence[CachedFrame], rng: np.random.Generator) -> list[_Sample]:
-    image, _, boxes = place(frame, rng, 1.2)
+    placed = place(frame, rng, 1.2)
+    image, boxes = placed.image, placed.boxes
     pasted = _paste_many(image, frame, frames, boxes, rng)
     picture = _stained(image, rng)
     samples = []

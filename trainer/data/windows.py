@@ -47,7 +47,8 @@ def make_window(
 ) -> Window:
     """One augmented training window; ``paste``: share of windows with chromosomes added; ``zoom``: largest zoom."""
     frame = frames[int(rng.integers(len(frames)))]
-    image, candidates, boxes = place(frame, rng, zoom)
+    placed = place(frame, rng, zoom)
+    image, candidates, boxes = placed.image, placed.candidates, placed.boxes
     crossing = np.zeros(candidates.shape[:2], np.uint8)
     sure = candidates[..., 0] == candidates[..., 1]
     if rng.random() < paste:
@@ -56,9 +57,18 @@ def make_window(
     return _targets(stain(image, rng), candidates, crossing, sure, boxes)
 
 
-def place(
-    frame: CachedFrame, rng: np.random.Generator, most_zoom: float
-) -> tuple[Float32Array, UInt8Array, Float32Array]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A piece of a frame: ``image`` float32 (S, S), 0..255; ``candidates`` uint8 (S/2, S/2, 3); ``boxes`` float32
+    (n, 4) of its frame's chromosomes, centred, and ``proposals`` float32 (m, 4), both in the window's pixels."""
+
+    image: Float32Array
+    candidates: UInt8Array
+    boxes: Float32Array
+    proposals: Float32Array
+
+
+def place(frame: CachedFrame, rng: np.random.Generator, most_zoom: float) -> Placed:
     """A window centred near a chromosome, under one of the eight turns and a zoom."""
     zoom = float(np.exp(rng.uniform(-1, 1) * np.log(most_zoom)))
     turn = np.array([[1, 0], [0, 1]], np.float32)
@@ -90,10 +100,15 @@ def place(
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(NOBODY,) * MAX_CANDIDATES,
     )
-    corners = (frame.boxes.reshape(-1, 2) + box_offset()) @ turn.T + shift
-    corners = corners.reshape(-1, 2, 2)
-    boxes = np.concatenate([corners.min(1), corners.max(1)], axis=1).astype(np.float32)
-    return image.astype(np.float32), candidates, boxes
+    boxes, proposals = (
+        _turned(some, turn, shift) for some in (frame.boxes + np.tile(box_offset(), 2), frame.proposals)
+    )
+    return Placed(image.astype(np.float32), candidates, boxes, proposals)
+
+
+def _turned(boxes: Float32Array, turn: npt.NDArray[np.floating], shift: npt.NDArray[np.floating]) -> Float32Array:
+    corners = (boxes.reshape(-1, 2) @ turn.T + shift).reshape(-1, 2, 2)
+    return np.concatenate([corners.min(1), corners.max(1)], axis=1).astype(np.float32)
 
 
 def _pixel_centres(matrix: npt.NDArray[np.float64], from_px: int, to_px: int) -> npt.NDArray[np.float64]:

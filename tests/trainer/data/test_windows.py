@@ -288,7 +288,8 @@ def test_what_does_not_fit_whole_is_not_pasted(frames: list[CachedFrame]) -> Non
 def test_boxes_are_placed_with_their_picture(frames: list[CachedFrame]) -> None:
     """Without a zoom, a window is the frame turned: the boxes frame the same pixels."""
     for seed in range(6):
-        image, _, boxes = place(frames[0], np.random.default_rng(seed), 1.0)
+        placed = place(frames[0], np.random.default_rng(seed), 1.0)
+        image, boxes = placed.image, placed.boxes
         looked = 0
         for box, stated in zip(boxes, frames[0].boxes + np.tile(box_offset(), 2), strict=True):
             np.testing.assert_allclose(sorted(box[2:] - box[:2]), sorted(stated[2:] - stated[:2]), atol=1e-3)

@@ -16,7 +16,8 @@ from edge.cases.parts import Classify, Points, outlined
 from edge.config import default_models_dir
 from edge.errors import EditRefused
 from edge.locate.background import background_of
-from edge.locate.geometry import line_length, without_specks
+from edge.locate.geometry import line_length
+from edge.locate.pieces import without_specks
 from edge.records import Crop, Float32Array, Frame, Prediction, Region
 
 WIDTH_UM = 1.3
@@ -66,7 +67,7 @@ def _stained(frame: Frame, path: Float32Array) -> np.ndarray:
         raise EditRefused("the line lies outside the picture; draw it along the chromosome")
     absorbed = 1 - np.minimum(frame.pixels.astype(np.float32) / np.maximum(background_of(frame.pixels), 1), 1)
     depth = float(np.percentile(absorbed[near], 75))
-    return without_specks(near & (absorbed > max(0.04, STAINED * depth))).astype(np.uint8)
+    return without_specks((near & (absorbed > max(0.04, STAINED * depth)))[None])[0].astype(np.uint8)
 
 
 def _edge(mask: np.ndarray) -> Points:

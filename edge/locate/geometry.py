@@ -2,8 +2,7 @@
 
 Long chromosomes bend into V, C and S shapes, so the line follows the mask: geodesic distance from one end, the middle
 of each distance band, a smooth curve through the middles. Short, stout ones (21, 22, Y) have no such end to start
-from; their line is the principal axis. All masks of a cell are worked in one picture, an atlas with one tile a mask,
-because a few large OpenCV calls cost less than thousands of small ones.
+from; their line is the principal axis. All masks of a cell are worked at once.
 """
 
 from __future__ import annotations
@@ -17,16 +16,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.records import BoolArray, Float32Array
+from edge.locate.geodesic import from_far_end
+from edge.locate.pieces import FEWEST_PIXELS, stacked, whole
+from edge.records import BoolArray, Float32Array, UInt8Array
 
 Float64Array = npt.NDArray[np.float64]
 LINE_POINTS = 33
 STOUT = 2.0
 """Below this ratio of length to width the principal axis is the line."""
 MOST_POINTS = 160
-FEWEST_PIXELS = 4
-SMALLEST_PIECE = 0.12
-"""Of a mask; what is smaller and apart is dirt or a neighbour's."""
 DEGREES = (1, 2, 3, 4, 6)
 SLACK = 1.04
 """How much worse than the wiggliest curve a simpler one may fit and still be taken."""
@@ -34,123 +32,19 @@ BENT = 1.6
 """A chromosome may be this much longer than the walk along the inner side of its bends; beyond it is in rags."""
 LONGEST = 1.4
 """A line longer than this times the walk through the mask has run wild: a mask in rags."""
-_CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-_SQUARE = np.ones((3, 3), np.uint8)
 _EVEN = np.linspace(0, 1, LINE_POINTS)
 
 
 def centre_lines(masks: Sequence[BoolArray]) -> list[Float32Array]:
     """For each mask bool (h, w): the centre line, float32 (LINE_POINTS, 2) of (x, y), end to end, evenly spaced;
     pixel (i, j) has its middle at (j + 0.5, i + 0.5). An empty mask gives its box's longer middle line."""
-    if not masks:
+    if not len(masks):
         return []
-    whole = [_whole(mask) for mask in masks]
-    far = [
-        np.repeat(np.repeat(f, 2, 0), 2, 1)[: m.shape[0], : m.shape[1]]
-        for f, m in zip(_halves(whole), whole, strict=True)
-    ]
-    return list(_evenly(_lines(whole, far)))
+    return list(_evenly(_lines(whole(stacked(masks)), [mask.shape for mask in masks])))
 
 
 def line_length(line: Float32Array) -> float:
     return float(np.hypot(*np.diff(line, axis=0).T).sum())
-
-
-def without_specks(mask: BoolArray) -> BoolArray:
-    """The mask without pieces too small to be a part of the same chromosome."""
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    if count <= 2:
-        return mask
-    return np.asarray(_large(stats)[pieces])
-
-
-def _large(stats: npt.NDArray[np.int32]) -> BoolArray:
-    """Which of the pieces, the ground being none, are no specks."""
-    sizes = stats[:, cv2.CC_STAT_AREA]
-    large = sizes >= max(FEWEST_PIXELS, SMALLEST_PIECE * int(sizes[1:].sum()))
-    large[0] = False
-    return np.asarray(large)
-
-
-def _whole(mask: BoolArray) -> BoolArray:
-    """The mask in one piece: without specks, and bridged where another that crosses it parts it."""
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    if count <= 2:
-        return mask
-    large = _large(stats)
-    out = large[pieces].astype(np.uint8)
-    main = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    for piece in np.flatnonzero(large).tolist():
-        if piece != main:
-            a, b = _nearest(pieces == main, pieces == piece)
-            cv2.line(out, a, b, 1, 3)
-    return np.asarray(out > 0)
-
-
-def _nearest(a: BoolArray, b: BoolArray) -> tuple[tuple[int, int], tuple[int, int]]:
-    pa, pb = np.argwhere(a), np.argwhere(b)
-    gaps = ((pa[:, None] - pb[None]) ** 2).sum(-1)
-    # Facing ends have many nearest pairs, and a bridge along a flank would bow the line: the middle one is taken.
-    pairs = np.argwhere(gaps <= (np.sqrt(gaps.min()) + 1) ** 2)
-    i, j = pairs[len(pairs) // 2]
-    return (int(pa[i, 1]), int(pa[i, 0])), (int(pb[j, 1]), int(pb[j, 0]))
-
-
-def _halves(masks: Sequence[BoolArray]) -> list[npt.NDArray[np.uint8]]:
-    """``_geodesic`` on masks of half the size, in full pixels (at most 255): a quarter of the work, and the line is
-    smoothed anyway."""
-    halves = []
-    for mask in masks:
-        h, w = mask.shape
-        even = np.zeros((h + h % 2, w + w % 2), np.bool_)
-        even[:h, :w] = mask
-        halves.append(even[::2, ::2] | even[1::2, ::2] | even[::2, 1::2] | even[1::2, 1::2])
-    return [np.minimum(far, 127) * np.uint8(2) for far in _geodesic(halves)]
-
-
-def _geodesic(masks: Sequence[BoolArray]) -> list[npt.NDArray[np.uint8]]:
-    """Distance within each mask from one of its two far ends, in steps of an octagonal walk (at most 255)."""
-    side = max(max(m.shape) for m in masks) + 2
-    per_row = int(np.ceil(np.sqrt(len(masks))))
-    rows = -(-len(masks) // per_row)
-    atlas = np.zeros((rows * side, per_row * side), np.uint8)
-    places = []
-    for k, mask in enumerate(masks):
-        y, x = k // per_row * side + 1, k % per_row * side + 1
-        places.append((slice(y, y + mask.shape[0]), slice(x, x + mask.shape[1])))
-        atlas[places[-1]] = mask
-    seeds = np.zeros_like(atlas)
-    for place, mask in zip(places, masks, strict=True):
-        ys, xs = np.nonzero(mask)
-        if len(ys):
-            k = int(((ys - ys.mean()) ** 2 + (xs - xs.mean()) ** 2).argmax())
-            seeds[place][ys[k], xs[k]] = 1
-    for last in (False, True):
-        steps = _walk(atlas, seeds)
-        if last:
-            break
-        seeds[:] = 0
-        for place, mask in zip(places, masks, strict=True):
-            tile = np.where(mask, steps[place], 0)
-            if mask.any():
-                seeds[place].flat[int(tile.argmax())] = 1
-                seeds[place] &= mask
-    return [steps[place] for place in places]
-
-
-def _walk(atlas: npt.NDArray[np.uint8], seeds: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    steps = np.zeros_like(atlas)
-    reached = seeds.copy()
-    count, still = int(cv2.countNonZero(reached)), 0
-    for k in range(255):
-        steps += reached ^ 1
-        reached = cv2.dilate(reached, _SQUARE if k % 2 else _CROSS) & atlas
-        new_count = int(cv2.countNonZero(reached))
-        still = still + 1 if new_count == count else 0
-        if still == 2:  # once may mean a corner: every other step goes along rows and columns only
-            break
-        count = new_count
-    return steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,16 +57,18 @@ class _Clouds:
     walk: Float64Array
 
     @classmethod
-    def of(cls, masks: Sequence[BoolArray], far: Sequence[npt.NDArray[np.uint8]]) -> _Clouds:
-        places = [_thinned(mask) for mask in masks]
-        n, k = len(masks), max([1, *(len(p) for p in places)])
-        points, weight, walk = np.zeros((n, k, 2)), np.zeros((n, k)), np.zeros((n, k))
-        for i, (place, mask, distance) in enumerate(zip(places, masks, far, strict=True)):
-            m = len(place)
-            points[i, :m, 1], points[i, :m, 0] = np.divmod(place, mask.shape[1])
-            weight[i, :m] = 1
-            walk[i, :m] = distance.reshape(-1)[place]
-        return cls(points + 0.5, weight, walk)
+    def of(cls, stack: BoolArray, walk: UInt8Array) -> _Clouds:
+        owner, rows, cols = np.nonzero(stack)
+        kept = _thinned(owner, rows, cols, len(stack))
+        owner, rows, cols = owner[kept], rows[kept], cols[kept]
+        counts = np.bincount(owner, minlength=len(stack))
+        place = np.arange(len(owner)) - (counts.cumsum() - counts)[owner]
+        shape = len(stack), max(1, int(counts.max()))
+        points, weight, distance = np.zeros((*shape, 2)), np.zeros(shape), np.zeros(shape)
+        points[owner, place] = np.stack([cols, rows], axis=1) + 0.5
+        weight[owner, place] = 1
+        distance[owner, place] = walk[owner, rows, cols]
+        return cls(points, weight, distance)
 
     def farthest(self, along: Float64Array, sign: float) -> Float64Array:
         """The largest (``sign`` 1) or smallest (-1) value over each mask's pixels; 0 for an empty mask."""
@@ -180,31 +76,35 @@ class _Clouds:
         return np.asarray(np.where(np.isfinite(found), sign * found, 0.0))
 
 
-def _width(mask: BoolArray) -> float:
-    """Twice the largest distance to the rim, at least 1."""
-    rim = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)
-    return max(2 * float(rim.max()) - 1, 1.0)
+def _widths(stack: BoolArray) -> Float64Array:
+    """Twice the largest distance to the rim, at least 1, of each mask."""
+    padded = np.pad(stack.astype(np.uint8), ((0, 0), (1, 1), (1, 1)))
+    rim = cv2.distanceTransform(padded.reshape(-1, padded.shape[2]), cv2.DIST_L2, 3)
+    return np.maximum(2 * rim.reshape(len(stack), -1).max(1).astype(np.float64) - 1, 1.0)
 
 
-def _thinned(mask: BoolArray) -> npt.NDArray[np.intp]:
-    """Flat indices of some MOST_POINTS pixels, on a slanted lattice: every n-th pixel in reading order may fall into
-    the same columns of each row, and pull an upright chromosome's line aside."""
-    rows, cols = np.nonzero(mask)
-    step = 1 + len(rows) // MOST_POINTS
-    slant = next(s for s in itertools.count(round(0.62 * step)) if math.gcd(s, step) == 1)
-    kept = (cols + slant * rows) % step == 0
-    return np.asarray(rows[kept] * mask.shape[1] + cols[kept])
+def _thinned(
+    owner: npt.NDArray[np.intp], rows: npt.NDArray[np.intp], cols: npt.NDArray[np.intp], count: int
+) -> BoolArray:
+    """Which of the pixels of ``count`` masks to keep, some MOST_POINTS each, on a slanted lattice: every n-th pixel in
+    reading order may fall into the same columns of each row, and pull an upright chromosome's line aside."""
+    step = 1 + np.bincount(owner, minlength=count) // MOST_POINTS
+    slant = np.array([_slant(n) for n in range(int(step.max()) + 1)])[step]
+    return np.asarray((cols + slant[owner] * rows) % step[owner] == 0)
 
 
-def _lines(masks: Sequence[BoolArray], far: Sequence[npt.NDArray[np.uint8]]) -> Float64Array:
-    """All lines at once, (n, LINE_POINTS, 2), not yet evenly spaced."""
-    clouds = _Clouds.of(masks, far)
+def _slant(step: int) -> int:
+    return next(s for s in itertools.count(round(0.62 * step)) if math.gcd(s, step) == 1)
+
+
+def _lines(stack: BoolArray, shapes: Sequence[tuple[int, ...]]) -> Float64Array:
+    """All lines at once, (n, LINE_POINTS, 2), not yet evenly spaced; ``shapes`` (h, w) are the masks' own."""
+    clouds = _Clouds.of(stack, from_far_end(stack))
     straight = _principal(clouds)
-    area = np.array([np.count_nonzero(m) for m in masks], float)
+    area = np.count_nonzero(stack, axis=(1, 2)).astype(np.float64)
     walked = clouds.farthest(clouds.walk, 1) + 1
     # The walk hugs the inner side of a bend: it says too little of a chromosome that is bent and thick.
-    width = np.array([_width(m) for m in masks])
-    stretched = area / width
+    stretched = area / _widths(stack)
     length = np.where((stretched > walked) & (stretched < BENT * walked), stretched, walked)
     width = np.maximum(area, 1) / length
     # A geodesic starts in a corner of the rounded end, so the end caps are left out of the fit and reached straight.
@@ -222,7 +122,7 @@ def _lines(masks: Sequence[BoolArray], far: Sequence[npt.NDArray[np.uint8]]) -> 
     stout = (length < STOUT * width) | (bent_length > LONGEST * length) | (trunk.sum(1) < 8)
     lines = np.where(stout[:, None, None], straight, bent)
     for i in np.flatnonzero(area < FEWEST_PIXELS).tolist():
-        h, w = masks[i].shape
+        h, w = shapes[i]
         ends = np.array([[0, h / 2], [w, h / 2]] if w >= h else [[w / 2, 0], [w / 2, h]])
         lines[i] = ends[0] + _EVEN[:, None] * (ends[1] - ends[0])
     return np.asarray(lines)

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.locate.geometry import centre_lines, without_specks
+from edge.locate.geometry import centre_lines, evenly
+from edge.locate.pieces import without_specks
 from edge.overlap import paired_iou
 from edge.records import BoolArray, Box, Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
@@ -34,23 +35,15 @@ BIN_PX = 2.0
 @dataclass(frozen=True, slots=True, eq=False)
 class Outline:
     """One chromosome's own pixels: ``logit`` float32 (64, 64), above 0 on them; ``matrix`` float32 (2, 3), from the
-    picture to those 64 x 64; ``line`` float32 (n, 2), the centre line in the picture; ``box`` float32 (4,), the box
-    that the network would draw around it in the picture."""
+    picture to those 64 x 64; ``line`` float32 (n, 2), the centre line in the picture; ``bounds`` float32 (4,), its
+    pixels' box in the picture, all 0 without pixels; ``box`` float32 (4,), the box that the network would draw around
+    it there."""
 
     logit: Float32Array
     matrix: Float32Array
     line: Float32Array
+    bounds: Float32Array
     box: Float32Array
-
-    @property
-    def bounds(self) -> Float32Array:
-        """Its pixels' box in the picture, float32 (4,), empty (all 0) without pixels."""
-        own = self.logit > 0
-        xs, ys = np.flatnonzero(own.any(0)), np.flatnonzero(own.any(1))
-        if not len(xs):
-            return np.zeros(4, np.float32)
-        sides = np.array([xs[0], ys[0], xs[-1] + 1, ys[-1] + 1], np.float32)
-        return np.asarray((sides - np.tile(self.matrix[:, 2], 2)) / self.matrix[0, 0], np.float32)
 
     def mask_in(self, box_px: Box, scale: float) -> BoolArray:
         """The mask in a box of the frame; ``scale``: picture pixels per frame pixel."""
@@ -127,22 +120,28 @@ class Separator:
 
 
 def _outlines(answers: Answers, matrices: Float32Array, boxes: Float32Array) -> tuple[Outline, ...]:
-    masks = [_plausible(without_specks(mask)) for mask in answers.masks > 0]
-    own = in_picture(answers.sides, matrices)
-    lines = centre_lines(masks)
+    masks = without_specks(answers.masks > 0)
+    there = np.count_nonzero(masks, axis=(1, 2)) >= FEWEST_PIXELS
+    masks &= there[:, None, None]
+    logits = np.where(masks, answers.masks, -np.abs(answers.masks) - np.float32(1e-3))
+    shift, zoom = matrices[:, None, :, 2], matrices[:, :1, :1]
+    lines = ((np.stack(centre_lines(masks)) - shift) / zoom).astype(np.float32)
+    bounds = in_picture(mask_bounds(masks), matrices)
+    bounds[~there] = 0
+    for k in np.flatnonzero(~there).tolist():
+        lines[k] = evenly(_middle_line(boxes[k]))
     return tuple(
-        Outline(
-            np.where(mask, logit, -np.abs(logit) - np.float32(1e-3)).astype(np.float32),
-            matrix,
-            ((line - matrix[:, 2]) / matrix[0, 0]).astype(np.float32) if mask.any() else _middle_line(box),
-            drawn,
-        )
-        for mask, logit, matrix, line, box, drawn in zip(masks, answers.masks, matrices, lines, boxes, own, strict=True)
+        Outline(*each) for each in zip(logits, matrices, lines, bounds, in_picture(answers.sides, matrices), strict=True)
     )
 
 
-def _plausible(mask: BoolArray) -> BoolArray:
-    return mask if np.count_nonzero(mask) >= FEWEST_PIXELS else np.zeros_like(mask)
+def mask_bounds(masks: BoolArray) -> Float32Array:
+    """The box of each mask's pixels, float32 (n, 4) of left, top, right, bottom, half-open."""
+    size = masks.shape[1]
+    cols, rows = masks.any(1), masks.any(2)
+    first = [side.argmax(1) for side in (cols, rows)]
+    last = [size - side[:, ::-1].argmax(1) for side in (cols, rows)]
+    return np.stack([*first, *last], axis=1).astype(np.float32)
 
 
 def _middle_line(box: Float32Array) -> Float32Array:

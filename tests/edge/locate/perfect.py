@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.locate.boxes import _tiles
 from edge.locate.grid import BOX_UNIT_PX, HEADS, STRIDE_PX
-from edge.locate.separate import BIN_PX, BOX_PX, ROI_PX, Outline
+from edge.locate.separate import BIN_PX, BOX_PX, ROI_PX, Outline, in_picture, mask_bounds
 from edge.records import BoolArray, Float32Array, UInt8Array
 
 T = TypeVar("T")
@@ -70,7 +70,9 @@ def _box_of(channel: UInt8Array) -> Float32Array:
 
 def outline_of(logit: Float32Array, matrix: Float32Array, box: Sequence[float] = (0, 0, 1, 1)) -> Outline:
     """An outline of which only the mask matters, and perhaps the box."""
-    return Outline(logit, matrix, np.zeros((2, 2), np.float32), np.array(box, np.float32))
+    own = logit[None] > 0
+    bounds = in_picture(mask_bounds(own), matrix[None])[0] * own.any()
+    return Outline(logit, matrix, np.zeros((2, 2), np.float32), bounds, np.array(box, np.float32))
 
 
 def logit_of(mask: BoolArray, box: Sequence[float], scale: float) -> Float32Array:

@@ -104,7 +104,9 @@ def fit_separator_command(
     rate: Rate = 3e-3,
     models: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of a locator/ and separator/ whose boxes to mend.", show_default=False),
+        typer.Option(
+            metavar="DIR", help="Folder of a locator/ and separator/ whose boxes to mend.", show_default=False
+        ),
     ] = None,
     resume: Resume = True,
     debug: Debug = False,

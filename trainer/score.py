@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge.cell.compare import match
+from edge.cell.findings import karyotype_of
 from edge.records import LABELS
 from trainer.data.metaphase import FrameTruth
 
@@ -51,6 +52,7 @@ class FrameScore:
     cells_fully_right: float
     karyotype_counts_exact: float
     numerical_stated: Detection
+    numerical_corrected: Detection
     numerical_boxes: Detection
     missing_frames: int
 
@@ -73,6 +75,7 @@ class _Tally:
     accepted_right: int
     counts_exact: bool
     called: bool
+    called_corrected: bool
     stated: bool
     true_abnormal: bool
     found_abnormal: bool
@@ -88,8 +91,9 @@ def score(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> F
     Boxes are matched one to one (Hungarian on IoU) and a pair counts at IoU >= 0.5. ``end_to_end``: true chromosomes
     that are located and carry the right label; its 95 % interval resamples cases, not frames. ``accepted_share``: of
     the located ones, those not left for review. ``corrections``: missed + spurious + wrongly labelled.
-    ``numerical_stated``: the karyotype line against the case's stated karyotype; ``numerical_boxes``: copies per class
-    against those of the true boxes. A line for a frame that is not among ``truths`` is passed over.
+    ``numerical_stated``: the karyotype line against the case's stated karyotype; ``numerical_corrected``: the same
+    after one correction, see ``after_one_correction``; ``numerical_boxes``: copies per class against those of the true
+    boxes. A line for a frame that is not among ``truths`` is passed over.
     """
     by_name = {PurePath(line["frame"]).name: line for line in lines}
     tallies = [_tally(by_name[t.image], t) for t in truths if t.image in by_name]
@@ -113,6 +117,7 @@ def _tally(line: Mapping[str, Any], truth: FrameTruth) -> _Tally:
         accepted_right=sum(r and a for r, a in zip(right, accepted, strict=True)),
         counts_exact=true_counts == found_counts,
         called=calls_numerical(line.get("karyotype", "")),
+        called_corrected=calls_numerical(karyotype_of(after_one_correction(found_counts, true_counts))),
         stated=truth.finding == "numerical",
         true_abnormal=_abnormal(true_counts),
         found_abnormal=_abnormal(found_counts),
@@ -140,6 +145,7 @@ def _summary(tallies: Sequence[_Tally], missing: int) -> FrameScore:
         cells_fully_right=_share(corrections.count(0), len(tallies)),
         karyotype_counts_exact=_share(sum(t.counts_exact for t in tallies), len(tallies)),
         numerical_stated=_detection([(t.stated, t.called) for t in tallies]),
+        numerical_corrected=_detection([(t.stated, t.called_corrected) for t in tallies]),
         numerical_boxes=_detection([(t.true_abnormal, t.found_abnormal) for t in tallies]),
         missing_frames=missing,
     )
@@ -155,6 +161,19 @@ def calls_numerical(karyotype: str) -> bool:
     if "<" in count or any(term[:1] in ("+", "-") for term in terms):
         return True
     return len(sex) > 2 if "inc" in terms or "?" in sex else sex not in (*NORMAL_SEX, "")
+
+
+def after_one_correction(found: Counter[str], true: Counter[str]) -> Counter[str]:
+    """The copies of each class once a technician has put one right where a class has too many or too few: one of a
+    class that has too many gets the name of one that has too few; where none has too few it goes, where none has too
+    many a missed one is drawn. Of several the first in the order of the karyogram. What is no class is left out."""
+    found = Counter({label: copies for label, copies in found.items() if label in LABELS})
+    mended = found.copy()
+    for wrong, by in ((found - true, -1), (true - found, 1)):
+        first = min(wrong, key=LABELS.index, default=None)
+        if first is not None:
+            mended[first] += by
+    return +mended
 
 
 def _abnormal(counts: Mapping[str, int]) -> bool:

@@ -67,7 +67,8 @@ def _stained(frame: Frame, path: Float32Array) -> np.ndarray:
         raise EditRefused("the line lies outside the picture; draw it along the chromosome")
     absorbed = 1 - np.minimum(frame.pixels.astype(np.float32) / np.maximum(background_of(frame.pixels), 1), 1)
     depth = float(np.percentile(absorbed[near], 75))
-    return without_specks((near & (absorbed > max(0.04, STAINED * depth)))[None])[0].astype(np.uint8)
+    stained = without_specks((near & (absorbed > max(0.04, STAINED * depth)))[None])[0]
+    return np.asarray(stained, np.uint8)
 
 
 def _edge(mask: np.ndarray) -> Points:

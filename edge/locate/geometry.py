@@ -35,7 +35,7 @@ LONGEST = 1.4
 _EVEN = np.linspace(0, 1, LINE_POINTS)
 
 
-def centre_lines(masks: Sequence[BoolArray]) -> list[Float32Array]:
+def centre_lines(masks: BoolArray | Sequence[BoolArray]) -> list[Float32Array]:
     """For each mask bool (h, w): the centre line, float32 (LINE_POINTS, 2) of (x, y), end to end, evenly spaced;
     pixel (i, j) has its middle at (j + 0.5, i + 0.5). An empty mask gives its box's longer middle line."""
     if not len(masks):
@@ -80,7 +80,7 @@ def _widths(stack: BoolArray) -> Float64Array:
     """Twice the largest distance to the rim, at least 1, of each mask."""
     padded = np.pad(stack.astype(np.uint8), ((0, 0), (1, 1), (1, 1)))
     rim = cv2.distanceTransform(padded.reshape(-1, padded.shape[2]), cv2.DIST_L2, 3)
-    return np.maximum(2 * rim.reshape(len(stack), -1).max(1).astype(np.float64) - 1, 1.0)
+    return np.asarray(np.maximum(2 * rim.reshape(len(stack), -1).max(1).astype(np.float64) - 1, 1.0))
 
 
 def _thinned(

@@ -20,7 +20,7 @@ SMALLEST_PIECE = 0.12
 """Of a mask; what is smaller and apart is dirt or a neighbour's."""
 
 
-def stacked(masks: Sequence[BoolArray]) -> BoolArray:
+def stacked(masks: BoolArray | Sequence[BoolArray]) -> BoolArray:
     """Masks (h, w) of any sizes as one array (n, H, W), empty to the right of and below each."""
     if isinstance(masks, np.ndarray):
         return masks

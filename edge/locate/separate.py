@@ -131,14 +131,15 @@ def _outlines(answers: Answers, matrices: Float32Array, boxes: Float32Array) -> 
     for k in np.flatnonzero(~there).tolist():
         lines[k] = evenly(_middle_line(boxes[k]))
     return tuple(
-        Outline(*each) for each in zip(logits, matrices, lines, bounds, in_picture(answers.sides, matrices), strict=True)
+        Outline(*each)
+        for each in zip(logits, matrices, lines, bounds, in_picture(answers.sides, matrices), strict=True)
     )
 
 
 def mask_bounds(masks: BoolArray) -> Float32Array:
     """The box of each mask's pixels, float32 (n, 4) of left, top, right, bottom, half-open."""
     size = masks.shape[1]
-    cols, rows = masks.any(1), masks.any(2)
+    cols, rows = np.asarray(masks.any(1)), np.asarray(masks.any(2))
     first = [side.argmax(1) for side in (cols, rows)]
     last = [size - side[:, ::-1].argmax(1) for side in (cols, rows)]
     return np.stack([*first, *last], axis=1).astype(np.float32)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from edge.records import LABELS
 from trainer.data.metaphase import FrameTruth, read_frames
-from trainer.score import calls_numerical, score
+from trainer.score import after_one_correction, calls_numerical, score
 from trainer.score_crops import calibration_error, score_crops
 
 SHARED = Path(os.environ.get("CHROMO_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
@@ -98,6 +99,44 @@ def test_nothing_found_and_nothing_there() -> None:
 )
 def test_what_counts_as_calling_a_numerical_finding(karyotype: str, called: bool) -> None:
     assert calls_numerical(karyotype) is called
+
+
+@pytest.mark.parametrize(
+    ("found", "true", "mended"),
+    [
+        ("1 1 2 2", "1 1 2 2", "1 1 2 2"),
+        ("1 1 2", "1 1 2 2", "1 1 2 2"),  # drawn
+        ("1 1 1 2 2", "1 1 2 2", "1 1 2 2"),  # dropped
+        ("1 1 1 2", "1 1 2 2", "1 1 2 2"),  # renamed
+        ("1 2", "1 1 2 2", "1 1 2"),  # the first of two
+        ("X X 5 5 5 5", "5 5 X X", "X X 5 5 5"),
+        ("marker 1", "1 1", "1 1"),
+    ],
+)
+def test_one_correction_puts_one_class_right(found: str, true: str, mended: str) -> None:
+    assert after_one_correction(Counter(found.split()), Counter(true.split())) == Counter(mended.split())
+
+
+def test_a_finding_that_one_correction_makes_or_removes() -> None:
+    normal = (*(label for label in LABELS[:22] for _ in range(2)), "X", "X")
+    boxes = [[10 * k, 0, 10 * k + 9, 9] for k in range(47)]
+    truths = [
+        truth("gain.png", "A", boxes, (*normal, "21"), "numerical"),
+        truth("normal.png", "B", boxes[:46], normal),
+        truth("far.png", "C", boxes[:46], normal),
+    ]
+
+    def found(frame: str, labels: tuple[str, ...], karyotype: str) -> dict[str, Any]:
+        return line(frame, [(b, label, "accepted") for b, label in zip(boxes, labels, strict=False)], karyotype)
+
+    lines = [
+        found("gain.png", normal, "46,XX"),
+        found("normal.png", normal[1:], "45,XX,-1"),
+        found("far.png", normal[2:], "44,XX,-1,-1"),
+    ]
+    got = score(lines, truths)
+    assert (got.numerical_stated.sensitivity, got.numerical_stated.specificity) == (0.0, 0.0)
+    assert (got.numerical_corrected.sensitivity, got.numerical_corrected.specificity) == (1.0, 0.5)
 
 
 def test_agrees_with_the_independent_scorer(tmp_path: Path) -> None:

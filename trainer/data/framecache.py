@@ -43,7 +43,7 @@ class CutOut:
 class CachedFrame:
     """``pixels`` uint8 (H, W) at locator scale; ``candidates`` uint8 (H/2, W/2, 3) box indices that may own each grid
     pixel; ``boxes`` float32 (n, 4) at locator scale; ``density``: mean optical density of its lone chromosomes;
-    ``proposals`` float32 (m, 4) at locator scale, centred: what a locator took for chromosomes here, if one was asked."""
+    ``proposals`` float32 (m, 4) at locator scale, centred: what a locator proposes here, if one was asked."""
 
     name: str
     pixels: UInt8Array

@@ -12,6 +12,7 @@ import typer
 from edge.command import run_app
 from edge.errors import ConfigError
 from trainer.commands import compress, export
+from trainer.commands.bfloat16 import Bfloat16, convolve_in_bfloat16
 from trainer.commands.compare import compare
 from trainer.commands.data import data as data_commands
 from trainer.commands.evaluate import EvaluateGroup
@@ -61,15 +62,11 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fa
 
 @fit.callback()
 def fit_group(
-    bfloat16: Annotated[
-        bool, typer.Option(help="Convolve in bfloat16: about a quarter faster, on CPUs with AVX512_BF16 or AMX.")
-    ] = False,
+    bfloat16: Bfloat16 = False,
 ) -> None:
     """Train a network into a run folder; the same command again goes on where it stopped."""
     if bfloat16:
-        import tensorflow as tf
-
-        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
+        convolve_in_bfloat16()
 
 
 @fit.command("locator")

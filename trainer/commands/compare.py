@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from trainer.commands.bfloat16 import Bfloat16, convolve_in_bfloat16
 from trainer.commands.line import command_line
 
 
@@ -23,12 +24,16 @@ def compare(
         list[Path] | None, typer.Option(metavar="FILE", help="Adds a student of this network; may be several.")
     ] = None,
     width: Annotated[float, typer.Option(min=0.25, help="Times as many channels, in every network that can.")] = 1.0,
+    bfloat16: Bfloat16 = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
 ) -> None:
-    """Train the networks, their ablations and the traditional method on the same crops; goes on where it stopped."""
+    """Train the networks, their ablations, smaller forms and the traditional method on the same crops; goes on where it
+    stopped."""
     from trainer.compare.contenders import contenders, pick_rows
     from trainer.compare.run import Comparison, run_comparison
 
+    if bfloat16:
+        convolve_in_bfloat16()
     rows = contenders(tuple(map(str, teacher or ())))
     names = pick_rows(rows, only or ())
     run_comparison(Comparison(str(data), crops, batch, seed, width), rows, names, out, command_line())

@@ -1,9 +1,11 @@
-"""The rows of the comparison: the traditional method, the standard networks, the enhanced one and its ablations."""
+"""The rows of the comparison: the traditional method, the standard networks, the enhanced one, its ablations, and what
+training for int8 and pruning make of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from edge.errors import ConfigError
 from trainer.mix import Mix
@@ -12,6 +14,8 @@ from trainer.networks.registry import AS_SHIPPED, BUILDERS, ENHANCED, Architectu
 TRADITIONAL = "traditional"
 ABLATED = ("filters", "residual", "normalization", "dropout", "heads")
 MIXES: tuple[Mix, ...] = ("mixup", "cutmix")
+Compression = Literal["none", "quantized", "pruned-quantized"]
+COMPRESSIONS: tuple[Compression, ...] = ("quantized", "pruned-quantized")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class Contender:
     network: Architecture = AS_SHIPPED
     mix: Mix = "none"
     teachers: tuple[str, ...] = ()
+    compression: Compression = "none"
+    """What is done to the finished network of the row ``ENHANCED``; all else is as there."""
 
 
 def contenders(teachers: Sequence[str] = ()) -> Mapping[str, Contender]:
@@ -30,6 +36,7 @@ def contenders(teachers: Sequence[str] = ()) -> Mapping[str, Contender]:
     rows |= {f"{ENHANCED}-without-{name}": Contender(Architecture(ingredients=mixed([name]))) for name in ABLATED}
     rows[f"{ENHANCED}-with-attention"] = Contender(Architecture(ingredients=mixed(adding=["attention"])))
     rows |= {f"{ENHANCED}-with-{mix}": Contender(mix=mix) for mix in MIXES}
+    rows |= {f"{ENHANCED}-{how}": Contender(compression=how) for how in COMPRESSIONS}
     if teachers:
         rows[f"{ENHANCED}-with-teacher"] = Contender(teachers=tuple(teachers))
     return rows

@@ -8,16 +8,18 @@ was stopped goes on at the step where it was, and what is finished is not done a
       NAME/              a run folder as of ``trainer fit classifier``; figures.json when it is done
       NAME/float32/      bundles; calibrated on val
       NAME/int8/
+      NAME/pruned/       a run folder between the enhanced row's and this one
       table.json, table.md
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +30,28 @@ from edge.errors import ConfigError
 from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS
 from edge.records import LABELS, UInt8Array
 from edge.runtime.interpreter import runtime_name
-from trainer.compare.contenders import TRADITIONAL, Contender
+from trainer.compare.contenders import TRADITIONAL, Compression, Contender
 from trainer.compare.measure import CELL_CROPS, bundle_answer, measure
 from trainer.compare.table import write_table
+from trainer.compress.prune import prune
+from trainer.compress.quantize import quantize
+from trainer.compress.tune import Tuning
 from trainer.data.cropset import CropSet, crops_of_cutouts
 from trainer.errors import DatasetError
 from trainer.export.bundle import write_bundle
+from trainer.export.networks import load_float, load_for_int8
 from trainer.export.tflite import to_int8, to_tflite
 from trainer.files import share, write_atomic
 from trainer.fit_classifier import ClassifierConfig, fit_classifier, load_crops
-from trainer.networks.registry import UNSCALED, count_macs
+from trainer.networks.registry import ENHANCED, UNSCALED, count_macs
 from trainer.traditional import Traditional
 
 SAMPLES = 256
 """Train crops that set the ranges of int8, every other one upside down."""
 FLOAT64_BYTES = 8
+TUNED_SHARE = 0.1
+"""Of a row's crop-samples, how many more pruning sees, and training for int8."""
+SPARSITY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +173,19 @@ def _fit_traditional(comparison: Comparison, crops: Crops, folder: Path) -> dict
 
 def _fit_network(comparison: Comparison, row: Contender, crops: Crops, folder: Path, command: str) -> dict[str, Any]:
     keras.backend.clear_session()
-    for name in ("train.npz", "val.npz"):
-        share(folder.parent / "crops" / name, folder / name)
     config = _config(comparison, row)
-    network = keras.models.load_model(fit_classifier(config, folder, resume=True), compile=False)
+    steps = config.steps
+    if row.compression == "none":
+        _fit(config, folder)
+    else:
+        steps += _compress(comparison, row.compression, folder)
+    network = load_float(folder)
     forms = {
         "float32": to_tflite(network, CROP_ROWS, CROP_COLS),
-        "int8": to_int8(network, _samples(crops.train), CROP_ROWS, CROP_COLS),
+        "int8": to_int8(load_for_int8(folder), _samples(crops.train), CROP_ROWS, CROP_COLS),
     }
     found: dict[str, Any] = {
-        "crops": config.steps * config.batch,
+        "crops": steps * config.batch,
         "parameters": int(network.count_params()),
         "macs": count_macs(network),
     }
@@ -181,8 +193,30 @@ def _fit_network(comparison: Comparison, row: Contender, crops: Crops, folder: P
         _bundle(folder / form, tflite, 1.0, comparison, command)
         figures = measure(bundle_answer(folder / form), crops.val, crops.test)
         _bundle(folder / form, tflite, figures["temperature"], comparison, command)
-        found[form] = {"bytes": len(tflite), **figures}
+        found[form] = {"bytes": len(tflite), "gzip_bytes": len(gzip.compress(tflite)), **figures}
     return found
+
+
+def _fit(config: ClassifierConfig, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("train.npz", "val.npz"):
+        share(folder.parent / "crops" / name, folder / name)
+    fit_classifier(config, folder, resume=True)
+
+
+def _compress(comparison: Comparison, compression: Compression, folder: Path) -> int:
+    """Leave the compressed network of the row ``ENHANCED`` in ``folder``; returns the optimizer steps that it took."""
+    plain = folder.parent / ENHANCED
+    _fit(_config(comparison, Contender()), plain)
+    steps = max(1, round(TUNED_SHARE * comparison.steps))
+    tuning = Tuning(str(plain), comparison.data, steps, comparison.batch, seed=comparison.seed)
+    if compression == "quantized":
+        quantize(tuning, False, folder, resume=True)
+        return steps
+    pruned = folder / "pruned"
+    prune(tuning, SPARSITY, pruned, resume=True)
+    quantize(replace(tuning, run=str(pruned)), True, folder, resume=True)
+    return 2 * steps
 
 
 def _bundle(folder: Path, tflite: bytes, temperature: float, comparison: Comparison, command: str) -> None:

@@ -20,12 +20,17 @@ def _kib(form: str) -> Callable[[Row], str]:
     return lambda row: f"{row[form]['bytes'] / 1024:.0f}" if form in row else "-"
 
 
+def _kib_gzip(form: str) -> Callable[[Row], str]:
+    return lambda row: f"{row[form]['gzip_bytes'] / 1024:.0f}" if form in row else "-"
+
+
 def _ms(form: str) -> Callable[[Row], str]:
     return lambda row: f"{row[form]['ms_a_cell']:.1f}" if form in row else "-"
 
 
 COLUMNS: Mapping[str, Callable[[Row], str]] = {
     "": lambda row: str(row["name"]),
+    "crops": lambda row: f"{row['crops']:,}",
     "val alone %": _share("float32", "val", "accuracy"),
     "alone %": _share("float32", "test", "accuracy"),
     "assigned %": _share("float32", "test", "accuracy_assigned"),
@@ -36,6 +41,7 @@ COLUMNS: Mapping[str, Callable[[Row], str]] = {
     "MMAC": lambda row: f"{row['macs'] / 1e6:.1f}",
     "KiB": _kib("float32"),
     "KiB int8": _kib("int8"),
+    "gzip": _kib_gzip("int8"),
     "ms a cell": _ms("float32"),
     "ms a cell int8": _ms("int8"),
 }
@@ -51,7 +57,8 @@ def write_table(out: Path, rows: Sequence[Row], facts: Mapping[str, Any]) -> Non
 def markdown(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
     """A table with a line on what was done; shares of the test split unless they say val."""
     lines = [
-        f"`{facts['command']}`: {facts['crops']:,} crop-samples each (traditional: up to that many crops, once), batch "
+        f"`{facts['command']}`: learned from {facts['crops']:,} crop-samples each (traditional: up to that many crops, "
+        f"once; compressed ones: the enhanced one, and more), batch "
         f"{facts['batch']}, seed {facts['seed']}. {facts['train']:,} train crops, {facts['val']:,} val, "
         f"{facts['test']:,} test, by donor; calibrated on val. MMAC a reading; every crop is read both ends up. "
         f"ms a cell: {facts['cell']} crops, one thread, {facts['runtime']}, {facts['machine']}.",

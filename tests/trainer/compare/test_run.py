@@ -63,6 +63,18 @@ def test_every_row_is_measured_on_donors_that_it_has_not_seen(done: Path) -> Non
     assert enhanced["int8"]["bytes"] < enhanced["float32"]["bytes"]
 
 
+def test_compressed_rows_go_on_from_the_enhanced_one(done: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(done / "out", tmp_path / "out")
+    rows = run_comparison(comparison(done), contenders(), ("enhanced", "enhanced-pruned-quantized"), out, "")
+    plain, small = rows
+    assert (plain["crops"], small["crops"]) == (8, 16)
+    assert plain["parameters"] == small["parameters"]
+    assert small["int8"]["gzip_bytes"] < 0.9 * plain["int8"]["gzip_bytes"]
+    assert small["int8"]["test"]["n"] == 24
+    layers = json.loads((out / "enhanced-pruned-quantized" / "layers.json").read_text())
+    assert any(layer["zeros"] > 0.4 and layer["quantized"] for layer in layers)
+
+
 def test_the_table_has_a_line_a_row(done: Path) -> None:
     lines = (done / "out" / "table.md").read_text().splitlines()
     assert "trainer compare drawn.zip" in lines[0]

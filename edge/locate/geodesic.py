@@ -16,7 +16,7 @@ _SQUARE = np.ones((3, 3), np.uint8)
 
 def from_far_end(stack: BoolArray) -> UInt8Array:
     """For each mask bool (n, h, w), each of one piece: its pixels' distance from an end, uint8 (n, h, w) in pixels (at
-    most 254). An octagonal walk on masks of half the size, for a quarter of the work."""
+    most 254), meaningless off the masks. An octagonal walk on masks of half the size, for a quarter of the work."""
     n, height, width = stack.shape
     even = np.zeros((n, height + height % 2, width + width % 2), np.bool_)
     even[:, :height, :width] = stack

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from edge.locate.locator import load_locator
 from edge.overlap import box_iou
 from edge.records import Float32Array
+from tests.trainer.drawn import frames_folder
 from trainer.data import proposals
-from trainer.data.proposals import LEAST_SIDE_PX, SLOPPY, SLOPPY_PX, framed_by, proposal, sloppy
+from trainer.data.framecache import load_cache
+from trainer.data.metaphase import read_frames
+from trainer.data.proposals import (
+    LEAST_SIDE_PX,
+    POOR_WEIGHT,
+    SLOPPY,
+    SLOPPY_PX,
+    STRANGE_WEIGHT,
+    asked,
+    framed_by,
+    picked_proposals,
+    proposal,
+    sloppy,
+)
 
+TINY = Path(__file__).parents[2] / "edge" / "tiny"
 CROSS = np.array([[100, 140, 200, 160], [140, 100, 160, 200], [400, 400, 440, 500]], np.float32)
 
 
@@ -68,3 +86,31 @@ def test_which_is_framed_best() -> None:
     assert index == 1
     assert share == pytest.approx(0.5)
     assert framed_by(np.array([0, 0, 5, 5], np.float32), CROSS)[1] == 0
+
+
+def test_picked_proposals_are_all_there_and_the_poor_ones_come_first() -> None:
+    right = CROSS[2]
+    poor = right + np.array([0, 0, 0, -35], np.float32)
+    strange = np.array([600, 600, 640, 640], np.float32)
+    given = np.stack([right, right + 1, poor, strange])
+    rng = np.random.default_rng(4)
+    drawn_first = []
+    for _ in range(400):
+        order = picked_proposals(given, CROSS, rng)
+        assert sorted(order.tolist()) == sorted(given.tolist())
+        drawn_first.append(int((given == order[0]).all(1).argmax()))
+    share = np.bincount(drawn_first, minlength=4) / len(drawn_first)
+    total = 2 + POOR_WEIGHT + STRANGE_WEIGHT
+    assert share == pytest.approx(np.array([1, 1, POOR_WEIGHT, STRANGE_WEIGHT]) / total, abs=0.07)
+
+
+def test_frames_are_told_what_a_real_locator_proposes_for_them(tmp_path: Path) -> None:
+    folder = frames_folder(tmp_path / "data", ("train",))
+    frames = load_cache(read_frames(folder, "train"), tmp_path / "frames.cache")
+    told = asked(frames, TINY)
+    assert [frame.name for frame in told] == [frame.name for frame in frames]
+    locator = load_locator(TINY)
+    for frame in told:
+        assert frame.proposals.dtype == np.float32
+        assert np.array_equal(frame.proposals, locator.proposals(frame.pixels))
+    assert not len(frames[0].proposals)

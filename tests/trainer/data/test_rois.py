@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from edge.locate.separate import BOX_PX, ROI_PX
-from edge.records import UInt8Array
+from edge.records import Float32Array, UInt8Array
 from tests.trainer.drawn import frames_folder
 from trainer.data import rois as rois_module
 from trainer.data.framecache import CachedFrame, CutOut, load_cache
 from trainer.data.metaphase import read_frames
 from trainer.data.pixels import NOBODY
-from trainer.data.rois import OPEN, Rois, draw_rois
+from trainer.data.rois import OPEN, PROPOSED_SHARE, Rois, draw_rois
 from trainer.errors import DatasetError
 
 
@@ -188,6 +188,19 @@ def test_both_kinds_come_and_boxes_that_are_off_say_how_much(frames: list[Cached
             both = np.clip(np.minimum(box[2:], sides[2:]) - np.maximum(box[:2], sides[:2]), 0, None).prod()
             either = (box[2:] - box[:2]).prod() + (sides[2:] - sides[:2]).prod() - both
             assert both / either == pytest.approx(share, abs=0.12)  # the input's box is in whole pixels
+
+
+def test_a_locators_own_boxes_are_mended_where_it_was_asked(frames: list[CachedFrame]) -> None:
+    told = [replace(f, proposals=f.boxes + np.array([3, -2, 9, 4], np.float32)) for f in frames]
+
+    def shares(some: list[CachedFrame]) -> Float32Array:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rois_module, "proposal", lambda boxes, index, rng: boxes[index])
+            return draw_rois(some, np.random.default_rng(9), 300, real_share=1.0).shares
+
+    assert (shares(frames) > 0.999).all()
+    off = shares(told) < 0.95
+    assert off.mean() == pytest.approx(PROPOSED_SHARE, abs=0.15)
 
 
 def test_what_cannot_be_drawn_is_said() -> None:

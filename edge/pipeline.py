@@ -50,7 +50,7 @@ class Assigned(Protocol):
 
 
 Straighten = Callable[[Frame, Sequence[Region]], Sequence[Crop]]
-Keep = Callable[[Sequence[Region], Sequence[Prediction]], Float32Array]
+Keep = Callable[[Sequence[Region], Sequence[Crop], Sequence[Prediction]], Float32Array]
 """The log odds of each object being a chromosome."""
 Assign = Callable[[Sequence[Prediction], Float32Array], Sequence[Assigned]]
 """Labels for those that are taken for chromosomes, in order."""
@@ -80,7 +80,7 @@ class Pipeline:
         with clock.stage("classify"):
             predictions = self._classifier.classify(crops) if crops else ()
         with clock.stage("assign"):
-            assigned = self._assign(predictions, self._keep(regions, predictions)) if predictions else ()
+            assigned = self._assign(predictions, self._keep(regions, crops, predictions)) if predictions else ()
 
         seen = list(zip(regions, crops, predictions, strict=True))
         chromosomes = tuple(_chromosome(*seen[label.index], label) for label in assigned)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edge.cell.findings import findings_of, karyotype_of
+from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import LABELS, Box, Cell, Chromosome, Crop, Frame, Prediction, Region, Status, UInt8Array
 
 NORMAL_FEMALE = [label for label in LABELS[:22] for _ in range(2)] + ["X", "X"]
@@ -32,6 +33,14 @@ def make_region(id: int = 0, box_px: Box = (10, 10, 24, 70), *, score: float = 0
     middle = (x0 + x1) / 2
     axis = np.array([[middle, y0], [middle, y1]], np.float32)
     return Region(id, box_px, np.ones((y1 - y0, x1 - x0), np.bool_), axis, (), score)
+
+
+def make_crop(region_id: int = 0, rows: int = 60, cols: int = 12, stain: int = 150) -> Crop:
+    """A straight bar of one stain in the classifier's input."""
+    pixels = np.zeros((CROP_ROWS, CROP_COLS), np.uint8)
+    top, left = (CROP_ROWS - rows) // 2, (CROP_COLS - cols) // 2
+    pixels[top : top + rows, left : left + cols] = stain
+    return Crop(region_id, pixels)
 
 
 def make_prediction(region_id: int, label: str, probability: float = 0.9, *, p_arm_up: float = 0.8) -> Prediction:

@@ -55,7 +55,7 @@ class BarAssigned:
         self.status: Status = "accepted"
 
 
-def keep_all(regions: Sequence[Region], predictions: Sequence[Prediction]) -> Float32Array:
+def keep_all(regions: Sequence[Region], crops: object, predictions: object) -> Float32Array:
     return np.full(len(regions), 9, np.float32)
 
 

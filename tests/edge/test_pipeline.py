@@ -91,7 +91,7 @@ def test_candidates_are_the_crops_own_best_first_and_hold_the_assigned_label() -
 
 
 def test_what_is_taken_for_no_chromosome_is_not_in_the_cell() -> None:
-    def keep_two(regions: object, predictions: object) -> Float32Array:
+    def keep_two(regions: object, crops: object, predictions: object) -> Float32Array:
         return np.array([2, -3, 0.5, -1], np.float32)
 
     pipeline = Pipeline(BarLocator(), BarClassifier(), cut_bars, keep_two, assign_bars)

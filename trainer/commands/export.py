@@ -53,7 +53,8 @@ def export_command(
         _export_onnx(shipment)
         return
     bundle = ship(shipment)
-    calibration = ", ".join(f"{key} {value:g}" for key, value in bundle.calibration.items())
+    plain = {key: value for key, value in bundle.calibration.items() if not key.startswith("keep_")}
+    calibration = ", ".join(f"{key} {value:g}" for key, value in plain.items())
     print(f"{bundle.model_path}: {len(bundle.model_bytes)} bytes; {calibration}")
     if edgetpu:
         _require_edgetpu(bundle.model_path)

@@ -8,13 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.cell.keep import IMPOSSIBLE_NATS, Keeper, views
+from edge.cell.keep import IMPOSSIBLE_NATS, TERMS, Keeper, terms
+from edge.cell.views import VIEWS
 from edge.errors import BundleInvalid
+from edge.records import Crop
 from edge.runtime.bundle import load_bundle
-from tests.builders import make_prediction, make_region
+from tests.builders import make_crop, make_prediction, make_region
 
 TINY = Path(__file__).parents[1] / "tiny"
-KEEPER = Keeper(bias=0.0, weights=np.array([1, 1, -2], np.float32))
+
+
+def weighing(**weights: float) -> Keeper:
+    return Keeper(np.array([weights.get(name.removeprefix("keep_"), 0.0) for name in TERMS], np.float32))
+
+
+KEEPER = weighing(score=1, single=1, covered=-2)
 
 
 def boxes_apart(n: int, score: float = 0.5) -> list:
@@ -25,38 +33,51 @@ def seen_as(singles: list[float]) -> list:
     return [replace(make_prediction(k, "1"), single=single) for k, single in enumerate(singles)]
 
 
+def crops(n: int) -> list[Crop]:
+    return [make_crop(k) for k in range(n)]
+
+
 def test_the_classifier_overrules_a_hesitant_locator_both_ways() -> None:
-    assert (KEEPER(boxes_apart(3), seen_as([0.9, 0.1, 0.6])) > 0).tolist() == [True, False, True]
+    assert (KEEPER(boxes_apart(3), crops(3), seen_as([0.9, 0.1, 0.6])) > 0).tolist() == [True, False, True]
 
 
 def test_a_sure_locator_outweighs_a_slight_doubt() -> None:
-    assert KEEPER(boxes_apart(1, score=0.9), seen_as([0.3]))[0] > 0
+    assert KEEPER(boxes_apart(1, score=0.9), crops(1), seen_as([0.3]))[0] > 0
+
+
+def test_two_views_can_count_only_together() -> None:
+    pale_and_long = weighing(stain_length=-8.0)
+    marked = [make_crop(0, rows=60, stain=160), make_crop(1, rows=20, stain=80), make_crop(2, rows=60, stain=80)]
+    odds = pale_and_long(boxes_apart(3), marked, seen_as([0.9] * 3))
+    lengths, stains = np.array([60, 20, 60]) / 128, np.array([160, 80, 80]) / 80
+    assert odds == pytest.approx(-8 * lengths * stains, rel=1e-3)
 
 
 def test_of_two_boxes_on_one_object_the_likelier_stays() -> None:
     regions = [make_region(0, (0, 0, 20, 60)), make_region(1, (100, 0, 120, 60)), make_region(2, (1, 0, 21, 60))]
-    odds = KEEPER(regions, seen_as([0.6, 0.9, 0.8]))
+    odds = KEEPER(regions, crops(3), seen_as([0.6, 0.9, 0.8]))
     assert odds[0] == IMPOSSIBLE_NATS
     assert (odds[1:] > 0).all()
 
 
-def test_a_piece_of_a_likelier_one_is_covered_and_a_neighbour_is_not() -> None:
-    whole = make_region(0, (0, 0, 20, 100), score=0.9)
-    piece, beside = make_region(1, (0, 60, 20, 100), score=0.6), make_region(2, (30, 0, 50, 100), score=0.6)
-    shares = views([piece, whole, beside], seen_as([0.5, 0.5, 0.5]))[:, 2]
-    assert shares[0] > 0.9
-    assert shares[1] == shares[2] == 0
-
-
 def test_nothing_located_nothing_kept() -> None:
-    assert KEEPER([], []).shape == (0,)
+    assert KEEPER([], [], []).shape == (0,)
+
+
+def test_terms_are_one_the_views_and_each_product_once() -> None:
+    seen = np.arange(1, 2 * len(VIEWS) + 1, dtype=np.float32).reshape(2, -1)
+    (row, _) = terms(seen)
+    by_name = dict(zip(TERMS, row.tolist(), strict=True))
+    assert len(by_name) == 1 + 9 + 45
+    assert by_name["keep_bias"] == 1
+    assert by_name["keep_covered"] == 4
+    assert by_name["keep_score_width"] == 9
+    assert by_name["keep_stain_stain"] == 49
 
 
 def test_the_weights_come_from_the_bundle_and_a_bundle_without_them_is_refused() -> None:
     bare = load_bundle(TINY / "classifier", "classifier")
-    known = {"keep_bias": 0.5, "keep_score": 1.0, "keep_single": 2.0, "keep_covered": -3.0}
-    keeper = Keeper.of(replace(bare, calibration=known))
-    assert keeper.bias == 0.5
-    assert keeper.weights.tolist() == [1, 2, -3]
+    known = {name: float(k) for k, name in enumerate(TERMS)}
+    assert Keeper.of(replace(bare, calibration=known)).weights.tolist() == list(range(len(TERMS)))
     with pytest.raises(BundleInvalid, match=r"calibration\.keep_bias"):
         Keeper.of(bare)

@@ -1,4 +1,8 @@
-"""One frame's way to a labelled cell: locate, straighten, classify, assign. Each stage gives a record."""
+"""One frame's way to a labelled cell: locate, straighten, classify, assign. Each stage gives a record.
+
+Once it is said what is a chromosome, the locator may find that one was hidden among what is none; the way then goes on
+from there for that one alone, and the cell is assigned again.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,9 @@ class Locator(Protocol):
 
     def locate(self, frame: Frame) -> tuple[Region, ...]: ...
 
+    def look_again(self, frame: Frame, regions: tuple[Region, ...], kept: Sequence[int]) -> tuple[Region, ...]:
+        """``regions``, and after them what is found besides those ``kept`` (positions in ``regions``)."""
+
 
 class Classifier(Protocol):
     @property
@@ -49,7 +56,8 @@ class Assigned(Protocol):
     def status(self) -> Status: ...
 
 
-Straighten = Callable[[Frame, Sequence[Region]], Sequence[Crop]]
+Straighten = Callable[[Frame, Sequence[Region], Sequence[Region]], Sequence[Crop]]
+"""A crop for each of the first regions, which lie among the others."""
 Keep = Callable[[Sequence[Region], Sequence[Crop], Sequence[Prediction]], Float32Array]
 """The log odds of each object being a chromosome."""
 Assign = Callable[[Sequence[Prediction], Float32Array], Sequence[Assigned]]
@@ -75,15 +83,17 @@ class Pipeline:
         clock = _Clock()
         with clock.stage("locate"):
             regions = self._locator.locate(frame)
-        with clock.stage("straighten"):
-            crops = self._straighten(frame, regions) if regions else ()
-        with clock.stage("classify"):
-            predictions = self._classifier.classify(crops) if crops else ()
-        with clock.stage("assign"):
-            assigned = self._assign(predictions, self._keep(regions, crops, predictions)) if predictions else ()
+        crops, predictions = self._read(frame, regions, (), clock)
+        assigned = self._decide(regions, crops, predictions, clock)
+        with clock.stage("locate"):
+            seen = self._locator.look_again(frame, regions, [label.index for label in assigned])
+        if len(seen) > len(regions):
+            more = self._read(frame, seen[len(regions) :], seen[: len(regions)], clock)
+            regions, crops, predictions = seen, (*crops, *more[0]), (*predictions, *more[1])
+            assigned = self._decide(regions, crops, predictions, clock)
 
-        seen = list(zip(regions, crops, predictions, strict=True))
-        chromosomes = tuple(_chromosome(*seen[label.index], label) for label in assigned)
+        looks = list(zip(regions, crops, predictions, strict=True))
+        chromosomes = tuple(_chromosome(*looks[label.index], label) for label in assigned)
         karyotype, findings = said_of(chromosomes)
         height_px, width_px = frame.pixels.shape
         return Cell(
@@ -97,6 +107,21 @@ class Pipeline:
             stage_ms=clock.stage_ms,
             models=self.models,
         )
+
+    def _read(
+        self, frame: Frame, regions: Sequence[Region], among: Sequence[Region], clock: _Clock
+    ) -> tuple[Sequence[Crop], Sequence[Prediction]]:
+        """A crop and a prediction a region."""
+        with clock.stage("straighten"):
+            crops = self._straighten(frame, regions, among) if regions else ()
+        with clock.stage("classify"):
+            return crops, self._classifier.classify(crops) if crops else ()
+
+    def _decide(
+        self, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction], clock: _Clock
+    ) -> Sequence[Assigned]:
+        with clock.stage("assign"):
+            return self._assign(predictions, self._keep(regions, crops, predictions)) if predictions else ()
 
 
 def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
@@ -119,7 +144,7 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
 
 
 class _Clock:
-    """Milliseconds of each stage, in the order they ran."""
+    """Milliseconds of each stage, in the order they first ran."""
 
     def __init__(self) -> None:
         self.stage_ms: dict[str, float] = {}
@@ -128,7 +153,7 @@ class _Clock:
     def stage(self, name: str) -> Iterator[None]:
         start_s = time.perf_counter()
         yield
-        self.stage_ms[name] = (time.perf_counter() - start_s) * 1e3
+        self.stage_ms[name] = self.stage_ms.get(name, 0.0) + (time.perf_counter() - start_s) * 1e3
 
 
 def _chromosome(region: Region, crop: Crop, prediction: Prediction, assigned: Assigned) -> Chromosome:

@@ -73,7 +73,7 @@ def read(
     """A chromosome for each region of ``made``, cut out of ``frame`` at the cell's scale, its neighbours taken away:
     all that ``state`` counts but the ids that it ``replaces``."""
     others = [p.chromosome.region for p in state.counted if p.id not in set(replaces)]
-    crops = straighten(frame, [*others, *made])[len(others) :]
+    crops = straighten(frame, made, among=others)
     return tuple(_chromosome(*part) for part in zip(made, crops, classify(crops), strict=True))
 
 

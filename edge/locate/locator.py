@@ -1,8 +1,14 @@
-"""Finds the chromosomes of a frame: boxes by the learned locator, masks and centre lines by the learned separator."""
+"""Finds the chromosomes of a frame: boxes by the learned locator, masks and centre lines by the learned separator.
+
+It looks up to three times: at the whole frame; at what the likelier boxes leave over; and, once the classifier and the
+assignment have said which objects are chromosomes, at what those leave over. The last look finds what a box around two
+had hidden, for a frame's price in one of two frames: on the val frames it left 2.23 corrections a cell instead of 2.33.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +20,7 @@ from edge.locate.decode import Found
 from edge.locate.grid import LOCATOR_UM_PER_PX, SURE_SCORE
 from edge.locate.leftover import claimed_pixels, leftover_boxes
 from edge.locate.separate import Outline, Separator
+from edge.overlap import box_iou
 from edge.records import BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
 
@@ -24,6 +31,8 @@ OUTLINE_SHARE = 0.5
 gives a mean IoU of 0.891 or 0.897 with the boxes that people drew and locates 95.5 %, half of each 0.897 and 95.7 %."""
 LEFTOVER_SCORE = 0.05
 """What the locator missed and its pixels give away: less likely than anything it proposes."""
+KNOWN_IOU = 0.7
+"""What the last look finds is an object that is there already if their boxes share this."""
 SHARED_PX2 = 12
 """Masks that share fewer frame pixels than this touch, and do not cross."""
 
@@ -44,6 +53,20 @@ class Locator:
         scores = [*found.scores.tolist(), *[LEFTOVER_SCORE] * len(places)]
         boxes_px = [clipped((refined(o) + self._boxes.shift) / scale, frame) for o in outlines]
         return _regions(outlines, scale, boxes_px, scores)
+
+    def look_again(self, frame: Frame, regions: tuple[Region, ...], kept: Sequence[int]) -> tuple[Region, ...]:
+        """``regions`` and, after them, what is dark and belongs to none of those ``kept`` (positions in ``regions``),
+        unless it is among ``regions`` already."""
+        picture, scale = at_scale(frame)
+        places = leftover_boxes(picture, _claimed(frame, [regions[k] for k in kept], picture.shape), MARGIN_PX)
+        places = places[_unknown(places / np.float32(scale), regions)]
+        if not len(places):
+            return regions
+        outlines = self._separator.mended(picture, places)
+        boxes_px = [clipped((refined(o) + self._boxes.shift) / scale, frame) for o in outlines]
+        found = _regions(outlines, scale, boxes_px, [LEFTOVER_SCORE] * len(outlines))
+        new = [found[k] for k in _unknown(np.array(boxes_px, np.float32), regions)]
+        return _crossed([*regions, *(replace(region, id=len(regions) + k) for k, region in enumerate(new))])
 
     def proposals(self, picture: UInt8Array) -> Float32Array:
         """The boxes that the separator is given for ``picture`` uint8 (H, W) at the locator's scale, float32 (n, 4)."""
@@ -83,6 +106,28 @@ def _regions(
         Region(k, box, mask, outline.line / np.float32(scale), crossings[k], score)
         for k, (box, mask, outline, score) in enumerate(zip(boxes_px, masks, outlines, scores, strict=True))
     )
+
+
+def _crossed(regions: Sequence[Region]) -> tuple[Region, ...]:
+    """The regions, numbered by their positions, with what each crosses now."""
+    crossings = _crossings([r.box_px for r in regions], [r.mask for r in regions])
+    return tuple(replace(region, overlaps=ids) for region, ids in zip(regions, crossings, strict=True))
+
+
+def _claimed(frame: Frame, regions: Sequence[Region], shape: tuple[int, ...]) -> BoolArray:
+    """The pixels of a picture of ``shape`` that the regions of ``frame`` take."""
+    claimed = np.zeros(frame.pixels.shape, np.uint8)
+    for region in regions:
+        x0, y0, x1, y1 = region.box_px
+        claimed[y0:y1, x0:x1] |= region.mask
+    way = cv2.INTER_AREA if shape[0] < len(claimed) else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(claimed, shape[::-1], interpolation=way) > 0)
+
+
+def _unknown(boxes: Float32Array, regions: Sequence[Region]) -> npt.NDArray[np.intp]:
+    """Which of the boxes (n, 4), in frame pixels, are those of no region."""
+    known = np.array([r.box_px for r in regions], np.float32)
+    return np.flatnonzero(box_iou(boxes, known).max(1) < KNOWN_IOU) if len(boxes) else np.zeros(0, np.intp)
 
 
 def load_locator(models: Path, threads: int = 2) -> Locator:

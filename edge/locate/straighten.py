@@ -26,16 +26,18 @@ STAIN_PERCENTILE, STAIN_LEVEL = 90.0, 0.75
 CUTOUT_PITCH_PX = 3
 
 
-def straighten(frame: Frame, regions: Sequence[Region]) -> tuple[Crop, ...]:
-    """One crop a region, in order; which end is up is not yet known."""
+def straighten(frame: Frame, regions: Sequence[Region], among: Sequence[Region] = ()) -> tuple[Crop, ...]:
+    """One crop a region, in order; which end is up is not yet known. Those ``among`` which they lie get no crop: they
+    are neighbours, and tell the cell's scale and stain with them."""
     if not regions:
         return ()
+    cell = [*regions, *among]
     ground = background_of(frame.pixels)
     absorbed = 1 - np.minimum(frame.pixels.astype(np.float32) / np.maximum(ground, 1), 1)
-    masks = [r.mask for r in regions]
-    spots = [(slice(r.box_px[1], r.box_px[3]), slice(r.box_px[0], r.box_px[2])) for r in regions]
+    masks = [r.mask for r in cell]
+    spots = [(slice(r.box_px[1], r.box_px[3]), slice(r.box_px[0], r.box_px[2])) for r in cell]
     crowd, trusted = np.zeros(frame.pixels.shape, np.uint8), np.zeros(frame.pixels.shape, np.bool_)
-    sure = [r.score >= SURE_SCORE for r in regions]
+    sure = [r.score >= SURE_SCORE for r in cell]
     for spot, mask, trust in zip(spots, masks, sure, strict=True):
         crowd[spot] += mask
         if trust:
@@ -43,12 +45,13 @@ def straighten(frame: Frame, regions: Sequence[Region]) -> tuple[Crop, ...]:
     # Pieces and dirt among the doubtful ones must not shrink the cell's yardsticks.
     dark = absorbed[trusted] if trusted.any() else absorbed[crowd > 0]
     stain = float(np.percentile(dark, STAIN_PERCENTILE)) if dark.size else 0.5
-    lengths = [line_length(r.axis_px) for r, trust in zip(regions, sure, strict=True) if trust]
+    lengths = [line_length(r.axis_px) for r, trust in zip(cell, sure, strict=True) if trust]
     scale = rows_per_px(lengths, frame.um_per_px)
     corners = np.array([r.box_px[:2] for r in regions], np.float32)
     maps = reading_maps(np.stack([_even_axis(r) for r in regions]) - corners[:, None], scale)
     crops = []
-    for region, spot, mask, map_x, map_y in zip(regions, spots, masks, *maps, strict=True):
+    for k, (region, map_x, map_y) in enumerate(zip(regions, *maps, strict=True)):
+        spot, mask = spots[k], masks[k]
         own = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))
         alone = np.where((own > 0) & ((crowd[spot] == 0) | mask), absorbed[spot], 0).astype(np.float32)
         crops.append(Crop(region.id, read_crop(alone, map_x, map_y, stain)))

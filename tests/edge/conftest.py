@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 
+from edge.cell.keep import TERMS
 from edge.runtime.bundle import Task
 
 TINY = Path(__file__).parent / "tiny"
@@ -24,6 +25,6 @@ def tiny_models(tmp_path: Path) -> Path:
     shutil.copytree(TINY, folder)
     path = folder / "classifier" / "bundle.json"
     fields = json.loads(path.read_text())
-    fields["calibration"] |= {"keep_bias": 1.0, "keep_score": 1.0, "keep_single": 1.0, "keep_covered": 0.0}
+    fields["calibration"] |= dict.fromkeys(TERMS, 0.0) | {"keep_bias": 1.0, "keep_score": 1.0, "keep_single": 1.0}
     path.write_text(json.dumps(fields))
     return folder

@@ -35,6 +35,9 @@ class BarLocator:
             regions.append(Region(i - 1, (x, y, x + w, y + h), marks[y : y + h, x : x + w] == i, axis, (), 1.0))
         return tuple(regions)
 
+    def look_again(self, frame: Frame, regions: tuple[Region, ...], kept: Sequence[int]) -> tuple[Region, ...]:
+        return regions
+
 
 class BarClassifier:
     models = {"classifier": MODELS["classifier"]}  # noqa: RUF012
@@ -59,7 +62,7 @@ def keep_all(regions: Sequence[Region], crops: object, predictions: object) -> F
     return np.full(len(regions), 9, np.float32)
 
 
-def cut_bars(frame: Frame, regions: Sequence[Region]) -> tuple[Crop, ...]:
+def cut_bars(frame: Frame, regions: Sequence[Region], among: Sequence[Region]) -> tuple[Crop, ...]:
     return tuple(Crop(r.id, np.where(r.mask, 200, 0).astype(np.uint8)) for r in regions)
 
 

@@ -101,7 +101,9 @@ def test_what_is_taken_for_no_chromosome_is_not_in_the_cell() -> None:
 
 
 def test_a_stage_that_loses_a_chromosome_is_a_bug() -> None:
-    pipeline = Pipeline(BarLocator(), BarClassifier(), lambda f, r: cut_bars(f, r)[:-1], keep_all, assign_bars)
+    pipeline = Pipeline(
+        BarLocator(), BarClassifier(), lambda f, r, among: cut_bars(f, r, among)[:-1], keep_all, assign_bars
+    )
     with pytest.raises(ValueError, match="shorter"):
         pipeline.label(frame_of([4, 5]))
 

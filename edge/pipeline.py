@@ -40,6 +40,16 @@ class Classifier(Protocol):
     def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]: ...
 
 
+class Keeper(Protocol):
+    @property
+    def models(self) -> Mapping[str, str]: ...
+
+    def __call__(
+        self, frame: Frame, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction]
+    ) -> Float32Array:
+        """The log odds of each object being a chromosome."""
+
+
 class Assigned(Protocol):
     """The label that object number ``index`` gets from the whole cell."""
 
@@ -58,25 +68,23 @@ class Assigned(Protocol):
 
 Straighten = Callable[[Frame, Sequence[Region], Sequence[Region]], Sequence[Crop]]
 """A crop for each of the first regions, which lie among the others."""
-Keep = Callable[[Sequence[Region], Sequence[Crop], Sequence[Prediction]], Float32Array]
-"""The log odds of each object being a chromosome."""
 Assign = Callable[[Sequence[Prediction], Float32Array], Sequence[Assigned]]
 """Labels for those that are taken for chromosomes, in order."""
 
 
 class Pipeline:
-    """Labels frames. ``locator`` and ``classifier`` hold the models; ``straighten``, ``keep`` and ``assign`` are
+    """Labels frames. ``locator``, ``classifier`` and ``keep`` hold the models; ``straighten`` and ``assign`` are
     functions."""
 
     def __init__(
-        self, locator: Locator, classifier: Classifier, straighten: Straighten, keep: Keep, assign: Assign
+        self, locator: Locator, classifier: Classifier, straighten: Straighten, keep: Keeper, assign: Assign
     ) -> None:
         self._locator = locator
         self._classifier = classifier
         self._straighten = straighten
         self._keep = keep
         self._assign = assign
-        self.models = {**locator.models, **classifier.models}
+        self.models = {**locator.models, **classifier.models, **keep.models}
 
     def label(self, frame: Frame) -> Cell:
         """The labelled cell of ``frame``. A frame without a chromosome gives a cell of count 0, not an error."""
@@ -84,13 +92,13 @@ class Pipeline:
         with clock.stage("locate"):
             regions = self._locator.locate(frame)
         crops, predictions = self._read(frame, regions, (), clock)
-        assigned = self._decide(regions, crops, predictions, clock)
+        assigned = self._decide(frame, regions, crops, predictions, clock)
         with clock.stage("locate"):
             seen = self._locator.look_again(frame, regions, [label.index for label in assigned])
         if len(seen) > len(regions):
             more = self._read(frame, seen[len(regions) :], seen[: len(regions)], clock)
             regions, crops, predictions = seen, (*crops, *more[0]), (*predictions, *more[1])
-            assigned = self._decide(regions, crops, predictions, clock)
+            assigned = self._decide(frame, regions, crops, predictions, clock)
 
         looks = list(zip(regions, crops, predictions, strict=True))
         chromosomes = tuple(_chromosome(*looks[label.index], label) for label in assigned)
@@ -118,20 +126,25 @@ class Pipeline:
             return crops, self._classifier.classify(crops) if crops else ()
 
     def _decide(
-        self, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction], clock: _Clock
+        self,
+        frame: Frame,
+        regions: Sequence[Region],
+        crops: Sequence[Crop],
+        predictions: Sequence[Prediction],
+        clock: _Clock,
     ) -> Sequence[Assigned]:
         with clock.stage("assign"):
-            return self._assign(predictions, self._keep(regions, crops, predictions)) if predictions else ()
+            return self._assign(predictions, self._keep(frame, regions, crops, predictions)) if predictions else ()
 
 
 def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
-    """The pipeline over the bundles ``locator``, ``separator`` and ``classifier`` in ``models_dir`` (default: where
-    models live).
+    """The pipeline over the bundles ``locator``, ``separator``, ``classifier`` and ``verifier`` in ``models_dir``
+    (default: where models live).
 
     Raises ``ModelError`` when one is missing, changed or made for something else.
     """
     from edge.cell.assign import assign
-    from edge.cell.keep import Keeper
+    from edge.cell.keep import Keeper as LearnedKeeper
     from edge.classify.classifier import Classifier as LearnedClassifier
     from edge.locate.locator import load_locator
     from edge.locate.straighten import straighten
@@ -139,8 +152,9 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
 
     folder = models_dir if models_dir is not None else default_models_dir()
     locator = load_locator(folder, threads)
-    bundle = load_bundle(folder / "classifier", "classifier")
-    return Pipeline(locator, LearnedClassifier(bundle, threads), straighten, Keeper.of(bundle), assign)
+    classifier = LearnedClassifier(load_bundle(folder / "classifier", "classifier"), threads)
+    keep = LearnedKeeper.of(load_bundle(folder / "verifier", "verifier"), threads)
+    return Pipeline(locator, classifier, straighten, keep, assign)
 
 
 class _Clock:

@@ -11,7 +11,10 @@ from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import LABELS, Box, Cell, Chromosome, Crop, Frame, Prediction, Region, Status, UInt8Array
 
 NORMAL_FEMALE = [label for label in LABELS[:22] for _ in range(2)] + ["X", "X"]
-MODELS = {role: "sha256:" + letter * 64 for role, letter in (("locator", "a"), ("separator", "c"), ("classifier", "b"))}
+MODELS = {
+    role: "sha256:" + letter * 64
+    for role, letter in (("locator", "a"), ("separator", "c"), ("classifier", "b"), ("verifier", "d"))
+}
 
 
 def make_frame(

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def models_dir() -> Path:
     """The committed models."""
     folder = ROOT / "models"
-    for name in ("locator", "separator", "classifier"):
+    for name in ("locator", "separator", "classifier", "verifier"):
         if not (folder / name / "bundle.json").is_file():
             pytest.skip(f"models/{name} is not in this checkout; trainer export makes it")
     return folder

@@ -115,6 +115,28 @@ def fit_separator_command(
     print(f"weights: {fit_separator(config, out, resume)}")
 
 
+@fit.command("verifier")
+def fit_verifier_command(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")],
+    out: Out,
+    steps: Steps = 4_000,
+    batch: Batch = 128,
+    seed: Seed = 1,
+    start: Start = None,
+    rate: Rate = 2e-3,
+    models: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the locator/, separator/ and classifier/ to be judged.")
+    ] = DEFAULT_MODELS,
+    resume: Resume = True,
+    debug: Debug = False,
+) -> None:
+    """Train the verifier on what the other models find in frames."""
+    from trainer.fit_verifier import VerifierConfig, fit_verifier
+
+    config = VerifierConfig(str(data), steps, batch, rate=rate, seed=seed, start=_text(start), models=str(models))
+    print(f"weights: {fit_verifier(config, out, resume)}")
+
+
 @fit.command("classifier")
 def fit_classifier_command(
     data: Annotated[

@@ -1,9 +1,8 @@
-"""How likely each located object is a chromosome: the locator proposes, the classifier has a second look.
+"""How likely each located object is a chromosome: the locator proposes, the classifier and the verifier look again.
 
-The locator offers more than it is sure of. Nine views of each object (``edge.cell.views``) decide together, and so do
-their products: a logistic regression of the second degree over the objects found on the val frames, kept in the
-classifier's bundle. On val frames that it had not learned from it left 3 to 4 % fewer corrections than one of the first
-degree over ``score``, ``single`` and ``covered`` alone (2.31 against 2.40 a cell).
+The locator offers more than it is sure of. Nine views of each object (``edge.cell.views``) and what the verifier says
+of it (``edge.cell.verify``) decide together, and so do their products: a logistic regression of the second degree over
+the objects found on the val frames, kept in the verifier's bundle.
 """
 
 from __future__ import annotations
@@ -12,47 +11,88 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from edge.cell.verify import Verifier
 from edge.cell.views import VIEWS, views
 from edge.locate.decode import not_doubled
-from edge.records import Crop, Float32Array, Prediction, Region
+from edge.records import Crop, Float32Array, Frame, Prediction, Region
 from edge.runtime.bundle import Bundle
 
 MOST_IOU = 0.7
 """Two objects that share more than this are one; the likelier stays."""
 IMPOSSIBLE_NATS = -1e3
-_FIRST, _SECOND = np.triu_indices(len(VIEWS))
+MOST_NATS = 8.0
+"""A verifier that is surer than this says no more."""
+WEIGHED = (*VIEWS, "whole")
+_FIRST, _SECOND = np.triu_indices(len(WEIGHED))
 TERMS = (
     "keep_bias",
-    *(f"keep_{name}" for name in VIEWS),
-    *(f"keep_{VIEWS[a]}_{VIEWS[b]}" for a, b in zip(_FIRST, _SECOND, strict=True)),
+    *(f"keep_{name}" for name in WEIGHED),
+    *(f"keep_{WEIGHED[a]}_{WEIGHED[b]}" for a, b in zip(_FIRST, _SECOND, strict=True)),
 )
 """Weights in the bundle's calibration, in the order of ``terms``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Keeper:
-    """Log odds of being a chromosome: ``terms(views) @ weights``; ``weights`` float32 (55,)."""
+class Seen:
+    """``rows``: which of the objects (n,) are no doubles, as indices; ``weighed`` float32 (len(rows), 10): the views of
+    those, and the verifier's log odds."""
 
+    rows: npt.NDArray[np.intp]
+    weighed: Float32Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keeper:
+    """Log odds of being a chromosome: ``terms(weighed) @ weights``; ``weights`` float32 (66,)."""
+
+    verifier: Verifier
     weights: Float32Array
 
     @classmethod
-    def of(cls, bundle: Bundle) -> Keeper:
-        """The weights in a classifier's bundle."""
-        return cls(np.array([bundle.calibrated(name) for name in TERMS], np.float32))
+    def of(cls, bundle: Bundle, threads: int = 2) -> Keeper:
+        """The network and the weights in a verifier's bundle."""
+        return cls(Verifier(bundle, threads), np.array([bundle.calibrated(name) for name in TERMS], np.float32))
+
+    @property
+    def models(self) -> dict[str, str]:
+        return self.verifier.models
 
     def __call__(
-        self, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction]
+        self, frame: Frame, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction]
     ) -> Float32Array:
         """The log odds of each region, float32 (n,); of two that are the same, the likelier keeps them."""
-        odds = np.asarray(terms(views(regions, crops, predictions)) @ self.weights, np.float32)
-        order = np.argsort(-odds, kind="stable")
-        boxes = np.array([r.box_px for r in regions], np.float32).reshape(-1, 4)
-        doubled = np.ones(len(regions), np.bool_)
-        doubled[order[not_doubled(boxes[order], MOST_IOU)]] = False
-        return np.where(doubled, np.float32(IMPOSSIBLE_NATS), odds)
+        seen = look(self.verifier, frame, regions, crops, predictions)
+        odds = np.full(len(regions), IMPOSSIBLE_NATS, np.float32)
+        odds[seen.rows] = terms(seen.weighed) @ self.weights
+        return odds
 
 
-def terms(seen: Float32Array) -> Float32Array:
-    """One, the views (n, 9), and the products of each two of them, float32 (n, 55)."""
-    return np.column_stack([np.ones(len(seen), np.float32), seen, seen[:, _FIRST] * seen[:, _SECOND]])
+def look(
+    verifier: Verifier,
+    frame: Frame,
+    regions: Sequence[Region],
+    crops: Sequence[Crop],
+    predictions: Sequence[Prediction],
+) -> Seen:
+    """What there is to weigh. Doubles go first: two marks of one chromosome would each count against the other."""
+    found = views(regions, crops, predictions)
+    rows, chances = singled(regions, found)
+    said = verifier.verify(frame, [regions[k] for k in rows], chances)
+    return Seen(rows, np.column_stack([found[rows], np.clip(said, -MOST_NATS, MOST_NATS)]).astype(np.float32))
+
+
+def singled(regions: Sequence[Region], found: Float32Array) -> tuple[npt.NDArray[np.intp], Float32Array]:
+    """Which regions are no doubles of likelier ones, in order, and the chance of each, 0..1, by locator and classifier
+    alone; ``found`` float32 (n, 9): their views."""
+    strength = found[:, 0] + found[:, 1]
+    order = np.argsort(-strength, kind="stable")
+    boxes = np.array([r.box_px for r in regions], np.float32).reshape(-1, 4)
+    rows = np.sort(order[not_doubled(boxes[order], MOST_IOU)])
+    return rows, np.asarray(1 / (1 + np.exp(-strength[rows])), np.float32)
+
+
+def terms(weighed: Float32Array) -> Float32Array:
+    """One, what is weighed (n, 10), and the products of each two of them, float32 (n, 66)."""
+    return np.column_stack([np.ones(len(weighed), np.float32), weighed, weighed[:, _FIRST] * weighed[:, _SECOND]])

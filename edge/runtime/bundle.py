@@ -2,7 +2,7 @@
 
 ``bundle.json`` (schema 1)::
 
-    {"schema": 1, "name": "...", "task": "locator" | "separator" | "classifier",
+    {"schema": 1, "name": "...", "task": "locator" | "separator" | "classifier" | "verifier",
      "model": "<file>.tflite" or "<file>.onnx", "sha256": "<64 hex digits>",
      "labels": ["1", ...], "input": {"height_px": 128, "width_px": 64},
      "preprocessing": {"<setting>": number | text},    how a picture becomes the input; read with Bundle.number()
@@ -29,13 +29,13 @@ from edge.records import LABELS
 
 SCHEMA = 1
 BUNDLE_FILE = "bundle.json"
-TASKS = ("locator", "separator", "classifier")
+TASKS = ("locator", "separator", "classifier", "verifier")
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.(tflite|onnx)")
 TFLITE_MARK = b"TFL3"
 ONNX_MARK = b"\x08"
 """ModelProto's first field, ir_version, a varint."""
 
-Task = Literal["locator", "separator", "classifier"]
+Task = Literal["locator", "separator", "classifier", "verifier"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,7 +179,7 @@ def _mapping_of(holds: Callable[[object], bool]) -> Callable[[object], bool]:
 CHECKS: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
     ("schema", "a whole number", _is_size),
     ("name", "text", _is_text),
-    ("task", "locator, separator or classifier", lambda v: v in TASKS),
+    ("task", "locator, separator, classifier or verifier", lambda v: v in TASKS),
     (
         "model",
         "a plain file name ending in .tflite or .onnx",

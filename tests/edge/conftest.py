@@ -23,7 +23,7 @@ def tiny_models(tmp_path: Path) -> Path:
             pytest.skip(f"tests/edge/tiny has no {role}")
     folder = tmp_path / "tiny-models"
     shutil.copytree(TINY, folder)
-    path = folder / "classifier" / "bundle.json"
+    path = folder / "verifier" / "bundle.json"
     fields = json.loads(path.read_text())
     fields["calibration"] |= dict.fromkeys(TERMS, 0.0) | {"keep_bias": 1.0, "keep_score": 1.0, "keep_single": 1.0}
     path.write_text(json.dumps(fields))

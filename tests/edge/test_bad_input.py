@@ -159,7 +159,7 @@ def test_a_flat_frame_is_an_empty_cell(
     assert (tmp_path / "k" / "flat.png").is_file()
 
 
-@pytest.mark.parametrize("name", ["locator", "separator", "classifier"])
+@pytest.mark.parametrize("name", ["locator", "separator", "classifier", "verifier"])
 def test_a_model_with_one_flipped_byte(
     models_dir: Path, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -175,7 +175,7 @@ def test_a_model_with_one_flipped_byte(
     assert name in one_error_line(capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("name", ["locator", "separator", "classifier"])
+@pytest.mark.parametrize("name", ["locator", "separator", "classifier", "verifier"])
 def test_a_truncated_model(models_dir: Path, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     models = tmp_path / "models"
     shutil.copytree(models_dir, models)

@@ -16,6 +16,7 @@ from tests.edge.stages import (
     BarAssigned,
     BarClassifier,
     BarLocator,
+    KeepAll,
     assign_bars,
     bar_pipeline,
     cut_bars,
@@ -39,7 +40,7 @@ def test_a_frame_becomes_a_cell() -> None:
     assert list(cell.stage_ms) == ["locate", "straighten", "classify", "assign"]
     assert all(ms >= 0 for ms in cell.stage_ms.values())
     assert cell.models == MODELS
-    assert list(cell.models) == ["locator", "separator", "classifier"]
+    assert list(cell.models) == ["locator", "separator", "classifier", "verifier"]
 
 
 def test_findings_are_provisional_while_a_chromosome_waits_for_review() -> None:
@@ -91,10 +92,11 @@ def test_candidates_are_the_crops_own_best_first_and_hold_the_assigned_label() -
 
 
 def test_what_is_taken_for_no_chromosome_is_not_in_the_cell() -> None:
-    def keep_two(regions: object, crops: object, predictions: object) -> Float32Array:
-        return np.array([2, -3, 0.5, -1], np.float32)
+    class KeepTwo(KeepAll):
+        def __call__(self, frame: object, regions: object, crops: object, predictions: object) -> Float32Array:
+            return np.array([2, -3, 0.5, -1], np.float32)
 
-    pipeline = Pipeline(BarLocator(), BarClassifier(), cut_bars, keep_two, assign_bars)
+    pipeline = Pipeline(BarLocator(), BarClassifier(), cut_bars, KeepTwo(), assign_bars)
     cell = pipeline.label(frame_of([5, 6, 7, 8]))
     assert [c.label for c in cell.chromosomes] == ["5", "7"]
     assert [c.region.id for c in cell.chromosomes] == [c.crop.region_id for c in cell.chromosomes] == [0, 2]

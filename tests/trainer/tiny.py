@@ -14,10 +14,11 @@ import numpy as np
 import tf_keras as keras
 
 from edge.camera.metaphase import draw_metaphase
+from edge.cell.verify import LOOK_PX, OBJECT_PX, looks
 from edge.locate.grid import HEADS, LOCATOR_UM_PER_PX
 from edge.locate.separate import BOX_PX, ROI_PX, make_roi, roi_matrix
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
-from edge.records import LABELS, UInt8Array
+from edge.records import LABELS, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle
 from tests.trainer.drawn import boxes_of
 from trainer.data.framecache import SCALE, shrink
@@ -27,6 +28,8 @@ from trainer.networks.blocks import without_teachers
 from trainer.networks.enhanced import build_enhanced
 from trainer.networks.locator import build_locator
 from trainer.networks.separator import OUTPUTS, build_separator
+from trainer.networks.verifier import OUTPUTS as VERIFIED
+from trainer.networks.verifier import build_verifier
 
 SIDE_PX = 128
 CALIBRATION = {"least_score": 0.5, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
@@ -112,6 +115,23 @@ def classifier_bundle(folder: Path, temperature: float = 1.0) -> Bundle:
     return _bundle(folder, "classifier", model, LABELS, {"temperature": temperature}, {"median_rows": 60.0})
 
 
+def tiny_verifier() -> Any:
+    keras.utils.set_random_seed(6)
+    return without_teachers(awaken(build_verifier(width=0.5), 6), VERIFIED)
+
+
+def drawn_looks(count: int) -> UInt8Array:
+    """Drawn chromosomes as the verifier sees them, uint8 (count, 64, 64, 3)."""
+    drawn = draw_metaphase(2, size_px=(500, 500), crowding=0.3)
+    regions = [Region(c.id, c.box_px, c.mask, c.axis_px, c.overlaps, 1.0) for c in drawn.truth]
+    return looks(Frame(drawn.pixels, 0, 0.0, "drawn"), regions, np.full(len(regions), 0.9))[:count]
+
+
+def verifier_bundle(folder: Path) -> Bundle:
+    model = to_int8(tiny_verifier(), list(drawn_looks(12)), LOOK_PX, LOOK_PX)
+    return _bundle(folder, "verifier", model, (), {}, {"object_px": OBJECT_PX})
+
+
 def _bundle(folder: Path, task: Any, model: bytes, labels: Any, calibration: Any, preprocessing: Any) -> Bundle:
     write: Callable[..., Bundle] = write_bundle
     return write(
@@ -131,3 +151,4 @@ if __name__ == "__main__":
     locator_bundle(models / "locator")
     separator_bundle(models / "separator")
     classifier_bundle(models / "classifier")
+    verifier_bundle(models / "verifier")

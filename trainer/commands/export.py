@@ -31,7 +31,7 @@ def export_command(
     edgetpu: Annotated[bool, typer.Option("--edgetpu", help="int8 that must be ready for the Edge TPU.")] = False,
     models: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="For a classifier: folder of the locator/ and separator/ that it follows."),
+        typer.Option(metavar="DIR", help="For a verifier: folder of the other models, whose finds it judges."),
     ] = Path("models"),
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Calibrate on N val frames or crops.")] = None,
     debug: Debug = False,

@@ -69,7 +69,7 @@ def write_bundle(
 
 def any_bundle(folder: Path) -> Bundle:
     """The bundle in ``folder``, whatever its task; ``ModelError`` as ``load_bundle``."""
-    tasks: tuple[Task, ...] = ("classifier", "separator")
+    tasks: tuple[Task, ...] = ("classifier", "separator", "verifier")
     for task in tasks:
         try:
             return load_bundle(folder, task)

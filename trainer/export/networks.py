@@ -11,15 +11,16 @@ from edge.runtime.bundle import Task
 from trainer.compress.layers import quantize_scope
 from trainer.errors import ExportError
 
-TASKS: tuple[Task, ...] = ("locator", "separator", "classifier")
+TASKS: tuple[Task, ...] = ("locator", "separator", "classifier", "verifier")
 
 
 def task_of(run: Path) -> Task:
-    """Whether the run folder holds a locator, a separator or a classifier."""
+    """Which network the run folder holds."""
     for task in TASKS:
         if (run / f"{task}.keras").exists():
             return task
-    raise ExportError(f"{run}: expected locator.keras, separator.keras or classifier.keras; finish `trainer fit` first")
+    files = ", ".join(f"{task}.keras" for task in TASKS)
+    raise ExportError(f"{run}: expected one of {files}; finish `trainer fit` first")
 
 
 def load_float(run: Path) -> Any:

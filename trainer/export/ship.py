@@ -13,19 +13,17 @@ from rich.progress import track
 
 from edge.camera.files import read_frame
 from edge.cell.compare import one_to_one
-from edge.cell.keep import TERMS, terms
-from edge.cell.views import views
 from edge.classify.classifier import Classifier
 from edge.locate.boxes import BoxFinder
 from edge.locate.decode import find_boxes
 from edge.locate.grid import LOCATOR_UM_PER_PX
-from edge.locate.locator import at_scale, load_locator
-from edge.locate.straighten import MEDIAN_ROWS, straighten
+from edge.locate.locator import at_scale
+from edge.locate.straighten import MEDIAN_ROWS
 from edge.overlap import box_iou
 from edge.records import LABELS, Crop, Float32Array
 from edge.runtime.bundle import Bundle
 from trainer.compress.report import LAYERS_FILE
-from trainer.data.cropset import NOTHING, CropSet, boxes_of
+from trainer.data.cropset import NOTHING, CropSet
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.export.bundle import write_bundle
 from trainer.export.networks import load_float, load_for_int8
@@ -34,6 +32,7 @@ from trainer.export.separator import ship_separator
 from trainer.export.shipment import Shipment
 from trainer.export.specimen import Specimen, specimen_of
 from trainer.export.tflite import convert
+from trainer.export.verifier import ship_verifier
 from trainer.files import write_atomic
 
 LOCATOR_SIDE_PX = 512
@@ -42,9 +41,6 @@ MOST_IOUS = (0.5, 0.6, 0.7, 0.8)
 PROPOSED_SCORE, PROPOSED_IOU = 0.1, 0.7
 """From which score on, and up to which overlap, the locator proposes: generously, for the classifier's second look and
 the assignment over the cell decide. On 40 val frames that gave 87.1 % end to end against 86.6 % from a score of 0.3."""
-EVEN_WEIGHTS = dict.fromkeys(TERMS, 0.0) | {"keep_score": 1.0, "keep_single": 1.0}
-KEEPER_C = 0.1
-"""Of its logistic regression over terms of unit spread; chosen by five-fold cross-validation by case, on val."""
 FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
 
 
@@ -60,7 +56,12 @@ def ship(shipment: Shipment) -> Bundle:
     it = specimen(shipment)
     tflite = convert(shipment.form, it.network, it.samples, *it.size_px)
     proven = prove(it, shipment.form, tflite)
-    ways = {"locator": _ship_locator, "separator": ship_separator, "classifier": _ship_classifier}
+    ways = {
+        "locator": _ship_locator,
+        "separator": ship_separator,
+        "classifier": _ship_classifier,
+        "verifier": ship_verifier,
+    }
     bundle, figures = ways[it.task](it.network, tflite, shipment)
     shutil.copyfile(shipment.run / f"{it.task}.keras", shipment.out / "weights.keras")
     if (shipment.run / LAYERS_FILE).exists():
@@ -139,8 +140,7 @@ def _ship_classifier(network: Any, tflite: bytes, shipment: Shipment) -> tuple[B
         "data": {"name": shipment.data.name, "train": "train", "calibrated_on": "val"},
         "command": shipment.command,
     }
-    guess = {"temperature": 1.0} | EVEN_WEIGHTS
-    bundle = write_bundle(shipment.out, "classifier", tflite, calibration=guess, **facts)
+    bundle = write_bundle(shipment.out, "classifier", tflite, calibration={"temperature": 1.0}, **facts)
     rows = rng.permutation(len(val))[: shipment.limit or 12_000]
     some = val.pick(np.isin(np.arange(len(val)), rows))
     predictions = Classifier(bundle).classify([Crop(k, p) for k, p in enumerate(some.pixels)])
@@ -154,33 +154,7 @@ def _ship_classifier(network: Any, tflite: bytes, shipment: Shipment) -> tuple[B
         "keras_tflite_agreement": float((keras_says == int8_says).mean()),
         "temperature": temperature,
     }
-    weights, judged = _calibrate_keeper(bundle, shipment)
-    calibration = {"temperature": temperature} | weights
-    return write_bundle(shipment.out, "classifier", tflite, calibration=calibration, **facts), figures | judged
-
-
-def _calibrate_keeper(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, float], dict[str, float]]:
-    """How to weigh the locator's score against the classifier's second look, on the val frames' proposals."""
-    from sklearn.linear_model import LogisticRegression
-
-    locator, classifier = load_locator(shipment.models), Classifier(bundle)
-    seen, true = [], []
-    for index, truth in enumerate(track(read_frames(shipment.data, "val")[: shipment.limit], "weighing on val")):
-        frame = read_frame(truth.path, index)
-        regions = locator.locate(frame)
-        crops = straighten(frame, regions)
-        seen.append(terms(views(regions, crops, classifier.classify(crops))))
-        true.append(np.zeros(len(regions), bool))
-        true[-1][_pairs(boxes_of(regions), truth.boxes_px.astype(np.float32))[0]] = True
-    x, y = np.concatenate(seen)[:, 1:], np.concatenate(true)
-    if len(np.unique(y)) < 2:  # all of them true, or none: nothing to learn from
-        return EVEN_WEIGHTS, {"val_proposals": len(y)}
-    middle, spread = x.mean(0), np.maximum(x.std(0), 1e-6)
-    fit = LogisticRegression(C=KEEPER_C, max_iter=2000).fit((x - middle) / spread, y)
-    slopes = fit.coef_[0] / spread
-    weights = dict(zip(TERMS, map(float, (fit.intercept_[0] - slopes @ middle, *slopes)), strict=True))
-    right = fit.score((x - middle) / spread, y)
-    return weights, {"val_proposals": len(y), "val_proposals_true": float(y.mean()), "val_kept_right": right}
+    return write_bundle(shipment.out, "classifier", tflite, calibration={"temperature": temperature}, **facts), figures
 
 
 def _one_way(bundle: Bundle, crops: CropSet) -> npt.NDArray[np.intp]:

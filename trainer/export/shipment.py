@@ -18,6 +18,6 @@ class Shipment:
     form: Form
     command: str
     models: Path = Path("models")
-    """For a classifier: the locator and separator whose proposals it will judge."""
+    """For a verifier: the locator, separator and classifier whose finds it will judge."""
     limit: int | None = None
     """Only so many val frames or crops; None for all."""

@@ -18,12 +18,14 @@ from edge.runtime.bundle import Task
 from trainer.compress.layers import quantize_scope
 from trainer.data.cropset import NOTHING
 from trainer.data.framecache import shrink
+from trainer.data.looks import LookSet
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.rois import draw_rois
 from trainer.errors import ExportError
 from trainer.export.networks import task_of
 from trainer.networks.blocks import without_teachers
 from trainer.networks.separator import OUTPUTS
+from trainer.networks.verifier import OUTPUTS as VERIFIED
 
 SAMPLES = 96
 ROI_SAMPLES = 400
@@ -51,6 +53,8 @@ def specimen_of(run: Path, data: Path, network: Any, locator_side_px: int) -> Sp
     task = task_of(run)
     if task == "classifier":
         return _classifier(run, network)
+    if task == "verifier":
+        return _verifier(run, network)
     return _locator(data, network, locator_side_px) if task == "locator" else _separator(run, data, network)
 
 
@@ -78,6 +82,11 @@ def _separator(run: Path, data: Path, network: Any) -> Specimen:
     samples = draw_rois(train_frames(data, run.parent), np.random.default_rng(0), ROI_SAMPLES)
     proof = draw_rois(val_frames(data, run.parent), np.random.default_rng(VAL_SEED), PROOF_ROIS)
     return Specimen("separator", without_teachers(network, OUTPUTS), list(samples.inputs), proof.inputs)
+
+
+def _verifier(run: Path, network: Any) -> Specimen:
+    train, val = (LookSet.load(run / f"{name}.npz") for name in ("train", "val"))
+    return Specimen("verifier", without_teachers(network, VERIFIED), list(train.pixels), val.pixels)
 
 
 def _classifier(run: Path, network: Any) -> Specimen:

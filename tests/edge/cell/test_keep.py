@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge.cell.keep import IMPOSSIBLE_NATS, TERMS, Keeper, terms
-from edge.cell.views import VIEWS
+from edge.cell.keep import IMPOSSIBLE_NATS, MOST_NATS, TERMS, WEIGHED, Keeper, terms
 from edge.errors import BundleInvalid
-from edge.records import Crop
+from edge.records import Crop, Float32Array, Frame, Region
 from edge.runtime.bundle import load_bundle
 from tests.builders import make_crop, make_prediction, make_region
 
 TINY = Path(__file__).parents[1] / "tiny"
+FRAME = Frame(np.full((200, 200), 220, np.uint8), 0, 0.0, "drawn")
 
 
-def weighing(**weights: float) -> Keeper:
-    return Keeper(np.array([weights.get(name.removeprefix("keep_"), 0.0) for name in TERMS], np.float32))
+class Says:
+    """A verifier that says what it is told to, object by object; of any more, nothing."""
+
+    models = {"verifier": "sha256:" + "d" * 64}  # noqa: RUF012
+
+    def __init__(self, *odds: float) -> None:
+        self.odds = odds
+        self.asked: list[tuple[list[int], list[float]]] = []
+
+    def verify(self, frame: Frame, regions: Sequence[Region], chances: Float32Array) -> Float32Array:
+        self.asked.append(([r.id for r in regions], chances.tolist()))
+        return np.array([*self.odds, *[0.0] * len(regions)][: len(regions)], np.float32)
+
+
+def weighing(verifier: Says | None = None, **weights: float) -> Keeper:
+    known = np.array([weights.get(name.removeprefix("keep_"), 0.0) for name in TERMS], np.float32)
+    return Keeper(verifier or Says(), known)  # type: ignore[arg-type]
 
 
 KEEPER = weighing(score=1, single=1, covered=-2)
@@ -38,45 +54,56 @@ def crops(n: int) -> list[Crop]:
 
 
 def test_the_classifier_overrules_a_hesitant_locator_both_ways() -> None:
-    assert (KEEPER(boxes_apart(3), crops(3), seen_as([0.9, 0.1, 0.6])) > 0).tolist() == [True, False, True]
+    assert (KEEPER(FRAME, boxes_apart(3), crops(3), seen_as([0.9, 0.1, 0.6])) > 0).tolist() == [True, False, True]
 
 
 def test_a_sure_locator_outweighs_a_slight_doubt() -> None:
-    assert KEEPER(boxes_apart(1, score=0.9), crops(1), seen_as([0.3]))[0] > 0
+    assert KEEPER(FRAME, boxes_apart(1, score=0.9), crops(1), seen_as([0.3]))[0] > 0
 
 
 def test_two_views_can_count_only_together() -> None:
     pale_and_long = weighing(stain_length=-8.0)
     marked = [make_crop(0, rows=60, stain=160), make_crop(1, rows=20, stain=80), make_crop(2, rows=60, stain=80)]
-    odds = pale_and_long(boxes_apart(3), marked, seen_as([0.9] * 3))
+    odds = pale_and_long(FRAME, boxes_apart(3), marked, seen_as([0.9] * 3))
     lengths, stains = np.array([60, 20, 60]) / 128, np.array([160, 80, 80]) / 80
     assert odds == pytest.approx(-8 * lengths * stains, rel=1e-3)
 
 
-def test_of_two_boxes_on_one_object_the_likelier_stays() -> None:
+def test_what_the_verifier_says_counts_up_to_a_bound() -> None:
+    odds = weighing(Says(1.5, -3.0, -99.0), whole=2.0)(FRAME, boxes_apart(3), crops(3), seen_as([0.9] * 3))
+    assert odds.tolist() == [3.0, -6.0, -2 * MOST_NATS]
+
+
+def test_of_two_boxes_on_one_object_the_likelier_stays_and_the_other_claims_nothing() -> None:
     regions = [make_region(0, (0, 0, 20, 60)), make_region(1, (100, 0, 120, 60)), make_region(2, (1, 0, 21, 60))]
-    odds = KEEPER(regions, crops(3), seen_as([0.6, 0.9, 0.8]))
-    assert odds[0] == IMPOSSIBLE_NATS
-    assert (odds[1:] > 0).all()
+    verifier = Says(-1.0, 2.0)
+    odds = weighing(verifier, whole=1.0)(FRAME, regions, crops(3), seen_as([0.6, 0.9, 0.8]))
+    assert odds.tolist() == [IMPOSSIBLE_NATS, -1.0, 2.0]
+    ((asked, chances),) = verifier.asked
+    assert asked == [1, 2]
+    score = np.log(regions[0].score / (1 - regions[0].score))
+    odds_alone = score + np.log(np.array([0.9 / 0.1, 0.8 / 0.2]))
+    assert chances == pytest.approx(1 / (1 + np.exp(-odds_alone)), rel=1e-4)
 
 
 def test_nothing_located_nothing_kept() -> None:
-    assert KEEPER([], [], []).shape == (0,)
+    assert KEEPER(FRAME, [], [], []).shape == (0,)
 
 
-def test_terms_are_one_the_views_and_each_product_once() -> None:
-    seen = np.arange(1, 2 * len(VIEWS) + 1, dtype=np.float32).reshape(2, -1)
+def test_terms_are_one_what_is_weighed_and_each_product_once() -> None:
+    seen = np.arange(1, 2 * len(WEIGHED) + 1, dtype=np.float32).reshape(2, -1)
     (row, _) = terms(seen)
     by_name = dict(zip(TERMS, row.tolist(), strict=True))
-    assert len(by_name) == 1 + 9 + 45
+    assert len(by_name) == 1 + 10 + 55
     assert by_name["keep_bias"] == 1
     assert by_name["keep_covered"] == 4
     assert by_name["keep_score_width"] == 9
     assert by_name["keep_stain_stain"] == 49
+    assert by_name["keep_width_whole"] == 90
 
 
 def test_the_weights_come_from_the_bundle_and_a_bundle_without_them_is_refused() -> None:
-    bare = load_bundle(TINY / "classifier", "classifier")
+    bare = load_bundle(TINY / "verifier", "verifier")
     known = {name: float(k) for k, name in enumerate(TERMS)}
     assert Keeper.of(replace(bare, calibration=known)).weights.tolist() == list(range(len(TERMS)))
     with pytest.raises(BundleInvalid, match=r"calibration\.keep_bias"):

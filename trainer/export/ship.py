@@ -18,6 +18,7 @@ from edge.cell.views import views
 from edge.classify.classifier import Classifier
 from edge.locate.boxes import BoxFinder
 from edge.locate.decode import find_boxes
+from edge.locate.field import dark_on_bright
 from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.locate.locator import at_scale, load_locator
 from edge.locate.straighten import MEDIAN_ROWS, straighten
@@ -88,7 +89,7 @@ def _calibrate_locator(finder: BoxFinder, truths: Sequence[FrameTruth]) -> tuple
     """
     stated, found = [], []
     for index, truth in enumerate(track(truths, "calibrating on val")):
-        picture, scale = at_scale(read_frame(truth.path, index))
+        picture, scale = at_scale(dark_on_bright(read_frame(truth.path, index)))
         maps = finder.maps(picture)
         stated.append(truth.boxes_px.astype(np.float32) * np.float32(scale))
         found.append({most: find_boxes(maps, LEAST_SCORES[0], most) for most in MOST_IOUS})
@@ -166,7 +167,7 @@ def _calibrate_keeper(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, flo
     locator, classifier = load_locator(shipment.models), Classifier(bundle)
     seen, true = [], []
     for index, truth in enumerate(track(read_frames(shipment.data, "val")[: shipment.limit], "weighing on val")):
-        frame = read_frame(truth.path, index)
+        frame = locator.prepared(read_frame(truth.path, index))
         regions = locator.locate(frame)
         crops = straighten(frame, regions)
         seen.append(terms(views(regions, crops, classifier.classify(crops))))

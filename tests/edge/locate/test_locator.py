@@ -26,7 +26,7 @@ from edge.locate.separate import Separator, roi_matrix
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle, load_bundle
 from edge.runtime.interpreter import Network
-from tests.edge.locate.perfect import KnownBoxes, ListedAnswers, logit_of, outline_of, with_network
+from tests.edge.locate.perfect import KnownBoxes, ListedAnswers, logit_of, outline_of, turned, with_network
 
 TINY = Path(__file__).parents[1] / "tiny"
 SIDE = 128
@@ -108,8 +108,10 @@ def test_neighbouring_tiles_share_a_chromosomes_length_and_are_no_more_than_need
 
 
 def alone(bundle: Bundle, pixels: UInt8Array) -> Maps:
-    """The network on one picture of its own size."""
-    return Maps.of({name: cells[0] for name, cells in Network.of_bundle(bundle, 1).run_uint8(pixels[None]).items()})
+    """The network on one picture of its own size, lying and turned by half."""
+    network = Network.of_bundle(bundle, 1)
+    lying, half = (network.run_uint8(np.ascontiguousarray(np.rot90(pixels, way))[None]) for way in (0, 2))
+    return Maps.of({name: (lying[name][0] + turned(name, half[name][0])) / 2 for name in lying})
 
 
 def test_a_picture_of_the_networks_size_is_the_network_itself(bundle: Bundle, finder: BoxFinder) -> None:
@@ -120,6 +122,13 @@ def test_a_picture_of_the_networks_size_is_the_network_itself(bundle: Bundle, fi
     assert np.ptp(maps.heat) > 0  # an untrained network, but not a constant one
     np.testing.assert_array_equal(maps.heat, said.heat)
     np.testing.assert_array_equal(maps.box, said.box)
+
+
+def test_a_picture_turned_by_half_has_the_same_maps_turned(finder: BoxFinder) -> None:
+    pixels = drawn_pixels(SIDE, SIDE)
+    maps, half = finder.maps(pixels), finder.maps(np.ascontiguousarray(pixels[::-1, ::-1]))
+    np.testing.assert_array_equal(half.heat, maps.heat[::-1, ::-1])
+    np.testing.assert_array_equal(half.box, maps.box[::-1, ::-1][..., [2, 3, 0, 1]])
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 30), (100, 128), (128, 61)])

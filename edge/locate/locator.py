@@ -43,7 +43,7 @@ CLEARLY_OFF, FURTHEST_OFF, ABSURD = 1.25, 2.0, 3.0
 second it is corrected; beyond the third what was measured are no chromosomes but noise."""
 CLEARLY_BETTER = 1.3
 """Times more evidence (see ``_evidence``) that a doubted scale's rival must have. Of 275 val frames 18 are doubted and
-none gains more than 1.26; enlarged by two all of 55 gain 50 or more, shrunk by two 1.7 or more."""
+none gains more than 1.18; enlarged by two all of 55 gain 50 or more, shrunk by two 1.7 or more."""
 SHARED_PX2 = 12
 """Masks that share fewer frame pixels than this touch, and do not cross."""
 

@@ -51,7 +51,9 @@ Models = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder that holds locator/ and classifier/ (default: the models shipped)."),
 ]
-UmPerPx = Annotated[float, typer.Option("--um-per-px", help="Scale of the frames, micrometres a pixel.")]
+UmPerPx = Annotated[
+    float, typer.Option("--um-per-px", help="Scale of the frames, micrometres a pixel; other than 0.065 it is trusted.")
+]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that a network may use.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 

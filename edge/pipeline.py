@@ -27,6 +27,9 @@ class Locator(Protocol):
     def models(self) -> Mapping[str, str]:
         """Role to ``sha256:<hex>`` of the models that it uses."""
 
+    def prepared(self, frame: Frame) -> Frame:
+        """``frame``, of the same size, as the stages expect it: dark chromosomes on bright, the scale checked."""
+
     def locate(self, frame: Frame) -> tuple[Region, ...]: ...
 
     def look_again(self, frame: Frame, regions: tuple[Region, ...], kept: Sequence[int]) -> tuple[Region, ...]:
@@ -90,6 +93,7 @@ class Pipeline:
         """The labelled cell of ``frame``. A frame without a chromosome gives a cell of count 0, not an error."""
         clock = _Clock()
         with clock.stage("locate"):
+            frame = self._locator.prepared(frame)
             regions = self._locator.locate(frame)
         crops, predictions = self._read(frame, regions, (), clock)
         assigned = self._decide(frame, regions, crops, predictions, clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ from trainer.commands import compress, export
 from trainer.commands.bfloat16 import Bfloat16, convolve_in_bfloat16
 from trainer.commands.compare import compare
 from trainer.commands.data import data as data_commands
-from trainer.commands.evaluate import EvaluateGroup
+from trainer.commands.evaluate import EvaluateGroup, masks, print_figures
 from trainer.commands.progress import tracked
 from trainer.commands.report import report
 from trainer.commands.search import search
@@ -37,6 +37,7 @@ evaluate = typer.Typer(
 )
 app.add_typer(fit, name="fit")
 app.add_typer(evaluate, name="evaluate")
+evaluate.command("masks")(masks)
 app.add_typer(data_commands, name="data")
 app.command("search")(search)
 app.command("report")(report)
@@ -246,7 +247,7 @@ def evaluate_frames_command(
             figures |= box_figures(tracked(truths, "true boxes"), box_labeller(models, threads))
     if json is not None:
         write_figures(json, figures)
-    _print_figures(figures, f"{data.name}, {split}: {figures['frames']} frames of {figures['cases']} cases")
+    print_figures(figures, f"{data.name}, {split}: {figures['frames']} frames of {figures['cases']} cases")
 
 
 @evaluate.command("crops")
@@ -270,33 +271,11 @@ def evaluate_crops_command(
     if json is not None:
         write_figures(json, figures)
     shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece")}
-    _print_figures(shown, f"{data.name}, {split}")
+    print_figures(shown, f"{data.name}, {split}")
 
 
 def _text(path: Path | None) -> str:
     return "" if path is None else str(path)
-
-
-def _print_figures(figures: dict[str, Any], title: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("measure", title=title, title_justify="left")
-    columns = {"all": figures, **{k: v for k, v in figures.items() if k == "difficult"}}
-    for name in columns:
-        table.add_column(name, justify="right")
-    for measure in figures:
-        if measure not in columns:
-            table.add_row(measure, *(_shown(column.get(measure)) for column in columns.values()))
-    Console().print(table)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_shown(v)}" for key, v in value.items())
-    if isinstance(value, list):
-        return " to ".join(_shown(v) for v in value)
-    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -94,6 +94,7 @@ def box_labeller(models: Path | None, threads: int) -> BoxLabeller:
     classifier = Classifier(load_bundle(folder / "classifier", "classifier"), threads)
 
     def label(frame: Frame, boxes: npt.NDArray[np.int64]) -> tuple[list[str], list[str]]:
+        frame = locator.prepared(frame)
         predictions = classifier.classify(straighten(frame, locator.regions_for_boxes(frame, boxes)))
         return _alone(predictions), [assigned.label for assigned in assign(predictions)]
 

@@ -68,7 +68,7 @@ def _of_frames(frames: Sequence[FrameTruth], models: Path) -> Iterator[LabelledC
 
     locator = load_locator(models)
     for truth in frames:
-        frame = read_frame(truth.path)
+        frame = locator.prepared(read_frame(truth.path))
         crops = straighten(frame, locator.regions_for_boxes(frame, truth.boxes_px))
         names = tuple(f"{truth.image} #{k}" for k in range(len(crops)))
         yield LabelledCell(truth.image, names, truth.labels, crops, p_arm_up=False)

@@ -13,6 +13,7 @@ import numpy as np
 
 from edge.cases.state import CellState
 from edge.errors import EditRefused
+from edge.locate.field import dark_on_bright
 from edge.locate.geometry import centre_lines
 from edge.locate.straighten import straighten
 from edge.pipeline import CANDIDATES
@@ -73,7 +74,7 @@ def read(
     """A chromosome for each region of ``made``, cut out of ``frame`` at the cell's scale, its neighbours taken away:
     all that ``state`` counts but the ids that it ``replaces``."""
     others = [p.chromosome.region for p in state.counted if p.id not in set(replaces)]
-    crops = straighten(frame, made, among=others)
+    crops = straighten(dark_on_bright(frame), made, among=others)
     return tuple(_chromosome(*part) for part in zip(made, crops, classify(crops), strict=True))
 
 

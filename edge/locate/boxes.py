@@ -3,7 +3,8 @@
 A picture larger than the network's input goes through in overlapping tiles; each place is answered by the tile in
 whose middle it lies best. The network reads each tile as it lies and turned by half, and the mean of both is what it
 says: a chromosome has no upper side under the microscope, so where the readings differ one of them errs. On 150 val
-frames that left 1.46 corrections a cell instead of 1.66, for the price of one more pass.
+frames that left 1.46 corrections a cell instead of 1.66, for the price of one more pass. A picture of many tiles is
+read one way only, so that twelve megapixels take a second and not two.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from edge.runtime.interpreter import Network
 
 LEAST_TILE_OVERLAP_PX = 160
 """A chromosome's reach at the locator's scale: each is whole in some tile."""
+MOST_BOTH_WAYS = 4
+"""Tiles of a picture that is read both ways: four hold a frame of 1300 x 1300 px at the nominal scale."""
 
 
 class BoxFinder:
@@ -49,13 +52,19 @@ class BoxFinder:
         )
         canvas[:height, :width] = picture
         outputs: dict[str, Float32Array] = {}
-        for (y, x), inner in _tiles(canvas.shape, self._side_px):
-            answer = self._read(canvas[y : y + self._side_px[0], x : x + self._side_px[1]])
+        tiles = list(_tiles(canvas.shape, self._side_px))
+        read = self._read_both_ways if len(tiles) <= MOST_BOTH_WAYS else self._read
+        for (y, x), inner in tiles:
+            answer = read(canvas[y : y + self._side_px[0], x : x + self._side_px[1]])
             for name in HEADS:
                 _put(outputs, name, answer[name], (y, x), inner, canvas.shape)
         return Maps.of({name: cells[:rows, :cols] for name, cells in outputs.items()})
 
     def _read(self, tile: UInt8Array) -> dict[str, Float32Array]:
+        """What the network says of the tile, each (h, w, values)."""
+        return {name: cells[0] for name, cells in self._network.run_uint8(tile[None]).items()}
+
+    def _read_both_ways(self, tile: UInt8Array) -> dict[str, Float32Array]:
         """The mean of what the network says of the tile and of the tile turned by half, each (h, w, values)."""
         answers = self._network.run_uint8(np.stack([tile, tile[::-1, ::-1]]))
         return {name: (answers[name][0] + _turned_back(name, answers[name][1])) / 2 for name in HEADS}

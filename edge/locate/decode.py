@@ -13,6 +13,10 @@ from edge.locate.grid import BOX_UNIT_PX, STRIDE_PX
 from edge.overlap import box_iou
 from edge.records import Float32Array
 
+MOST_PEAKS = 1000
+"""The strongest are kept: twenty cells' worth. A network gone wild may see a peak in every place of its grid, and what
+comes after compares each with each."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
@@ -38,11 +42,11 @@ class Maps:
 
 
 def find_boxes(maps: Maps, least_score: float, most_iou: float) -> Found:
-    """Peaks of the centre maps, strongest first, with near doubles dropped."""
+    """Peaks of the centre maps, strongest first, with near doubles dropped; at most ``MOST_PEAKS``."""
     heat = maps.heat
     top = cv2.dilate(heat, np.ones((3, 3), np.uint8))
     ys, xs, shapes = np.nonzero((heat == top) & (heat > np.log(least_score / (1 - least_score))))
-    order = np.argsort(-heat[ys, xs, shapes], kind="stable")
+    order = np.argsort(-heat[ys, xs, shapes], kind="stable")[:MOST_PEAKS]
     ys, xs, shapes = ys[order], xs[order], shapes[order]
     scores = 1 / (1 + np.exp(-heat[ys, xs, shapes]))
     centre = (np.stack([xs, ys], axis=1) + 0.5) * STRIDE_PX

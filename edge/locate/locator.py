@@ -3,6 +3,9 @@
 It looks up to three times: at the whole frame; at what the likelier boxes leave over; and, once the classifier and the
 assignment have said which objects are chromosomes, at what those leave over. The last look finds what a box around two
 had hidden, for a frame's price in one of two frames: on the val frames it left 2.23 corrections a cell instead of 2.33.
+
+Whoever calls it with a frame as it was taken prepares that first: the looks expect dark chromosomes on a bright ground,
+about as large as those of the training frames.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ import numpy.typing as npt
 
 from edge.locate.boxes import BoxFinder
 from edge.locate.decode import Found
+from edge.locate.field import dark_on_bright
 from edge.locate.grid import LOCATOR_UM_PER_PX, SURE_SCORE
 from edge.locate.leftover import claimed_pixels, leftover_boxes
+from edge.locate.scale import relative_size
 from edge.locate.separate import Outline, Separator
 from edge.overlap import box_iou
-from edge.records import BoolArray, Box, Float32Array, Frame, Region, UInt8Array
+from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
 
 MARGIN_PX = 4.0
@@ -33,6 +38,12 @@ LEFTOVER_SCORE = 0.05
 """What the locator missed and its pixels give away: less likely than anything it proposes."""
 KNOWN_IOU = 0.7
 """What the last look finds is an object that is there already if their boxes share this."""
+CLEARLY_OFF, FURTHEST_OFF, ABSURD = 1.25, 2.0, 3.0
+"""Times too large or too small that a frame's chromosomes may seem: from the first on its scale is doubted, up to the
+second it is corrected; beyond the third what was measured are no chromosomes but noise."""
+CLEARLY_BETTER = 1.3
+"""Times more evidence (see ``_evidence``) that a doubted scale's rival must have. Of 275 val frames 18 are doubted and
+none gains more than 1.18; enlarged by two all of 55 gain 50 or more, shrunk by two 1.7 or more."""
 SHARED_PX2 = 12
 """Masks that share fewer frame pixels than this touch, and do not cross."""
 
@@ -44,6 +55,24 @@ class Locator:
         self._boxes = boxes
         self._separator = separator
         self.models = {"locator": boxes.model_id, "separator": separator.model_id}
+
+    def prepared(self, frame: Frame) -> Frame:
+        """``frame`` as the looks and ``straighten`` expect it: dark on bright, and, where the nominal scale is only
+        supposed, at its chromosomes' own if the boxes say so too. A usual bright-field frame comes back itself."""
+        frame = dark_on_bright(frame)
+        if frame.um_per_px != NOMINAL_UM_PER_PX:  # stated, hence right
+            return frame
+        size = relative_size(at_scale(frame)[0])
+        if size is None or not CLEARLY_OFF <= max(size, 1 / size) <= ABSURD:
+            return frame
+        size = min(max(size, 1 / FURTHEST_OFF), FURTHEST_OFF)
+        other = replace(frame, um_per_px=frame.um_per_px / size)
+        return other if self._evidence(other) > CLEARLY_BETTER * self._evidence(frame) else frame
+
+    def _evidence(self, frame: Frame) -> float:
+        """How much the boxes' network believes that it sees chromosomes: sure boxes add, doubtful ones take away."""
+        scores = self._boxes.find(at_scale(frame)[0]).scores
+        return max(float((scores * (2 * scores - 1)).sum()), 0.0)
 
     def locate(self, frame: Frame) -> tuple[Region, ...]:
         """Every chromosome found, best score first."""

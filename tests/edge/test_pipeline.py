@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from edge.config import default_models_dir
 from edge.pipeline import Pipeline
-from edge.records import Float32Array, Frame, Prediction
+from edge.records import Crop, Float32Array, Frame, Prediction, Region
 from tests.builders import MODELS, make_prediction
 from tests.edge.stages import (
     BarAssigned,
@@ -56,6 +57,33 @@ def test_findings_are_provisional_while_a_chromosome_waits_for_review() -> None:
     assert not any("provisional" in finding for finding in sure)
     assert said[0] == "provisional: 1 of 3 chromosomes not yet reviewed"
     assert len(said) == len(sure) + 1
+
+
+def test_the_stages_see_the_prepared_frame_and_the_cell_tells_of_the_one_taken() -> None:
+    """A negative of bars, which the locator turns: every stage gets it turned, the caller's frame stays."""
+    seen: list[Frame] = []
+
+    class Turning(BarLocator):
+        def prepared(self, frame: Frame) -> Frame:
+            return replace(frame, pixels=255 - frame.pixels, um_per_px=0.1)
+
+        def look_again(self, frame: Frame, regions: tuple[Region, ...], kept: Sequence[int]) -> tuple[Region, ...]:
+            seen.append(frame)
+            return regions
+
+    def cut(frame: Frame, regions: Sequence[Region], among: Sequence[Region]) -> tuple[Crop, ...]:
+        seen.append(frame)
+        return cut_bars(frame, regions, among)
+
+    bright = frame_of([21, 7, 21])
+    taken = replace(bright, pixels=255 - bright.pixels)
+    cell = Pipeline(Turning(), BarClassifier(), cut, keep_all, assign_bars).label(taken)
+    assert sorted(c.label for c in cell.chromosomes) == ["21", "21", "7"]
+    assert [(frame.um_per_px, int(frame.pixels[0, 0])) for frame in seen] == [(0.1, 220)] * 2
+    assert (taken.um_per_px, int(taken.pixels[0, 0])) == (bright.um_per_px, 35)
+    assert [c.region.box_px for c in cell.chromosomes] == [
+        c.region.box_px for c in bar_pipeline().label(bright).chromosomes
+    ]
 
 
 def test_an_empty_frame_is_a_result_and_asks_no_classifier() -> None:

@@ -113,7 +113,7 @@ def crops_of_frames(source: Path, split: str, locator: Locator) -> CropSet:
     """
     pixels, labels, cells, cases = [], [], [], []
     for number, truth in enumerate(track(read_frames(source, split), f"crops of {split} frames")):
-        frame = read_frame(truth.path, number)
+        frame = locator.prepared(read_frame(truth.path, number))
         names = [LABELS.index(name) for name in truth.labels]
         if number % 2:
             crops = straighten(frame, locator.regions_for_boxes(frame, truth.boxes_px))

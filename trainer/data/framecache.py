@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.camera.files import read_frame
+from edge.locate.field import dark_on_bright
 from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.locate.locator import resized
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Float32Array, UInt8Array
@@ -55,7 +56,7 @@ class CachedFrame:
 
 
 def _prepare(truth: FrameTruth) -> CachedFrame:
-    frame = read_frame(truth.path, 0)
+    frame = dark_on_bright(read_frame(truth.path, 0))
     boxes = np.asarray(truth.boxes_px, np.int64)
     known = pixel_truth(frame.pixels, boxes)
     pixels = shrink(frame.pixels)

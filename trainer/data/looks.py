@@ -95,6 +95,7 @@ def looks_of_frames(source: Path, split: str, models: Path, store: Path, seed: i
 
 def looks_of(frame: Frame, boxes: Float32Array, locator: Locator, classifier: Classifier) -> list[LookSet]:
     """One set, of the objects found in a frame whose chromosomes have these boxes (n, 4); none if nothing is found."""
+    frame = locator.prepared(frame)
     regions = locator.locate(frame)
     if not regions:
         return []

@@ -1,17 +1,21 @@
 """Fluorescent metaphases with pixel masks: ``NAME_dapi.png`` with ``NAME_mask.png``, as the ADIR M-FISH set has them.
 
 A mask is 8 bit: 0 ground, 1..22, 23 = X, 24 = Y, 255 = overlap. The case is the slide: the first three characters of
-the name (probe set and slide number). Chromosomes are bright on black: the G-band networks do not know such frames.
+the name (probe set and slide number). Chromosomes are bright on black.
+
+The mask has classes, not chromosomes: a chromosome is a connected piece of its class. Pieces of one class that an
+overlap joins are one; so are homologues that touch or cross. Pieces below ``SMALLEST_PX`` are left out.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from edge.records import LABELS, UInt8Array
+from edge.records import LABELS, BoolArray, Box, UInt8Array
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_of_case
 from trainer.data.pictures import Skipped
@@ -23,6 +27,15 @@ SMALLEST_PX = 60
 """Smaller pieces are the mask's crumbs; the smallest whole chromosomes of the set are 120 px."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """One chromosome of a mask: its box, half-open, and its own pixels in it, bool (h, w), without overlaps."""
+
+    label: str
+    box_px: Box
+    mask: BoolArray
+
+
 def mask_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*_mask.png"))
 
@@ -31,37 +44,47 @@ def read_mfish(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     """All frames that have a mask, by name, and the masks that cannot be read."""
     truths, skipped = [], []
     for path in mask_files(folder):
-        picture = path.with_name(path.name.replace("_mask", "_dapi"))
-        if not picture.is_file():
-            raise DatasetError(f"{path}: its picture {picture.name} is not there; copy both")
-        try:
-            mask = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-        except cv2.error:  # an empty file
-            mask = None
-        if mask is None or mask.ndim != 2:
+        picture = picture_of(path)
+        mask = read_mask(path)
+        if mask is None:
             skipped.append(Skipped(path.name, "expected an 8-bit grey mask"))
             continue
-        boxes, labels = boxes_of_mask(np.asarray(mask, np.uint8))
+        pieces = pieces_of_mask(mask)
+        boxes, labels = [list(p.box_px) for p in pieces], [p.label for p in pieces]
         slide = path.name[:SLIDE_LETTERS]
         truths.append(framed(picture, slide, split_of_case(slide), boxes, labels, str(path)))
     return truths, skipped
 
 
-def boxes_of_mask(mask: UInt8Array) -> tuple[list[list[int]], list[str]]:
-    """The box of each piece of each class, half-open, and its label.
+def picture_of(path: Path) -> Path:
+    """The picture that the mask at ``path`` belongs to; ``DatasetError`` where it is not there."""
+    picture = path.with_name(path.name.replace("_mask", "_dapi"))
+    if not picture.is_file():
+        raise DatasetError(f"{path}: its picture {picture.name} is not there; copy both")
+    return picture
 
-    Pieces of one class that an overlap joins are one chromosome; homologues that cross each other are told as one.
-    """
-    boxes, labels = [], []
+
+def read_mask(path: Path) -> UInt8Array | None:
+    """The mask in a file, uint8 (H, W), or None where there is none."""
+    try:
+        mask = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # an empty file
+        return None
+    return None if mask is None or mask.ndim != 2 else np.asarray(mask, np.uint8)
+
+
+def pieces_of_mask(mask: UInt8Array) -> list[Piece]:
+    """The chromosomes of ``mask`` uint8 (H, W), class by class."""
+    pieces = []
     for value, label in enumerate(LABELS, 1):
         own = mask == value
         if not own.any():
             continue
         joined = cv2.connectedComponents((own | (mask == OVERLAP)).astype(np.uint8), connectivity=8)[1]
         joined[~own] = 0
-        for piece in np.unique(joined[own]):
-            ys, xs = np.nonzero(joined == piece)
+        for number in np.unique(joined[own]):
+            ys, xs = np.nonzero(joined == number)
             if len(ys) >= SMALLEST_PX:
-                boxes.append([int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1])
-                labels.append(label)
-    return boxes, labels
+                x0, y0, x1, y1 = int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1
+                pieces.append(Piece(label, (x0, y0, x1, y1), joined[y0:y1, x0:x1] == number))
+    return pieces

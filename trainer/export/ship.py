@@ -16,6 +16,7 @@ from edge.cell.compare import one_to_one
 from edge.classify.classifier import Classifier
 from edge.locate.boxes import BoxFinder
 from edge.locate.decode import find_boxes
+from edge.locate.field import dark_on_bright
 from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.locate.locator import at_scale
 from edge.locate.straighten import MEDIAN_ROWS
@@ -89,7 +90,7 @@ def _calibrate_locator(finder: BoxFinder, truths: Sequence[FrameTruth]) -> tuple
     """
     stated, found = [], []
     for index, truth in enumerate(track(truths, "calibrating on val")):
-        picture, scale = at_scale(read_frame(truth.path, index))
+        picture, scale = at_scale(dark_on_bright(read_frame(truth.path, index)))
         maps = finder.maps(picture)
         stated.append(truth.boxes_px.astype(np.float32) * np.float32(scale))
         found.append({most: find_boxes(maps, LEAST_SCORES[0], most) for most in MOST_IOUS})

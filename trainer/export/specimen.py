@@ -12,6 +12,7 @@ import numpy as np
 import tf_keras as keras
 
 from edge.camera.files import read_frame
+from edge.locate.field import dark_on_bright
 from edge.locate.grid import HEADS
 from edge.records import UInt8Array
 from edge.runtime.bundle import Task
@@ -70,7 +71,7 @@ def _locator(data: Path, network: Any, side_px: int) -> Specimen:
 
 
 def _window(truth: FrameTruth, side_px: int) -> UInt8Array:
-    pixels = shrink(read_frame(truth.path).pixels)[:side_px, :side_px]
+    pixels = shrink(dark_on_bright(read_frame(truth.path)).pixels)[:side_px, :side_px]
     ground = int(np.percentile(pixels[::8, ::8], 80))
     right, below = side_px - pixels.shape[1], side_px - pixels.shape[0]
     return np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_CONSTANT, value=ground), np.uint8)

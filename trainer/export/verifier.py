@@ -46,7 +46,7 @@ def _weigh(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, float], dict[s
     verifier = Verifier(bundle)
     weighed, true = [], []
     for index, truth in enumerate(track(read_frames(shipment.data, "val")[: shipment.limit], "weighing on val")):
-        frame = read_frame(truth.path, index)
+        frame = locator.prepared(read_frame(truth.path, index))
         regions = locator.locate(frame)
         crops = straighten(frame, regions)
         seen = look(verifier, frame, regions, crops, classifier.classify(crops))

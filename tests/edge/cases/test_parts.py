@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
+from edge.camera.metaphase import draw_metaphase
 from edge.cases.edits import Join, Split
 from edge.cases.parts import cut, joined, outlined, read
 from edge.cases.state import Captured, fold
 from edge.errors import EditRefused
 from edge.locate.geometry import line_length
-from edge.records import Crop, Frame, Prediction
+from edge.records import Crop, Frame, Prediction, Region
 from tests.builders import make_cell, make_prediction, make_region
 
 
@@ -62,3 +65,22 @@ def test_parts_are_read_at_the_cells_scale_and_wait_for_review() -> None:
     assert Split(0, parts).parts == parts
     (whole,) = read(frame, state, [joined([upper, lower])], [0], nines)
     assert Join((0, 1), whole).whole is whole
+
+
+def test_parts_of_a_fluorescent_frame_are_read_as_those_of_a_bright_field_one() -> None:
+    """The store keeps the frame as it was taken."""
+    drawn = draw_metaphase(3, crowding=0.2)
+    truth = [Region(t.id, t.box_px, t.mask, t.axis_px, t.overlaps, 0.9) for t in drawn.truth]
+    seen: list[Crop] = []
+
+    def classify(crops: Sequence[Crop]) -> list[Prediction]:
+        seen.extend(crops)
+        return nines(list(crops))
+
+    state = fold(Captured("c", "case", 1, make_cell([]), "sha", 0.065, "2026-01-01T00:00:00Z"), [])
+    for pixels in (drawn.pixels, 255 - drawn.pixels):
+        read(Frame(pixels, 0, 0.0, "a.png"), state, truth, [], classify)
+    half = len(seen) // 2
+    off = [np.abs(a.pixels.astype(int) - b.pixels).mean() for a, b in zip(seen[:half], seen[half:], strict=True)]
+    assert half == len(truth)
+    assert np.mean(off) < 12

@@ -56,6 +56,13 @@ def test_neither_lamp_nor_exposure_changes_sharpness() -> None:
     assert sharpness_of(dim, cell) == pytest.approx(sharpness_of(blurred(drawn, 0.2), cell), rel=0.1)
 
 
+def test_fluorescence_is_as_sharp_as_bright_field() -> None:
+    drawn = draw_metaphase(4)
+    glowing = Frame(255 - drawn.pixels, 0, 0.0, "a.png")
+    usual = sharpness_of(blurred(drawn, 0.2), true_cell(drawn))
+    assert sharpness_of(glowing, true_cell(drawn)) == pytest.approx(usual, rel=0.25)
+
+
 def test_crossing_counts_both_of_a_pair() -> None:
     boxes = [(10, 10, 24, 70), (20, 40, 34, 100), (100, 10, 114, 70)]
     cell = make_cell([])

@@ -108,11 +108,13 @@ class KnownBoxes:
         self._corners: Iterator[tuple[int, int]] = iter([corner for corner, _ in _tiles(shape, side)])
 
     def run_uint8(self, tile: UInt8Array) -> dict[str, Float32Array]:
-        assert tile.shape == (2, *self._side)
-        np.testing.assert_array_equal(tile[1], np.rot90(tile[0], 2))
+        assert tile.shape[1:] == self._side
         y, x = (v // STRIDE_PX for v in next(self._corners))
         h, w = (v // STRIDE_PX for v in self._side)
         answers = {name: cells[y : y + h, x : x + w] for name, cells in self._maps.items()}
+        if len(tile) == 1:
+            return {name: cells[None] for name, cells in answers.items()}
+        np.testing.assert_array_equal(tile[1], np.rot90(tile[0], 2))
         return {name: np.stack([cells, turned(name, cells)]) for name, cells in answers.items()}
 
 

@@ -1,0 +1,49 @@
+"""How large the chromosomes of a picture are, before any network has looked: for cells whose scale nobody stated.
+
+The stained pieces that look like single chromosomes tell it: their middle width, and the root of their middle area,
+for a condensed cell's chromosomes are short but stout. Over 138 val frames of the metaphase set the mean of both lies
+within 0.72 and 1.36 of its median, within 1.25 for 95 % of them; enlarged or shrunk by two the frames read alike.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from edge.locate.background import background_of
+from edge.records import UInt8Array
+
+USUAL_PX, USUAL_WIDTH_PX = 12.8, 10.2
+"""Root of width by size of a usual cell's chromosomes at the locator's scale, and width alone, which is a little
+larger where chromosomes touch; medians of those val frames."""
+FEWEST = 8
+"""Single pieces, for a middle that means something; with fewer the width of all stain has to do."""
+THINNEST_PX, WIDEST_PX = 1.4, 20.0
+"""From a piece's middle line to its rim: less is noise, more is a nucleus at any scale that is looked for."""
+SMALLEST, LARGEST = 1.5, 14.0
+"""Area of a single chromosome in squared widths; smaller pieces are specks, larger ones clusters and nuclei."""
+_SQUARE = np.ones((3, 3), np.uint8)
+
+
+def relative_size(picture: UInt8Array) -> float | None:
+    """Chromosomes' size over what is usual at the locator's scale, for ``picture`` uint8 (H, W) at about that scale,
+    dark on bright; None without stain."""
+    darkness = cv2.GaussianBlur(cv2.subtract(background_of(picture), picture), (3, 3), 0)
+    _, stained = cv2.threshold(darkness, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    inward = cv2.distanceTransform(stained, cv2.DIST_L2, 5)
+    ridge = inward[(inward > THINNEST_PX) & (inward < WIDEST_PX) & (inward >= cv2.dilate(inward, _SQUARE))]
+    if not ridge.size:
+        return None
+    # The middle of all stain, not of all pieces: a frame's specks may outnumber its chromosomes.
+    widths = np.sort(2 * ridge - 1)
+    width = float(widths[np.searchsorted(widths.cumsum(), widths.sum() / 2)])
+
+    _, numbers, stats, _ = cv2.connectedComponentsWithStats(stained)
+    area = stats[:, cv2.CC_STAT_AREA]
+    single = (area > SMALLEST * width**2) & (area < LARGEST * width**2)
+    single[0] = False
+    if np.count_nonzero(single) < FEWEST:
+        return width / USUAL_WIDTH_PX
+    rim = np.count_nonzero(single[numbers[(stained > 0) & (cv2.erode(stained, _SQUARE) == 0)]])
+    mean_width = 2 * area[single].sum() / max(rim, 1)
+    return float(np.sqrt(mean_width * np.median(np.sqrt(area[single]))) / USUAL_PX)

@@ -1,0 +1,34 @@
+"""A missed chromosome shown with a stroke, in bright field and in fluorescence."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.errors import EditRefused
+from edge.live.byhand import missed
+from edge.records import Frame, UInt8Array
+
+
+def one_chromosome() -> UInt8Array:
+    pixels = np.full((240, 320), 235, np.uint8)
+    cv2.line(pixels, (60, 60), (160, 120), 90, 16)
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), 1.5), np.uint8)
+
+
+@pytest.mark.parametrize("fluorescent", [False, True])
+def test_what_is_stained_along_the_stroke_belongs_to_it(fluorescent: bool) -> None:
+    pixels = 255 - one_chromosome() if fluorescent else one_chromosome()
+    region = missed(Frame(pixels, 0, 0.0, "a.png"), [(60, 60), (160, 120)])
+    x0, y0, x1, y1 = region.box_px
+    found = np.zeros(pixels.shape, np.bool_)
+    found[y0:y1, x0:x1] = region.mask
+    true = one_chromosome() < 160
+    assert np.count_nonzero(found & true) / np.count_nonzero(found | true) > 0.8
+
+
+@pytest.mark.parametrize("stroke", [[(5, 5)], [(5, 5), (6, 5)], [(400, 400), (500, 400)]])
+def test_a_stroke_that_shows_nothing_is_refused(stroke: list[tuple[float, float]]) -> None:
+    with pytest.raises(EditRefused):
+        missed(Frame(one_chromosome(), 0, 0.0, "a.png"), stroke)

@@ -1,0 +1,115 @@
+"""How large chromosomes are, told by drawn cells, and what a frame of another magnification becomes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.camera.metaphase import draw_metaphase
+from edge.locate.locator import CLEARLY_BETTER, CLEARLY_OFF, FURTHEST_OFF, Locator, at_scale, load_locator, resized
+from edge.locate.scale import relative_size
+from edge.records import NOMINAL_UM_PER_PX, Frame, UInt8Array
+
+TINY = Path(__file__).parents[1] / "tiny"
+SCALE = 2 / 3
+
+
+def size_of(pixels: UInt8Array) -> float:
+    size = relative_size(pixels)
+    assert size is not None
+    return size
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_cell_enlarged_reads_as_much_larger(seed: int) -> None:
+    drawn = draw_metaphase(seed, crowding=0.2).pixels
+    usual = size_of(resized(drawn, SCALE))
+    assert 0.6 < usual < 1.5
+    for zoom in (0.5, 0.7, 1.4, 2.0):
+        assert size_of(resized(drawn, SCALE * zoom)) == pytest.approx(zoom * usual, rel=0.2)
+
+
+def test_nuclei_and_specks_do_not_count() -> None:
+    drawn = resized(draw_metaphase(1, crowding=0.2).pixels, SCALE)
+    usual = size_of(drawn)
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[: drawn.shape[0], : drawn.shape[1]]
+    dirty = drawn.copy()
+    for cx, cy in ((20, 30), (440, 60)):
+        dirty[(x - cx) ** 2 + (y - cy) ** 2 < 45**2] = 70
+    for cx, cy in rng.integers(0, drawn.shape, (150, 2)):
+        dirty[cy : cy + 2, cx : cx + 2] = 90
+    assert size_of(dirty) == pytest.approx(usual, rel=0.15)
+
+
+def test_where_little_stands_alone_the_width_of_all_stain_tells() -> None:
+    picture = np.full((300, 300), 230, np.uint8)
+    picture[60:72, 20:280] = picture[140:152, 20:280] = 90  # two bars, 12 px wide
+    assert 0.8 < size_of(picture) < 1.4
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_without_stain_there_is_no_size(level: int) -> None:
+    assert relative_size(np.full((200, 200), level, np.uint8)) is None
+
+
+class Believing(Locator):
+    """A locator that believes in one scale, and counts how often it is asked."""
+
+    def believe(self, um_per_px: float) -> Believing:
+        self.believed, self.asked = um_per_px, 0
+        return self
+
+    def _evidence(self, frame: Frame) -> float:
+        self.asked += 1
+        return 1 + CLEARLY_BETTER if frame.um_per_px == pytest.approx(self.believed, rel=0.25) else 1.0
+
+
+@pytest.fixture(scope="module")
+def believing() -> Believing:
+    tiny = load_locator(TINY, threads=1)
+    return Believing(tiny._boxes, tiny._separator)
+
+
+def taken_at(zoom: float, um_per_px: float = NOMINAL_UM_PER_PX) -> Frame:
+    drawn = draw_metaphase(2, crowding=0.2).pixels
+    usual = size_of(resized(drawn, SCALE))
+    return Frame(resized(drawn, zoom / usual), 0, 0.0, "drawn.png", um_per_px)
+
+
+def test_a_usual_frame_comes_back_itself_and_costs_no_look(believing: Believing) -> None:
+    frame = taken_at(1)
+    assert believing.believe(NOMINAL_UM_PER_PX).prepared(frame) is frame
+    assert believing.asked == 0
+
+
+@pytest.mark.parametrize("zoom", [0.5, 0.7, 1.5, 2.0])
+def test_a_frame_of_another_magnification_gets_its_own_scale(believing: Believing, zoom: float) -> None:
+    frame = taken_at(zoom)
+    prepared = believing.believe(NOMINAL_UM_PER_PX / zoom).prepared(frame)
+    assert prepared.um_per_px == pytest.approx(NOMINAL_UM_PER_PX / zoom, rel=0.2)
+    assert prepared.pixels is frame.pixels
+    assert at_scale(prepared)[0].shape[0] == pytest.approx(at_scale(taken_at(1))[0].shape[0], rel=0.2)
+    limit = FURTHEST_OFF * 1.001
+    assert NOMINAL_UM_PER_PX / limit <= prepared.um_per_px <= NOMINAL_UM_PER_PX * limit
+
+
+def test_what_the_boxes_do_not_confirm_is_not_changed(believing: Believing) -> None:
+    frame = taken_at(2)
+    assert believing.believe(NOMINAL_UM_PER_PX).prepared(frame) is frame
+    assert believing.asked == 2
+
+
+def test_a_stated_scale_is_trusted(believing: Believing) -> None:
+    frame = taken_at(2, um_per_px=0.07)
+    assert believing.believe(NOMINAL_UM_PER_PX / 2).prepared(frame) is frame
+    assert believing.asked == 0
+
+
+def test_noise_is_not_taken_for_a_magnification(believing: Believing) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (400, 400)).astype(np.uint8)
+    frame = Frame(pixels, 0, 0.0, "noise.png")
+    assert believing.believe(NOMINAL_UM_PER_PX * CLEARLY_OFF).prepared(frame) is frame
+    assert believing.asked == 0

@@ -36,12 +36,12 @@ LONGEST = 1.4
 _EVEN = np.linspace(0, 1, LINE_POINTS)
 
 
-def centre_lines(masks: BoolArray | Sequence[BoolArray]) -> list[Float32Array]:
-    """For each mask bool (h, w): the centre line, float32 (LINE_POINTS, 2) of (x, y), end to end, evenly spaced;
+def centre_lines(masks: BoolArray | Sequence[BoolArray]) -> Float32Array:
+    """For each mask bool (h, w): the centre line, float32 (n, LINE_POINTS, 2) of (x, y), end to end, evenly spaced;
     pixel (i, j) has its middle at (j + 0.5, i + 0.5). An empty mask gives its box's longer middle line."""
     if not len(masks):
-        return []
-    return list(_evenly(_lines(whole(stacked(masks)), [mask.shape for mask in masks])))
+        return np.zeros((0, LINE_POINTS, 2), np.float32)
+    return _evenly(_lines(whole(stacked(masks)), [mask.shape for mask in masks]))
 
 
 def line_length(line: Float32Array) -> float:

@@ -19,7 +19,7 @@ from edge.locate.boxes import BoxFinder
 from edge.locate.decode import Found
 from edge.locate.grid import LOCATOR_UM_PER_PX, SURE_SCORE
 from edge.locate.leftover import claimed_pixels, leftover_boxes
-from edge.locate.separate import Outline, Separator
+from edge.locate.separate import Outline, Separator, lines_of
 from edge.overlap import box_iou
 from edge.records import BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
@@ -102,9 +102,9 @@ def _regions(
 ) -> tuple[Region, ...]:
     masks = [outline.mask_in(box, scale) for outline, box in zip(outlines, boxes_px, strict=True)]
     crossings = _crossings(boxes_px, masks)
+    lines = lines_of(outlines) / np.float32(scale) if outlines else ()
     return tuple(
-        Region(k, box, mask, outline.line / np.float32(scale), crossings[k], score)
-        for k, (box, mask, outline, score) in enumerate(zip(boxes_px, masks, outlines, scores, strict=True))
+        Region(k, *each) for k, each in enumerate(zip(boxes_px, masks, lines, crossings, scores, strict=True))
     )
 
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from edge.locate.geodesic import from_far_end
 from edge.locate.pieces import FEWEST_PIXELS, stacked, whole
 from edge.records import BoolArray, Float32Array, UInt8Array
 
+T = TypeVar("T", bound=np.generic)
 Float64Array = npt.NDArray[np.float64]
 LINE_POINTS = 33
 STOUT = 2.0
@@ -44,8 +46,10 @@ def centre_lines(masks: BoolArray | Sequence[BoolArray]) -> Float32Array:
     return _evenly(_lines(whole(stacked(masks)), [mask.shape for mask in masks]))
 
 
-def line_length(line: Float32Array) -> float:
-    return float(np.hypot(*np.diff(line, axis=0).T).sum())
+def line_length(line: Float32Array) -> Float32Array:
+    """Of each line (..., n, 2)."""
+    pieces = np.diff(line, axis=-2)
+    return np.asarray(np.hypot(pieces[..., 0], pieces[..., 1]).sum(-1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,11 +187,11 @@ def _project(points: Float64Array, line: Float64Array) -> Float64Array:
     steps = np.zeros(line.shape[:2])
     np.cumsum(np.hypot(pieces[..., 0], pieces[..., 1]), axis=1, out=steps[:, 1:])
     tangent = _directions(np.concatenate([pieces[:, :1], line[:, 2:] - line[:, :-2], pieces[:, -1:]], axis=1))
-    off = (points - _taken(line, nearest)) * _taken(tangent, nearest)
-    return np.asarray(_taken(steps, nearest) + off[..., 0] + off[..., 1])
+    off = (points - taken(line, nearest)) * taken(tangent, nearest)
+    return np.asarray(taken(steps, nearest) + off[..., 0] + off[..., 1])
 
 
-def _taken(values: Float64Array, index: npt.NDArray[np.intp]) -> Float64Array:
+def taken(values: npt.NDArray[T], index: npt.NDArray[np.intp]) -> npt.NDArray[T]:
     """Row by row, of ``values`` (n, m, ...) those at ``index`` (n, k): (n, k, ...)."""
     n, m = values.shape[:2]
     flat = values.reshape(n * m, *values.shape[2:])
@@ -224,6 +228,6 @@ def _evenly(lines: Float64Array) -> Float32Array:
         at = _EVEN * steps[:, -1:]
         passed = (steps.T[..., None] <= at).sum(0, dtype=np.intp)
         piece = np.clip(passed - 1, 0, length.shape[1] - 1)
-        share = np.clip((at - _taken(steps, piece)) / np.maximum(_taken(length, piece), 1e-9), 0, 1)[..., None]
-        lines = _taken(lines, piece) * (1 - share) + _taken(lines, piece + 1) * share
+        share = np.clip((at - taken(steps, piece)) / np.maximum(taken(length, piece), 1e-9), 0, 1)[..., None]
+        lines = taken(lines, piece) * (1 - share) + taken(lines, piece + 1) * share
     return np.asarray(lines, np.float32)

@@ -35,15 +35,20 @@ MOST_BRIDGES = 8
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
-def leftover_boxes(picture: UInt8Array, claimed: BoolArray, margin_px: float) -> Float32Array:
+def darkness_of(picture: UInt8Array) -> UInt8Array:
+    """How much darker than its ground each pixel is, uint8 (H, W)."""
+    return np.asarray(cv2.subtract(background_of(picture), picture), np.uint8)
+
+
+def leftover_boxes(darkness: UInt8Array, claimed: BoolArray, margin_px: float) -> Float32Array:
     """Boxes of what is as dark as a chromosome and not ``claimed`` (H, W), largest first, then of pairs of such pieces
-    across claimed pixels: float32 (n, 4)."""
-    if not claimed.any():
+    across claimed pixels: float32 (n, 4). ``darkness`` as ``darkness_of`` gives it."""
+    taken = claimed.view(np.uint8)
+    if not taken.any():
         return np.zeros((0, 4), np.float32)
-    darkness = cv2.subtract(background_of(picture), picture)
-    level = PALE * float(np.median(darkness[claimed]))
-    left = (darkness > level) & (cv2.dilate(claimed.astype(np.uint8), _SQUARE) == 0)
-    left_open = cv2.morphologyEx(left.astype(np.uint8), cv2.MORPH_OPEN, _SQUARE)
+    level = PALE * _median(darkness, taken)
+    left = (darkness > level).view(np.uint8) & (cv2.dilate(taken, _SQUARE) ^ 1)
+    left_open = cv2.morphologyEx(left, cv2.MORPH_OPEN, _SQUARE)
     _, numbers, stats, _ = cv2.connectedComponentsWithStats(left_open)
     fit = (stats[:, cv2.CC_STAT_AREA] >= LEAST_PX2) & (stats[:, 2:4].max(1) < LONGEST_PX)
     fit[0] = False
@@ -54,6 +59,13 @@ def leftover_boxes(picture: UInt8Array, claimed: BoolArray, margin_px: float) ->
     pairs = _bridged(pieces, [_rim(numbers, box, k) for box, k in zip(pieces, order.tolist(), strict=True)], claimed)
     boxes = np.concatenate([pieces, pairs])
     return np.asarray(boxes + margin_px * np.array([-1, -1, 1, 1], np.float32), np.float32)
+
+
+def _median(levels: UInt8Array, where: UInt8Array) -> float:
+    """The median of the levels (H, W) ``where`` (H, W) is not 0."""
+    below = cv2.calcHist([levels], [0], where, [256], [0, 256]).ravel().cumsum(dtype=np.float64)
+    middles = (below[-1] - 1) // 2, below[-1] // 2  # of an even number, the two in the middle
+    return float(np.searchsorted(below, middles, side="right").mean())
 
 
 def _rim(numbers: npt.NDArray[np.int32], box: Float32Array, number: int) -> Float32Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from edge.locate.boxes import BoxFinder
 from edge.locate.decode import Found
 from edge.locate.grid import LOCATOR_UM_PER_PX, SURE_SCORE
-from edge.locate.leftover import claimed_pixels, leftover_boxes
+from edge.locate.leftover import claimed_pixels, darkness_of, leftover_boxes
 from edge.locate.separate import Outline, Separator, lines_of
 from edge.overlap import box_iou
 from edge.records import BoolArray, Box, Float32Array, Frame, Region, UInt8Array
@@ -48,37 +49,43 @@ class Locator:
     def locate(self, frame: Frame) -> tuple[Region, ...]:
         """Every chromosome found, best score first."""
         picture, scale = at_scale(frame)
-        found, outlines, places = self._seen(picture)
+        found, outlines, places = self._seen(picture, _darkness(frame))
         outlines += self._separator.mended(picture, places)
         scores = [*found.scores.tolist(), *[LEFTOVER_SCORE] * len(places)]
-        boxes_px = [clipped((refined(o) + self._boxes.shift) / scale, frame) for o in outlines]
-        return _regions(outlines, scale, boxes_px, scores)
+        return _regions(outlines, scale, self._boxes_px(outlines, frame, scale), scores)
 
     def look_again(self, frame: Frame, regions: tuple[Region, ...], kept: Sequence[int]) -> tuple[Region, ...]:
         """``regions`` and, after them, what is dark and belongs to none of those ``kept`` (positions in ``regions``),
         unless it is among ``regions`` already."""
         picture, scale = at_scale(frame)
-        places = leftover_boxes(picture, _claimed(frame, [regions[k] for k in kept], picture.shape), MARGIN_PX)
+        claimed = _claimed(frame, [regions[k] for k in kept], picture.shape)
+        places = leftover_boxes(_darkness(frame), claimed, MARGIN_PX)
         places = places[_unknown(places / np.float32(scale), regions)]
         if not len(places):
             return regions
         outlines = self._separator.mended(picture, places)
-        boxes_px = [clipped((refined(o) + self._boxes.shift) / scale, frame) for o in outlines]
-        found = _regions(outlines, scale, boxes_px, [LEFTOVER_SCORE] * len(outlines))
-        new = [found[k] for k in _unknown(np.array(boxes_px, np.float32), regions)]
-        return _crossed([*regions, *(replace(region, id=len(regions) + k) for k, region in enumerate(new))])
+        boxes_px = self._boxes_px(outlines, frame, scale)
+        new = _unknown(np.array(boxes_px, np.float32), regions).tolist()
+        if not new:
+            return regions
+        found = _regions([outlines[k] for k in new], scale, [boxes_px[k] for k in new], [LEFTOVER_SCORE] * len(new))
+        return _crossed([*regions, *(replace(region, id=len(regions) + region.id) for region in found)])
+
+    def _boxes_px(self, outlines: Sequence[Outline], frame: Frame, scale: float) -> list[Box]:
+        """The boxes as people would draw them, in the frame."""
+        return [clipped((refined(outline) + self._boxes.shift) / scale, frame) for outline in outlines]
 
     def proposals(self, picture: UInt8Array) -> Float32Array:
         """The boxes that the separator is given for ``picture`` uint8 (H, W) at the locator's scale, float32 (n, 4)."""
-        found, _, places = self._seen(picture)
+        found, _, places = self._seen(picture, darkness_of(picture))
         return np.concatenate([found.boxes, places])
 
-    def _seen(self, picture: UInt8Array) -> tuple[Found, tuple[Outline, ...], Float32Array]:
+    def _seen(self, picture: UInt8Array, darkness: UInt8Array) -> tuple[Found, tuple[Outline, ...], Float32Array]:
         """What the boxes' network finds, its outlines, and the places (n, 4) that these leave over."""
         found = self._boxes.find(picture)
         outlines = self._separator.mended(picture, found.boxes)
         sure = [o for o, score in zip(outlines, found.scores, strict=True) if score >= SURE_SCORE]
-        return found, outlines, leftover_boxes(picture, claimed_pixels(picture.shape, sure), MARGIN_PX)
+        return found, outlines, leftover_boxes(darkness, claimed_pixels(picture.shape, sure), MARGIN_PX)
 
     def regions_for_boxes(self, frame: Frame, boxes_px: npt.NDArray[np.integer]) -> tuple[Region, ...]:
         """The regions of boxes that are known, int (n, 4) half-open frame pixels, in their order."""
@@ -136,10 +143,19 @@ def load_locator(models: Path, threads: int = 2) -> Locator:
     return Locator(boxes, Separator(load_bundle(models / "separator", "separator"), threads))
 
 
+@lru_cache(maxsize=1)
 def at_scale(frame: Frame) -> tuple[UInt8Array, float]:
-    """The frame's picture at the locator's scale, and its pixels per frame pixel."""
+    """The frame's picture at the locator's scale, read-only, and its pixels per frame pixel. Looking again asks for the
+    same once more."""
     scale = frame.um_per_px / LOCATOR_UM_PER_PX
-    return resized(frame.pixels, scale), scale
+    picture = resized(frame.pixels, scale)
+    picture.flags.writeable = False
+    return picture, scale
+
+
+@lru_cache(maxsize=1)
+def _darkness(frame: Frame) -> UInt8Array:
+    return darkness_of(at_scale(frame)[0])
 
 
 def resized(pixels: UInt8Array, scale: float) -> UInt8Array:

@@ -64,12 +64,12 @@ def _only(stack: BoolArray, distance: npt.NDArray[np.generic]) -> BoolArray:
 
 def _walk(inside: UInt8Array, seeds: UInt8Array) -> UInt8Array:
     """Steps from the seeds within the masks."""
-    reached, since = seeds, np.zeros_like(inside)
+    reached, since = seeds.copy(), np.zeros_like(inside)
     count, steps = -1, 0
     while steps < MOST_WALK:
         for shape in (_CROSS, _SQUARE):
             since += reached
-            reached = cv2.dilate(reached, shape) & inside
+            np.bitwise_and(cv2.dilate(reached, shape, dst=reached), inside, out=reached)
         steps += 2
         # By twos: a walk that stands still once may be at a corner, as only every other step goes along diagonals.
         count, before = int(cv2.countNonZero(reached)), count

@@ -153,42 +153,51 @@ def _smooth(at: Float64Array, points: Float64Array, weight: Float64Array, slende
     nearly as well as the highest, (n, LINE_POINTS, 2). The longer the chromosome, the more bends it may have."""
     count = np.maximum(weight.sum(1), 1)[:, None]
     middle = weight[:, None] @ points / count[..., None]
-    basis = _basis(at, DEGREES[-1])
-    weighted = np.swapaxes(basis * weight[..., None], 1, 2)
-    gram = weighted @ basis + (1e-6 * count[..., None] + 1e-9) * np.eye(basis.shape[2])
+    basis = _basis(at)
+    weighted = basis * weight[:, None]
+    ridge = (1e-6 * count[..., None] + 1e-9) * np.eye(basis.shape[1])
+    gram = weighted @ np.swapaxes(basis, 1, 2) + ridge
     # The polynomials are nested, and so are the factors: one serves all degrees.
     factor = np.linalg.cholesky(gram)
-    part = np.linalg.solve(factor, weighted @ (points - middle))
+    off = points - middle
+    part = np.linalg.solve(factor, weighted @ off)
     explained = (part[..., 0] ** 2 + part[..., 1] ** 2).cumsum(1)[:, DEGREES]
     allowed = np.array(DEGREES) <= np.maximum(1.0, slenderness - 1)[:, None]
-    off = points - middle
     spread = (weight * (off[..., 0] ** 2 + off[..., 1] ** 2)).sum(1)[:, None]
     errors = np.where(allowed, spread - explained, np.inf)
     good = errors <= SLACK * errors.min(1, keepdims=True)
     degree = np.array(DEGREES)[good.argmax(1)]
-    part[np.arange(basis.shape[2]) > degree[:, None]] = 0
-    return np.asarray(_basis(_EVEN, DEGREES[-1]) @ np.linalg.solve(np.swapaxes(factor, 1, 2), part) + middle)
+    part[np.arange(basis.shape[1]) > degree[:, None]] = 0
+    return np.asarray(_basis(_EVEN).T @ np.linalg.solve(np.swapaxes(factor, 1, 2), part) + middle)
 
 
-def _basis(at: Float64Array, degree: int) -> Float64Array:
-    """Legendre polynomials on 0..1, (..., degree + 1)."""
+def _basis(at: Float64Array) -> Float64Array:
+    """Legendre polynomials on 0..1 up to the highest degree at ``at`` (..., k): (..., degrees + 1, k)."""
     x = 2 * at - 1
-    columns = [np.ones_like(x), x]
-    for n in range(1, degree):
-        columns.append(((2 * n + 1) * x * columns[-1] - n * columns[-2]) / (n + 1))
-    return np.stack(columns[: degree + 1], axis=-1)
+    basis = np.ones((*at.shape[:-1], DEGREES[-1] + 1, at.shape[-1]))
+    basis[..., 1, :] = x
+    for n in range(1, DEGREES[-1]):
+        basis[..., n + 1, :] = ((2 * n + 1) * x * basis[..., n, :] - n * basis[..., n - 1, :]) / (n + 1)
+    return basis
 
 
 def _project(points: Float64Array, line: Float64Array) -> Float64Array:
     """How far along its line, in pixels, each point's nearest place on it lies, (n, k); the ends go on straight."""
     short, knots = points.astype(np.float32), line.astype(np.float32)
-    nearest = ((knots * knots).sum(2)[:, None] - 2 * short @ np.swapaxes(knots, 1, 2)).argmin(2)
+    nearest = _lowest((knots * knots).sum(2)[..., None] - knots @ np.swapaxes(2 * short, 1, 2))
     pieces = np.diff(line, axis=1)
     steps = np.zeros(line.shape[:2])
     np.cumsum(np.hypot(pieces[..., 0], pieces[..., 1]), axis=1, out=steps[:, 1:])
     tangent = _directions(np.concatenate([pieces[:, :1], line[:, 2:] - line[:, :-2], pieces[:, -1:]], axis=1))
     off = (points - taken(line, nearest)) * taken(tangent, nearest)
     return np.asarray(taken(steps, nearest) + off[..., 0] + off[..., 1])
+
+
+def _lowest(values: Float32Array) -> npt.NDArray[np.intp]:
+    """``values.argmin(1)`` of (n, m, k), m < 256, by whole rows of k, for a third of the time."""
+    m = values.shape[1]
+    left = (values == values.min(1, keepdims=True)).view(np.uint8) * np.arange(m, 0, -1, dtype=np.uint8)[:, None]
+    return m - left.max(1).astype(np.intp)
 
 
 def taken(values: npt.NDArray[T], index: npt.NDArray[np.intp]) -> npt.NDArray[T]:

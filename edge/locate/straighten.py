@@ -100,11 +100,26 @@ def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float3
 def read_crops(absorbed: Sequence[Float32Array], axes: Float32Array, scale: float, stain: float) -> UInt8Array:
     """The crops uint8 (n, 128, 32) of n pictures float32 (h, w), ``axes`` and ``scale`` as for ``reading_maps``;
     ``stain`` is the absorption that becomes ``STAIN_LEVEL`` of 255."""
-    read = np.empty((len(absorbed), CROP_ROWS, CROP_COLS), np.float32)
-    for crop, picture, map_x, map_y in zip(read, absorbed, *reading_maps(axes, scale), strict=True):
-        cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, crop, cv2.BORDER_CONSTANT, 0)
+    read = np.zeros((len(absorbed), CROP_ROWS, CROP_COLS), np.float32)
+    map_x, map_y = reading_maps(axes, scale)
+    for k, (picture, part) in enumerate(zip(absorbed, _rows_within(absorbed, map_x, map_y), strict=True)):
+        if part.start < part.stop:
+            cv2.remap(
+                picture, map_x[k, part], map_y[k, part], cv2.INTER_LINEAR, read[k, part], cv2.BORDER_CONSTANT, 0
+            )
     levels = cv2.convertScaleAbs(read.reshape(-1, CROP_COLS), alpha=255 * STAIN_LEVEL / max(stain, 0.02))
     return np.asarray(levels, np.uint8).reshape(read.shape)
+
+
+def _rows_within(pictures: Sequence[Float32Array], map_x: Float32Array, map_y: Float32Array) -> list[slice]:
+    """The rows of each crop from the first to the last that meets its picture; about half of all."""
+    sizes = np.array([picture.shape for picture in pictures], np.float32)
+    meets = np.ones(map_x.shape[:2], np.bool_)
+    for at, size in ((map_x, sizes[:, 1:]), (map_y, sizes[:, :1])):
+        ends = at[:, :, 0], at[:, :, -1]  # a row is straight
+        meets &= (np.maximum(*ends) > -1) & (np.minimum(*ends) < size)
+    first, last = meets.argmax(1), CROP_ROWS - meets[:, ::-1].argmax(1)
+    return [slice(a, b if some else a) for a, b, some in zip(first.tolist(), last.tolist(), meets.any(1), strict=True)]
 
 
 def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:

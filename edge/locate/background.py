@@ -38,6 +38,6 @@ def absorption_of(frame: Frame) -> Float32Array:
     """The share of light that each pixel takes away, float32 (H, W) in 0..1, read-only: several stages ask for it."""
     ground = np.maximum(background_of(frame.pixels), 1)
     passed = cv2.divide(frame.pixels, ground, dtype=cv2.CV_32F)
-    absorbed = np.asarray(1 - np.minimum(passed, 1, out=passed), np.float32)
+    absorbed: Float32Array = np.subtract(1, np.minimum(passed, 1, out=passed), out=passed)
     absorbed.flags.writeable = False
     return absorbed

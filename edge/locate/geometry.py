@@ -197,7 +197,7 @@ def _lowest(values: Float32Array) -> npt.NDArray[np.intp]:
     """``values.argmin(1)`` of (n, m, k), m < 256, by whole rows of k, for a third of the time."""
     m = values.shape[1]
     left = (values == values.min(1, keepdims=True)).view(np.uint8) * np.arange(m, 0, -1, dtype=np.uint8)[:, None]
-    return m - left.max(1).astype(np.intp)
+    return np.asarray(m - left.max(1).astype(np.intp))
 
 
 def taken(values: npt.NDArray[T], index: npt.NDArray[np.intp]) -> npt.NDArray[T]:

@@ -35,9 +35,9 @@ BIN_PX = 2.0
 @dataclass(frozen=True, slots=True, eq=False)
 class Outline:
     """One chromosome's own pixels: ``logit`` float32 (64, 64), above 0 on them; ``matrix`` float32 (2, 3), from the
-    picture to those 64 x 64; ``given`` float32 (4,), the box in the picture that they were asked for; ``bounds`` float32
-    (4,), its pixels' box there, all 0 without pixels; ``box`` float32 (4,), the box that the network would draw around
-    it there."""
+    picture to those 64 x 64; ``given`` float32 (4,), the box in the picture that the network was asked about;
+    ``bounds`` float32 (4,), its pixels' box there, all 0 without pixels; ``box`` float32 (4,), the box that the network
+    would draw around it there."""
 
     logit: Float32Array
     matrix: Float32Array
@@ -63,7 +63,7 @@ class Outline:
 
 def lines_of(outlines: Sequence[Outline]) -> Float32Array:
     """Their centre lines in the picture, float32 (n, LINE_POINTS, 2); without pixels, the longer middle line of the box
-    that they were asked for."""
+    that the network was asked about."""
     masks = np.stack([outline.logit > 0 for outline in outlines])
     matrices = np.stack([outline.matrix for outline in outlines])
     lines = ((centre_lines(masks) - matrices[:, None, :, 2]) / matrices[:, :1, :1]).astype(np.float32)
@@ -204,4 +204,6 @@ def _warped(picture: UInt8Array, matrix: npt.NDArray[np.float64], way: int, bord
 def unfold_mask(cells: Float32Array) -> Float32Array:
     """(n, 32, 32, 4) sub-cells (sub-row, sub-column) to (n, 64, 64)."""
     n, h, w, _ = cells.shape
-    return np.ascontiguousarray(cells.reshape(n, h, w, 2, 2).transpose(0, 1, 3, 2, 4)).reshape(n, 2 * h, 2 * w)
+    # Two sub-columns move as one: a copy of pairs takes half the time.
+    pairs = np.ascontiguousarray(cells).view(np.complex64).transpose(0, 1, 3, 2)
+    return np.ascontiguousarray(pairs).view(np.float32).reshape(n, 2 * h, 2 * w)

@@ -78,7 +78,7 @@ def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float3
     ``axes`` (n, points, 2), evenly spaced, the first point towards the top; ``scale``: crop rows per picture pixel.
     Beyond the ends the line goes on straight.
     """
-    n, points = axes.shape[:2]
+    points = axes.shape[1]
     axes = np.asarray(axes, np.float32)
     step = np.hypot(*np.moveaxis(np.diff(axes, axis=1), 2, 0)).mean(1)[:, None]
     rows = (np.arange(CROP_ROWS, dtype=np.float32) + np.float32(0.5 - CROP_ROWS / 2)) / np.float32(scale)
@@ -104,9 +104,7 @@ def read_crops(absorbed: Sequence[Float32Array], axes: Float32Array, scale: floa
     map_x, map_y = reading_maps(axes, scale)
     for k, (picture, part) in enumerate(zip(absorbed, _rows_within(absorbed, map_x, map_y), strict=True)):
         if part.start < part.stop:
-            cv2.remap(
-                picture, map_x[k, part], map_y[k, part], cv2.INTER_LINEAR, read[k, part], cv2.BORDER_CONSTANT, 0
-            )
+            cv2.remap(picture, map_x[k, part], map_y[k, part], cv2.INTER_LINEAR, read[k, part], cv2.BORDER_CONSTANT, 0)
     levels = cv2.convertScaleAbs(read.reshape(-1, CROP_COLS), alpha=255 * STAIN_LEVEL / max(stain, 0.02))
     return np.asarray(levels, np.uint8).reshape(read.shape)
 
@@ -119,7 +117,8 @@ def _rows_within(pictures: Sequence[Float32Array], map_x: Float32Array, map_y: F
         ends = at[:, :, 0], at[:, :, -1]  # a row is straight
         meets &= (np.maximum(*ends) > -1) & (np.minimum(*ends) < size)
     first, last = meets.argmax(1), CROP_ROWS - meets[:, ::-1].argmax(1)
-    return [slice(a, b if some else a) for a, b, some in zip(first.tolist(), last.tolist(), meets.any(1), strict=True)]
+    last[~meets[np.arange(len(meets)), first]] = 0
+    return [slice(*ends) for ends in zip(first.tolist(), last.tolist(), strict=True)]
 
 
 def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:

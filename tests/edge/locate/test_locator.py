@@ -235,11 +235,11 @@ def test_a_box_is_drawn_around_its_outline_and_tempered_with_the_separators() ->
     matrix = roi_matrix(np.array([10, 20, 36, 30], np.float32))  # two to one
     own = np.array([11, 18, 35, 31])
     empty = outline_of(logit.copy(), matrix, own.tolist())
-    np.testing.assert_array_equal(refined(empty), own)
+    np.testing.assert_array_equal(refined([empty]), own[None])
     logit[20:40, 10:50] = 2
     around = np.array([12, 19, 32, 29]) + MARGIN_PX * np.array([-1, -1, 1, 1])
     expected = OUTLINE_SHARE * around + (1 - OUTLINE_SHARE) * own
-    np.testing.assert_allclose(refined(outline_of(logit, matrix, own.tolist())), expected, atol=1e-4)
+    np.testing.assert_allclose(refined([outline_of(logit, matrix, own.tolist())]), expected[None], atol=1e-4)
 
 
 def bar(shape: tuple[int, int], rows: slice, cols: slice) -> BoolArray:

@@ -184,7 +184,8 @@ def _basis(at: Float64Array) -> Float64Array:
 def _project(points: Float64Array, line: Float64Array) -> Float64Array:
     """How far along its line, in pixels, each point's nearest place on it lies, (n, k); the ends go on straight."""
     short, knots = points.astype(np.float32), line.astype(np.float32)
-    nearest = _lowest((knots * knots).sum(2)[..., None] - knots @ np.swapaxes(2 * short, 1, 2))
+    gaps = knots @ np.swapaxes(2 * short, 1, 2)
+    nearest = _lowest(np.subtract((knots * knots).sum(2)[..., None], gaps, out=gaps))
     pieces = np.diff(line, axis=1)
     steps = np.zeros(line.shape[:2])
     np.cumsum(np.hypot(pieces[..., 0], pieces[..., 1]), axis=1, out=steps[:, 1:])
@@ -196,7 +197,8 @@ def _project(points: Float64Array, line: Float64Array) -> Float64Array:
 def _lowest(values: Float32Array) -> npt.NDArray[np.intp]:
     """``values.argmin(1)`` of (n, m, k), m < 256, by whole rows of k, for a third of the time."""
     m = values.shape[1]
-    left = (values == values.min(1, keepdims=True)).view(np.uint8) * np.arange(m, 0, -1, dtype=np.uint8)[:, None]
+    left = (values == values.min(1, keepdims=True)).view(np.uint8)
+    left *= np.arange(m, 0, -1, dtype=np.uint8)[:, None]
     return np.asarray(m - left.max(1).astype(np.intp))
 
 

@@ -18,6 +18,7 @@ from edge.locate.locator import (
     SHARED_PX2,
     Locator,
     _crossings,
+    _regions,
     at_scale,
     load_locator,
     refined,
@@ -256,6 +257,22 @@ def test_masks_that_share_few_pixels_only_touch(shared: int, crosses: bool) -> N
     masks[1][5:25, :10] = True  # the same, whole
     masks[2][:] = True
     assert _crossings(boxes, masks) == ([(1,), (0,), ()] if crosses else [(), (), ()])
+    assert _crossings(boxes, masks, 1) == _crossings(boxes, masks)
+    assert _crossings(boxes, masks, 2) == [(), (), ()]
+
+
+def test_what_is_new_is_numbered_on_and_crossed_with_what_is_known(separator: Separator) -> None:
+    lying, standing = bar((90, 90), slice(40, 52), slice(10, 62)), bar((90, 90), slice(20, 72), slice(30, 42))
+    sides: list[Box] = [(10, 40, 62, 52), (30, 20, 42, 72)]
+    boxes = np.array(sides, np.float32)
+    outlines = knowing(separator, [lying, standing], boxes, 1.0).outlines(np.zeros((90, 90), np.uint8), boxes)
+    known = _regions(outlines[:1], 1.0, sides[:1], [0.9])
+    both = _regions(outlines[1:], 1.0, sides[1:], [0.1], known)
+    assert [(r.id, r.box_px, r.overlaps, r.score) for r in both] == [
+        (0, sides[0], (1,), 0.9),
+        (1, sides[1], (0,), 0.1),
+    ]
+    assert [r.overlaps for r in known] == [()]
 
 
 # --- with networks that know the truth

@@ -68,7 +68,7 @@ def _even_axis(region: Region) -> Float32Array:
 def rows_per_px(lengths_px: Float32Array, um_per_px: float) -> float:
     """Crop rows per picture pixel: by the cell's own median length where there are enough to tell, else nominal."""
     if len(lengths_px) >= FEWEST_FOR_SCALE:
-        return MEDIAN_ROWS / max(float(np.median(lengths_px)), 1.0)
+        return MEDIAN_ROWS / max(float(np.median(lengths_px.astype(np.float64))), 1.0)
     return MEDIAN_ROWS * um_per_px / NOMINAL_MEDIAN_UM
 
 

@@ -23,7 +23,10 @@ def _boxes(boxes: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def _iou(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> Shares:
-    inner = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    both = np.clip(inner, 0, None).prod(-1)
-    sizes = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1)
-    return np.asarray(both / np.maximum(sizes - both, 1e-9))
+    inner = np.maximum(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0)
+    both = inner[..., 0] * inner[..., 1]
+    return np.asarray(both / np.maximum(_areas(a) + _areas(b) - both, 1e-9))
+
+
+def _areas(boxes: npt.NDArray[np.float64]) -> Shares:
+    return np.asarray((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]))

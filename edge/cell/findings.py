@@ -158,7 +158,8 @@ def ploidy_of(counts: Mapping[str, int]) -> int:
 
 def said_of(chromosomes: Sequence[Chromosome]) -> tuple[str, tuple[str, ...]]:
     """The karyotype of a labelled cell and what it finds, provisional while chromosomes wait for review."""
-    counts = {label: sum(c.label == label for c in chromosomes) for label in LABELS}
+    labels = [c.label for c in chromosomes]
+    counts = {label: labels.count(label) for label in LABELS}
     said, unsure = findings_of(counts), sum(c.status == "review" for c in chromosomes)
     return karyotype_of(counts), provisional(said, unsure=unsure, total=len(chromosomes)) if said else ()
 

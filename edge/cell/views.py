@@ -66,11 +66,12 @@ def _looks(crops: Sequence[Crop]) -> tuple[npt.NDArray[np.floating], ...]:
 def _covered(regions: Sequence[Region], strength: Float32Array) -> Float32Array:
     """The share of each mask, 0..1, that stronger objects claim."""
     boxes = np.array([r.box_px for r in regions])
-    left, top = boxes[:, :2].min(0)
-    claimed = np.zeros((boxes[:, 3].max() - top, boxes[:, 2].max() - left), np.bool_)
+    boxes -= np.tile(boxes[:, :2].min(0), 2)
+    claimed = np.zeros(boxes[:, :1:-1].max(0), np.bool_)
+    spots = boxes.tolist()
     shares = np.zeros(len(regions), np.float32)
     for k in np.argsort(-strength, kind="stable").tolist():
-        x0, y0, x1, y1 = boxes[k] - (left, top, left, top)
+        x0, y0, x1, y1 = spots[k]
         mask, there = regions[k].mask, claimed[y0:y1, x0:x1]
         shares[k] = int(np.count_nonzero(there & mask)) / max(int(np.count_nonzero(mask)), 1)
         there |= mask

@@ -38,11 +38,11 @@ class Classifier:
             log_scores[:n] + np.log(np.maximum(p_arm_up, 1e-4))[:, None],
             log_scores[n:] + np.log(np.maximum(1 - p_arm_up, 1e-4))[:, None],
         )
-        scores = np.exp(_log_softmax(mixed / self._temperature))
+        scores = np.exp(_log_softmax(mixed / self._temperature)).astype(np.float32)
         single = _sigmoid((outputs["single"][:n, 0] + outputs["single"][n:, 0]) / 2)
         return tuple(
-            Prediction(crop.region_id, row.astype(np.float32), float(up), float(one))
-            for crop, row, up, one in zip(crops, scores, p_arm_up, single, strict=True)
+            Prediction(crop.region_id, row, up, one)
+            for crop, row, up, one in zip(crops, scores, p_arm_up.tolist(), single.tolist(), strict=True)
         )
 
 

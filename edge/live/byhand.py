@@ -15,7 +15,7 @@ import numpy as np
 from edge.cases.parts import Classify, Points, outlined
 from edge.config import default_models_dir
 from edge.errors import EditRefused
-from edge.locate.background import background_of
+from edge.locate.background import absorption_of
 from edge.locate.field import dark_on_bright
 from edge.locate.geometry import line_length
 from edge.locate.pieces import without_specks
@@ -66,8 +66,7 @@ def _stained(frame: Frame, path: Float32Array) -> np.ndarray:
     near = painted > 0
     if not near.any():
         raise EditRefused("the line lies outside the picture; draw it along the chromosome")
-    pixels = dark_on_bright(frame).pixels
-    absorbed = 1 - np.minimum(pixels.astype(np.float32) / np.maximum(background_of(pixels), 1), 1)
+    absorbed = absorption_of(dark_on_bright(frame))
     depth = float(np.percentile(absorbed[near], 75))
     stained = without_specks((near & (absorbed > max(0.04, STAINED * depth)))[None])[0]
     return np.asarray(stained, np.uint8)

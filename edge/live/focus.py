@@ -8,7 +8,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from edge.locate.background import background_of
+from edge.locate.background import absorption_of
 from edge.locate.field import dark_on_bright
 from edge.records import NOMINAL_UM_PER_PX, Cell, Frame, Region, UInt8Array
 
@@ -90,8 +90,7 @@ def sharpness_of(frame: Frame, cell: Cell) -> float:
         inside[y0:y1, x0:x1] |= chromosome.region.mask
     if not inside.any():
         return 0.0
-    pixels = dark_on_bright(frame).pixels
-    absorbed = 1 - np.minimum(pixels.astype(np.float32) / np.maximum(background_of(pixels), 1), 1)
+    absorbed = absorption_of(dark_on_bright(frame))
     sigma_px = _BAND_UM / frame.um_per_px
     # A pixel of blur first: the camera's noise is finer than any detail that the lens can give.
     seen = cv2.GaussianBlur(absorbed, (0, 0), 0.5 * NOMINAL_UM_PER_PX / frame.um_per_px)

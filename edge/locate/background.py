@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
-from edge.records import UInt8Array
+from edge.records import Float32Array, Frame, UInt8Array
 
 CELL_PX = 16
 SAMPLED_PX = 2
@@ -28,4 +30,14 @@ def background_of(pixels: UInt8Array) -> UInt8Array:
     level = cv2.dilate(np.ascontiguousarray(level), np.ones((5, 5), np.uint8))
     smooth = cv2.GaussianBlur(level.astype(np.float32), (0, 0), 1.5)
     full = cv2.resize(smooth, (cols * CELL_PX, rows * CELL_PX), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(np.clip(np.rint(full[:height, :width]), 0, 255), np.uint8)
+    return np.asarray(cv2.convertScaleAbs(full[:height, :width]), np.uint8)
+
+
+@lru_cache(maxsize=1)
+def absorption_of(frame: Frame) -> Float32Array:
+    """The share of light that each pixel takes away, float32 (H, W) in 0..1, read-only: several stages ask for it."""
+    ground = np.maximum(background_of(frame.pixels), 1)
+    passed = cv2.divide(frame.pixels, ground, dtype=cv2.CV_32F)
+    absorbed: Float32Array = np.subtract(1, np.minimum(passed, 1, out=passed), out=passed)
+    absorbed.flags.writeable = False
+    return absorbed

@@ -58,9 +58,9 @@ def find_boxes(maps: Maps, least_score: float, most_iou: float) -> Found:
 
 def not_doubled(boxes: Float32Array, most_iou: float) -> npt.NDArray[np.intp]:
     """Indices of the boxes that no earlier kept box covers by more than ``most_iou``."""
-    iou = box_iou(boxes, boxes)
-    kept: list[int] = []
-    for i in range(len(boxes)):
-        if not kept or iou[i, kept].max() <= most_iou:
-            kept.append(i)
-    return np.asarray(kept, np.intp)
+    doubles = np.triu(box_iou(boxes, boxes) > most_iou, 1)
+    kept = np.ones(len(boxes), np.bool_)
+    for i in np.flatnonzero(doubles.any(1)).tolist():
+        if kept[i]:
+            kept &= ~doubles[i]
+    return np.flatnonzero(kept)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -22,9 +23,9 @@ from edge.locate.boxes import BoxFinder
 from edge.locate.decode import Found
 from edge.locate.field import dark_on_bright
 from edge.locate.grid import LOCATOR_UM_PER_PX, SURE_SCORE
-from edge.locate.leftover import claimed_pixels, leftover_boxes
+from edge.locate.leftover import claimed_pixels, darkness_of, leftover_boxes
 from edge.locate.scale import relative_size
-from edge.locate.separate import Outline, Separator
+from edge.locate.separate import Outline, Separator, lines_of
 from edge.overlap import box_iou
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
@@ -62,7 +63,7 @@ class Locator:
         frame = dark_on_bright(frame)
         if frame.um_per_px != NOMINAL_UM_PER_PX:  # stated, hence right
             return frame
-        size = relative_size(at_scale(frame)[0])
+        size = relative_size(_darkness(frame))
         if size is None or not CLEARLY_OFF <= max(size, 1 / size) <= ABSURD:
             return frame
         size = min(max(size, 1 / FURTHEST_OFF), FURTHEST_OFF)
@@ -77,70 +78,73 @@ class Locator:
     def locate(self, frame: Frame) -> tuple[Region, ...]:
         """Every chromosome found, best score first."""
         picture, scale = at_scale(frame)
-        found, outlines, places = self._seen(picture)
+        found, outlines, places = self._seen(picture, _darkness(frame))
         outlines += self._separator.mended(picture, places)
         scores = [*found.scores.tolist(), *[LEFTOVER_SCORE] * len(places)]
-        boxes_px = [clipped((refined(o) + self._boxes.shift) / scale, frame) for o in outlines]
-        return _regions(outlines, scale, boxes_px, scores)
+        return _regions(outlines, scale, self._boxes_px(outlines, frame, scale), scores)
 
     def look_again(self, frame: Frame, regions: tuple[Region, ...], kept: Sequence[int]) -> tuple[Region, ...]:
         """``regions`` and, after them, what is dark and belongs to none of those ``kept`` (positions in ``regions``),
         unless it is among ``regions`` already."""
         picture, scale = at_scale(frame)
-        places = leftover_boxes(picture, _claimed(frame, [regions[k] for k in kept], picture.shape), MARGIN_PX)
+        claimed = _claimed(frame, [regions[k] for k in kept], picture.shape)
+        places = leftover_boxes(_darkness(frame), claimed, MARGIN_PX)
         places = places[_unknown(places / np.float32(scale), regions)]
         if not len(places):
             return regions
         outlines = self._separator.mended(picture, places)
-        boxes_px = [clipped((refined(o) + self._boxes.shift) / scale, frame) for o in outlines]
-        found = _regions(outlines, scale, boxes_px, [LEFTOVER_SCORE] * len(outlines))
-        new = [found[k] for k in _unknown(np.array(boxes_px, np.float32), regions)]
-        return _crossed([*regions, *(replace(region, id=len(regions) + k) for k, region in enumerate(new))])
+        boxes_px = self._boxes_px(outlines, frame, scale)
+        new = _unknown(np.array(boxes_px, np.float32), regions).tolist()
+        new_outlines, new_px = [outlines[k] for k in new], [boxes_px[k] for k in new]
+        return _regions(new_outlines, scale, new_px, [LEFTOVER_SCORE] * len(new), regions)
+
+    def _boxes_px(self, outlines: Sequence[Outline], frame: Frame, scale: float) -> list[Box]:
+        """The boxes as people would draw them, in the frame."""
+        return clipped((refined(outlines) + self._boxes.shift) / scale, frame)
 
     def proposals(self, picture: UInt8Array) -> Float32Array:
         """The boxes that the separator is given for ``picture`` uint8 (H, W) at the locator's scale, float32 (n, 4)."""
-        found, _, places = self._seen(picture)
+        found, _, places = self._seen(picture, darkness_of(picture))
         return np.concatenate([found.boxes, places])
 
-    def _seen(self, picture: UInt8Array) -> tuple[Found, tuple[Outline, ...], Float32Array]:
+    def _seen(self, picture: UInt8Array, darkness: UInt8Array) -> tuple[Found, tuple[Outline, ...], Float32Array]:
         """What the boxes' network finds, its outlines, and the places (n, 4) that these leave over."""
         found = self._boxes.find(picture)
         outlines = self._separator.mended(picture, found.boxes)
         sure = [o for o, score in zip(outlines, found.scores, strict=True) if score >= SURE_SCORE]
-        return found, outlines, leftover_boxes(picture, claimed_pixels(picture.shape, sure), MARGIN_PX)
+        return found, outlines, leftover_boxes(darkness, claimed_pixels(picture.shape, sure), MARGIN_PX)
 
     def regions_for_boxes(self, frame: Frame, boxes_px: npt.NDArray[np.integer]) -> tuple[Region, ...]:
         """The regions of boxes that are known, int (n, 4) half-open frame pixels, in their order."""
         picture, scale = at_scale(frame)
         boxes = boxes_px.astype(np.float32) * np.float32(scale) - self._boxes.shift
-        known = [clipped(box, frame) for box in boxes_px.astype(np.float32)]
+        known = clipped(boxes_px.astype(np.float32), frame)
         return _regions(self._separator.outlines(picture, boxes), scale, known, [1.0] * len(boxes))
 
 
-def refined(outline: Outline) -> Float32Array:
-    """A box around the outline as people draw it, (4,) picture pixels."""
-    bounds = outline.bounds
-    if not bounds.any():
-        return outline.box
+def refined(outlines: Sequence[Outline]) -> Float32Array:
+    """A box around each outline as people draw it, (n, 4) picture pixels."""
+    bounds = np.array([outline.bounds for outline in outlines], np.float32).reshape(-1, 4)
+    own = np.array([outline.box for outline in outlines], np.float32).reshape(-1, 4)
     drawn = bounds + MARGIN_PX * np.array([-1, -1, 1, 1], np.float32)
-    return np.asarray(OUTLINE_SHARE * drawn + (1 - OUTLINE_SHARE) * outline.box, np.float32)
+    return np.where(bounds.any(1, keepdims=True), OUTLINE_SHARE * drawn + (1 - OUTLINE_SHARE) * own, own)
 
 
 def _regions(
-    outlines: Sequence[Outline], scale: float, boxes_px: Sequence[Box], scores: Sequence[float]
+    outlines: Sequence[Outline],
+    scale: float,
+    boxes_px: Sequence[Box],
+    scores: Sequence[float],
+    known: Sequence[Region] = (),
 ) -> tuple[Region, ...]:
+    """Those ``known``, numbered by their positions, and after them the outlines'."""
     masks = [outline.mask_in(box, scale) for outline, box in zip(outlines, boxes_px, strict=True)]
-    crossings = _crossings(boxes_px, masks)
-    return tuple(
-        Region(k, box, mask, outline.line / np.float32(scale), crossings[k], score)
-        for k, (box, mask, outline, score) in enumerate(zip(boxes_px, masks, outlines, scores, strict=True))
-    )
-
-
-def _crossed(regions: Sequence[Region]) -> tuple[Region, ...]:
-    """The regions, numbered by their positions, with what each crosses now."""
-    crossings = _crossings([r.box_px for r in regions], [r.mask for r in regions])
-    return tuple(replace(region, overlaps=ids) for region, ids in zip(regions, crossings, strict=True))
+    first = len(known)
+    crossings = _crossings([*(r.box_px for r in known), *boxes_px], [*(r.mask for r in known), *masks], first)
+    met = [replace(r, overlaps=(*r.overlaps, *ids)) if ids else r for r, ids in zip(known, crossings, strict=False)]
+    lines = lines_of(outlines) / np.float32(scale) if outlines else ()
+    made = zip(boxes_px, masks, lines, crossings[first:], scores, strict=True)
+    return (*met, *(Region(k, *each) for k, each in enumerate(made, first)))
 
 
 def _claimed(frame: Frame, regions: Sequence[Region], shape: tuple[int, ...]) -> BoolArray:
@@ -165,10 +169,19 @@ def load_locator(models: Path, threads: int = 2) -> Locator:
     return Locator(boxes, Separator(load_bundle(models / "separator", "separator"), threads))
 
 
+@lru_cache(maxsize=1)
 def at_scale(frame: Frame) -> tuple[UInt8Array, float]:
-    """The frame's picture at the locator's scale, and its pixels per frame pixel."""
+    """The frame's picture at the locator's scale, read-only, and its pixels per frame pixel. Looking again asks for the
+    same once more."""
     scale = frame.um_per_px / LOCATOR_UM_PER_PX
-    return resized(frame.pixels, scale), scale
+    picture = resized(frame.pixels, scale)
+    picture.flags.writeable = False
+    return picture, scale
+
+
+@lru_cache(maxsize=1)
+def _darkness(frame: Frame) -> UInt8Array:
+    return darkness_of(at_scale(frame)[0])
 
 
 def resized(pixels: UInt8Array, scale: float) -> UInt8Array:
@@ -178,22 +191,24 @@ def resized(pixels: UInt8Array, scale: float) -> UInt8Array:
     return np.asarray(cv2.resize(pixels, size, interpolation=way), np.uint8)
 
 
-def clipped(box: Float32Array, frame: Frame) -> Box:
-    """The box (4,) in whole pixels of the frame, within it and not empty."""
-    height, width = frame.pixels.shape
-    x0, y0 = min(max(round(float(box[0])), 0), width - 1), min(max(round(float(box[1])), 0), height - 1)
-    x1, y1 = max(min(round(float(box[2])), width), x0 + 1), max(min(round(float(box[3])), height), y0 + 1)
-    return x0, y0, x1, y1
+def clipped(boxes: Float32Array, frame: Frame) -> list[Box]:
+    """The boxes (n, 4) in whole pixels of the frame, within it and not empty."""
+    last = np.array(frame.pixels.shape[::-1])
+    whole = np.rint(boxes).astype(np.int64)
+    first = np.clip(whole[:, :2], 0, last - 1)
+    beyond = np.maximum(np.minimum(whole[:, 2:], last), first + 1)
+    return [(x0, y0, x1, y1) for (x0, y0), (x1, y1) in zip(first.tolist(), beyond.tolist(), strict=True)]
 
 
-def _crossings(boxes_px: Sequence[Box], masks: Sequence[BoolArray]) -> list[tuple[int, ...]]:
-    """For each mask, which others it shares pixels with."""
+def _crossings(boxes_px: Sequence[Box], masks: Sequence[BoolArray], first: int = 0) -> list[tuple[int, ...]]:
+    """For each mask, which others it shares pixels with; of pairs before the ``first`` nothing is asked."""
     met: list[list[int]] = [[] for _ in masks]
     boxes = np.array(boxes_px, np.int64).reshape(-1, 4)
     inner = np.concatenate(
         [np.maximum(boxes[:, None, :2], boxes[None, :, :2]), np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])], axis=2
     )
-    meet = (inner[..., :2] < inner[..., 2:]).all(2)
+    meet = (inner[..., 0] < inner[..., 2]) & (inner[..., 1] < inner[..., 3])
+    meet[:, :first] = False
     for a, b in np.argwhere(np.triu(meet, 1)).tolist():
         x0, y0, x1, y1 = inner[a, b].tolist()
         both = _part(masks[a], boxes_px[a], (x0, y0, x1, y1)) & _part(masks[b], boxes_px[b], (x0, y0, x1, y1))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.locate.background import background_of
 from edge.records import UInt8Array
 
 USUAL_PX, USUAL_WIDTH_PX = 12.8, 10.2
@@ -25,11 +24,10 @@ SMALLEST, LARGEST = 1.5, 14.0
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
-def relative_size(picture: UInt8Array) -> float | None:
-    """Chromosomes' size over what is usual at the locator's scale, for ``picture`` uint8 (H, W) at about that scale,
-    dark on bright; None without stain."""
-    darkness = cv2.GaussianBlur(cv2.subtract(background_of(picture), picture), (3, 3), 0)
-    _, stained = cv2.threshold(darkness, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+def relative_size(darkness: UInt8Array) -> float | None:
+    """Chromosomes' size over what is usual at the locator's scale, for a picture at about that scale whose pixels are
+    that much darker than their ground, uint8 (H, W); None without stain."""
+    _, stained = cv2.threshold(cv2.GaussianBlur(darkness, (3, 3), 0), 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     inward = cv2.distanceTransform(stained, cv2.DIST_L2, 5)
     ridge = inward[(inward > THINNEST_PX) & (inward < WIDEST_PX) & (inward >= cv2.dilate(inward, _SQUARE))]
     if not ridge.size:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from edge.locate.background import background_of
-from edge.locate.geometry import LINE_POINTS, centre_lines, evenly, line_length
+from edge.locate.background import absorption_of
+from edge.locate.geometry import LINE_POINTS, centre_lines, evenly, line_length, taken
 from edge.locate.grid import SURE_SCORE
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Crop, Float32Array, Frame, Region, UInt8Array
 
@@ -24,6 +24,7 @@ NOMINAL_MEDIAN_UM = 4.9
 FEWEST_FOR_SCALE = 16
 STAIN_PERCENTILE, STAIN_LEVEL = 90.0, 0.75
 CUTOUT_PITCH_PX = 3
+_RIM = np.ones((5, 5), np.uint8)
 
 
 def straighten(frame: Frame, regions: Sequence[Region], among: Sequence[Region] = ()) -> tuple[Crop, ...]:
@@ -32,30 +33,31 @@ def straighten(frame: Frame, regions: Sequence[Region], among: Sequence[Region] 
     if not regions:
         return ()
     cell = [*regions, *among]
-    ground = background_of(frame.pixels)
-    absorbed = 1 - np.minimum(frame.pixels.astype(np.float32) / np.maximum(ground, 1), 1)
-    masks = [r.mask for r in cell]
+    absorbed = absorption_of(frame)
     spots = [(slice(r.box_px[1], r.box_px[3]), slice(r.box_px[0], r.box_px[2])) for r in cell]
-    crowd, trusted = np.zeros(frame.pixels.shape, np.uint8), np.zeros(frame.pixels.shape, np.bool_)
-    sure = [r.score >= SURE_SCORE for r in cell]
-    for spot, mask, trust in zip(spots, masks, sure, strict=True):
-        crowd[spot] += mask
-        if trust:
-            trusted[spot] |= mask
+    crowd = np.zeros(frame.pixels.shape, np.uint8)
     # Pieces and dirt among the doubtful ones must not shrink the cell's yardsticks.
-    dark = absorbed[trusted] if trusted.any() else absorbed[crowd > 0]
+    sure = np.array([r.score >= SURE_SCORE for r in cell])
+    for k in np.flatnonzero(sure).tolist():
+        crowd[spots[k]] += cell[k].mask
+    trusted = crowd > 0
+    for k in np.flatnonzero(~sure).tolist():
+        crowd[spots[k]] += cell[k].mask
+    free = np.asarray(crowd == 0)
+    dark = absorbed[trusted if sure.any() else ~free]
     stain = float(np.percentile(dark, STAIN_PERCENTILE)) if dark.size else 0.5
-    lengths = [line_length(r.axis_px) for r, trust in zip(cell, sure, strict=True) if trust]
-    scale = rows_per_px(lengths, frame.um_per_px)
+    axes = np.stack([_even_axis(r) for r in cell])
+    scale = rows_per_px(line_length(axes[sure]), frame.um_per_px)
     corners = np.array([r.box_px[:2] for r in regions], np.float32)
-    maps = reading_maps(np.stack([_even_axis(r) for r in regions]) - corners[:, None], scale)
-    crops = []
-    for k, (region, map_x, map_y) in enumerate(zip(regions, *maps, strict=True)):
-        spot, mask = spots[k], masks[k]
-        own = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))
-        alone = np.where((own > 0) & ((crowd[spot] == 0) | mask), absorbed[spot], 0).astype(np.float32)
-        crops.append(Crop(region.id, read_crop(alone, map_x, map_y, stain)))
-    return tuple(crops)
+    alone = [_alone(absorbed[spot], free[spot], r.mask) for r, spot in zip(regions, spots, strict=False)]
+    pictures = read_crops(alone, axes[: len(regions)] - corners[:, None], scale, stain)
+    return tuple(Crop(region.id, picture) for region, picture in zip(regions, pictures, strict=True))
+
+
+def _alone(absorbed: Float32Array, free: BoolArray, mask: BoolArray) -> Float32Array:
+    """A chromosome and its rim, as far as no other one has that; 0 elsewhere."""
+    own = mask.view(np.uint8)
+    return np.asarray(cv2.copyTo(absorbed, (cv2.dilate(own, _RIM) & free.view(np.uint8)) | own), np.float32)
 
 
 def _even_axis(region: Region) -> Float32Array:
@@ -63,10 +65,10 @@ def _even_axis(region: Region) -> Float32Array:
     return region.axis_px if len(region.axis_px) == LINE_POINTS else evenly(region.axis_px)
 
 
-def rows_per_px(lengths_px: Sequence[float], um_per_px: float) -> float:
+def rows_per_px(lengths_px: Float32Array, um_per_px: float) -> float:
     """Crop rows per picture pixel: by the cell's own median length where there are enough to tell, else nominal."""
     if len(lengths_px) >= FEWEST_FOR_SCALE:
-        return MEDIAN_ROWS / max(float(np.median(lengths_px)), 1.0)
+        return MEDIAN_ROWS / max(float(np.median(lengths_px.astype(np.float64))), 1.0)
     return MEDIAN_ROWS * um_per_px / NOMINAL_MEDIAN_UM
 
 
@@ -76,7 +78,7 @@ def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float3
     ``axes`` (n, points, 2), evenly spaced, the first point towards the top; ``scale``: crop rows per picture pixel.
     Beyond the ends the line goes on straight.
     """
-    n, points = axes.shape[:2]
+    points = axes.shape[1]
     axes = np.asarray(axes, np.float32)
     step = np.hypot(*np.moveaxis(np.diff(axes, axis=1), 2, 0)).mean(1)[:, None]
     rows = (np.arange(CROP_ROWS, dtype=np.float32) + np.float32(0.5 - CROP_ROWS / 2)) / np.float32(scale)
@@ -86,9 +88,8 @@ def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float3
     )
     low = np.clip(at.astype(np.int64), 0, points - 2)
     rest = np.clip(at - low.astype(np.float32), 0, 1)[..., None]
-    each = np.arange(n)[:, None]
-    middle = axes[each, low] * (1 - rest) + axes[each, low + 1] * rest
-    along = tangent[each, low] * (1 - rest) + tangent[each, low + 1] * rest
+    middle = taken(axes, low) * (1 - rest) + taken(axes, low + 1) * rest
+    along = taken(tangent, low) * (1 - rest) + taken(tangent, low + 1) * rest
     middle += along * (at - np.clip(at, 0, points - 1))[..., None]
     along /= np.maximum(np.hypot(along[..., 0], along[..., 1]), 1e-6)[..., None]
     aside = ((np.arange(CROP_COLS) + 0.5 - CROP_COLS / 2) / scale).astype(np.float32)
@@ -96,10 +97,28 @@ def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float3
     return middle[..., :1] + along[..., 1:] * aside, middle[..., 1:] - along[..., :1] * aside
 
 
-def read_crop(absorbed: Float32Array, map_x: Float32Array, map_y: Float32Array, stain: float) -> UInt8Array:
-    """One crop, uint8 (128, 32); ``stain`` is the absorption that becomes ``STAIN_LEVEL`` of 255."""
-    read = cv2.remap(absorbed, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    return np.asarray(cv2.convertScaleAbs(read, alpha=255 * STAIN_LEVEL / max(stain, 0.02)), np.uint8)
+def read_crops(absorbed: Sequence[Float32Array], axes: Float32Array, scale: float, stain: float) -> UInt8Array:
+    """The crops uint8 (n, 128, 32) of n pictures float32 (h, w), ``axes`` and ``scale`` as for ``reading_maps``;
+    ``stain`` is the absorption that becomes ``STAIN_LEVEL`` of 255."""
+    read = np.zeros((len(absorbed), CROP_ROWS, CROP_COLS), np.float32)
+    map_x, map_y = reading_maps(axes, scale)
+    for k, (picture, part) in enumerate(zip(absorbed, _rows_within(absorbed, map_x, map_y), strict=True)):
+        if part.start < part.stop:
+            cv2.remap(picture, map_x[k, part], map_y[k, part], cv2.INTER_LINEAR, read[k, part], cv2.BORDER_CONSTANT, 0)
+    levels = cv2.convertScaleAbs(read.reshape(-1, CROP_COLS), alpha=255 * STAIN_LEVEL / max(stain, 0.02))
+    return np.asarray(levels, np.uint8).reshape(read.shape)
+
+
+def _rows_within(pictures: Sequence[Float32Array], map_x: Float32Array, map_y: Float32Array) -> list[slice]:
+    """The rows of each crop from the first to the last that meets its picture; about half of all."""
+    sizes = np.array([picture.shape for picture in pictures], np.float32)
+    meets = np.ones(map_x.shape[:2], np.bool_)
+    for at, size in ((map_x, sizes[:, 1:]), (map_y, sizes[:, :1])):
+        ends = at[:, :, 0], at[:, :, -1]  # a row is straight
+        meets &= (np.maximum(*ends) > -1) & (np.minimum(*ends) < size)
+    first, last = meets.argmax(1), CROP_ROWS - meets[:, ::-1].argmax(1)
+    last[~meets[np.arange(len(meets)), first]] = 0
+    return [slice(*ends) for ends in zip(first.tolist(), last.tolist(), strict=True)]
 
 
 def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
@@ -110,13 +129,9 @@ def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
     for line in centre_lines([m[1::CUTOUT_PITCH_PX, 1::CUTOUT_PITCH_PX] for m in masks]):
         axis = line * np.float32(CUTOUT_PITCH_PX)
         axes.append(axis[::-1] if axis[0, 1] > axis[-1, 1] else axis)
-    scale = rows_per_px([line_length(a) for a in axes], NOMINAL_UM_PER_PX)
+    scale = rows_per_px(line_length(np.stack(axes)), NOMINAL_UM_PER_PX)
     stain = float(np.percentile(np.concatenate([a[m] for a, m in zip(absorbed, masks, strict=True)]), STAIN_PERCENTILE))
-    maps = reading_maps(np.stack(axes), scale)
-    return tuple(
-        Crop(k, read_crop(a, map_x, map_y, stain))
-        for k, (a, map_x, map_y) in enumerate(zip(absorbed, *maps, strict=True))
-    )
+    return tuple(Crop(k, picture) for k, picture in enumerate(read_crops(absorbed, np.stack(axes), scale, stain)))
 
 
 def _absorbed(picture: UInt8Array) -> Float32Array:

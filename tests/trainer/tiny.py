@@ -16,7 +16,7 @@ import tf_keras as keras
 from edge.camera.metaphase import draw_metaphase
 from edge.cell.verify import LOOK_PX, OBJECT_PX, looks
 from edge.locate.grid import HEADS, LOCATOR_UM_PER_PX
-from edge.locate.separate import BOX_PX, ROI_PX, make_roi, roi_matrix
+from edge.locate.separate import BOX_PX, ROI_PX, make_rois, roi_matrix
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import LABELS, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle
@@ -86,7 +86,7 @@ def drawn_rois(count: int) -> list[UInt8Array]:
     """Drawn chromosomes as the separator sees them, uint8 (64, 64, 2)."""
     drawn = draw_metaphase(2, size_px=(500, 500), crowding=0.3)
     picture, boxes = shrink(drawn.pixels), (boxes_of(drawn)[:count] * SCALE).astype(np.float32)
-    return [make_roi(picture, box, roi_matrix(box)) for box in boxes]
+    return list(make_rois(picture, boxes, roi_matrix(boxes)))
 
 
 def drawn_crops(count: int) -> UInt8Array:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.locate.separate import make_roi, roi_matrix, warp_into
+from edge.locate.separate import make_rois, roi_matrix, warp_into
 from edge.records import Float32Array, UInt8Array
 from trainer.data.framecache import CachedFrame
 from trainer.data.proposals import framed_by, picked_proposals, proposal
@@ -96,7 +96,8 @@ def _real(frame: CachedFrame, _: Sequence[CachedFrame], rng: np.random.Generator
         on_cells = np.concatenate([matrix[:, :2] * PIXEL_STRIDE_PX, matrix[:, 2:]], axis=1)
         levels = warp_into(known, on_cells, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
         mask = np.where(levels == 128, OPEN, levels > 128).astype(np.uint8)
-        samples.append(_Sample(make_roi(picture, box, matrix), mask, _sides(matrix, boxes[best]), share))
+        (roi,) = make_rois(picture, box[None], matrix[None])
+        samples.append(_Sample(roi, mask, _sides(matrix, boxes[best]), share))
     return samples
 
 
@@ -123,7 +124,8 @@ def _pasted(frame: CachedFrame, frames: Sequence[CachedFrame], rng: np.random.Ge
         whole[one.corner[1] : one.corner[1] + side, one.corner[0] : one.corner[0] + side] = one.mask * 255
         soft = warp_into(whole, matrix, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
         mask = (soft > 127).astype(np.uint8)
-        samples.append(_Sample(make_roi(picture, box, matrix), mask, _sides(matrix, one.box), share))
+        (roi,) = make_rois(picture, box[None], matrix[None])
+        samples.append(_Sample(roi, mask, _sides(matrix, one.box), share))
     return samples
 
 

@@ -72,7 +72,7 @@ def outline_of(logit: Float32Array, matrix: Float32Array, box: Sequence[float] =
     """An outline of which only the mask matters, and perhaps the box."""
     own = logit[None] > 0
     bounds = in_picture(mask_bounds(own), matrix[None])[0] * own.any()
-    return Outline(logit, matrix, np.zeros((2, 2), np.float32), bounds, np.array(box, np.float32))
+    return Outline(logit, matrix, np.zeros(4, np.float32), bounds, np.array(box, np.float32))
 
 
 def logit_of(mask: BoolArray, box: Sequence[float], scale: float) -> Float32Array:

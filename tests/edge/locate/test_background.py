@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from edge.camera.metaphase import draw_metaphase
-from edge.locate.background import background_of
+from edge.locate.background import absorption_of, background_of
+from edge.records import Frame
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (15, 16), (16, 17), (64, 48), (333, 201)])
@@ -56,3 +57,22 @@ def test_dark_pixels_of_a_drawn_cell_are_its_chromosomes() -> None:
         passed = drawn.pixels / np.maximum(background_of(drawn.pixels), 1).astype(float)
         assert np.median(passed[~mask]) > 0.9
         assert np.median(passed[mask]) < 0.8
+
+
+def test_absorption_is_the_share_of_light_that_is_missing() -> None:
+    pixels = np.full((64, 64), 200, np.uint8)
+    pixels[20:40, 30:36] = 50
+    pixels[50, 50] = 230  # lighter than the ground: nothing is absorbed
+    absorbed = absorption_of(Frame(pixels, 0, 0.0, "a.png"))
+    expected = np.zeros((64, 64))
+    expected[20:40, 30:36] = 0.75
+    np.testing.assert_allclose(absorbed, expected, atol=1e-6)
+
+
+def test_each_frame_has_its_own_absorption_and_nobody_writes_into_it() -> None:
+    light, dark = (Frame(np.full((64, 64), level, np.uint8), 0, 0.0, "a.png") for level in (200, 0))
+    assert absorption_of(light).max() == 0
+    assert absorption_of(dark).min() == 1
+    assert absorption_of(light).max() == 0
+    with pytest.raises(ValueError, match="read-only"):
+        absorption_of(light)[0, 0] = 1

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from edge.camera.ideogram import bend, draw_ideogram
-from edge.locate.geometry import LINE_POINTS, centre_lines, line_length
+from edge.locate.geometry import LINE_POINTS, _lowest, centre_lines, line_length
 from edge.records import BoolArray, Float32Array
 
 Points = npt.NDArray[np.floating]
@@ -160,7 +160,7 @@ def test_pixels_that_hang_on_by_a_corner_are_walked_to() -> None:
 
 
 def test_no_mask() -> None:
-    assert centre_lines([]) == []
+    assert centre_lines([]).shape == (0, LINE_POINTS, 2)
 
 
 @pytest.mark.parametrize(("shape", "first", "last"), [((9, 5), (2.5, 0), (2.5, 9)), ((5, 9), (0, 2.5), (9, 2.5))])
@@ -227,3 +227,8 @@ def test_a_mask_in_rags_gives_a_finite_line_within_reach() -> None:
                 assert np.isfinite(line).all()
                 assert line.min() > -40
                 assert line.max() < 100
+
+
+def test_the_lowest_of_each_column_is_the_first_of_equals() -> None:
+    values = np.random.default_rng(0).integers(0, 9, (5, 33, 40)).astype(np.float32)
+    np.testing.assert_array_equal(_lowest(values), values.argmin(1))

@@ -18,6 +18,7 @@ from edge.locate.locator import (
     SHARED_PX2,
     Locator,
     _crossings,
+    _regions,
     at_scale,
     load_locator,
     refined,
@@ -249,11 +250,11 @@ def test_a_box_is_drawn_around_its_outline_and_tempered_with_the_separators() ->
     matrix = roi_matrix(np.array([10, 20, 36, 30], np.float32))  # two to one
     own = np.array([11, 18, 35, 31])
     empty = outline_of(logit.copy(), matrix, own.tolist())
-    np.testing.assert_array_equal(refined(empty), own)
+    np.testing.assert_array_equal(refined([empty]), own[None])
     logit[20:40, 10:50] = 2
     around = np.array([12, 19, 32, 29]) + MARGIN_PX * np.array([-1, -1, 1, 1])
     expected = OUTLINE_SHARE * around + (1 - OUTLINE_SHARE) * own
-    np.testing.assert_allclose(refined(outline_of(logit, matrix, own.tolist())), expected, atol=1e-4)
+    np.testing.assert_allclose(refined([outline_of(logit, matrix, own.tolist())]), expected[None], atol=1e-4)
 
 
 def bar(shape: tuple[int, int], rows: slice, cols: slice) -> BoolArray:
@@ -270,6 +271,22 @@ def test_masks_that_share_few_pixels_only_touch(shared: int, crosses: bool) -> N
     masks[1][5:25, :10] = True  # the same, whole
     masks[2][:] = True
     assert _crossings(boxes, masks) == ([(1,), (0,), ()] if crosses else [(), (), ()])
+    assert _crossings(boxes, masks, 1) == _crossings(boxes, masks)
+    assert _crossings(boxes, masks, 2) == [(), (), ()]
+
+
+def test_what_is_new_is_numbered_on_and_crossed_with_what_is_known(separator: Separator) -> None:
+    lying, standing = bar((90, 90), slice(40, 52), slice(10, 62)), bar((90, 90), slice(20, 72), slice(30, 42))
+    sides: list[Box] = [(10, 40, 62, 52), (30, 20, 42, 72)]
+    boxes = np.array(sides, np.float32)
+    outlines = knowing(separator, [lying, standing], boxes, 1.0).outlines(np.zeros((90, 90), np.uint8), boxes)
+    known = _regions(outlines[:1], 1.0, sides[:1], [0.9])
+    both = _regions(outlines[1:], 1.0, sides[1:], [0.1], known)
+    assert [(r.id, r.box_px, r.overlaps, r.score) for r in both] == [
+        (0, sides[0], (1,), 0.9),
+        (1, sides[1], (0,), 0.1),
+    ]
+    assert [r.overlaps for r in known] == [()]
 
 
 # --- with networks that know the truth

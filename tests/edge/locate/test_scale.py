@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge.camera.metaphase import draw_metaphase
+from edge.locate.leftover import darkness_of
 from edge.locate.locator import CLEARLY_BETTER, CLEARLY_OFF, FURTHEST_OFF, Locator, at_scale, load_locator, resized
 from edge.locate.scale import relative_size
 from edge.records import NOMINAL_UM_PER_PX, Frame, UInt8Array
@@ -17,7 +18,7 @@ SCALE = 2 / 3
 
 
 def size_of(pixels: UInt8Array) -> float:
-    size = relative_size(pixels)
+    size = relative_size(darkness_of(pixels))
     assert size is not None
     return size
 
@@ -52,7 +53,7 @@ def test_where_little_stands_alone_the_width_of_all_stain_tells() -> None:
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_without_stain_there_is_no_size(level: int) -> None:
-    assert relative_size(np.full((200, 200), level, np.uint8)) is None
+    assert relative_size(darkness_of(np.full((200, 200), level, np.uint8))) is None
 
 
 class Believing(Locator):

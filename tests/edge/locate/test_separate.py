@@ -16,7 +16,8 @@ from edge.locate.separate import (
     Answers,
     Outline,
     Separator,
-    make_roi,
+    lines_of,
+    make_rois,
     roi_matrix,
     unfold_mask,
 )
@@ -41,7 +42,7 @@ def noise(height: int, width: int) -> UInt8Array:
 
 
 def roi_of(picture: UInt8Array, box: Float32Array) -> UInt8Array:
-    return make_roi(picture, box, roi_matrix(box))
+    return make_rois(picture, box[None], roi_matrix(box)[None])[0]
 
 
 def outlines_of(separator: Separator, mask: BoolArray, box: Float32Array) -> Outline:
@@ -151,8 +152,9 @@ def test_the_centre_line_is_the_masks_in_the_picture(separator: Separator) -> No
     mask = np.zeros((ROI_PX, ROI_PX), np.bool_)
     mask[26:38, 6:58] = True
     outline = outlines_of(separator, mask, box_of(100, 40, 204, 64))  # one to two, middle (152, 52)
-    assert sorted(outline.line[[0, -1], 0].tolist()) == pytest.approx([100, 204], abs=2)
-    assert np.abs(outline.line[:, 1] - 52).max() < 1
+    (line,) = lines_of([outline])
+    assert sorted(line[[0, -1], 0].tolist()) == pytest.approx([100, 204], abs=2)
+    assert np.abs(line[:, 1] - 52).max() < 1
     np.testing.assert_array_equal(outline.logit > 0, mask)
 
 
@@ -161,10 +163,10 @@ def test_each_of_many_has_its_own_mask_and_line(separator: Separator) -> None:
     bars = np.full((3, ROI_PX, ROI_PX), -4, np.float32)
     bars[0, 26:38, 6:58] = bars[1, 22:42, 6:58] = bars[2, 6:58, 22:42] = 4
     outlines = with_network(separator, ListedAnswers(list(bars))).outlines(noise(400, 400), boxes)
-    for outline, bar, box in zip(outlines, bars, boxes, strict=True):
+    for outline, line, bar, box in zip(outlines, lines_of(outlines), bars, boxes, strict=True):
         np.testing.assert_array_equal(outline.logit > 0, bar > 0)
-        assert line_length(outline.line) == pytest.approx(max(box[2] - box[0], box[3] - box[1]), rel=0.06)
-        np.testing.assert_allclose(outline.line.mean(0), box.reshape(2, 2).mean(0), atol=1)
+        assert line_length(line) == pytest.approx(max(box[2] - box[0], box[3] - box[1]), rel=0.06)
+        np.testing.assert_allclose(line.mean(0), box.reshape(2, 2).mean(0), atol=1)
 
 
 # --- the box that it would draw, and the second look
@@ -230,10 +232,11 @@ def test_a_mask_of_too_few_pixels_is_none(separator: Separator, pixels: int, is_
     mask[32 * ROI_PX + 20 : 32 * ROI_PX + 20 + pixels] = True
     outline = outlines_of(separator, mask.reshape(ROI_PX, ROI_PX), box_of(30, 40, 60, 100))
     assert outline.mask_in((0, 0, 100, 140), 1.0).any() == is_one
-    assert np.isfinite(outline.line).all()
-    assert line_length(outline.line) > 1
+    (line,) = lines_of([outline])
+    assert np.isfinite(line).all()
+    assert line_length(line) > 1
     if not is_one:
-        np.testing.assert_allclose(outline.line.mean(0), [45, 70], atol=0.1)  # through the box's middle
+        np.testing.assert_allclose(line.mean(0), [45, 70], atol=0.1)  # through the box's middle
 
 
 # --- by the real interpreter
@@ -266,8 +269,9 @@ def test_more_boxes_than_go_through_at_once(separator: Separator) -> None:
 
 def test_boxes_off_the_picture_are_answered_too(separator: Separator) -> None:
     boxes = np.array([[-40, -40, -10, 5], [90, 90, 130, 170], [500, 500, 510, 560], [10, 10, 10, 10]], np.float32)
-    for outline in separator.outlines(noise(100, 100), boxes):
-        assert np.isfinite(outline.line).all()
+    outlines = separator.outlines(noise(100, 100), boxes)
+    assert np.isfinite(lines_of(outlines)).all()
+    for outline in outlines:
         assert np.isfinite(outline.logit).all()
 
 

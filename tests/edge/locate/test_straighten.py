@@ -19,6 +19,7 @@ from edge.locate.straighten import (
     MEDIAN_ROWS,
     NOMINAL_MEDIAN_UM,
     crops_from_cutouts,
+    read_crops,
     reading_maps,
     rows_per_px,
     straighten,
@@ -175,11 +176,11 @@ def test_the_same_cell_at_another_scale_gives_the_same_crops() -> None:
 
 def test_scale_by_the_cell_or_by_the_scope() -> None:
     nominal = MEDIAN_ROWS * NOMINAL_UM_PER_PX / NOMINAL_MEDIAN_UM
-    few = [40.0] * (FEWEST_FOR_SCALE - 1)
+    few = np.full(FEWEST_FOR_SCALE - 1, 40, np.float32)
     assert rows_per_px(few, NOMINAL_UM_PER_PX) == pytest.approx(nominal)
     assert rows_per_px(few, 2 * NOMINAL_UM_PER_PX) == pytest.approx(2 * nominal)
-    assert rows_per_px([*few, 400.0], NOMINAL_UM_PER_PX) == pytest.approx(MEDIAN_ROWS / 40)
-    assert rows_per_px([0.0] * FEWEST_FOR_SCALE, NOMINAL_UM_PER_PX) == MEDIAN_ROWS
+    assert rows_per_px(np.append(few, np.float32(400)), NOMINAL_UM_PER_PX) == pytest.approx(MEDIAN_ROWS / 40)
+    assert rows_per_px(np.zeros(FEWEST_FOR_SCALE, np.float32), NOMINAL_UM_PER_PX) == MEDIAN_ROWS
 
 
 def test_a_straight_upright_axis_reads_the_picture_as_it_is() -> None:
@@ -199,6 +200,21 @@ def test_a_lying_axis_turns_the_picture_and_never_mirrors_it() -> None:
     # The crop's top is the picture's left, so the crop's right is the picture's top.
     np.testing.assert_allclose(map_x[0], rows + 50 - CROP_ROWS / 2, atol=1e-3)
     np.testing.assert_allclose(map_y[0], CROP_COLS / 2 + 49 - cols, atol=1e-3)
+
+
+def test_crops_are_read_wherever_they_meet_their_pictures() -> None:
+    """A lying, a slanted and a bent axis, and one beside its picture."""
+    at = np.linspace(0, 1, 33)
+    bent = np.stack([20 + 15 * np.cos(3 * at), 30 + 25 * np.sin(3 * at)], axis=1)
+    axes = np.stack([np.stack([5 + 50 * at, 12 + 9 * at], axis=1), np.stack([3 + 2 * at, 60 * at], axis=1), bent, bent])
+    axes[3] += 500
+    pictures = [np.random.default_rng(k).random((30 + 9 * k, 60 - 7 * k), np.float32) for k in range(4)]
+    crops = read_crops(pictures, axes.astype(np.float32), 1.3, 0.75)
+    for crop, picture, map_x, map_y in zip(crops, pictures, *reading_maps(axes.astype(np.float32), 1.3), strict=True):
+        whole = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        np.testing.assert_array_equal(crop, np.rint(255 * whole).astype(np.uint8))
+    assert all(crop.any() for crop in crops[:3])
+    assert not crops[3].any()
 
 
 def test_no_region_and_an_empty_mask() -> None:

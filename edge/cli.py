@@ -49,7 +49,7 @@ app.add_typer(case_app, name="case")
 
 Models = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Folder that holds locator/ and classifier/ (default: the models shipped)."),
+    typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on (default: the models shipped)."),
 ]
 UmPerPx = Annotated[
     float, typer.Option("--um-per-px", help="Scale of the frames, micrometres a pixel; other than 0.065 it is trusted.")

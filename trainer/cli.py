@@ -211,7 +211,7 @@ def evaluate_frames_command(
     split: Split = "test",
     models: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of the three models. [default: the ones shipped]"),
+        typer.Option(metavar="DIR", help="Folder of the models. [default: the ones shipped]"),
     ] = None,
     json: Json = None,
     jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one JSON line a frame.")] = None,
@@ -270,7 +270,7 @@ def evaluate_crops_command(
     figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads))
     if json is not None:
         write_figures(json, figures)
-    shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece")}
+    shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece", "polarity")}
     print_figures(shown, f"{data.name}, {split}")
 
 

@@ -80,7 +80,7 @@ def add(
     frames: Annotated[list[Path], typer.Argument(metavar="FRAME", help="Frames and folders of frames.")],
     by: By,
     models: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder that holds locator/ and classifier/.")
+        Path | None, typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on.")
     ] = None,
     um_per_px: Annotated[float, typer.Option("--um-per-px", help="Scale of the frames, micrometres a pixel.")] = 0.065,
     threads: Annotated[int, typer.Option(min=1, help="Threads that a network may use.")] = 2,

@@ -26,7 +26,7 @@ def bench(
     repeats: Annotated[int, typer.Option(min=1, help="How often each frame is labelled.")] = 3,
     threads: Annotated[int, typer.Option(min=1, help="Threads that a network may use in the headline figures.")] = 2,
     models: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder that holds locator/ and classifier/.")
+        Path | None, typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on.")
     ] = None,
     against: Annotated[
         list[Path] | None,

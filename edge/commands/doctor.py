@@ -16,7 +16,7 @@ def doctor(
         str | None, typer.Option(metavar="SOURCE", help="Open this camera too, and take a frame: /dev/video0, csi ...")
     ] = None,
     models: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder that holds locator/ and classifier/.")
+        Path | None, typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON array instead.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,

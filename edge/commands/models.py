@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 models = typer.Typer(help="The models in use: list them, install others, go back.", no_args_is_help=True)
 
 Folder = Annotated[
-    Path | None, typer.Option("--models", metavar="DIR", help="Folder that holds locator/ and classifier/.")
+    Path | None, typer.Option("--models", metavar="DIR", help="Folder that holds the models, locator/ and so on.")
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 

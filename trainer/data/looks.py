@@ -76,7 +76,7 @@ def looks_of_frames(source: Path, split: str, models: Path, store: Path, seed: i
     ``seed``. ``DatasetError`` if nothing is found."""
     locator, bundle = load_locator(models), load_bundle(models / "classifier", "classifier")
     hashes = [model.removeprefix("sha256:")[:8] for model in (*locator.models.values(), bundle.model_id)]
-    path = store / ("-".join(filter(None, ("looks", source.name, stamp_of(source), split, *hashes))) + ".npz")
+    path = store / ("-".join(filter(None, (f"looks{seed}", source.name, stamp_of(source), split, *hashes))) + ".npz")
     if path.exists():
         return LookSet.load(path)
     classifier = Classifier(bundle)

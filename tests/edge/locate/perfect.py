@@ -27,7 +27,8 @@ def with_network(owner: T, network: Any) -> T:
 
 class ListedAnswers:
     """A separator network that gives prepared logits, float32 (64, 64) each, in the order that it is asked; asked
-    further, it sees nothing. It draws the box that is given, or, in the same order, ``sides`` (4,) of its input."""
+    further, it sees nothing. It draws the box that is given, or, in the same order, ``sides`` (4,) of its input. Of an
+    input turned by half it says the same, turned."""
 
     def __init__(self, logits: Sequence[Float32Array], sides: Sequence[Float32Array] = ()) -> None:
         self._logits = list(logits)
@@ -36,12 +37,31 @@ class ListedAnswers:
 
     def run_uint8(self, rois: UInt8Array) -> dict[str, Float32Array]:
         assert rois.shape[1:] == (ROI_PX, ROI_PX, 2)
-        self.asked += len(rois)
-        now, self._logits = self._logits[: len(rois)], self._logits[len(rois) :]
-        now += [np.full((ROI_PX, ROI_PX), -9, np.float32)] * (len(rois) - len(now))
-        drawn, self._sides = self._sides[: len(rois)], self._sides[len(rois) :]
-        drawn += [_box_of(roi[..., 1]) for roi in rois[len(drawn) :]]
+        lying = _those_lying(rois)
+        self.asked += len(lying)
+        now, self._logits = self._logits[: len(lying)], self._logits[len(lying) :]
+        now += [np.full((ROI_PX, ROI_PX), -9, np.float32)] * (len(lying) - len(now))
+        drawn, self._sides = self._sides[: len(lying)], self._sides[len(lying) :]
+        drawn += [_box_of(roi[..., 1]) for roi in lying[len(drawn) :]]
+        said: dict[bytes, list[tuple[Float32Array, Float32Array]]] = {}
+        for roi, logit, sides in zip(lying, now, drawn, strict=True):
+            said.setdefault(roi.tobytes(), []).append((logit, sides))
+        for roi in rois[len(lying) :]:
+            logit, sides = said[np.rot90(roi, 2).tobytes()].pop(0)
+            now.append(np.rot90(logit, 2))
+            drawn.append(ROI_PX - np.asarray(sides)[[2, 3, 0, 1]])
         return folded(np.stack(now)) | places_of(np.stack(drawn))
+
+
+def _those_lying(rois: UInt8Array) -> UInt8Array:
+    """The inputs without those at the end that are earlier ones, turned by half."""
+    count = next((k for k in range(len(rois) // 2, len(rois)) if _are_turned(rois[:k], rois[k:])), len(rois))
+    return rois[:count]
+
+
+def _are_turned(lying: UInt8Array, others: UInt8Array) -> bool:
+    known = {np.rot90(roi, 2).tobytes() for roi in lying}
+    return all(roi.tobytes() in known for roi in others)
 
 
 def folded(logits: Float32Array) -> dict[str, Float32Array]:

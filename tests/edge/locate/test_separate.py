@@ -11,16 +11,19 @@ from edge.camera.metaphase import draw_metaphase
 from edge.locate.geometry import line_length
 from edge.locate.separate import (
     BOX_PX,
+    CROWDED_IOU,
     FEWEST_PIXELS,
     ROI_PX,
     Answers,
     Outline,
     Separator,
+    in_picture,
     lines_of,
     make_rois,
     roi_matrix,
     unfold_mask,
 )
+from edge.overlap import box_iou
 from edge.records import BoolArray, Float32Array, UInt8Array
 from edge.runtime.bundle import load_bundle
 from tests.edge.locate.perfect import ListedAnswers, folded, outline_of, places_of, with_network
@@ -252,7 +255,10 @@ def test_many_boxes_at_once_are_as_each_alone_and_in_order(separator: Separator)
     together = separator.outlines(drawn.pixels, boxes)
     assert len(together) == 46
     assert len({outline.logit.tobytes() for outline in together}) > 40  # each its own
-    for k in (0, 7, 45, 20):
+    shared = box_iou(boxes, boxes) - np.eye(46)
+    lone = np.flatnonzero(shared.max(1) <= CROWDED_IOU)
+    assert len(lone) > 4
+    for k in lone[[0, -1, 2, 1]]:
         (alone,) = separator.outlines(drawn.pixels, boxes[k : k + 1])
         np.testing.assert_allclose(together[k].logit, alone.logit, atol=1e-5)
         np.testing.assert_array_equal(together[k].matrix, roi_matrix(boxes[k]))
@@ -261,10 +267,30 @@ def test_many_boxes_at_once_are_as_each_alone_and_in_order(separator: Separator)
 def test_more_boxes_than_go_through_at_once(separator: Separator) -> None:
     boxes = np.random.default_rng(0).uniform(0, 80, (150, 2))
     boxes = np.concatenate([boxes, boxes + 20], axis=1).astype(np.float32)
+    boxes[-1] += 200  # out of the crowd
     outlines = separator.outlines(noise(100, 100), boxes)
     assert len(outlines) == 150
     (last,) = separator.outlines(noise(100, 100), boxes[-1:])
     np.testing.assert_allclose(outlines[-1].logit, last.logit, atol=1e-5)
+
+
+class TopHalf:
+    """A network that takes the upper half of whatever it sees for the chromosome, and the box with it."""
+
+    def run_uint8(self, rois: UInt8Array) -> dict[str, Float32Array]:
+        logit = np.full((len(rois), ROI_PX, ROI_PX), -2, np.float32)
+        logit[:, : ROI_PX // 2] = 4
+        return folded(logit) | places_of(np.tile(np.array([4, 2, 50, 20], np.float32), (len(rois), 1)))
+
+
+def test_what_lies_in_a_crowd_is_read_twice_and_the_mean_counts(separator: Separator) -> None:
+    boxes = np.array([[20, 20, 60, 60], [24, 24, 64, 64], [200, 200, 240, 240]], np.float32)
+    crowded, _, lone = with_network(separator, TopHalf()).outlines(noise(300, 300), boxes)
+    assert (lone.logit > 0).mean() == 0.5
+    np.testing.assert_allclose(crowded.logit, 1.0)
+    for outline, sides in ((lone, [4, 2, 50, 20]), (crowded, [9, 23, 55, 41])):
+        drawn = in_picture(np.array([sides], np.float32), outline.matrix[None])[0]
+        np.testing.assert_allclose(outline.box, drawn, atol=0.2)
 
 
 def test_boxes_off_the_picture_are_answered_too(separator: Separator) -> None:

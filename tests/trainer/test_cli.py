@@ -82,7 +82,7 @@ def test_scores_lines_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixtu
         (
             ["export", "data", "data", "--out", "m", "--int8"],
             9,
-            "expected locator.keras, separator.keras or classifier.keras",
+            "expected one of locator.keras, separator.keras, classifier.keras, verifier.keras",
         ),
         (["export", "data", "data", "--out", "m", "--int8", "--float32"], 2, "give one of them at a time"),
     ],

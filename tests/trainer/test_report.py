@@ -72,7 +72,9 @@ def test_evaluate_writes_the_stated_figures(tmp_path: Path, short: bool) -> None
     words = ["evaluate", *([] if short else ["crops"]), str(data), "--model", str(TINY / "classifier")]
     assert main([*words, "--split", "train", "--json", str(tmp_path / "f.json")]) == 0
     figures = json.loads((tmp_path / "f.json").read_text())
-    assert list(figures) == ["n", "accuracy", "accuracy_assigned", "macro_f1", "per_class", "confusion", "ece"]
+    stated = ["n", "accuracy", "accuracy_assigned", "macro_f1", "per_class", "confusion", "ece"]
+    assert list(figures) == [*stated, "polarity"]
+    assert 0 <= figures["polarity"] <= 1
     assert figures["n"] == sum(map(sum, figures["confusion"])) == 72
     assert figures["accuracy"] == round(float(np.trace(figures["confusion"])) / 72, 4)
     assert 0 <= figures["accuracy_assigned"] <= 1
@@ -82,7 +84,9 @@ def test_evaluate_cuts_the_true_boxes_of_frames(tmp_path: Path) -> None:
     data = frames_folder(tmp_path / "frames", ("test",))
     words = ["evaluate", str(data), "--model", str(TINY / "classifier"), "--models", str(TINY)]
     assert main([*words, "--json", str(tmp_path / "f.json")]) == 0
-    assert json.loads((tmp_path / "f.json").read_text())["n"] == 46
+    figures = json.loads((tmp_path / "f.json").read_text())
+    assert figures["n"] == 46
+    assert figures["polarity"] is None
 
 
 def test_cut_outs_without_cells_are_not_assigned(tmp_path: Path) -> None:

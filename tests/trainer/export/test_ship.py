@@ -21,8 +21,17 @@ from edge.records import LABELS, Frame
 from edge.runtime.bundle import load_bundle
 from edge.runtime.interpreter import Network
 from tests.trainer.drawn import cutouts_zip, frames_folder
-from tests.trainer.tiny import awaken, drawn_rois, drawn_windows, tiny_classifier, tiny_separator
+from tests.trainer.tiny import (
+    awaken,
+    drawn_looks,
+    drawn_rois,
+    drawn_windows,
+    tiny_classifier,
+    tiny_separator,
+    tiny_verifier,
+)
 from trainer.data.cropset import crops_of_cutouts
+from trainer.data.looks import LookSet
 from trainer.errors import ExportError
 from trainer.export import ship as ship_module
 from trainer.export import specimen as specimen_module
@@ -41,17 +50,21 @@ TINY = Path(__file__).parents[2] / "edge" / "tiny"
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run folders as training leaves them: ``locator``, ``separator`` and ``classifier``, and the data beside them."""
+    """Run folders as training leaves them, one a network, and the data beside them."""
     root = tmp_path_factory.mktemp("runs")
     frames_folder(root / "frames", ("train", "val"), side_px=400)
     crops = crops_of_cutouts(cutouts_zip(root / "crops.zip", donors=2), "train")
     keras.utils.set_random_seed(2)
-    networks = awaken(build_locator(width=0.25), 2), tiny_separator(), tiny_classifier()
-    for name, network in zip(("locator", "separator", "classifier"), networks, strict=True):
+    networks = awaken(build_locator(width=0.25), 2), tiny_separator(), tiny_classifier(), tiny_verifier()
+    for name, network in zip(("locator", "separator", "classifier", "verifier"), networks, strict=True):
         (root / name).mkdir()
         network.save(root / name / f"{name}.keras")
     crops.pick(crops.cell == 0).save(root / "classifier" / "train.npz")
     crops.pick(crops.cell == 1).save(root / "classifier" / "val.npz")
+    pixels = drawn_looks(12)
+    looks = LookSet(pixels, np.ones(12, np.bool_), np.ones(12, np.float32), np.ones(12, np.float32))
+    for split in ("train", "val"):
+        looks.save(root / "verifier" / f"{split}.npz")
     return root
 
 
@@ -63,7 +76,7 @@ def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(ship_module, "LOCATOR_SIDE_PX", SIDE_PX)
     monkeypatch.setattr(specimen_module, "ROI_SAMPLES", 24)
     monkeypatch.setitem(BOUNDS, "int8", Bounds(0, 0.1, 1))  # an untrained locator is near its threshold everywhere
-    for name in ("locator", "separator", "classifier"):
+    for name in ("locator", "separator", "classifier", "verifier"):
         bundle = ship(shipment(runs, name, tmp_path))
         folder = tmp_path / name
         assert load_bundle(folder, bundle.task).sha256 == bundle.sha256
@@ -101,7 +114,8 @@ def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeyp
 
     pixels = draw_metaphase(3, size_px=(440, 480)).pixels  # larger than the input: in tiles
     cell = load_pipeline(tmp_path, threads=1).label(Frame(pixels, 0, 0.0, "drawn.png"))
-    assert cell.models == {b.task: b.model_id for b in (locator, separator, classifier)}
+    verifier = load_bundle(tmp_path / "verifier", "verifier")
+    assert cell.models == {b.task: b.model_id for b in (locator, separator, classifier, verifier)}
     assert all(c.label in LABELS for c in cell.chromosomes)
 
 
@@ -118,7 +132,7 @@ def test_a_classifier_in_float32_is_keras(runs: Path, tmp_path: Path) -> None:
 
 
 def test_what_a_run_folder_holds(runs: Path, tmp_path: Path) -> None:
-    for task in ("locator", "separator", "classifier"):
+    for task in ("locator", "separator", "classifier", "verifier"):
         assert task_of(runs / task) == task
     with pytest.raises(ExportError, match="finish `trainer fit` first"):
         task_of(tmp_path)

@@ -20,9 +20,9 @@ from trainer.score import FrameScore, score
 
 DATA = Path(os.environ.get("CHROMO_DATA", Path(__file__).resolve().parents[2] / ".." / "shared" / "data")) / "metaphase"
 FRAMES = 24
-FLOOR_LOCATED = 0.965
-FLOOR_PRECISION = 0.975
-FLOOR_END_TO_END = 0.955
+FLOOR_LOCATED = 0.98
+FLOOR_PRECISION = 0.99
+FLOOR_END_TO_END = 0.972
 
 
 @pytest.fixture(scope="module")

@@ -44,20 +44,20 @@ class Verifier:
 def looks(frame: Frame, regions: Sequence[Region], chances: npt.NDArray[np.floating]) -> UInt8Array:
     """The network's input, uint8 (n, 64, 64, 3): the picture, the region's own pixels (255), the claims of others."""
     picture, scale = at_scale(frame)
-    claims = np.zeros(frame.pixels.shape, np.float32)
+    claims = np.zeros(frame.pixels.shape, np.uint8)
     for region, chance in zip(regions, chances, strict=True):
         x0, y0, x1, y1 = region.box_px
-        claims[y0:y1, x0:x1] += region.mask * np.float32(chance * CLAIM_LEVEL)
+        there = claims[y0:y1, x0:x1]
+        there[:] = cv2.add(there, region.mask * np.uint8(round(float(chance) * CLAIM_LEVEL)))  # at most 255
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    claimed = cv2.resize(np.minimum(claims, 255), picture.shape[::-1], interpolation=way)
-    both = np.dstack([picture, np.rint(claimed).astype(np.uint8)])
+    both = cv2.merge([picture, cv2.resize(claims, picture.shape[::-1], interpolation=way)])
     seen = np.empty((len(regions), LOOK_PX, LOOK_PX, 3), np.uint8)
     for look, region, chance in zip(seen, regions, chances, strict=True):
         x0, y0, x1, y1 = region.box_px
         zoom = OBJECT_PX / max(x1 - x0, y1 - y0)
         middle = (x0 + x1) / 2, (y0 + y1) / 2
         around = _warped(both, zoom / scale, (middle[0] * scale, middle[1] * scale), cv2.BORDER_REPLICATE)
-        own = _warped(region.mask.astype(np.uint8) * 255, zoom, (middle[0] - x0, middle[1] - y0), cv2.BORDER_CONSTANT)
+        own = _warped(region.mask * np.uint8(255), zoom, (middle[0] - x0, middle[1] - y0), cv2.BORDER_CONSTANT)
         look[..., 0], look[..., 1] = around[..., 0], own
         look[..., 2] = cv2.subtract(around[..., 1], cv2.convertScaleAbs(own, alpha=float(chance) * CLAIM_LEVEL / 255))
     return seen

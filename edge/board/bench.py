@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 
 from edge.board.host import Board
-from edge.board.model_store import ROLES
 from edge.errors import ModelError
 from edge.records import Frame
-from edge.runtime.bundle import Task
+from edge.runtime.bundle import TASKS, Task
 
 DRAWN_KARYOTYPE = "46,XY"
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -263,7 +262,7 @@ def run_bench(
     peaks = {(dtype, n): peak_macs_per_s(dtype, n) for dtype in ("int8", "float32") for n in (1, max(thread_counts))}
     folder = models_dir if models_dir is not None else default_models_dir()
     models: dict[str, ModelSpeed] = {}
-    for role in (task for task in ROLES if (folder / task).is_dir()):
+    for role in (task for task in TASKS if (folder / task).is_dir()):
         progress(f"the {role} alone")
         batches = () if role == "locator" else CELL_BATCHES
         models[role] = time_model(folder / role, role, thread_counts, batches, peaks)

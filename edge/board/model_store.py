@@ -11,15 +11,14 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from edge.errors import BundleInvalid, BundleMismatch, ModelError
-from edge.runtime.bundle import BUNDLE_FILE, Bundle, Task, load_bundle
+from edge.runtime.bundle import BUNDLE_FILE, TASKS, Bundle, Task, load_bundle
 
 PREVIOUS_FILE = "previous.json"
-ROLES: tuple[Task, ...] = get_args(Task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +34,15 @@ class Installed:
 
 def list_models(models_dir: Path) -> tuple[Installed, ...]:
     """Every role, verified."""
-    return tuple(_look(models_dir / role, role) for role in ROLES)
+    return tuple(_look(models_dir / role, role) for role in TASKS)
 
 
 def role_named(name: str) -> Task:
     """``ModelError`` for a name that is no role's."""
-    for role in ROLES:
+    for role in TASKS:
         if role == name:
             return role
-    raise BundleMismatch(f"expected a model for {', '.join(ROLES)}, got {name!r}")
+    raise BundleMismatch(f"expected a model for {', '.join(TASKS)}, got {name!r}")
 
 
 def install(source: Path, models_dir: Path) -> tuple[Installed, ...]:
@@ -52,7 +51,7 @@ def install(source: Path, models_dir: Path) -> tuple[Installed, ...]:
     Raises ``ModelError`` for one that is not sound, that this runtime does not take, or that cannot be written; then
     nothing has changed.
     """
-    folders = [source] if (source / BUNDLE_FILE).is_file() else [source / role for role in ROLES]
+    folders = [source] if (source / BUNDLE_FILE).is_file() else [source / role for role in TASKS]
     folders = [folder for folder in folders if (folder / BUNDLE_FILE).is_file()]
     if not folders:
         raise BundleInvalid(f"{source}: expected {BUNDLE_FILE}, or locator/ or classifier/ with one; found none")

@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.locate.locator import at_scale
+from edge.locate.separate import ROI_PX, from_middles, warped
 from edge.records import Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
 
-LOOK_PX = 64
+LOOK_PX = ROI_PX
 OBJECT_PX = 44.0
 """The object's longer side in the network's input; what is left shows what lies around it."""
 CLAIM_LEVEL = 100.0
@@ -51,20 +52,23 @@ def looks(frame: Frame, regions: Sequence[Region], chances: npt.NDArray[np.float
         there[:] = cv2.add(there, region.mask * np.uint8(round(float(chance) * CLAIM_LEVEL)))  # at most 255
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     both = cv2.merge([picture, cv2.resize(claims, picture.shape[::-1], interpolation=way)])
+    boxes = np.array([region.box_px for region in regions], np.float64)
+    extent, middle = boxes[:, 2:] - boxes[:, :2], (boxes[:, :2] + boxes[:, 2:]) / 2
+    zoom = OBJECT_PX / extent.max(1)
     seen = np.empty((len(regions), LOOK_PX, LOOK_PX, 3), np.uint8)
-    for look, region, chance in zip(seen, regions, chances, strict=True):
-        x0, y0, x1, y1 = region.box_px
-        zoom = OBJECT_PX / max(x1 - x0, y1 - y0)
-        middle = (x0 + x1) / 2, (y0 + y1) / 2
-        around = _warped(both, zoom / scale, (middle[0] * scale, middle[1] * scale), cv2.BORDER_REPLICATE)
-        own = _warped(region.mask * np.uint8(255), zoom, (middle[0] - x0, middle[1] - y0), cv2.BORDER_CONSTANT)
+    ways = zip(_into_looks(zoom / scale, middle * scale), _into_looks(zoom, extent / 2), strict=True)
+    for look, region, chance, (from_picture, from_box) in zip(seen, regions, chances, ways, strict=True):
+        around = warped(both, from_picture, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+        own = warped(region.mask * np.uint8(255), from_box, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
         look[..., 0], look[..., 1] = around[..., 0], own
         look[..., 2] = cv2.subtract(around[..., 1], cv2.convertScaleAbs(own, alpha=float(chance) * CLAIM_LEVEL / 255))
     return seen
 
 
-def _warped(picture: UInt8Array, zoom: float, middle: tuple[float, float], border: int) -> UInt8Array:
-    """``picture`` around ``middle`` (x, y); in both, pixel (i, j) has its own middle at (j + 0.5, i + 0.5)."""
-    x, y = (LOOK_PX / 2 - zoom * (at - 0.5) - 0.5 for at in middle)
-    matrix = np.array([[zoom, 0, x], [0, zoom, y]])
-    return np.asarray(cv2.warpAffine(picture, matrix, (LOOK_PX, LOOK_PX), flags=cv2.INTER_LINEAR, borderMode=border))
+def _into_looks(zoom: npt.NDArray[np.float64], middle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Matrices (n, 2, 3), as OpenCV counts, that bring ``middle`` (n, 2) to the look's middle, ``zoom`` (n,) times as
+    large."""
+    matrices = np.zeros((len(zoom), 2, 3))
+    matrices[:, 0, 0] = matrices[:, 1, 1] = zoom
+    matrices[:, :, 2] = LOOK_PX / 2 - zoom[:, None] * middle
+    return from_middles(matrices)

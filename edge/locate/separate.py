@@ -199,25 +199,26 @@ def make_rois(picture: UInt8Array, boxes: Float32Array, matrices: Float32Array) 
     rois = np.zeros((len(boxes), ROI_PX, ROI_PX, 2), np.uint8)
     corners = boxes * matrices[:, :1, 0] + np.tile(matrices[:, :, 2], 2)
     spots = np.maximum(np.rint(corners), 0).astype(int).tolist()
-    for roi, matrix, (x0, y0, x1, y1) in zip(rois, _from_middles(matrices), spots, strict=True):
-        roi[..., 0] = _warped(picture, matrix, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+    for roi, matrix, (x0, y0, x1, y1) in zip(rois, from_middles(matrices), spots, strict=True):
+        roi[..., 0] = warped(picture, matrix, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
         roi[y0:y1, x0:x1, 1] = 255
     return rois
 
 
 def warp_into(picture: UInt8Array, matrix: Float32Array, way: int, border: int) -> UInt8Array:
     """``picture`` under a matrix in continuous coordinates, where pixel (i, j) has its middle at (j + .5, i + .5)."""
-    return _warped(picture, _from_middles(matrix), way, border)
+    return warped(picture, from_middles(matrix), way, border)
 
 
-def _from_middles(matrices: Float32Array) -> npt.NDArray[np.float64]:
+def from_middles(matrices: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Matrices (..., 2, 3) in continuous coordinates as OpenCV counts, from the middles of the first pixels."""
     counted = matrices.astype(np.float64)
     counted[..., 2] += counted[..., :2].sum(-1) / 2 - 0.5
     return counted
 
 
-def _warped(picture: UInt8Array, matrix: npt.NDArray[np.float64], way: int, border: int) -> UInt8Array:
+def warped(picture: UInt8Array, matrix: npt.NDArray[np.float64], way: int, border: int) -> UInt8Array:
+    """64 x 64 px of ``picture`` under a matrix as OpenCV counts."""
     return np.asarray(cv2.warpAffine(picture, matrix, (ROI_PX, ROI_PX), flags=way, borderMode=border), np.uint8)
 
 

@@ -22,20 +22,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from edge.errors import BundleInvalid, BundleMismatch
 from edge.records import LABELS
 
 SCHEMA = 1
 BUNDLE_FILE = "bundle.json"
-TASKS = ("locator", "separator", "classifier", "verifier")
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.(tflite|onnx)")
 TFLITE_MARK = b"TFL3"
 ONNX_MARK = b"\x08"
 """ModelProto's first field, ir_version, a varint."""
 
 Task = Literal["locator", "separator", "classifier", "verifier"]
+TASKS: tuple[Task, ...] = get_args(Task)
+"""Every model that the pipeline needs, in the order in which they are used and made."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

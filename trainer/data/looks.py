@@ -25,7 +25,7 @@ from edge.classify.classifier import Classifier
 from edge.locate.locator import Locator, load_locator
 from edge.locate.straighten import straighten
 from edge.overlap import box_iou
-from edge.records import Float32Array, Frame, UInt8Array
+from edge.records import Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
 from trainer.data.cropset import boxes_of
 from trainer.data.metaphase import read_frames
@@ -102,11 +102,16 @@ def looks_of(frame: Frame, boxes: Float32Array, locator: Locator, classifier: Cl
     crops = straighten(frame, regions)
     rows, chance = singled(regions, views(regions, crops, classifier.classify(crops)))
     single = [regions[k] for k in rows]
-    shares = box_iou(boxes_of(single), boxes)
-    whole = np.zeros(len(single), np.bool_)
+    return [LookSet(looks(frame, single, chance), *marks(single, boxes), chance)]
+
+
+def marks(regions: Sequence[Region], boxes: Float32Array) -> tuple[npt.NDArray[np.bool_], Float32Array]:
+    """Of each region, whether it is the mark of one of the true ``boxes`` (m, 4), one to one, bool (n,); and the most
+    that its box shares with any, float32 (n,)."""
+    shares = box_iou(boxes_of(regions), boxes)
+    whole = np.zeros(len(regions), np.bool_)
     whole[one_to_one(shares)[0]] = True
-    share = shares.max(1, initial=0).astype(np.float32)
-    return [LookSet(looks(frame, single, chance), whole, share, chance)]
+    return whole, shares.max(1, initial=0).astype(np.float32)
 
 
 def changed(frame: Frame, boxes: Float32Array, rng: np.random.Generator) -> tuple[Frame, Float32Array]:

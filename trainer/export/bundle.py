@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge.errors import BundleMismatch, ModelError
-from edge.runtime.bundle import BUNDLE_FILE, SCHEMA, Bundle, Task, load_bundle
+from edge.runtime.bundle import BUNDLE_FILE, SCHEMA, TASKS, Bundle, Task, load_bundle
 from edge.runtime.interpreter import Network
 from trainer.errors import ExportError
 from trainer.files import write_atomic
@@ -69,13 +69,13 @@ def write_bundle(
 
 def any_bundle(folder: Path) -> Bundle:
     """The bundle in ``folder``, whatever its task; ``ModelError`` as ``load_bundle``."""
-    tasks: tuple[Task, ...] = ("classifier", "separator", "verifier")
-    for task in tasks:
+    first, *others = TASKS
+    for task in others:
         try:
             return load_bundle(folder, task)
         except BundleMismatch:
             continue
-    return load_bundle(folder, "locator")
+    return load_bundle(folder, first)
 
 
 def git_commit() -> str:

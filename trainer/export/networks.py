@@ -7,11 +7,9 @@ from typing import Any
 
 import tf_keras as keras
 
-from edge.runtime.bundle import Task
+from edge.runtime.bundle import TASKS, Task
 from trainer.compress.layers import quantize_scope
 from trainer.errors import ExportError
-
-TASKS: tuple[Task, ...] = ("locator", "separator", "classifier", "verifier")
 
 
 def task_of(run: Path) -> Task:

@@ -9,15 +9,13 @@ from rich.progress import track
 from sklearn.linear_model import LogisticRegression
 
 from edge.camera.files import read_frame
-from edge.cell.compare import one_to_one
 from edge.cell.keep import TERMS, look, terms
 from edge.cell.verify import OBJECT_PX, Verifier
 from edge.classify.classifier import Classifier
 from edge.locate.locator import load_locator
 from edge.locate.straighten import straighten
-from edge.overlap import box_iou
 from edge.runtime.bundle import Bundle, load_bundle
-from trainer.data.cropset import boxes_of
+from trainer.data.looks import marks
 from trainer.data.metaphase import read_frames
 from trainer.export.bundle import write_bundle
 from trainer.export.shipment import Shipment
@@ -51,9 +49,7 @@ def _weigh(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, float], dict[s
         crops = straighten(frame, regions)
         seen = look(verifier, frame, regions, crops, classifier.classify(crops))
         weighed.append(terms(seen.weighed))
-        true.append(np.zeros(len(seen.rows), bool))
-        shares = box_iou(boxes_of([regions[k] for k in seen.rows]), truth.boxes_px.astype(np.float32))
-        true[-1][one_to_one(shares)[0]] = True
+        true.append(marks([regions[k] for k in seen.rows], truth.boxes_px.astype(np.float32))[0])
     x, y = np.concatenate(weighed)[:, 1:], np.concatenate(true)
     if len(np.unique(y)) < 2:  # all of them true, or none: nothing to learn from
         return EVEN_WEIGHTS, {"val_proposals": len(y)}

@@ -106,13 +106,18 @@ def fit_separator_command(
             metavar="DIR", help="Folder of a locator/ and separator/ whose boxes to mend.", show_default=False
         ),
     ] = None,
+    width: Annotated[
+        float, typer.Option(min=0.25, help="Times as many channels; weights to start from may have fewer.")
+    ] = 1.0,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
     """Train the separator on chromosomes of real frames and on ones pasted among them."""
     from trainer.fit_separator import SeparatorConfig, fit_separator
 
-    config = SeparatorConfig(str(data), steps, batch, rate=rate, seed=seed, start=_text(start), models=_text(models))
+    config = SeparatorConfig(
+        str(data), steps, batch, rate=rate, width=width, seed=seed, start=_text(start), models=_text(models)
+    )
     print(f"weights: {fit_separator(config, out, resume)}")
 
 

@@ -7,6 +7,7 @@ polarity is not, so the first net tells it, given the label (label-guided alignm
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ VAL_CROPS = 2500
 @dataclass(frozen=True, slots=True)
 class ClassifierConfig:
     data: tuple[str, ...]
-    """Zips of upright cut-outs, folders of metaphase frames."""
+    """Sets of cut-outs, folders of metaphase frames; one that is named twice is learned from twice as often."""
     steps: int
     batch: int = 128
     rate: float = 2e-3
@@ -118,16 +119,17 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     trains, vals = [], []
     if config.drawn_cells:
         trains.append(crops_of_drawings(config.drawn_cells, config.seed))
-    for source in map(Path, config.data):
+    for source, times in Counter(map(Path, config.data)).items():
         if holds_cutouts(source):
-            train, val = cut_out(source)
-            trains += [train] * config.cutout_repeats
+            train, val = (align(aligner, crops) for crops in cut_out(source))
+            trains += [train] * (config.cutout_repeats * times)
             vals.append(val)
         else:
             there = splits_at(source)
             for split, sets in (("train", trains), ("val", vals)):
                 if split in there:
-                    sets.append(align(aligner, cut_frames(source, split, Path(config.models), out.parent)))
+                    frames = align(aligner, cut_frames(source, split, Path(config.models), out.parent))
+                    sets += [frames] * (times if split == "train" else 1)
     for split, sets in (("train", trains), ("val", vals)):
         if not sets:
             raise DatasetError(f"{', '.join(config.data)}: nothing in split '{split}'; add a set that has it")

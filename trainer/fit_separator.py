@@ -20,7 +20,7 @@ from trainer.data.proposals import asked
 from trainer.data.rois import OPEN, Rois, draw_rois
 from trainer.loop import Batch, Plan, train
 from trainer.networks.separator import OUTPUTS, build_separator
-from trainer.networks.start import take_weights
+from trainer.networks.start import widen_weights
 from trainer.runs import Run
 
 CLIP_NORM = 5.0
@@ -55,7 +55,7 @@ def fit_separator(config: SeparatorConfig, out: Path, resume: bool) -> Path:
     held = held_rois(Path(config.data), out.parent, VAL_ROIS)
     network = build_separator(config.width)
     if config.start:
-        take_weights(network, Path(config.start))
+        widen_weights(network, Path(config.start))
     plan = Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed)
     train(
         run,

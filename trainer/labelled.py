@@ -53,12 +53,13 @@ def labelled_cells(data: Path, split: str, models: Path) -> LabelledCells:
 
 
 def _of_cutouts(cells: Mapping[str, Sequence[CropTruth]]) -> Iterator[LabelledCell]:
-    from edge.locate.straighten import crops_from_cutouts
+    from edge.locate.straighten import bright_on_black, crops_from_cutouts
 
     for cell, members in cells.items():
         names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
-        crops = crops_from_cutouts([c.pixels for c in members])
-        yield LabelledCell(cell, names, labels, crops, p_arm_up=True)
+        pictures = [c.pixels for c in members]
+        crops = crops_from_cutouts(pictures)
+        yield LabelledCell(cell, names, labels, crops, p_arm_up=not bright_on_black(pictures))
 
 
 def _of_frames(frames: Sequence[FrameTruth], models: Path) -> Iterator[LabelledCell]:

@@ -54,6 +54,7 @@ class FrameScore:
     numerical_stated: Detection
     numerical_corrected: Detection
     numerical_boxes: Detection
+    numerical_boxes_corrected: Detection
     missing_frames: int
 
     def to_json(self) -> dict[str, Any]:
@@ -79,6 +80,7 @@ class _Tally:
     stated: bool
     true_abnormal: bool
     found_abnormal: bool
+    corrected_abnormal: bool
 
     @property
     def corrections(self) -> int:
@@ -93,7 +95,8 @@ def score(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> F
     the located ones, those not left for review. ``corrections``: missed + spurious + wrongly labelled.
     ``numerical_stated``: the karyotype line against the case's stated karyotype; ``numerical_corrected``: the same
     after one correction, see ``after_one_correction``; ``numerical_boxes``: copies per class against those of the true
-    boxes. A line for a frame that is not among ``truths`` is passed over.
+    boxes, which not all carry what their case does; ``numerical_boxes_corrected``: the same after one correction. A
+    line for a frame that is not among ``truths`` is passed over.
     """
     by_name = {PurePath(line["frame"]).name: line for line in lines}
     tallies = [_tally(by_name[t.image], t) for t in truths if t.image in by_name]
@@ -106,6 +109,7 @@ def _tally(line: Mapping[str, Any], truth: FrameTruth) -> _Tally:
     right = [found[i]["label"] == truth.labels[j] for i, j, _ in pairs]
     accepted = [found[i].get("status") == "accepted" for i, _, _ in pairs]
     true_counts, found_counts = Counter(truth.labels), Counter(c["label"] for c in found)
+    corrected = after_one_correction(found_counts, true_counts)
     return _Tally(
         case=truth.case,
         truth=len(truth.labels),
@@ -117,10 +121,11 @@ def _tally(line: Mapping[str, Any], truth: FrameTruth) -> _Tally:
         accepted_right=sum(r and a for r, a in zip(right, accepted, strict=True)),
         counts_exact=true_counts == found_counts,
         called=calls_numerical(line.get("karyotype", "")),
-        called_corrected=calls_numerical(karyotype_of(after_one_correction(found_counts, true_counts))),
+        called_corrected=calls_numerical(karyotype_of(corrected)),
         stated=truth.finding == "numerical",
         true_abnormal=_abnormal(true_counts),
         found_abnormal=_abnormal(found_counts),
+        corrected_abnormal=_abnormal(corrected),
     )
 
 
@@ -147,6 +152,7 @@ def _summary(tallies: Sequence[_Tally], missing: int) -> FrameScore:
         numerical_stated=_detection([(t.stated, t.called) for t in tallies]),
         numerical_corrected=_detection([(t.stated, t.called_corrected) for t in tallies]),
         numerical_boxes=_detection([(t.true_abnormal, t.found_abnormal) for t in tallies]),
+        numerical_boxes_corrected=_detection([(t.true_abnormal, t.corrected_abnormal) for t in tallies]),
         missing_frames=missing,
     )
 

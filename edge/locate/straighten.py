@@ -122,8 +122,10 @@ def _rows_within(pictures: Sequence[Float32Array], map_x: Float32Array, map_y: F
 
 
 def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
-    """The crops of one cell's cut-outs: uint8 (h, w) each, one upright dark chromosome on white, p arm on top."""
-    absorbed = [_absorbed(p) for p in pictures]
+    """The crops of one cell's cut-outs: uint8 (h, w) each, one chromosome, dark on white or bright on black. Of a
+    chromosome that does not lie flat, the end that is higher in the picture is on top."""
+    bright = bright_on_black(pictures)
+    absorbed = [_absorbed(p if not bright else 255 - p) for p in pictures]
     masks = [_solid(a) for a in absorbed]
     axes = []
     for line in centre_lines([m[1::CUTOUT_PITCH_PX, 1::CUTOUT_PITCH_PX] for m in masks]):
@@ -132,6 +134,12 @@ def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
     scale = rows_per_px(line_length(np.stack(axes)), NOMINAL_UM_PER_PX)
     stain = float(np.percentile(np.concatenate([a[m] for a, m in zip(absorbed, masks, strict=True)]), STAIN_PERCENTILE))
     return tuple(Crop(k, picture) for k, picture in enumerate(read_crops(absorbed, np.stack(axes), scale, stain)))
+
+
+def bright_on_black(pictures: Sequence[UInt8Array]) -> bool:
+    """Whether one cell's cut-outs (n >= 1) are fluorescent: told from what lies along their edges."""
+    edges = [edge for p in pictures for edge in (p[0], p[-1], p[:, 0], p[:, -1])]
+    return bool(np.median(np.concatenate(edges)) < 128)
 
 
 def _absorbed(picture: UInt8Array) -> Float32Array:

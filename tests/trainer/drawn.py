@@ -49,8 +49,9 @@ def cutout(label: str, rng: np.random.Generator) -> UInt8Array:
     return np.asarray(np.pad(dark, 4, constant_values=255))
 
 
-def cutouts_zip(path: Path, donors: int = 3, test_donors: int = 0) -> Path:
-    """One cell of 24 cut-outs a donor, one of each label; the last ``test_donors`` are split test, the others train."""
+def cutouts_zip(path: Path, donors: int = 3, test_donors: int = 0, bright: bool = False) -> Path:
+    """One cell of 24 cut-outs a donor, one of each label; the last ``test_donors`` are split test, the others train;
+    ``bright``: as fluorescence shows them, on black."""
     rng = np.random.default_rng(7)
     table = ["file,label,cell,donor,split"]
     with zipfile.ZipFile(path, "w") as archive:
@@ -58,7 +59,8 @@ def cutouts_zip(path: Path, donors: int = 3, test_donors: int = 0) -> Path:
             split = "train" if donor < donors - test_donors else "test"
             for label in LABELS:
                 name = f"c{donor}/{label}.png"
-                archive.writestr(name, cv2.imencode(".png", cutout(label, rng))[1].tobytes())
+                picture = cutout(label, rng)
+                archive.writestr(name, cv2.imencode(".png", 255 - picture if bright else picture)[1].tobytes())
                 table.append(f"{name},{label},c{donor},d{donor},{split}")
         archive.writestr("crops.csv", "\n".join(table) + "\n")
     return path

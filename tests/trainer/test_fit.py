@@ -314,6 +314,26 @@ def test_crops_of_frames_and_cut_outs_join(cutouts: Path, frames: Path, tmp_path
     np.testing.assert_array_equal(again.pick(again.label != NOTHING).pixels, train.pixels)
 
 
+def test_a_set_named_twice_is_learned_from_twice_and_judged_on_once(cutouts: Path, tmp_path: Path) -> None:
+    config = replace(classifier_config(cutouts, cutouts), cutout_repeats=2)
+    train, val = load_crops(config, tmp_path / "run", None)
+    assert (len(train), len(val)) == (4 * 48, 24)
+
+
+def test_bright_cut_outs_are_aligned_by_the_network(tmp_path: Path) -> None:
+    def certain(x: Any, training: bool) -> list[Any]:
+        up = tf.sign(tf.reduce_mean(x[:, :64], (1, 2, 3)) - tf.reduce_mean(x[:, 64:], (1, 2, 3)))
+        return [v[:, None, None] for v in (tf.zeros((tf.shape(x)[0], 24)), 6 * up[:, None], up[:, None])]
+
+    bright = cutouts_zip(tmp_path / "bright.zip", bright=True)
+    train, val = load_crops(classifier_config(bright), tmp_path / "run", certain)
+    for crops in (train, val):
+        heavier_top = crops.pixels[:, :64].mean((1, 2)) > crops.pixels[:, 64:].mean((1, 2))
+        known = crops.polarity != UNKNOWN
+        assert known.mean() > 0.8
+        np.testing.assert_array_equal(crops.polarity[known] == UP, heavier_top[known])
+
+
 def lopsided(up: bool, label: int) -> np.ndarray:
     """A bar whose p end is bright; its label is how wide it is."""
     crop = np.zeros((CROP_ROWS, CROP_COLS), np.uint8)

@@ -137,6 +137,8 @@ def test_a_finding_that_one_correction_makes_or_removes() -> None:
     got = score(lines, truths)
     assert (got.numerical_stated.sensitivity, got.numerical_stated.specificity) == (0.0, 0.0)
     assert (got.numerical_corrected.sensitivity, got.numerical_corrected.specificity) == (1.0, 0.5)
+    assert (got.numerical_boxes.sensitivity, got.numerical_boxes.specificity) == (0.0, 0.0)
+    assert (got.numerical_boxes_corrected.sensitivity, got.numerical_boxes_corrected.specificity) == (1.0, 0.5)
 
 
 def test_agrees_with_the_independent_scorer(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from edge.camera.files import read_frame
 from edge.camera.metaphase import draw_metaphase
 from edge.cell.compare import one_to_one
 from edge.locate.locator import Locator
-from edge.locate.straighten import crops_from_cutouts, straighten
+from edge.locate.straighten import bright_on_black, crops_from_cutouts, straighten
 from edge.overlap import box_iou
 from edge.records import LABELS, Frame, Region, UInt8Array
 from trainer.data.crops import CropTruth, read_crops
@@ -70,19 +70,22 @@ class CropSet:
 
 
 def crops_of_cutouts(source: Path, split: str) -> CropSet:
-    """The crops of a zip of upright cut-outs; their p arm is up."""
+    """The crops of a set of cut-outs. Those dark on white come from karyograms, their p arm is up; of those bright on
+    black it is not known: they are stored as they lay (BioImLab, Padova)."""
     return _of_cutouts(read_crops(source, split))
 
 
 def _of_cutouts(truths: Sequence[CropTruth]) -> CropSet:
-    pixels, cells, cases = [], [], []
+    pixels, polarity, cells, cases = [], [], [], []
     for number, (_, group) in enumerate(itertools.groupby(truths, key=lambda t: t.cell)):
         cell = list(group)
-        pixels += [c.pixels for c in crops_from_cutouts([t.pixels for t in cell])]
+        pictures = [t.pixels for t in cell]
+        pixels += [c.pixels for c in crops_from_cutouts(pictures)]
+        polarity += [UNKNOWN if bright_on_black(pictures) else UP] * len(cell)
         cells += [number] * len(cell)
         cases += [t.donor for t in cell]
     label = np.array([LABELS.index(t.label) for t in truths])
-    return CropSet(np.stack(pixels), label, np.full(len(label), UP, np.int8), np.array(cells), np.array(cases))
+    return CropSet(np.stack(pixels), label, np.array(polarity, np.int8), np.array(cells), np.array(cases))
 
 
 def crops_of_drawings(cells: int, seed: int) -> CropSet:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tf_keras as keras
 
 from edge.errors import ConfigError
@@ -16,11 +18,7 @@ def take_weights(network: Any, path: Path) -> int:
     So a network that grew a new end goes on from the trunk that it had. Returns how many layers with weights were
     taken. ``ConfigError``: the file is not readable, or not even the first layer fits.
     """
-    try:
-        stored = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"--start {path}: expected Keras weights (.keras), cannot read it: {said}") from error
+    stored = _stored(path)
     taken = 0
     pairs = zip(_weighted(network), _weighted(stored), strict=False)
     for own, theirs in pairs:
@@ -31,6 +29,46 @@ def take_weights(network: Any, path: Path) -> int:
     if not taken:
         raise ConfigError(f"--start {path}: a {stored.name} network whose first layer does not fit a {network.name}")
     return taken
+
+
+def widen_weights(network: Any, path: Path) -> None:
+    """Puts the stored network (.keras) into ``network``, which has the same layers and as many channels or more.
+
+    The old channels come first and hear nothing of the new ones, so the wider network answers just as the stored one
+    did; the new channels start as they were drawn (function-preserving as Net2Net, Chen 2016, but without copies, which
+    noise would have to part). ``ConfigError``: the file is not readable, or a layer does not fit into its own.
+    """
+    stored = _stored(path)
+    own, theirs = _weighted(network), _weighted(stored)
+    into = [
+        [_within(w, old) for w, old in zip(a.get_weights(), b.get_weights(), strict=False)]
+        for a, b in zip(own, theirs, strict=False)
+    ]
+    if len(own) != len(theirs) or any(w is None for layer in into for w in layer):
+        raise ConfigError(f"--start {path}: a {stored.name} network that does not fit into this {network.name}")
+    for layer, weights in zip(own, into, strict=True):
+        layer.set_weights(weights)
+
+
+def _within(new: npt.NDArray[np.float32], old: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+    """``new`` with ``old`` as its first channels, None where that is larger. Kernels are (..., in, out)."""
+    if new.ndim != old.ndim or any(n < o for n, o in zip(new.shape, old.shape, strict=True)):
+        return None
+    if new.ndim > 1 and new.shape[:-2] != old.shape[:-2]:
+        return None
+    wide = new.copy()
+    if new.ndim > 1:
+        wide[..., : old.shape[-1]] = 0
+    wide[tuple(slice(None) if k < new.ndim - 2 else slice(n) for k, n in enumerate(old.shape))] = old
+    return wide
+
+
+def _stored(path: Path) -> Any:
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"--start {path}: expected Keras weights (.keras), cannot read it: {said}") from error
 
 
 def _weighted(network: Any) -> list[Any]:

@@ -268,6 +268,18 @@ def test_cut_outs_and_frames_give_the_same_crop() -> None:
     assert np.abs(best.astype(int) - of_cutout.pixels).mean() < 5
 
 
+def test_small_cut_outs_keep_their_bands() -> None:
+    """Less than half as many pixels a chromosome, as Q-banded sets have them."""
+    rng = np.random.default_rng(3)
+    straights = [draw_ideogram(label, 100, 17, rng, Look(chromatid_gap=0)) for label in ("1", "9", "16")]
+    whole = [cutout_of(s) for s in straights]
+    halved = [cv2.resize(p, None, fx=0.42, fy=0.42, interpolation=cv2.INTER_AREA) for p in whole]
+    for crop, straight in zip(crops_from_cutouts(halved), straights, strict=True):
+        up, down = likeness(crop.pixels, straight)
+        assert up > 0.85
+        assert up > down
+
+
 def test_a_blank_cut_out_does_not_stop_its_cell() -> None:
     straight = draw_ideogram("9", 100, 17, np.random.default_rng(1))
     crops = crops_from_cutouts([cutout_of(straight), np.full((60, 20), 255, np.uint8)])

@@ -44,6 +44,14 @@ def test_cut_outs_become_crops_in_the_tables_order(tmp_path: Path) -> None:
     assert np.median(lengths[:24]) == pytest.approx(MEDIAN_ROWS, abs=5)
 
 
+def test_bright_cut_outs_are_the_same_crops_with_no_known_end(tmp_path: Path) -> None:
+    dark = crops_of_cutouts(cutouts_zip(tmp_path / "dark.zip", donors=1), "train")
+    bright = crops_of_cutouts(cutouts_zip(tmp_path / "bright.zip", donors=1, bright=True), "train")
+    np.testing.assert_array_equal(bright.pixels, dark.pixels)
+    assert set(bright.polarity) == {UNKNOWN}
+    assert set(dark.polarity) == {UP}
+
+
 def test_frames_become_crops_of_their_boxes(tmp_path: Path) -> None:
     source = frames_folder(tmp_path / "frames", ("train", "train", "val"))
     crops = crops_of_frames(source, "train", load_locator(TINY, 1))

@@ -11,11 +11,12 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
 
+import tensorflow as tf
 import tf_keras as keras
 
 from edge.errors import ConfigError
-from trainer.networks.blocks import conv
-from trainer.networks.start import take_weights
+from trainer.networks.blocks import bottleneck, conv
+from trainer.networks.start import take_weights, widen_weights
 
 L = keras.layers
 
@@ -78,3 +79,40 @@ def test_a_file_that_is_not_keras_weights_is_refused_in_one_line(tmp_path: Path,
     with pytest.raises(ConfigError, match=r"expected Keras weights \(\.keras\)") as caught:
         take_weights(small(), path)
     assert "\n" not in str(caught.value)
+
+
+def wide(times: int = 1, ends: int = 1) -> Any:
+    """Blocks of every kind that a separator has, with ``times`` as many channels."""
+    image = keras.Input((8, 8, 1))
+    x = bottleneck(conv(image, 8 * times, 3), 4 * times)
+    return keras.Model(image, [L.Conv2D(2, 1, name=f"end{k}")(x) for k in range(ends)], name="wide")
+
+
+def test_a_wider_network_answers_as_the_stored_one_did_and_learns_with_all_its_channels(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
+    old = wide()
+    old.save(tmp_path / "old.keras")
+    own = wide(2)
+    widen_weights(own, tmp_path / "old.keras")
+    picture = np.random.default_rng(0).random((2, 8, 8, 1), np.float32)
+    np.testing.assert_allclose(own(picture, training=False), old(picture, training=False), atol=1e-5)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(own(picture, training=False) ** 2)
+    last = tape.gradient(loss, own.trainable_weights)[-2]
+    assert np.abs(last[0, 0, 8:]).min() > 0  # what the new channels say can be learned from
+
+
+def test_the_same_network_widens_to_itself(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
+    theirs = stored(tmp_path / "old.keras", wide())
+    own = wide()
+    widen_weights(own, tmp_path / "old.keras")
+    for a, b in zip(own.get_weights(), theirs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("other", [wide(2), wide(ends=2), small()], ids=["wider", "with another end", "foreign"])
+def test_what_does_not_fit_into_the_network_is_refused(tmp_path: Path, other: Any) -> None:
+    other.save(tmp_path / "old.keras")
+    with pytest.raises(ConfigError, match="does not fit into this wide"):
+        widen_weights(wide(), tmp_path / "old.keras")

@@ -24,7 +24,7 @@ from edge.locate.decode import Found
 from edge.locate.field import dark_on_bright
 from edge.locate.grid import LOCATOR_UM_PER_PX, SURE_SCORE
 from edge.locate.leftover import claimed_pixels, darkness_of, leftover_boxes
-from edge.locate.scale import relative_size
+from edge.locate.scale import relative_size, size_at_a_glance
 from edge.locate.separate import Outline, Separator, lines_of
 from edge.overlap import box_iou
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
@@ -63,8 +63,10 @@ class Locator:
         frame = dark_on_bright(frame)
         if frame.um_per_px != NOMINAL_UM_PER_PX:  # stated, hence right
             return frame
-        size = relative_size(_darkness(frame))
-        if size is None or not CLEARLY_OFF <= max(size, 1 / size) <= ABSURD:
+        size = size_at_a_glance(_darkness(frame))
+        if size is not None and _doubtful(size):
+            size = relative_size(_darkness(frame))
+        if size is None or not _doubtful(size):
             return frame
         size = min(max(size, 1 / FURTHEST_OFF), FURTHEST_OFF)
         other = replace(frame, um_per_px=frame.um_per_px / size)
@@ -120,6 +122,10 @@ class Locator:
         boxes = boxes_px.astype(np.float32) * np.float32(scale) - self._boxes.shift
         known = clipped(boxes_px.astype(np.float32), frame)
         return _regions(self._separator.outlines(picture, boxes), scale, known, [1.0] * len(boxes))
+
+
+def _doubtful(size: float) -> bool:
+    return CLEARLY_OFF <= max(size, 1 / size) <= ABSURD
 
 
 def refined(outlines: Sequence[Outline]) -> Float32Array:

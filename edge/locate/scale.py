@@ -19,17 +19,32 @@ FEWEST = 8
 """Single pieces, for a middle that means something; with fewer the width of all stain has to do."""
 THINNEST_PX, WIDEST_PX = 1.4, 20.0
 """From a piece's middle line to its rim: less is noise, more is a nucleus at any scale that is looked for."""
+GLANCE, GLANCE_USUAL = 0.5, 0.517
+"""At half the resolution a usual cell reads so, in a quarter of the time; the median of those val frames. Good enough
+to see that nothing is amiss, but there a cell shrunk by two reads 0.6 of a usual one."""
 SMALLEST, LARGEST = 1.5, 14.0
 """Area of a single chromosome in squared widths; smaller pieces are specks, larger ones clusters and nuclei."""
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
-def relative_size(darkness: UInt8Array) -> float | None:
+def size_at_a_glance(darkness: UInt8Array) -> float | None:
+    """``relative_size``, roughly."""
+    halved = [max(1, round(n * GLANCE)) for n in darkness.shape[::-1]]
+    size = relative_size(np.asarray(cv2.resize(darkness, halved, interpolation=cv2.INTER_AREA), np.uint8), GLANCE)
+    return None if size is None else size / GLANCE_USUAL
+
+
+def relative_size(darkness: UInt8Array, resolution: float = 1.0) -> float | None:
     """Chromosomes' size over what is usual at the locator's scale, for a picture at about that scale whose pixels are
-    that much darker than their ground, uint8 (H, W); None without stain."""
+    that much darker than their ground, uint8 (H, W); None without stain. ``resolution``: the picture's own, over the
+    locator's; the size is in its pixels."""
     _, stained = cv2.threshold(cv2.GaussianBlur(darkness, (3, 3), 0), 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     inward = cv2.distanceTransform(stained, cv2.DIST_L2, 5)
-    ridge = inward[(inward > THINNEST_PX) & (inward < WIDEST_PX) & (inward >= cv2.dilate(inward, _SQUARE))]
+    ridge = inward[
+        (inward > resolution * THINNEST_PX)
+        & (inward < resolution * WIDEST_PX)
+        & (inward >= cv2.dilate(inward, _SQUARE))
+    ]
     if not ridge.size:
         return None
     # The middle of all stain, not of all pieces: a frame's specks may outnumber its chromosomes.

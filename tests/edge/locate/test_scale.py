@@ -10,7 +10,7 @@ import pytest
 from edge.camera.metaphase import draw_metaphase
 from edge.locate.leftover import darkness_of
 from edge.locate.locator import CLEARLY_BETTER, CLEARLY_OFF, FURTHEST_OFF, Locator, at_scale, load_locator, resized
-from edge.locate.scale import relative_size
+from edge.locate.scale import relative_size, size_at_a_glance
 from edge.records import NOMINAL_UM_PER_PX, Frame, UInt8Array
 
 TINY = Path(__file__).parents[1] / "tiny"
@@ -30,6 +30,22 @@ def test_a_cell_enlarged_reads_as_much_larger(seed: int) -> None:
     assert 0.6 < usual < 1.5
     for zoom in (0.5, 0.7, 1.4, 2.0):
         assert size_of(resized(drawn, SCALE * zoom)) == pytest.approx(zoom * usual, rel=0.2)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_glance_tells_the_usual_from_the_enlarged(seed: int) -> None:
+    drawn = draw_metaphase(seed, crowding=0.2).pixels
+    for zoom in (1.0, 1.4, 2.0):
+        darkness = darkness_of(resized(drawn, SCALE * zoom))
+        assert size_at_a_glance(darkness) == pytest.approx(relative_size(darkness), rel=0.15)
+    shrunk = size_at_a_glance(darkness_of(resized(drawn, SCALE * 0.5)))
+    assert shrunk is not None
+    assert shrunk < 0.75
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (200, 2)])
+def test_a_sliver_has_no_size_and_no_traceback(shape: tuple[int, int]) -> None:
+    assert size_at_a_glance(np.zeros(shape, np.uint8)) is None
 
 
 def test_nuclei_and_specks_do_not_count() -> None:

@@ -9,9 +9,9 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from edge.classify.classifier import Classifier
+from edge.classify.classifier import SURE, SURE_POLARITY, Classifier
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
-from edge.records import LABELS, Crop
+from edge.records import LABELS, Crop, Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle, load_bundle
 from edge.runtime.interpreter import Network
 
@@ -101,6 +101,40 @@ def test_scores_are_the_two_readings_weighed_by_their_polarity(bundle: Bundle, c
         assert p.p_arm_up == pytest.approx(up, abs=1e-5)
         whole = sum(float(r["single"].item()) for r in readings) / 2
         assert p.single == pytest.approx(1 / (1 + np.exp(-whole)), abs=1e-5)
+
+
+class Assured:
+    """Stands in for a network: sure of bright crops, in doubt of others, whose ``polarity`` it is told."""
+
+    def __init__(self, polarity: float) -> None:
+        self.polarity = polarity
+        self.read: list[UInt8Array] = []
+
+    def run_uint8(self, pixels: UInt8Array) -> dict[str, Float32Array]:
+        self.read.append(pixels)
+        label = np.zeros((len(pixels), 1, 1, 24), np.float32)
+        label[..., 3] = np.where(pixels.max((1, 2)) > 200, 9.0, 1.0)[:, None, None]
+        one = np.ones((len(pixels), 1, 1, 1), np.float32)
+        return {"label": label, "p_arm_up": self.polarity * one, "single": one}
+
+
+@pytest.mark.parametrize(("polarity", "twice"), [(-SURE_POLARITY - 1, [1]), (SURE_POLARITY - 1, [0, 1, 2])])
+def test_only_what_leaves_a_doubt_is_read_again_other_end_up(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch, polarity: float, twice: list[int]
+) -> None:
+    network = Assured(polarity)
+    monkeypatch.setattr(classifier, "_network", network)
+    cell = [Crop(k, np.full((CROP_ROWS, CROP_COLS), level, np.uint8)) for k, level in enumerate((255, 90, 250))]
+    cell[1].pixels[:20] = 120
+    said = classifier.classify(cell)
+    first, again = network.read
+    np.testing.assert_array_equal(first, [c.pixels for c in cell])
+    np.testing.assert_array_equal(again, [cell[k].pixels[::-1] for k in twice])
+    assert [p.scores.argmax() for p in said] == [3, 3, 3]
+    assert said[0].scores.max() > SURE
+    assert said[1].p_arm_up == pytest.approx(0.5)  # both readings say the same end: nobody knows
+    if twice == [1]:
+        assert said[0].p_arm_up < 0.01
 
 
 def test_the_temperature_flattens_and_keeps_the_order(bundle: Bundle, classifier: Classifier) -> None:

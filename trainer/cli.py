@@ -58,6 +58,7 @@ Cutters = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the locato
 Split = Annotated[str, typer.Option(help="train, val or test.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that each network may use.")]
+Width = Annotated[float, typer.Option(min=0.25, help="Times as many channels; weights to start from may have fewer.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
@@ -106,9 +107,7 @@ def fit_separator_command(
             metavar="DIR", help="Folder of a locator/ and separator/ whose boxes to mend.", show_default=False
         ),
     ] = None,
-    width: Annotated[
-        float, typer.Option(min=0.25, help="Times as many channels; weights to start from may have fewer.")
-    ] = 1.0,
+    width: Width = 1.0,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
@@ -133,13 +132,17 @@ def fit_verifier_command(
     models: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the locator/, separator/ and classifier/ to be judged.")
     ] = DEFAULT_MODELS,
+    width: Width = 1.0,
+    passes: Annotated[int, typer.Option(min=1, help="How often to look through the frames, changed each time.")] = 1,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
     """Train the verifier on what the other models find in frames."""
     from trainer.fit_verifier import VerifierConfig, fit_verifier
 
-    config = VerifierConfig(str(data), steps, batch, rate=rate, seed=seed, start=_text(start), models=str(models))
+    config = VerifierConfig(
+        str(data), steps, batch, rate, seed=seed, start=_text(start), models=str(models), width=width, passes=passes
+    )
     print(f"weights: {fit_verifier(config, out, resume)}")
 
 

@@ -13,7 +13,7 @@ import tf_keras as keras
 
 from trainer.data.looks import LookSet, looks_of_frames
 from trainer.loop import Batch, Plan, train
-from trainer.networks.start import take_weights
+from trainer.networks.start import widen_weights
 from trainer.networks.verifier import build_verifier
 from trainer.runs import Run
 
@@ -21,6 +21,8 @@ CLIP_NORM = 5.0
 DOUBTFUL, DOUBTFUL_WEIGHT = 0.98, 3.0
 """An object whose chance lies between this and one less it is drawn that much more often than a plain one."""
 FRAMED_WEIGHT = 0.5
+VAL_SEED = 0
+"""Changes nothing: val frames are looked at as they are."""
 SPECIMENS = 500
 """Objects of train and of val that stay with the run, for its export."""
 
@@ -37,15 +39,19 @@ class VerifierConfig:
     """Weights (.keras) to go on from; empty: from nothing."""
     models: str = "models"
     """Folder of the locator, separator and classifier whose finds are judged."""
+    width: float = 1.0
+    """Times as many channels; weights to start from may have fewer."""
+    passes: int = 1
+    """How often the train frames are looked through, changed anew each time: with ``seed`` and the numbers after it."""
 
 
 def fit_verifier(config: VerifierConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/verifier.keras``."""
     keras.utils.set_random_seed(config.seed)
     run = Run.open(out, asdict(config), resume)
-    network = build_verifier()
+    network = build_verifier(config.width)
     if config.start:
-        take_weights(network, Path(config.start))
+        widen_weights(network, Path(config.start))
     known, held = looks_for(config, out.parent)
     for name, looks in (("train", known), ("val", held)):
         looks.some(SPECIMENS).save(out / f"{name}.npz")
@@ -66,8 +72,9 @@ def fit_verifier(config: VerifierConfig, out: Path, resume: bool) -> Path:
 def looks_for(config: VerifierConfig, store: Path) -> tuple[LookSet, LookSet]:
     """Train and val objects, kept in ``store``."""
     data, models = Path(config.data), Path(config.models)
-    train_looks, val_looks = (looks_of_frames(data, split, models, store, config.seed) for split in ("train", "val"))
-    return train_looks, val_looks
+    seeds = range(config.seed, config.seed + config.passes)
+    known = LookSet.join([looks_of_frames(data, "train", models, store, seed) for seed in seeds])
+    return known, looks_of_frames(data, "val", models, store, VAL_SEED)
 
 
 def drawn_how_often(looks: LookSet) -> npt.NDArray[np.float64]:

@@ -24,6 +24,12 @@ MOST_IOU = 0.7
 IMPOSSIBLE_NATS = -1e3
 MOST_NATS = 8.0
 """A verifier that is surer than this says no more."""
+SURE_STRENGTH, SURE_LABEL, LEAST_CLAIMED, LEAST_SHARED = 5.0, 4.0, 0.15, 0.35
+"""An object of more ``score + single`` and more ``certain`` (in nats), of which others claim less and whose box shares
+less with theirs, needs no verifier: of all that is found in val frames 61 % are such, of these 99.94 % are chromosomes,
+and it left as many corrections to take them for sure."""
+BEYOND_DOUBT_NATS = 5.7
+"""What counts as the verifier's word on those: the median of what it said of them on val."""
 WEIGHED = (*VIEWS, "whole")
 _FIRST, _SECOND = np.triu_indices(len(WEIGHED))
 TERMS = (
@@ -79,8 +85,17 @@ def look(
     """What there is to weigh. Doubles go first: two marks of one chromosome would each count against the other."""
     found = views(regions, crops, predictions)
     rows, chances = singled(regions, found)
-    said = verifier.verify(frame, [regions[k] for k in rows], chances)
-    return Seen(rows, np.column_stack([found[rows], np.clip(said, -MOST_NATS, MOST_NATS)]).astype(np.float32))
+    doubted = np.flatnonzero(doubtful(found[rows]))
+    said = np.full(len(rows), BEYOND_DOUBT_NATS, np.float32)
+    said[doubted] = np.clip(verifier.verify(frame, [regions[k] for k in rows], chances, doubted), -MOST_NATS, MOST_NATS)
+    return Seen(rows, np.column_stack([found[rows], said]).astype(np.float32))
+
+
+def doubtful(found: Float32Array) -> npt.NDArray[np.bool_]:
+    """Which objects the verifier is to look at, (n,), by their views (n, 9)."""
+    score, single, certain, covered, weaker, stronger = found.T[:6]
+    sure = (score + single > SURE_STRENGTH) & (certain > SURE_LABEL)
+    return np.asarray(~sure | (covered >= LEAST_CLAIMED) | (np.maximum(weaker, stronger) >= LEAST_SHARED))
 
 
 def singled(regions: Sequence[Region], found: Float32Array) -> tuple[npt.NDArray[np.intp], Float32Array]:

@@ -34,16 +34,21 @@ class Verifier:
         self.models = {"verifier": bundle.model_id}
         self._network = Network.of_bundle(bundle, threads)
 
-    def verify(self, frame: Frame, regions: Sequence[Region], chances: npt.NDArray[np.floating]) -> Float32Array:
-        """The log odds of each region being one whole chromosome that no other marks, float32 (n,); ``chances`` (n,)
-        of each, 0..1, as far as they are known."""
-        if not regions:
+    def verify(
+        self, frame: Frame, regions: Sequence[Region], chances: npt.NDArray[np.floating], rows: npt.NDArray[np.intp]
+    ) -> Float32Array:
+        """The log odds of each of the regions ``rows`` (m,) being one whole chromosome that no other of all the regions
+        marks, float32 (m,); ``chances`` (n,) of each region, 0..1, as far as they are known."""
+        if not len(rows):
             return np.zeros(0, np.float32)
-        return self._network.run_uint8(looks(frame, regions, chances))["whole"].reshape(-1)
+        return self._network.run_uint8(looks(frame, regions, chances, rows))["whole"].reshape(-1)
 
 
-def looks(frame: Frame, regions: Sequence[Region], chances: npt.NDArray[np.floating]) -> UInt8Array:
-    """The network's input, uint8 (n, 64, 64, 3): the picture, the region's own pixels (255), the claims of others."""
+def looks(
+    frame: Frame, regions: Sequence[Region], chances: npt.NDArray[np.floating], rows: npt.NDArray[np.intp]
+) -> UInt8Array:
+    """The network's input for the regions ``rows`` (m,), uint8 (m, 64, 64, 3): the picture, the region's own pixels
+    (255), the claims of all others."""
     picture, scale = at_scale(frame)
     claims = np.zeros(frame.pixels.shape, np.uint8)
     for region, chance in zip(regions, chances, strict=True):
@@ -52,16 +57,18 @@ def looks(frame: Frame, regions: Sequence[Region], chances: npt.NDArray[np.float
         there[:] = cv2.add(there, region.mask * np.uint8(round(float(chance) * CLAIM_LEVEL)))  # at most 255
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     both = cv2.merge([picture, cv2.resize(claims, picture.shape[::-1], interpolation=way)])
-    boxes = np.array([region.box_px for region in regions], np.float64)
+    boxes = np.array([regions[k].box_px for k in rows], np.float64)
     extent, middle = boxes[:, 2:] - boxes[:, :2], (boxes[:, :2] + boxes[:, 2:]) / 2
     zoom = OBJECT_PX / extent.max(1)
-    seen = np.empty((len(regions), LOOK_PX, LOOK_PX, 3), np.uint8)
+    seen = np.empty((len(rows), LOOK_PX, LOOK_PX, 3), np.uint8)
     ways = zip(_into_looks(zoom / scale, middle * scale), _into_looks(zoom, extent / 2), strict=True)
-    for look, region, chance, (from_picture, from_box) in zip(seen, regions, chances, ways, strict=True):
+    for look, k, (from_picture, from_box) in zip(seen, rows, ways, strict=True):
         around = warped(both, from_picture, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
-        own = warped(region.mask * np.uint8(255), from_box, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+        own = warped(regions[k].mask * np.uint8(255), from_box, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
         look[..., 0], look[..., 1] = around[..., 0], own
-        look[..., 2] = cv2.subtract(around[..., 1], cv2.convertScaleAbs(own, alpha=float(chance) * CLAIM_LEVEL / 255))
+        look[..., 2] = cv2.subtract(
+            around[..., 1], cv2.convertScaleAbs(own, alpha=float(chances[k]) * CLAIM_LEVEL / 255)
+        )
     return seen
 
 

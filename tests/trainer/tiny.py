@@ -124,7 +124,9 @@ def drawn_looks(count: int) -> UInt8Array:
     """Drawn chromosomes as the verifier sees them, uint8 (count, 64, 64, 3)."""
     drawn = draw_metaphase(2, size_px=(500, 500), crowding=0.3)
     regions = [Region(c.id, c.box_px, c.mask, c.axis_px, c.overlaps, 1.0) for c in drawn.truth]
-    return looks(Frame(drawn.pixels, 0, 0.0, "drawn"), regions, np.full(len(regions), 0.9))[:count]
+    return looks(
+        Frame(drawn.pixels, 0, 0.0, "drawn"), regions, np.full(len(regions), 0.9), np.arange(len(regions))[:count]
+    )
 
 
 def verifier_bundle(folder: Path) -> Bundle:

@@ -1,5 +1,7 @@
 """What the verifier learns from: the objects that the models find in frames, and which of them are chromosomes.
 
+Only those that the keeper asks the verifier about (``edge.cell.keep.doubtful``); what is beyond doubt teaches nothing.
+
 The models have learned from the train frames themselves and find them too easily. So each frame is changed first, in
 size, light, stain and sharpness, as another laboratory's would be: 97.0 % of what is then found is judged rightly by
 the views of ``edge.cell.views``, as against 97.4 % on val frames as they are.
@@ -18,7 +20,7 @@ from rich.progress import track
 
 from edge.camera.files import read_frame
 from edge.cell.compare import one_to_one
-from edge.cell.keep import singled
+from edge.cell.keep import doubtful, singled
 from edge.cell.verify import looks
 from edge.cell.views import views
 from edge.classify.classifier import Classifier
@@ -72,11 +74,11 @@ class LookSet:
 
 
 def looks_of_frames(source: Path, split: str, models: Path, store: Path, seed: int) -> LookSet:
-    """The objects found in a split, kept in ``store`` for the next run; train frames are changed before, with
+    """The doubtful objects found in a split, kept in ``store`` for the next run; train frames are changed before, with
     ``seed``. ``DatasetError`` if nothing is found."""
     locator, bundle = load_locator(models), load_bundle(models / "classifier", "classifier")
     hashes = [model.removeprefix("sha256:")[:8] for model in (*locator.models.values(), bundle.model_id)]
-    path = store / ("-".join(filter(None, (f"looks{seed}", source.name, stamp_of(source), split, *hashes))) + ".npz")
+    path = store / ("-".join(filter(None, (f"doubted{seed}", source.name, stamp_of(source), split, *hashes))) + ".npz")
     if path.exists():
         return LookSet.load(path)
     classifier = Classifier(bundle)
@@ -94,15 +96,18 @@ def looks_of_frames(source: Path, split: str, models: Path, store: Path, seed: i
 
 
 def looks_of(frame: Frame, boxes: Float32Array, locator: Locator, classifier: Classifier) -> list[LookSet]:
-    """One set, of the objects found in a frame whose chromosomes have these boxes (n, 4); none if nothing is found."""
+    """One set, of the doubtful objects in a frame whose chromosomes have these boxes (n, 4); none if it is empty."""
     frame = locator.prepared(frame)
     regions = locator.locate(frame)
     if not regions:
         return []
     crops = straighten(frame, regions)
-    rows, chance = singled(regions, views(regions, crops, classifier.classify(crops)))
+    found = views(regions, crops, classifier.classify(crops))
+    rows, chance = singled(regions, found)
     single = [regions[k] for k in rows]
-    return [LookSet(looks(frame, single, chance), *marks(single, boxes), chance)]
+    doubted = np.flatnonzero(doubtful(found[rows]))
+    whole, share = marks(single, boxes)
+    return [LookSet(looks(frame, single, chance, doubted), whole[doubted], share[doubted], chance[doubted])]
 
 
 def marks(regions: Sequence[Region], boxes: Float32Array) -> tuple[npt.NDArray[np.bool_], Float32Array]:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from edge.cell.keep import IMPOSSIBLE_NATS, MOST_NATS, TERMS, WEIGHED, Keeper, terms
+from edge.cell.keep import BEYOND_DOUBT_NATS, IMPOSSIBLE_NATS, MOST_NATS, TERMS, WEIGHED, Keeper, terms
 from edge.errors import BundleInvalid
 from edge.records import Crop, Float32Array, Frame, Region
 from edge.runtime.bundle import load_bundle
@@ -28,9 +29,11 @@ class Says:
         self.odds = odds
         self.asked: list[tuple[list[int], list[float]]] = []
 
-    def verify(self, frame: Frame, regions: Sequence[Region], chances: Float32Array) -> Float32Array:
-        self.asked.append(([r.id for r in regions], chances.tolist()))
-        return np.array([*self.odds, *[0.0] * len(regions)][: len(regions)], np.float32)
+    def verify(
+        self, frame: Frame, regions: Sequence[Region], chances: Float32Array, rows: npt.NDArray[np.intp]
+    ) -> Float32Array:
+        self.asked.append(([regions[k].id for k in rows], chances.tolist()))
+        return np.array([*self.odds, *[0.0] * len(rows)][: len(rows)], np.float32)
 
 
 def weighing(verifier: Says | None = None, **weights: float) -> Keeper:
@@ -84,6 +87,18 @@ def test_of_two_boxes_on_one_object_the_likelier_stays_and_the_other_claims_noth
     score = np.log(regions[0].score / (1 - regions[0].score))
     odds_alone = score + np.log(np.array([0.9 / 0.1, 0.8 / 0.2]))
     assert chances == pytest.approx(1 / (1 + np.exp(-odds_alone)), rel=1e-4)
+
+
+def test_what_is_beyond_doubt_is_not_looked_at_again() -> None:
+    regions = [make_region(k, (40 * k, 10, 40 * k + 20, 70), score=0.99) for k in range(3)]
+    regions.append(make_region(3, (90, 10, 110, 70), score=0.98))  # half of it is the third's
+    sure = [replace(make_prediction(k, "1", 0.995), single=0.99) for k in range(4)]
+    sure[0] = replace(make_prediction(0, "1", 0.9), single=0.99)
+    verifier = Says(-1.0, -2.0, -3.0)
+    odds = weighing(verifier, whole=1.0)(FRAME, regions, crops(4), sure)
+    ((asked, chances),) = verifier.asked
+    assert (asked, len(chances)) == ([0, 3], 4)
+    assert odds.tolist() == pytest.approx([-1.0, BEYOND_DOUBT_NATS, BEYOND_DOUBT_NATS, -2.0])
 
 
 def test_nothing_located_nothing_kept() -> None:

@@ -27,7 +27,7 @@ def crossing() -> list[Region]:
 
 
 def test_own_pixels_are_white_at_the_middle_and_nowhere_else() -> None:
-    (look,) = looks(frame_of(), [make_region(0, (90, 38, 100, 82))], np.ones(1))
+    (look,) = looks(frame_of(), [make_region(0, (90, 38, 100, 82))], np.ones(1), np.arange(1))
     own = look[..., 1]
     assert own[HALF, HALF] == 255
     assert own.any(1).sum() == pytest.approx(OBJECT_PX, abs=2)
@@ -37,7 +37,7 @@ def test_own_pixels_are_white_at_the_middle_and_nowhere_else() -> None:
 
 
 def test_others_claim_by_their_chance_and_what_is_shared_stays_claimed() -> None:
-    look = looks(frame_of(), crossing(), np.array([1.0, 0.5, 1.0]))
+    look = looks(frame_of(), crossing(), np.array([1.0, 0.5, 1.0]), np.arange(3))
     standing, lying = look[0, ..., 2], look[1, ..., 2]
     assert standing[HALF, HALF] == pytest.approx(0.5 * CLAIM_LEVEL, abs=2)
     assert standing[HALF, 10] == pytest.approx(0.5 * CLAIM_LEVEL, abs=2)  # on the other's arm
@@ -46,18 +46,26 @@ def test_others_claim_by_their_chance_and_what_is_shared_stays_claimed() -> None
     assert look[2, ..., 2].max() <= 1  # what rounding leaves of its own
 
 
+def test_only_those_asked_for_are_looked_at_but_all_claim() -> None:
+    chances = np.array([1.0, 0.5, 1.0])
+    some, every = (looks(frame_of(), crossing(), chances, rows) for rows in (np.array([2, 0]), np.arange(3)))
+    np.testing.assert_array_equal(some, every[[2, 0]])
+
+
 def test_a_frame_of_another_scale_looks_the_same() -> None:
     rng = np.random.default_rng(0)
     pixels = np.kron(rng.integers(90, 220, (20, 25)), np.ones((8, 8))).astype(np.uint8)
     fine = np.repeat(np.repeat(pixels, 2, 0), 2, 1)
     twice = [make_region(r.id, tuple(2 * v for v in r.box_px)) for r in crossing()]
-    one = looks(Frame(pixels, 0, 0.0, "drawn", LOCATOR_UM_PER_PX), crossing(), np.ones(3)).astype(int)
-    two = looks(Frame(fine, 0, 0.0, "drawn", LOCATOR_UM_PER_PX / 2), twice, np.ones(3)).astype(int)
+    one = looks(Frame(pixels, 0, 0.0, "drawn", LOCATOR_UM_PER_PX), crossing(), np.ones(3), np.arange(3)).astype(int)
+    two = looks(Frame(fine, 0, 0.0, "drawn", LOCATOR_UM_PER_PX / 2), twice, np.ones(3), np.arange(3)).astype(int)
     assert np.abs(one - two).mean() < 2
 
 
 def test_regions_at_the_rim_of_the_frame_are_looked_at_whole() -> None:
-    look = looks(frame_of(), [make_region(0, (0, 0, 10, 44)), make_region(1, (199, 159, 200, 160))], np.ones(2))
+    look = looks(
+        frame_of(), [make_region(0, (0, 0, 10, 44)), make_region(1, (199, 159, 200, 160))], np.ones(2), np.arange(2)
+    )
     assert (look[..., 0] == 200).all()
     assert look[0, HALF, HALF, 1] == 255
 
@@ -65,9 +73,9 @@ def test_regions_at_the_rim_of_the_frame_are_looked_at_whole() -> None:
 def test_the_network_answers_for_each_region() -> None:
     bundle = load_bundle(TINY / "verifier", "verifier")
     verifier = Verifier(bundle, 1)
-    odds = verifier.verify(frame_of(), crossing(), np.full(3, 0.8))
+    odds = verifier.verify(frame_of(), crossing(), np.full(3, 0.8), np.arange(3))
     assert odds.shape == (3,)
     assert np.isfinite(odds).all()
     assert np.ptp(odds) > 0
-    assert verifier.verify(frame_of(), [], np.zeros(0)).shape == (0,)
+    assert verifier.verify(frame_of(), [], np.zeros(0), np.zeros(0, int)).shape == (0,)
     assert verifier.models == {"verifier": bundle.model_id}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ __all__ = ["SimulatedCamera", "SimulatedMetaphase", "TrueChromosome", "draw_meta
 KARYOTYPES = ("46,XX", "46,XY", "46,XX", "46,XY", "47,XX,+21", "46,XY", "45,X", "47,XY,+18", "47,XXY", "46,XX")
 """What the scope shows in turn when nothing is asked for: mostly normal cells, and the commonest findings."""
 
+_KEPT_CELLS = 3  # the one shown, the next, and one that is looked back at
 _FIELD_UM = 700 * NOMINAL_UM_PER_PX
 _PACELESS_FPS = 10.0  # frames to a second of the scope's own time when the stream is not paced
 
@@ -65,7 +66,8 @@ class SimulatedCamera:
         self._size_px = size_px or (side_px, side_px)
         self._um_per_px = um_per_px
         self._closed = threading.Event()
-        self._cell = lru_cache(maxsize=3)(self._draw_cell)  # the cell shown, the next, and one that is looked back at
+        self._drawn: OrderedDict[int, SimulatedMetaphase] = OrderedDict()
+        self._drawing = threading.Lock()
 
     def frames(self) -> Iterator[Frame]:
         index = 0
@@ -99,6 +101,16 @@ class SimulatedCamera:
         """Every chromosome that a frame shows; empty while the stage moves."""
         cell = self.cell_of(frame_index)
         return cell.truth if cell else ()
+
+    def _cell(self, cell: int) -> SimulatedMetaphase:
+        # Not lru_cache: one that holds its owner's method keeps a closed scope with all its cells for a long time.
+        with self._drawing:
+            if cell not in self._drawn:
+                self._drawn[cell] = self._draw_cell(cell)
+            self._drawn.move_to_end(cell)
+            while len(self._drawn) > _KEPT_CELLS:
+                self._drawn.popitem(last=False)
+            return self._drawn[cell]
 
     def _draw_cell(self, cell: int) -> SimulatedMetaphase:
         karyotype = self._karyotypes[cell % len(self._karyotypes)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import time
+import weakref
 from collections import Counter
 
 import numpy as np
@@ -198,3 +200,16 @@ def test_impossible_scope() -> None:
         SimulatedCamera(um_per_px=1.0)
     with pytest.raises(ConfigError, match="fps"):
         SimulatedCamera(fps=-1)
+
+
+def test_a_closed_scope_is_gone_with_its_cells_at_once() -> None:
+    camera = SimulatedCamera(fps=0)
+    next(iter(camera.frames()))
+    camera.close()
+    there = weakref.ref(camera)
+    gc.disable()
+    try:
+        del camera
+        assert there() is None
+    finally:
+        gc.enable()

@@ -57,7 +57,7 @@ def looks(
         there[:] = cv2.add(there, region.mask * np.uint8(round(float(chance) * CLAIM_LEVEL)))  # at most 255
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     both = cv2.merge([picture, cv2.resize(claims, picture.shape[::-1], interpolation=way)])
-    boxes = np.array([regions[k].box_px for k in rows], np.float64)
+    boxes = np.array([regions[k].box_px for k in rows], np.float64).reshape(-1, 4)
     extent, middle = boxes[:, 2:] - boxes[:, :2], (boxes[:, :2] + boxes[:, 2:]) / 2
     zoom = OBJECT_PX / extent.max(1)
     seen = np.empty((len(rows), LOOK_PX, LOOK_PX, 3), np.uint8)

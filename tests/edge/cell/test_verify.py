@@ -50,6 +50,7 @@ def test_only_those_asked_for_are_looked_at_but_all_claim() -> None:
     chances = np.array([1.0, 0.5, 1.0])
     some, every = (looks(frame_of(), crossing(), chances, rows) for rows in (np.array([2, 0]), np.arange(3)))
     np.testing.assert_array_equal(some, every[[2, 0]])
+    assert looks(frame_of(), crossing(), chances, np.zeros(0, int)).shape == (0, LOOK_PX, LOOK_PX, 3)
 
 
 def test_a_frame_of_another_scale_looks_the_same() -> None:

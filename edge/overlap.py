@@ -1,9 +1,15 @@
-"""How much boxes share: intersection over union, 0..1; boxes are half-open (x0, y0, x1, y1) in any pixels."""
+"""How much boxes share: intersection over union, 0..1; boxes are half-open (x0, y0, x1, y1) in any pixels. And how many
+pixels the masks in them share."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+
+from edge.records import BoolArray, Box
+
+CROSSING_PX = 12
+"""Chromosomes that share fewer pixels touch; from here on they overlap."""
 
 Shares = npt.NDArray[np.float64]
 
@@ -16,6 +22,16 @@ def box_iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Shares:
 def paired_iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Shares:
     """Row by row, of ``a`` (n, 4) with ``b`` (n, 4): (n,)."""
     return _iou(_boxes(a), _boxes(b))
+
+
+def shared_px(a: Box, mask_a: BoolArray, b: Box, mask_b: BoolArray) -> int:
+    """How many pixels two masks share, each bool of its box's size."""
+    x0, y0, x1, y1 = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
+    if x0 >= x1 or y0 >= y1:
+        return 0
+    part_a = mask_a[y0 - a[1] : y1 - a[1], x0 - a[0] : x1 - a[0]]
+    part_b = mask_b[y0 - b[1] : y1 - b[1], x0 - b[0] : x1 - b[0]]
+    return int(np.count_nonzero(part_a & part_b))
 
 
 def _boxes(boxes: npt.ArrayLike) -> npt.NDArray[np.float64]:

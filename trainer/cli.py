@@ -19,6 +19,7 @@ from trainer.commands.evaluate import EvaluateGroup, masks, print_figures
 from trainer.commands.progress import tracked
 from trainer.commands.report import report
 from trainer.commands.search import search
+from trainer.commands.simulate import simulate
 
 DEFAULT_MODELS = Path("models")
 
@@ -39,6 +40,7 @@ app.add_typer(fit, name="fit")
 app.add_typer(evaluate, name="evaluate")
 evaluate.command("masks")(masks)
 app.add_typer(data_commands, name="data")
+app.command("simulate")(simulate)
 app.command("search")(search)
 app.command("report")(report)
 app.command("compare")(compare)

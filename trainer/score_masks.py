@@ -1,58 +1,74 @@
 """How labelled cells compare with masks of their chromosomes: located by pixels, not only by boxes.
 
-Pixels where chromosomes overlap belong to several of them, and the truth does not say to which: they are ignored, in
-what was found and in the truth.
+Where the truth does not say whose a pixel is, it is ignored, in what was found and in the truth. Where nothing is
+ignored, masks are whole, and the measures are also given for those that cross others, and for those that lie alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edge.cell.compare import Score, compare, one_to_one
-from edge.records import Cell, Chromosome, Frame, UInt8Array
-from trainer.data.mfish import OVERLAP, Piece, mask_files, picture_of, pieces_of_mask, read_mask
-from trainer.errors import DatasetError
+from edge.overlap import CROSSING_PX, box_iou, shared_px
+from edge.records import BoolArray, Box, Cell, Chromosome, Frame
+from trainer.data.masked import MaskedFrame
+from trainer.data.mfish import Piece
+
+TOUCHING_PX = 2
+"""A gap that is not wider joins two chromosomes for the eye."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MaskedFrame:
-    """A metaphase at ``path`` and its ``mask`` uint8 (H, W), whose values ``trainer/data/mfish.py`` explains."""
+class Outcome:
+    """What became of each true chromosome of one or more frames, (n,) each: ``iou`` of its mask with the one that
+    found it, 0 where none did; whether its label is ``right``; whether it is ``crossing`` another or ``touching``
+    one, never both."""
 
-    path: Path
-    mask: UInt8Array
+    iou: npt.NDArray[np.float64]
+    right: BoolArray
+    crossing: BoolArray
+    touching: BoolArray
 
     @classmethod
-    def of(cls, mask_file: Path) -> MaskedFrame:
-        mask = read_mask(mask_file)
-        if mask is None:
-            raise DatasetError(f"{mask_file}: expected an 8-bit grey mask; copy it again or take it away")
-        return cls(picture_of(mask_file), mask)
+    def joined(cls, parts: Sequence[Outcome]) -> Outcome:
+        names = ("iou", "right", "crossing", "touching")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
-
-def masked_frames(folder: Path) -> list[Path]:
-    """The masks in ``folder``, by name; ``DatasetError`` where there is none."""
-    files = mask_files(folder)
-    if not files:
-        raise DatasetError(f"{folder}: expected NAME_dapi.png with NAME_mask.png, found no mask; name their folder")
-    return files
+    def figures(self, which: BoolArray, suffix: str) -> dict[str, Any]:
+        """Of ``which`` (n,): how many, and their shares, each name ending in ``suffix``; None where there is none."""
+        iou, right, some = self.iou[which], self.right[which], bool(which.any())
+        located = iou[iou > 0]
+        shares = {
+            "located": len(located) / len(iou) if some else None,
+            "mean_mask_iou": located.mean() if len(located) else None,
+            "mean_mask_iou_of_all": iou.mean() if some else None,
+            "end_to_end": right.mean() if some else None,
+        }
+        rounded = {name: None if share is None else round(float(share), 4) for name, share in shares.items()}
+        return {f"{name}{suffix}": value for name, value in ({"truth": len(iou)} | rounded).items()}
 
 
 def mask_figures(frames: Iterable[MaskedFrame], label: Callable[[Frame], Cell]) -> dict[str, Any]:
     """The measures over ``frames``, each labelled by ``label``. Pairs are one to one. ``located``, ``precision``: their
     masks' intersection over union is 0.5 or more; ``mean_mask_iou``: over these pairs; ``end_to_end``: the label is
-    right too. ``..._boxes``: the same by boxes. ``count_off``: by how many a frame's count is wrong, on average."""
+    right too. ``..._boxes``: the same by boxes. ``count_off``: by how many a frame's count is wrong, on average.
+
+    Where all masks are whole also ``mean_mask_iou_of_all``: over all true ones, 0 for one that was not located; and
+    these for the true ones of each kind: ``_crossing`` share ``CROSSING_PX`` or more with another,
+    ``_touching_or_crossing`` have one at most a gap of ``TOUCHING_PX`` away, ``_alone`` are the others."""
     from edge.camera.files import read_frame
 
-    by_mask, by_box, off = Score(), Score(), 0
+    by_mask, by_box, off, outcomes, whole = Score(), Score(), 0, [], True
     for index, frame in enumerate(frames):
-        found, pieces = label(read_frame(frame.path, index)).chromosomes, pieces_of_mask(frame.mask)
-        by_mask += score_by_mask(found, pieces, frame.mask)
+        found, pieces = label(read_frame(frame.path, index)).chromosomes, frame.pieces
+        outcome = outcome_by_mask(found, frame)
+        by_mask += _score(outcome, len(found))
         by_box += compare(
             [c.region.box_px for c in found],
             [c.label for c in found],
@@ -60,6 +76,8 @@ def mask_figures(frames: Iterable[MaskedFrame], label: Callable[[Frame], Cell]) 
             [p.label for p in pieces],
         )
         off += abs(len(found) - len(pieces))
+        outcomes.append(outcome)
+        whole &= not frame.ignored.any()
     shares = {
         "located": by_mask.located_share,
         "precision": by_mask.precision,
@@ -73,31 +91,76 @@ def mask_figures(frames: Iterable[MaskedFrame], label: Callable[[Frame], Cell]) 
         "count_off": off / max(by_mask.frames, 1),
     }
     counts = {"frames": by_mask.frames, "truth": by_mask.truth, "found": by_mask.found}
-    return counts | {name: round(float(share), 4) for name, share in shares.items()}
+    figures = counts | {name: round(float(share), 4) for name, share in shares.items()}
+    return figures | _by_kind(Outcome.joined(outcomes)) if whole and outcomes else figures
 
 
-def score_by_mask(found: Sequence[Chromosome], pieces: Sequence[Piece], mask: UInt8Array) -> Score:
-    """One frame's score, its pairs those of most summed intersection over union of their masks."""
-    if not found or not pieces:
-        return Score(frames=1, truth=len(pieces), found=len(found))
-    iou = mask_iou(found, pieces, mask)
-    mine, theirs = one_to_one(iou)
-    right = sum(found[i].label == pieces[j].label for i, j in zip(mine, theirs, strict=True))
-    return Score(1, len(pieces), len(found), len(mine), right, float(iou[mine, theirs].sum()))
+def _by_kind(outcome: Outcome) -> dict[str, Any]:
+    every = outcome.figures(np.ones(len(outcome.iou), np.bool_), "")
+    crowded = outcome.crossing | outcome.touching
+    return (
+        {"mean_mask_iou_of_all": every["mean_mask_iou_of_all"]}
+        | outcome.figures(outcome.crossing, "_crossing")
+        | outcome.figures(crowded, "_touching_or_crossing")
+        | outcome.figures(~crowded, "_alone")
+    )
 
 
-def mask_iou(found: Sequence[Chromosome], pieces: Sequence[Piece], mask: UInt8Array) -> npt.NDArray[np.float64]:
-    """Of every chromosome found with every true piece, (n, m), off the overlaps."""
-    number = np.zeros(mask.shape, np.int64)  # from 1; each pixel off the overlaps is of one piece at most
-    for k, piece in enumerate(pieces, 1):
-        x0, y0, x1, y1 = piece.box_px
-        number[y0:y1, x0:x1][piece.mask] = k
-    both, own = np.zeros((len(found), len(pieces) + 1)), np.zeros(len(found))
-    for row, chromosome in enumerate(found):
-        x0, y0, x1, y1 = chromosome.region.box_px
-        known = chromosome.region.mask & (mask[y0:y1, x0:x1] != OVERLAP)
-        both[row] = np.bincount(number[y0:y1, x0:x1][known], minlength=len(pieces) + 1)
-        own[row] = np.count_nonzero(known)
-    true = np.array([np.count_nonzero(piece.mask) for piece in pieces])
-    either = own[:, None] + true - both[:, 1:]
-    return np.asarray(both[:, 1:] / np.maximum(either, 1))
+def outcome_by_mask(found: Sequence[Chromosome], frame: MaskedFrame) -> Outcome:
+    """One frame's outcome, its pairs those of most summed intersection over union of their masks."""
+    n = len(frame.pieces)
+    iou, right = np.zeros(n), np.zeros(n, np.bool_)
+    if found and n:
+        every = mask_iou(found, frame)
+        mine, theirs = one_to_one(every)
+        iou[theirs] = every[mine, theirs]
+        right[theirs] = [found[i].label == frame.pieces[j].label for i, j in zip(mine, theirs, strict=True)]
+    return Outcome(iou, right, *_kinds(frame.pieces))
+
+
+def score_by_mask(found: Sequence[Chromosome], frame: MaskedFrame) -> Score:
+    """One frame's score by the pairs of ``outcome_by_mask``."""
+    return _score(outcome_by_mask(found, frame), len(found))
+
+
+def _score(outcome: Outcome, found: int) -> Score:
+    located = int(np.count_nonzero(outcome.iou))
+    return Score(1, len(outcome.iou), found, located, int(outcome.right.sum()), float(outcome.iou.sum()))
+
+
+def mask_iou(found: Sequence[Chromosome], frame: MaskedFrame) -> npt.NDArray[np.float64]:
+    """Of every chromosome found with every true piece, (n, m), off what is ignored."""
+
+    def known(box: Box, mask: BoolArray) -> BoolArray:
+        x0, y0, x1, y1 = box
+        return np.asarray(mask & ~frame.ignored[y0:y1, x0:x1])
+
+    mine = [(c.region.box_px, known(c.region.box_px, c.region.mask)) for c in found]
+    true = [(p.box_px, known(p.box_px, p.mask)) for p in frame.pieces]
+    both = np.zeros((len(mine), len(true)))
+    for i, j in np.argwhere(box_iou([box for box, _ in mine], [box for box, _ in true]) > 0):
+        both[i, j] = shared_px(*mine[i], *true[j])
+    own, theirs = (np.array([np.count_nonzero(mask) for _, mask in some], np.float64) for some in (mine, true))
+    return np.asarray(both / np.maximum(own[:, None] + theirs - both, 1))
+
+
+def _kinds(pieces: Sequence[Piece]) -> tuple[BoolArray, BoolArray]:
+    """Which pieces cross another, and which only touch one, (n,) each."""
+    crossing, near = np.zeros(len(pieces), np.bool_), np.zeros(len(pieces), np.bool_)
+    wide = [_widened(piece) for piece in pieces]
+    for i, piece in enumerate(pieces):
+        for j in range(i):
+            if shared_px(*wide[i], pieces[j].box_px, pieces[j].mask):
+                near[[i, j]] = True
+                if shared_px(piece.box_px, piece.mask, pieces[j].box_px, pieces[j].mask) >= CROSSING_PX:
+                    crossing[[i, j]] = True
+    return crossing, near & ~crossing
+
+
+def _widened(piece: Piece) -> tuple[Box, BoolArray]:
+    """Its box and mask, larger by the widest gap and a pixel on all sides."""
+    reach = TOUCHING_PX + 1
+    x0, y0, x1, y1 = piece.box_px
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    mask = cv2.dilate(np.pad(piece.mask, reach).astype(np.uint8), disc) > 0
+    return (x0 - reach, y0 - reach, x1 + reach, y1 + reach), mask

@@ -10,13 +10,11 @@ import numpy as np
 from edge.camera import slide
 from edge.camera.ideogram import Bent, Look, bend, draw_ideogram, relative_length
 from edge.errors import ConfigError
+from edge.overlap import CROSSING_PX, shared_px
 from edge.records import LABELS, NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, UInt8Array
 
 CHROMOSOME_1_PX = 165.0
 """Usual length of chromosome 1 at the nominal scale (0.065 um a pixel), as measured on real frames."""
-
-_MIN_SHARED_PX = 12
-"""Chromosomes that share fewer pixels touch; from here on they overlap."""
 
 _AUTOSOME = re.compile(r"([+-])([1-9]|1\d|2[0-2])")
 
@@ -165,7 +163,7 @@ def _truth(labels: tuple[str, ...], drawn: list[Bent], corners: list[tuple[int, 
     crossed: list[list[int]] = [[] for _ in labels]
     for i in range(len(labels)):
         for j in range(i):
-            if _shared_px(boxes[i], masks[i], boxes[j], masks[j]) >= _MIN_SHARED_PX:
+            if shared_px(boxes[i], masks[i], boxes[j], masks[j]) >= CROSSING_PX:
                 crossed[i].append(j)
                 crossed[j].append(i)
     return tuple(
@@ -174,15 +172,6 @@ def _truth(labels: tuple[str, ...], drawn: list[Bent], corners: list[tuple[int, 
         )
         for i, label in enumerate(labels)
     )
-
-
-def _shared_px(a: Box, mask_a: BoolArray, b: Box, mask_b: BoolArray) -> int:
-    x0, y0, x1, y1 = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
-    if x0 >= x1 or y0 >= y1:
-        return 0
-    part_a = mask_a[y0 - a[1] : y1 - a[1], x0 - a[0] : x1 - a[0]]
-    part_b = mask_b[y0 - b[1] : y1 - b[1], x0 - b[0] : x1 - b[0]]
-    return int((part_a & part_b).sum())
 
 
 def _add_nuclei(

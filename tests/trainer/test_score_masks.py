@@ -14,8 +14,9 @@ from edge.records import BoolArray, Box, Cell, Chromosome, Frame, UInt8Array
 from tests.builders import make_cell, make_chromosome
 from tests.trainer.data.forms import mask_folder
 from trainer.cli import main
-from trainer.data.mfish import OVERLAP, mask_files, pieces_of_mask
-from trainer.score_masks import MaskedFrame, mask_figures, mask_iou, score_by_mask
+from trainer.data.masked import MaskedFrame, masked_frames
+from trainer.data.mfish import OVERLAP, Piece, pieces_of_mask
+from trainer.score_masks import mask_figures, mask_iou, outcome_by_mask, score_by_mask
 
 
 def drawn(*boxes: tuple[int, Box]) -> UInt8Array:
@@ -25,6 +26,10 @@ def drawn(*boxes: tuple[int, Box]) -> UInt8Array:
         part = mask[y0:y1, x0:x1]
         part[...] = np.where(part, OVERLAP, value)
     return mask
+
+
+def masked(mask: UInt8Array) -> MaskedFrame:
+    return MaskedFrame(Path("a_dapi.png"), tuple(pieces_of_mask(mask)), mask == OVERLAP)
 
 
 def test_a_piece_is_a_chromosome_and_an_overlap_joins_its_arms() -> None:
@@ -41,7 +46,7 @@ def test_a_piece_is_a_chromosome_and_an_overlap_joins_its_arms() -> None:
 def test_overlaps_are_ignored_on_both_sides() -> None:
     mask = drawn((7, (10, 10, 20, 40)), (23, (5, 20, 60, 26)))
     found = [make_chromosome(0, "7", box_px=(10, 10, 20, 40)), make_chromosome(1, "X", box_px=(5, 20, 60, 26))]
-    np.testing.assert_array_equal(mask_iou(found, pieces_of_mask(mask), mask), np.eye(2))
+    np.testing.assert_array_equal(mask_iou(found, masked(mask)), np.eye(2))
 
 
 def test_masks_that_share_half_are_located_one_to_one() -> None:
@@ -52,26 +57,54 @@ def test_masks_that_share_half_are_located_one_to_one() -> None:
         make_chromosome(2, "9", box_px=(0, 30, 15, 40)),  # three quarters, misnamed
         make_chromosome(3, "3", box_px=(0, 60, 9, 70)),  # less than half
     ]
-    score = score_by_mask(found, pieces_of_mask(mask), mask)
+    score = score_by_mask(found, masked(mask))
     assert (score.truth, score.found, score.located, score.right) == (3, 4, 2, 1)
     assert score.mean_iou == pytest.approx((1 + 0.75) / 2)
-    assert score_by_mask([], pieces_of_mask(mask), mask).located == 0
-    assert score_by_mask(found, [], mask).found == 4
+    assert score_by_mask([], masked(mask)).located == 0
+    assert score_by_mask(found, masked(np.zeros_like(mask))).found == 4
 
 
 def test_figures_over_frames(tmp_path: Path) -> None:
-    (file,) = mask_files(mask_folder(tmp_path))
-    masked = MaskedFrame.of(file)
-    exact = [_exactly(k, p.label, p.box_px, p.mask) for k, p in enumerate(pieces_of_mask(masked.mask))]
+    (read,) = masked_frames(mask_folder(tmp_path))
+    masked = read()
+    exact = [_exactly(k, p.label, p.box_px, p.mask) for k, p in enumerate(masked.pieces)]
 
     def label(frame: Frame) -> Cell:
-        assert frame.pixels.shape == masked.mask.shape
+        assert frame.pixels.shape == masked.ignored.shape
         return replace(make_cell([]), chromosomes=tuple(exact[: 2 + 2 * (frame.index == 0)]))
 
     figures = mask_figures([masked, masked], label)
     assert (figures["frames"], figures["truth"], figures["found"]) == (2, 8, 6)
     assert (figures["located"], figures["precision"], figures["end_to_end"]) == (0.75, 1.0, 0.75)
     assert (figures["mean_mask_iou"], figures["located_boxes"], figures["count_off"]) == (1.0, 0.75, 1.0)
+    assert "mean_mask_iou_of_all" not in figures  # masks with an overlap that is ignored are not whole
+
+
+def test_whole_masks_are_also_scored_by_what_they_cross() -> None:
+    boxes: list[Box] = [(10, 10, 20, 40), (5, 20, 60, 26), (62, 20, 70, 60), (80, 60, 90, 80)]
+    pieces = tuple(
+        Piece(label, box, np.ones((box[3] - box[1], box[2] - box[0]), np.bool_))
+        for label, box in zip(("7", "X", "1", "2"), boxes, strict=True)
+    )
+    frame = MaskedFrame(Path("a.png"), pieces, np.zeros((90, 120), np.bool_))
+    found = [
+        make_chromosome(0, "7", box_px=(10, 10, 20, 40)),  # all of it, shared pixels too
+        make_chromosome(1, "X", box_px=(5, 20, 20, 26)),  # too little of it
+        make_chromosome(2, "2", box_px=(62, 20, 70, 50)),  # three quarters, misnamed
+    ]
+    outcome = outcome_by_mask(found, frame)
+    assert outcome.iou.tolist() == [1, 0, 0.75, 0]
+    assert outcome.right.tolist() == [True, False, False, False]
+    assert outcome.crossing.tolist() == [True, True, False, False]
+    assert outcome.touching.tolist() == [False, False, True, False]  # 2 px from the X
+    assert outcome.figures(outcome.crossing, "_crossing") == {
+        "truth_crossing": 2,
+        "located_crossing": 0.5,
+        "mean_mask_iou_crossing": 1.0,
+        "mean_mask_iou_of_all_crossing": 0.5,
+        "end_to_end_crossing": 0.5,
+    }
+    assert outcome.figures(np.zeros(4, np.bool_), "_none")["mean_mask_iou_none"] is None
 
 
 def _exactly(id: int, label: str, box: Box, mask: BoolArray) -> Chromosome:
@@ -89,7 +122,7 @@ def test_the_command(tmp_path: Path, models_dir: Path, capsys: pytest.CaptureFix
 
 def test_what_is_no_set_of_masks_is_one_plain_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "masks", str(tmp_path)]) == 8
-    assert "expected NAME_dapi.png with NAME_mask.png" in capsys.readouterr().err
+    assert "expected NAME_dapi.png with NAME_mask.png, or COCO's JSON" in capsys.readouterr().err
     cv2.imwrite(str(tmp_path / "a_dapi.png"), np.zeros((64, 64), np.uint8))
     (tmp_path / "a_mask.png").write_bytes(b"")
     assert main(["evaluate", "masks", str(tmp_path)]) == 8

@@ -24,7 +24,12 @@ class EvaluateGroup(TyperGroup):
 
 
 def masks(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder of NAME_dapi.png with NAME_mask.png.")],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="Folder of NAME_dapi.png with NAME_mask.png, or COCO with masks as run lengths."
+        ),
+    ],
     models: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the models. [default: the ones shipped]")
     ] = None,
@@ -32,15 +37,17 @@ def masks(
     threads: Annotated[int, typer.Option(min=1, help="Threads that each network may use.")] = 2,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
 ) -> None:
-    """Located to the pixel, and labelled: the measures over all metaphases with masks, as the M-FISH set has them.
+    """Located to the pixel, and labelled: the measures over all metaphases with masks.
 
-    A chromosome is a connected piece of its class; overlaps are ignored, pieces below 60 px left out.
+    As the M-FISH set has them, a chromosome is a connected piece of its class; overlaps are ignored, pieces below
+    60 px left out. As trainer simulate writes them, masks are whole, and those that cross others also count alone.
     """
     from edge.pipeline import load_pipeline
+    from trainer.data.masked import masked_frames
     from trainer.evaluate import write_figures
-    from trainer.score_masks import MaskedFrame, mask_figures, masked_frames
+    from trainer.score_masks import mask_figures
 
-    frames = map(MaskedFrame.of, tracked(masked_frames(data), "labelling"))
+    frames = (read() for read in tracked(masked_frames(data), "labelling"))
     figures = mask_figures(frames, load_pipeline(models, threads).label)
     if json is not None:
         write_figures(json, figures)

@@ -9,6 +9,7 @@ The case is the image's field ``case``, else the one of ``cases.csv``, else read
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,38 +36,70 @@ def coco_files(path: Path) -> dict[Path, dict[str, Any]]:
     return tables
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CocoFrame:
+    """One image of a ``table`` file as it has it: ``entry`` and ``marks`` are its image's and its annotations' own
+    fields, ``labels`` what the annotations' categories stand for; ``path`` is where its picture lies."""
+
+    table: Path
+    path: Path
+    case: str
+    split: str
+    entry: dict[str, Any]
+    marks: tuple[dict[str, Any], ...]
+    labels: tuple[str, ...]
+
+
 def read_coco(path: Path) -> list[FrameTruth]:
     """All frames, table by table. ``DatasetError`` names the table and the entry that is wrong."""
+    truths: list[FrameTruth] = []
+    for frame in coco_frames(path):
+        try:
+            boxes = [
+                [round(x), round(y), round(x + w), round(y + h)] for x, y, w, h in (m["bbox"] for m in frame.marks)
+            ]
+        except (KeyError, TypeError) as error:
+            raise _not_coco(frame.table, error) from error
+        where = f"{frame.table}, {frame.path.name}"
+        truths.append(framed(frame.path, frame.case, frame.split, boxes, frame.labels, where))
+    return truths
+
+
+def coco_frames(path: Path) -> list[CocoFrame]:
+    """As ``read_coco``, with all that the tables say of each frame."""
     folder = path.parent if path.is_file() else path
     strangers = Strangers.of(folder)
-    truths: list[FrameTruth] = []
+    frames: list[CocoFrame] = []
     for file, table in coco_files(path).items():
         split = split_named(file.relative_to(folder))
         try:
-            truths += _frames(table, file, folder, split, strangers)
+            frames += _frames(table, file, folder, split, strangers)
         except (KeyError, TypeError) as error:
-            raise DatasetError(f"{file}: not as COCO has it, {type(error).__name__} {error}") from error
-    return truths
+            raise _not_coco(file, error) from error
+    return frames
+
+
+def _not_coco(file: Path, error: Exception) -> DatasetError:
+    return DatasetError(f"{file}: not as COCO has it, {type(error).__name__} {error}")
 
 
 def _frames(
     table: dict[str, Any], file: Path, folder: Path, split: str | None, strangers: Strangers
-) -> list[FrameTruth]:
+) -> list[CocoFrame]:
     names = {entry["id"]: str(entry["name"]) for entry in table["categories"]}
     marks: dict[Any, list[dict[str, Any]]] = {entry["id"]: [] for entry in table["images"]}
     for mark in table["annotations"]:
         if mark["image_id"] not in marks:
             raise DatasetError(f"{file}, annotation {mark.get('id')}: no image has the id {mark['image_id']}")
         marks[mark["image_id"]].append(mark)
-    truths = []
+    frames = []
     year_folder = folder / file.stem.split("_")[-1]
     for entry in table["images"]:
         own = marks[entry["id"]]
         picture = strangers.find(
             entry["file_name"], [file.parent, folder, folder / "images", file.parent / "images", year_folder], file
         )
-        boxes = [[round(x), round(y), round(x + w), round(y + h)] for x, y, w, h in (m["bbox"] for m in own)]
-        labels = [stranger_label(names[m["category_id"]], f"{file}, annotation {m.get('id')}") for m in own]
+        labels = tuple(stranger_label(names[m["category_id"]], f"{file}, annotation {m.get('id')}") for m in own)
         case = str(entry.get("case") or strangers.case(picture.name))
-        truths.append(framed(picture, case, strangers.split(case, split), boxes, labels, f"{file}, {picture.name}"))
-    return truths
+        frames.append(CocoFrame(file, picture, case, strangers.split(case, split), entry, tuple(own), labels))
+    return frames

@@ -29,7 +29,7 @@ SMALLEST_PX = 60
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """One chromosome of a mask: its box, half-open, and its own pixels in it, bool (h, w), without overlaps."""
+    """One chromosome of a mask: its box, half-open, and its own pixels in it, bool (h, w)."""
 
     label: str
     box_px: Box
@@ -74,7 +74,7 @@ def read_mask(path: Path) -> UInt8Array | None:
 
 
 def pieces_of_mask(mask: UInt8Array) -> list[Piece]:
-    """The chromosomes of ``mask`` uint8 (H, W), class by class."""
+    """The chromosomes of ``mask`` uint8 (H, W), class by class, without overlaps, in boxes that they fill."""
     pieces = []
     for value, label in enumerate(LABELS, 1):
         own = mask == value

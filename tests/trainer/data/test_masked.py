@@ -1,0 +1,87 @@
+"""Masks in COCO's run lengths: there and back, and what is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.records import BoolArray, Box
+from tests.trainer.data.forms import HEIGHT_PX, WIDTH_PX, coco_folder, frame
+from trainer.data.masked import masked_frames
+from trainer.data.rle import mask_of_rle, rle_of
+from trainer.errors import DatasetError
+
+BOX: Box = (10, 12, 30, 60)
+
+
+def test_columns_come_first_and_zeros_first() -> None:
+    mask = np.array([[True, False], [True, True]])
+    assert rle_of(mask, (0, 0, 2, 2), 2, 2) == {"counts": [0, 2, 1, 1], "size": [2, 2]}
+    assert rle_of(mask, (1, 1, 3, 3), 3, 4)["counts"] == [4, 2, 2, 1, 3]
+
+
+@pytest.mark.parametrize("box", [(0, 0, 7, 5), (3, 2, 9, 8), (0, 0, 12, 9)])
+def test_there_and_back(box: Box) -> None:
+    mask: BoolArray = np.random.default_rng(1).random((box[3] - box[1], box[2] - box[0])) < 0.5
+    for one in (mask, np.ones_like(mask), np.zeros_like(mask)):
+        whole = mask_of_rle(json.loads(json.dumps(rle_of(one, box, 9, 12))), 9, 12, "here")
+        assert whole.sum() == one.sum()
+        np.testing.assert_array_equal(whole[box[1] : box[3], box[0] : box[2]], one)
+
+
+def folder_with(folder: Path, segmentation: object, bbox: list[float]) -> Path:
+    frame(folder / "a_1.png")
+    mark = {"id": 5, "image_id": 1, "category_id": 7, "bbox": bbox, "segmentation": segmentation}
+    table: dict[str, Any] = {
+        "images": [{"id": 1, "file_name": "a_1.png", "width": WIDTH_PX, "height": HEIGHT_PX}],
+        "annotations": [mark],
+        "categories": [{"id": 7, "name": "chr7"}],
+    }
+    (folder / "val.json").write_text(json.dumps(table))
+    return folder
+
+
+def test_a_mask_is_read_into_its_box_whole(tmp_path: Path) -> None:
+    mask = np.ones((48, 20), np.bool_)
+    mask[0, :4] = False
+    data = folder_with(tmp_path, rle_of(mask, BOX, HEIGHT_PX, WIDTH_PX), [8.5, 11.5, 22, 50.2])
+    (read,) = masked_frames(data)
+    (piece,) = read().pieces
+    assert (piece.label, piece.box_px) == ("7", (8, 11, 31, 62))
+    np.testing.assert_array_equal(piece.mask[1:49, 2:22], mask)
+    assert piece.mask.sum() == mask.sum()
+    assert not read().ignored.any()
+
+
+GOOD = rle_of(np.ones((48, 20), np.bool_), BOX, HEIGHT_PX, WIDTH_PX)
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "bbox", "message"),
+    [
+        ([[10, 12, 30, 12, 30, 60]], [10, 12, 20, 48], "expected a segmentation in uncompressed run lengths, got poly"),
+        (GOOD | {"counts": "abc"}, [10, 12, 20, 48], "uncompressed run lengths, got compressed ones"),
+        (None, [10, 12, 20, 48], "uncompressed run lengths, got None"),
+        (GOOD | {"size": [WIDTH_PX, HEIGHT_PX]}, [10, 12, 20, 48], r"expected run lengths of 120x90 px in all"),
+        (GOOD | {"counts": [5, 6]}, [10, 12, 20, 48], r"got size \[90, 120\] and 11 px"),
+        (GOOD, [10, 12, 19, 48], r"expected a mask within its box \[10, 12, 29, 60\]"),
+    ],
+)
+def test_what_is_no_whole_mask_is_one_plain_error(
+    tmp_path: Path, segmentation: object, bbox: list[float], message: str
+) -> None:
+    (read,) = masked_frames(folder_with(tmp_path, segmentation, bbox))
+    with pytest.raises(DatasetError, match=message) as error:
+        read()
+    assert "val.json, annotation 5: " in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_coco_with_boxes_alone_has_no_masks(tmp_path: Path) -> None:
+    read = masked_frames(coco_folder(tmp_path))[0]
+    with pytest.raises(DatasetError, match="expected a segmentation"):
+        read()

@@ -1,0 +1,87 @@
+"""Metaphases whose chromosomes have masks, in the two forms that have some.
+
+``NAME_dapi.png`` with ``NAME_mask.png`` (``mfish.py``) says of each pixel one class or that several overlap: there,
+overlaps are ignored. COCO's JSON with a ``segmentation`` in uncompressed run lengths, as ``trainer simulate`` writes
+it, has each mask whole: nothing is ignored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.records import BoolArray, Box
+from trainer.data.coco import CocoFrame, coco_frames
+from trainer.data.mfish import OVERLAP, Piece, mask_files, picture_of, pieces_of_mask, read_mask
+from trainer.data.rle import mask_of_rle
+from trainer.errors import DatasetError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskedFrame:
+    """A metaphase at ``path``, its chromosomes, and ``ignored`` bool (H, W): pixels of which nobody knows whose they
+    are. Pieces may share pixels."""
+
+    path: Path
+    pieces: tuple[Piece, ...]
+    ignored: BoolArray
+
+
+Reader = Callable[[], MaskedFrame]
+"""Reads one frame's masks when it is called: a set's masks need not all be in memory."""
+
+
+def masked_frames(path: Path) -> list[Reader]:
+    """A reader for each metaphase with masks at ``path``, by file; ``DatasetError`` where there is none."""
+    files = mask_files(path)
+    if files:
+        return [partial(read_mfish_masks, file) for file in files]
+    frames = coco_frames(path) if path.is_dir() or path.suffix == ".json" else []
+    if not frames:
+        raise DatasetError(
+            f"{path}: expected NAME_dapi.png with NAME_mask.png, or COCO's JSON with masks as run lengths, found "
+            "neither; name their folder"
+        )
+    return [partial(read_coco_masks, frame) for frame in frames]
+
+
+def read_mfish_masks(mask_file: Path) -> MaskedFrame:
+    """The pieces of each class, overlaps ignored. ``DatasetError`` for what is no mask or has no picture."""
+    mask = read_mask(mask_file)
+    if mask is None:
+        raise DatasetError(f"{mask_file}: expected an 8-bit grey mask; copy it again or take it away")
+    return MaskedFrame(picture_of(mask_file), tuple(pieces_of_mask(mask)), mask == OVERLAP)
+
+
+def read_coco_masks(frame: CocoFrame) -> MaskedFrame:
+    """Whole masks. ``DatasetError`` names the annotation without one, or whose mask does not lie in its box."""
+    try:
+        height_px, width_px = int(frame.entry["height"]), int(frame.entry["width"])
+        pieces = tuple(
+            _piece(mark, label, height_px, width_px, f"{frame.table}, annotation {mark.get('id')}")
+            for mark, label in zip(frame.marks, frame.labels, strict=True)
+        )
+    except (KeyError, TypeError) as error:
+        raise DatasetError(f"{frame.table}: not as COCO has it, {type(error).__name__} {error}") from error
+    return MaskedFrame(frame.path, pieces, np.zeros((height_px, width_px), np.bool_))
+
+
+def _piece(mark: dict[str, Any], label: str, height_px: int, width_px: int, where: str) -> Piece:
+    whole = mask_of_rle(mark.get("segmentation"), height_px, width_px, where)
+    x, y, w, h = mark["bbox"]
+    box: Box = (
+        max(math.floor(x), 0),
+        max(math.floor(y), 0),
+        min(math.ceil(x + w), width_px),
+        min(math.ceil(y + h), height_px),
+    )
+    inside = whole[box[1] : box[3], box[0] : box[2]]
+    if not inside.any() or int(inside.sum()) < int(whole.sum()):
+        raise DatasetError(f"{where}: expected a mask within its box {list(box)}, got one that is not; correct it")
+    return Piece(label, box, inside)

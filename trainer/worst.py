@@ -1,7 +1,8 @@
 """Pictures of the frames that need most corrections: what was missed, what is none, and what got another's name.
 
 What is right looks as on the edge's own overlay. Mistakes are told apart without their hue: a missed one has a dashed
-box, what is none a double line, and a wrong name stands in a thick outline; each says in words what it is.
+box, a spurious one a box of double lines, a wrongly named one a thick outline; each says in words what it is. One that
+is located too badly to count is both missed and spurious.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ OUTLINES = "outlines_px"
 """What a chromosome of a line may hold beside the stable keys: its outlines, each a list of [x, y] in the frame's
 pixels. Without them its box is drawn."""
 
+_Rect = tuple[int, int, int, int]
 _Polygon = npt.NDArray[np.int32]
 """(n, 1, 2), x and y."""
 
@@ -74,6 +76,10 @@ def draw_mistakes(frame: Frame, outcome: FrameOutcome) -> UInt8Array:
     plain = cv2.resize(frame.pixels, (width, height), interpolation=cv2.INTER_CUBIC)
     taken = (canvas != plain[..., None]).any(2).astype(np.uint8)  # outlines and labels of the right ones
     canvas = canvas.copy()
+    for i in outcome.spurious:
+        claimed = [p * scale for p in _outlines(outcome.line["chromosomes"][i], frame.pixels.shape[::-1])]
+        cv2.polylines(canvas, claimed, True, WHITE, 3, cv2.LINE_AA)
+        cv2.polylines(canvas, claimed, True, SPURIOUS, 1, cv2.LINE_AA)
     for style, polygons, _ in marks:
         _draw_outline(canvas, style, polygons, max(2, type_px // 8))
         cv2.polylines(taken, polygons, True, 2, 5)
@@ -82,7 +88,7 @@ def draw_mistakes(frame: Frame, outcome: FrameOutcome) -> UInt8Array:
     for style, polygons, text in marks:
         size = (round(font(type_px).getlength(text)) + 8, type_px + 6)
         place = least_hiding(taken, np.concatenate(polygons), size)
-        _draw_plate(ImageDraw.Draw(picture), place, text, style, type_px)
+        _draw_plate(ImageDraw.Draw(picture), place, text, style, type_px, _nearest(polygons, place))
         taken[place[1] : place[3], place[0] : place[2]] = 8
     return np.concatenate([np.asarray(picture), _legend(outcome, width, type_px)])
 
@@ -94,7 +100,7 @@ def _marks(outcome: FrameOutcome, scale: int, size_px: tuple[int, int]) -> list[
         (MISSED, [_corners(_box(truth.boxes_px[j], size_px))], f"missed {truth.labels[j]}") for j in outcome.missed
     ]
     spurious = [
-        (SPURIOUS, [_corners(_box(found[i]["box_px"], size_px))], f"none: {found[i]['label']}")
+        (SPURIOUS, [_corners(_box(found[i]["box_px"], size_px))], f"spurious {found[i]['label']}")
         for i in outcome.spurious
     ]
     wrong = [
@@ -155,7 +161,7 @@ def _draw_outline(canvas: UInt8Array, style: Colour, polygons: Sequence[_Polygon
         cv2.polylines(canvas, polygons, True, SPURIOUS, 3 * line_px, cv2.LINE_AA)
         cv2.polylines(canvas, polygons, True, WHITE, line_px, cv2.LINE_AA)
     else:
-        cv2.polylines(canvas, polygons, True, BLACK, 2 * line_px + 3, cv2.LINE_AA)
+        cv2.polylines(canvas, polygons, True, BLACK, 2 * line_px + 1, cv2.LINE_AA)
         cv2.polylines(canvas, polygons, True, WRONG, 2 * line_px - 1, cv2.LINE_AA)
 
 
@@ -170,14 +176,29 @@ def _dashed(canvas: UInt8Array, polygon: _Polygon, line_px: int) -> None:
             cv2.line(canvas, a.round().astype(int).tolist(), b.round().astype(int).tolist(), MISSED, line_px)
 
 
+def _nearest(polygons: Sequence[_Polygon], place: _Rect) -> tuple[int, int]:
+    """The point of the outlines that is nearest to the middle of ``place``, to a 16th of a side."""
+    parts = np.arange(16)[:, None, None] / 16
+    corners = [polygon[:, 0] for polygon in polygons]
+    points = np.concatenate([((1 - parts) * c + parts * np.roll(c, -1, 0)).reshape(-1, 2) for c in corners])
+    middle = np.array([(place[0] + place[2]) / 2, (place[1] + place[3]) / 2])
+    x, y = points[((points - middle) ** 2).sum(1).argmin()].round().astype(int).tolist()
+    return x, y
+
+
 def _draw_plate(
-    pen: ImageDraw.ImageDraw, place: tuple[int, int, int, int], text: str, style: Colour, type_px: int
+    pen: ImageDraw.ImageDraw, place: _Rect, text: str, style: Colour, type_px: int, owner: tuple[int, int]
 ) -> None:
-    """``text`` on a plate in ``style``, dark on light or light on dark."""
+    """``text`` on a plate in ``style``, dark on light or light on dark, with a line to the point ``owner`` if far."""
     x0, y0, x1, y1 = place
-    ink, rim = (WHITE, WHITE) if style == SPURIOUS else (BLACK, BLACK)
-    pen.rectangle((x0, y0, x1 - 1, y1 - 1), fill=style, outline=rim)
-    pen.text(((x0 + x1) / 2, (y0 + y1) / 2), text, fill=ink, font=font(type_px), anchor="mm")
+    middle = (x0 + x1) / 2, (y0 + y1) / 2
+    ink = WHITE if style == SPURIOUS else BLACK
+    away = max(x0 - owner[0], owner[0] - x1, y0 - owner[1], owner[1] - y1)
+    if away > type_px:
+        pen.line((middle, owner), fill=BLACK, width=4)
+        pen.line((middle, owner), fill=style, width=2)
+    pen.rectangle((x0, y0, x1 - 1, y1 - 1), fill=style, outline=ink)
+    pen.text(middle, text, fill=ink, font=font(type_px), anchor="mm")
 
 
 def _legend(outcome: FrameOutcome, width_px: int, type_px: int) -> UInt8Array:
@@ -188,7 +209,7 @@ def _legend(outcome: FrameOutcome, width_px: int, type_px: int) -> UInt8Array:
     items: list[tuple[Colour | None, str]] = [
         (None, f"{outcome.truth.image}: {len(outcome.truth.labels)} true, {outcome.found} found, {right} right"),
         (MISSED, f"{len(missed)} missed"),
-        (SPURIOUS, f"{len(spurious)} none: found, not there"),
+        (SPURIOUS, f"{len(spurious)} spurious"),
         (WRONG, f"{len(wrong)} wrong: said (true)"),
     ]
     places, x, y = [], pad, pad

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from edge.command import run_app
-from edge.errors import ConfigError
 from trainer.commands import compress, export
 from trainer.commands.bfloat16 import Bfloat16, convolve_in_bfloat16
 from trainer.commands.compare import compare
 from trainer.commands.data import data as data_commands
 from trainer.commands.evaluate import EvaluateGroup, masks, print_figures
+from trainer.commands.frames import frames
 from trainer.commands.progress import tracked
 from trainer.commands.report import report
 from trainer.commands.search import search
@@ -38,6 +38,7 @@ evaluate = typer.Typer(
 )
 app.add_typer(fit, name="fit")
 app.add_typer(evaluate, name="evaluate")
+evaluate.command("frames")(frames)
 evaluate.command("masks")(masks)
 app.add_typer(data_commands, name="data")
 app.command("simulate")(simulate)
@@ -213,51 +214,6 @@ def fit_classifier_command(
         unaugmented=tuple(unaugmented or ()),
     )
     print(f"weights: {fit_classifier(config, out, resume)}")
-
-
-@evaluate.command("frames")
-def evaluate_frames_command(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")],
-    split: Split = "test",
-    models: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder of the models. [default: the ones shipped]"),
-    ] = None,
-    json: Json = None,
-    jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one JSON line a frame.")] = None,
-    lines: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Score these JSON lines; run no model.", show_default=False)
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only N frames, drawn with --seed.")] = None,
-    seed: Seed = 0,
-    boxes: Annotated[bool, typer.Option(help="Also label the ground-truth boxes themselves.")] = True,
-    threads: Threads = 2,
-    debug: Debug = False,
-) -> None:
-    """Located, labelled and counted: the measures over a split of metaphase frames."""
-    from trainer.data.metaphase import read_frames
-    from trainer.evaluate import (
-        box_figures,
-        box_labeller,
-        frame_figures,
-        label_frames,
-        read_lines,
-        sample_frames,
-        write_figures,
-    )
-
-    if lines is not None and jsonl is not None:
-        raise ConfigError("--lines scores lines that are there and --jsonl writes new ones; give one of them")
-    truths = sample_frames(read_frames(data, split), limit, seed)
-    if lines is not None:
-        figures = frame_figures(read_lines(lines), truths)
-    else:
-        figures = frame_figures(label_frames(tracked(truths, "labelling"), models, threads, jsonl), truths)
-        if boxes:
-            figures |= box_figures(tracked(truths, "true boxes"), box_labeller(models, threads))
-    if json is not None:
-        write_figures(json, figures)
-    print_figures(figures, f"{data.name}, {split}: {figures['frames']} frames of {figures['cases']} cases")
 
 
 @evaluate.command("crops")

@@ -32,12 +32,15 @@ def sample_frames(truths: Sequence[FrameTruth], limit: int | None, seed: int) ->
 
 
 def label_frames(
-    truths: Iterable[FrameTruth], models: Path | None, threads: int, jsonl: Path | None
+    truths: Iterable[FrameTruth], models: Path | None, threads: int, jsonl: Path | None, *, outlines: bool = False
 ) -> list[dict[str, Any]]:
-    """One JSON line a frame, as ``chromo-edge label --jsonl`` gives it; also written to ``jsonl``, if named."""
+    """One JSON line a frame, as ``chromo-edge label --jsonl`` gives it; also written to ``jsonl``, if named.
+
+    With ``outlines`` those returned, not those written, also hold the outlines that ``trainer.worst`` draws."""
     from edge.camera.files import read_frame
     from edge.pipeline import load_pipeline
     from edge.sinks.jsonl import JsonlSink, cell_to_json
+    from trainer.worst import with_outlines
 
     pipeline = load_pipeline(models, threads)
     sink = JsonlSink(jsonl) if jsonl is not None else None
@@ -48,7 +51,8 @@ def label_frames(
             cell = pipeline.label(frame)
             if sink is not None:
                 sink.put(frame, cell)
-            lines.append(cell_to_json(cell))
+            line = cell_to_json(cell)
+            lines.append(with_outlines(line, cell) if outlines else line)
     finally:
         if sink is not None:
             sink.close()

@@ -73,7 +73,7 @@ def _draw_labels(
     for chromosome, contour in zip(cell.chromosomes, contours, strict=True):
         text = names.get(chromosome.region.id, chromosome.label) + ("?" if chromosome.status == "review" else "")
         size = (round(font(type_px).getlength(text)) + 2, type_px)
-        x0, y0, x1, y1 = _least_hiding(taken, np.concatenate(contour), size)
+        x0, y0, x1, y1 = least_hiding(taken, np.concatenate(contour), size)
         taken[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = 8
         rim = max(2, round(type_px / 8))
         at = ((x0 + x1) / 2, (y0 + y1) / 2)
@@ -81,7 +81,7 @@ def _draw_labels(
         pen.text(at, text, fill=ink, font=font(type_px), anchor="mm", stroke_width=rim, stroke_fill=BLACK)
 
 
-def _least_hiding(taken: UInt8Array, contour: _Contour, size: tuple[int, int]) -> _Rect:
+def least_hiding(taken: UInt8Array, contour: _Contour, size: tuple[int, int]) -> _Rect:
     """The place for a label of ``size`` (w, h) around or on ``contour`` that covers least of what is ``taken``."""
     x, y, box_w, box_h = cv2.boundingRect(contour)
     (w, h), gap = size, 4

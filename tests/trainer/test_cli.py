@@ -31,7 +31,29 @@ def test_scores_lines_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert figures["end_to_end"] == 0.3333
     assert figures["numerical_stated"] == {"positives": 1, "negatives": 1, "sensitivity": 1.0, "specificity": 1.0}
     assert (figures["difficult"]["frames"], figures["difficult"]["located"]) == (1, 0.0)
-    assert "end_to_end" in capsys.readouterr().out
+    assert figures["by_kind"]["alone"] == {
+        "n": 3,
+        "located": 0.3333,
+        "label_given_located": 1.0,
+        "end_to_end": 0.3333,
+    }
+    assert figures["per_class"]["21"] == {"n": 1, "located": 1.0, "recall": 1.0, "precision": 1.0}
+    assert [row["image"] for row in figures["per_frame"]] == ["b1.png", "c1.png"]
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("end_to_end", "crossing", "recall", "c1.png"))
+    assert "per_frame" not in printed
+
+
+def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = metaphase_folder(tmp_path / "data")
+    (tmp_path / "out.jsonl").write_text("".join(json.dumps(line) + "\n" for line in LINES))
+    arguments = ["evaluate", "frames", str(data), "--lines", str(tmp_path / "out.jsonl"), "--worst"]
+    assert main([*arguments, str(tmp_path / "worst")]) == 0
+    assert sorted(p.name for p in (tmp_path / "worst").iterdir()) == ["01_b1.png", "02_c1.png"]
+    assert main([*arguments, str(tmp_path / "one"), "--worst-count", "1"]) == 0
+    assert [p.name for p in (tmp_path / "one").iterdir()] == ["01_b1.png"]
+    assert main([*arguments, str(tmp_path / "out.jsonl")]) == 7
+    assert "cannot write into" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -65,13 +65,14 @@ def print_figures(figures: dict[str, Any], title: str) -> None:
         table.add_column(name, justify="right")
     for measure in figures:
         if measure not in columns:
-            table.add_row(measure, *(_shown(column.get(measure)) for column in columns.values()))
+            table.add_row(measure, *(shown(column.get(measure)) for column in columns.values()))
     Console().print(table)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A figure as tables have it: shares to 4 digits, ``-`` for what is not known."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_shown(v)}" for key, v in value.items())
+        return ", ".join(f"{key} {shown(v)}" for key, v in value.items())
     if isinstance(value, list):
-        return " to ".join(_shown(v) for v in value)
+        return " to ".join(shown(v) for v in value)
     return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.cell.drawing import BLACK, STATUS_COLOUR, WHITE
-from edge.cell.overlay import _least_hiding, draw_overlay
+from edge.cell.overlay import draw_overlay, least_hiding
 from edge.records import Cell, UInt8Array
 from tests.builders import make_cell, make_chromosome, make_frame, spread_boxes
 
@@ -53,10 +53,10 @@ def test_a_label_takes_free_room_first() -> None:
     taken = np.zeros((100, 100), np.uint8)
     square = np.array([[[40, 40]], [[60, 40]], [[60, 60]], [[40, 60]]], np.int32)
     taken[40:61, 40:61] = 1
-    x0, y0, x1, y1 = _least_hiding(taken, square, (12, 10))
+    x0, y0, x1, y1 = least_hiding(taken, square, (12, 10))
     assert taken[y0:y1, x0:x1].sum() == 0
     taken[y0:y1, x0:x1] = 8
-    x0, y0, x1, y1 = _least_hiding(taken, square, (12, 10))
+    x0, y0, x1, y1 = least_hiding(taken, square, (12, 10))
     assert taken[y0:y1, x0:x1].sum() == 0
 
 
@@ -64,7 +64,7 @@ def test_a_label_takes_free_room_first() -> None:
 def test_a_label_at_the_edge_stays_in_the_picture(at: tuple[int, int]) -> None:
     x, y = at
     corner = np.array([[[x, y]], [[x + 9, y]], [[x + 9, y + 9]], [[x, y + 9]]], np.int32)
-    x0, y0, x1, y1 = _least_hiding(np.zeros((100, 100), np.uint8), corner, (16, 12))
+    x0, y0, x1, y1 = least_hiding(np.zeros((100, 100), np.uint8), corner, (16, 12))
     assert min(x0, y0) >= 0
     assert max(x1, y1) <= 100
 

@@ -1,0 +1,100 @@
+"""``trainer evaluate frames``: what is measured on whole metaphases, and pictures of the worst."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge.errors import ConfigError
+from trainer.commands.evaluate import print_figures, shown
+from trainer.commands.progress import tracked
+
+WORST_ROWS = 10
+
+
+def frames(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")],
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    models: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the models. [default: the ones shipped]"),
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")] = None,
+    jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one JSON line a frame.")] = None,
+    lines: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Score these JSON lines; run no model.", show_default=False)
+    ] = None,
+    worst: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A picture of each frame that needs most corrections.", show_default=False),
+    ] = None,
+    worst_count: Annotated[int, typer.Option(min=1, metavar="N", help="How many pictures at most.")] = 12,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only N frames, drawn with --seed.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
+    boxes: Annotated[bool, typer.Option(help="Also label the ground-truth boxes themselves.")] = True,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that each network may use.")] = 2,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    """Located, labelled and counted: the measures over a split of metaphase frames.
+
+    Also by how crowded the true boxes are (alone, touching, crossing), by class and by frame.
+    """
+    from edge.sinks.files import writable_folder
+    from trainer.data.metaphase import read_frames
+    from trainer.evaluate import (
+        box_figures,
+        box_labeller,
+        frame_figures,
+        label_frames,
+        read_lines,
+        sample_frames,
+        write_figures,
+    )
+    from trainer.score_kinds import detail_figures, outcomes_of
+
+    if lines is not None and jsonl is not None:
+        raise ConfigError("--lines scores lines that are there and --jsonl writes new ones; give one of them")
+    truths = sample_frames(read_frames(data, split), limit, seed)
+    if worst is not None:
+        writable_folder(worst)
+    if lines is not None:
+        labelled = read_lines(lines)
+    else:
+        labelled = label_frames(tracked(truths, "labelling"), models, threads, jsonl, outlines=worst is not None)
+    figures = frame_figures(labelled, truths)
+    if lines is None and boxes:
+        figures |= box_figures(tracked(truths, "true boxes"), box_labeller(models, threads))
+    outcomes = outcomes_of(labelled, truths)
+    details = detail_figures(outcomes)
+    if json is not None:
+        write_figures(json, figures | details)
+    print_figures(figures, f"{data.name}, {split}: {figures['frames']} frames of {figures['cases']} cases")
+    _print_rows("kind", details["by_kind"].items(), "by likely kind of the true boxes")
+    _print_rows("class", details["per_class"].items(), "by class")
+    rows = [(row["image"], row) for row in details["per_frame"][:WORST_ROWS]]
+    _print_rows("frame", rows, f"the {len(rows)} worst frames", without=("image", "case"))
+    if worst is not None:
+        from trainer.worst import write_worst
+
+        typer.echo(f"{write_worst(outcomes, worst, worst_count)} pictures in {worst}")
+
+
+def _print_rows(
+    head: str, rows: Iterable[tuple[str, Mapping[str, Any]]], title: str, without: tuple[str, ...] = ()
+) -> None:
+    """A table on standard output, a row for each name, a column for each figure; nothing where there is no row."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(head, title=title, title_justify="left")
+    for name, figures in rows:
+        kept = {key: value for key, value in figures.items() if key not in without}
+        if not table.rows:
+            for key in kept:
+                table.add_column(key, justify="right")
+        table.add_row(name, *(shown(value) for value in kept.values()))
+    if table.rows:
+        Console().print(table)

@@ -22,8 +22,9 @@ from edge.records import Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.network import PictureNetwork, Shape, open_network
 
-MOST_AT_ONCE = 128
-"""A cell's crops, both ways up, fit; a frame full of debris must not cost a small board its memory."""
+MOST_AT_ONCE = 64
+"""A cell's crops fit. A runtime keeps what its largest batch ever took: at 128 the four networks kept 30 MB more after
+the first frame full of debris."""
 
 
 class Network:

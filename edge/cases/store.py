@@ -318,5 +318,5 @@ def _checked_name(name: str) -> str:
 def _checked_actor(actor: str) -> str:
     actor = actor.strip()
     if not actor or len(actor) > LONGEST_NAME or not actor.isprintable():
-        raise StoreError(f"who does this must be named in 1 to {LONGEST_NAME} printable characters; got {actor!r}")
+        raise EditRefused(f"who does this must be named in 1 to {LONGEST_NAME} printable characters; got {actor!r}")
     return actor

@@ -40,9 +40,10 @@ class Watch:
         """Takes the next frame. A sensor's noise makes every real picture new; one repeated to the bit is frozen."""
         with self._lock:
             now_s = self._clock()
+            # Counted from when it was taken: what it waited for since then makes it no newer.
             if self._pixels is None or not np.array_equal(self._pixels, frame.pixels):
-                self._new_s = now_s
-            self._pixels, self._frame_s, self._lost = frame.pixels, now_s, ""
+                self._new_s = frame.captured_s
+            self._pixels, self._frame_s, self._lost = frame.pixels, frame.captured_s, ""
             self._age_s = now_s - frame.captured_s
 
     def lost(self, why: object) -> None:
@@ -56,12 +57,12 @@ class Watch:
             now_s = self._clock()
             if self._lost:
                 return f"Camera lost: {self._lost}"
+            if self._age_s > LATE_S:
+                return f"Camera late: its pictures are {self._age_s:.1f} s old"
             if now_s - self._frame_s > LATE_S:
                 return f"Camera late: no picture for {now_s - self._frame_s:.0f} s or more"
             if now_s - self._new_s > LATE_S:
                 return "Camera frozen: it repeats the same picture"
-            if self._age_s > LATE_S:
-                return f"Camera late: its pictures are {self._age_s:.1f} s old"
             return ""
 
 

@@ -114,6 +114,42 @@ def test_a_silent_board_blanks_the_labels(models_dir: Path, tmp_path: Path, page
     expect(page.locator("#overlay")).to_have_class("gone")
 
 
+PUPPET = """async () => {
+    const { Live } = await import("/app/live.js");
+    const live = Object.create(Live.prototype);  // a page without a socket: the test is its board
+    const state = (echo, fault, scene) =>
+        live.state({ echo, fault, scene, frames_per_s: 9, labels_per_s: 9, latency_ms: 90 });
+    Object.assign(live, { spots: new Map(), fault: "", heard: performance.now(), scene: 3, drawn: 7, say() {} });
+    live.labels = { scene: 3, frame: 7, count: 0, chromosomes: [], findings: [], karyotype: "" };
+    live.labels.guidance = { sharpness: 0 };
+    const held = [];
+    const note = () => held.push([live.labelsHold(), live.fault]);
+    const now = () => performance.now();
+    %s
+    return held;
+}"""
+
+
+def test_labels_of_the_scene_before_do_not_come_back_with_the_camera(live: Page) -> None:
+    """The first state after a fault may name the new scene at once; the picture on the screen is still the old one."""
+    held = live.evaluate(
+        PUPPET % 'state(now(), "", 3); note(); state(now(), "Camera late", 3); note(); state(now(), "", 4); note();'
+    )
+    assert held == [[True, ""], [False, "Camera late"], [False, ""]]
+
+
+def test_a_slow_way_blanks_the_labels(live: Page) -> None:
+    """A state that was long on its way is old, however lately it came."""
+    held = live.evaluate(
+        PUPPET % 'state(null, "", 3); note(); state(now(), "", 3); note();'
+        'state(now() - 900, "", 3); note(); live.scene = 3; state(now() - 100, "", 3); note();'
+    )
+    assert held[0] == [False, "Waiting for the board"]
+    assert held[1] == [True, ""]
+    assert held[2] == [False, "Connection to the board is too slow"]
+    assert held[3] == [True, ""]
+
+
 def test_a_token_is_asked_for_beyond_this_machine(models_dir: Path, tmp_path: Path, browser: Browser) -> None:
     with running("--camera", "sim", "--host", "0.0.0.0", cases=tmp_path) as printed:
         port_and_token = printed.rpartition(":")[2]

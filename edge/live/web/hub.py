@@ -8,6 +8,7 @@ one: a slow browser sees fewer pictures, none of them old, and nobody waits for 
 from __future__ import annotations
 
 import asyncio
+import math
 import struct
 import time
 from collections import OrderedDict, deque
@@ -47,8 +48,13 @@ class Labelled:
 
 @dataclass(slots=True, eq=False)
 class _Client:
+    """``clock`` is the newest time that the page gave, by its own clock, ``echo`` what that was at the last tick: the
+    page knows by it how old the newest state at most is, however slow the way."""
+
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     in_flight: int = 0
+    clock: float | None = None
+    echo: float | None = None
 
 
 class Hub:
@@ -74,8 +80,8 @@ class Hub:
 
     def show(self, frame: Frame) -> None:
         """The camera's newest frame, labelled or not."""
+        self._stage.seen(frame)  # before the watch: a camera that is back must not be sound with its old scene
         self._watch.seen(frame)
-        self._stage.seen(frame)
         self.metrics.count("frames")
         self._frame_times_s.append(frame.captured_s)
         self._frame = frame
@@ -113,9 +119,11 @@ class Hub:
     @property
     def capturable(self) -> Labelled | None:
         """What a capture would keep: the newest labels, if they are of what is under the lens now."""
+        if self.fault:  # asked before the scene, as ``show`` tells them: the scene is never older than the fault
+            return None
         newest = self.labelled
         sound = newest is not None and newest.scene != MOVING and newest.scene == self._stage.scene
-        return newest if sound and not self.fault else None
+        return newest if sound else None
 
     def tell(self, message: Json) -> None:
         """``message`` to every client, now or when it comes; a newer one of the same type replaces it."""
@@ -161,6 +169,8 @@ class Hub:
             client.in_flight = max(0, client.in_flight - 1)
             self.metrics.count("shown")
             client.wake.set()
+        if isinstance(now := said.get("now"), int | float) and math.isfinite(now):
+            client.clock = float(now)
         captured_s = self._captured_s.get(said["drawn"]) if isinstance(said.get("drawn"), int) else None
         if captured_s is not None:
             latency_s = time.monotonic() - captured_s
@@ -173,10 +183,11 @@ class Hub:
         while True:
             await client.wake.wait()
             client.wake.clear()
-            for kind, message in list(self._newest.items()):
+            for kind in list(self._newest):
+                message = self._newest[kind]  # as it is now: sending the one before may have taken long
                 if told.get(kind) is not message:
                     told[kind] = message
-                    await socket.send_json(message)
+                    await socket.send_json({**message, "echo": client.echo} if kind == "state" else message)
             if self._picture is not picture and client.in_flight < _IN_FLIGHT:
                 picture = self._picture
                 client.in_flight += 1
@@ -200,6 +211,8 @@ class Hub:
         self.tell(message)
 
     def _tick(self) -> None:
+        for client in self._clients:
+            client.echo = client.clock
         state = {
             "type": "state",
             "fault": self.fault,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from edge.errors import ConfigError
 from edge.live.web.guard import Guard, is_loopback, new_token
 
 DEFAULT_PORT = 8765
 _START_S = 30.0
+_UNFINISHED_S = 3.0
+"""A request that is not there whole after this long, or twice, is not waited for."""
 _MOST_SOCKET_BYTES = 4096
 """A page only ever says which frame it has shown."""
 
@@ -37,7 +42,7 @@ class WebServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            http="h11",
+            http=_Impatient,
             ws="websockets-sansio",
             ws_max_size=_MOST_SOCKET_BYTES,
             ws_per_message_deflate=False,  # pictures are compressed already
@@ -74,6 +79,31 @@ class WebServer:
                 raise ConfigError(f"the live page could not start at {self._host}; use --headless to run without it")
             pause.wait(0.02)
             waited_s += 0.02
+
+
+class _Impatient(H11Protocol):
+    """Cuts off who connects and does not finish a request: such connections take the places of those that work."""
+
+    _seen: tuple[RequestResponseCycle | None, object] | None = None
+    _look: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._look_again()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        super().connection_lost(exc)
+
+    def _look_again(self) -> None:
+        if self._seen is not None and self not in self.connections:
+            return  # it has become a socket
+        before, self._seen = self._seen, (self.cycle, self.conn.their_state)
+        if self._seen == before and self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
+            self.transport.abort()
+        else:
+            self._look = self.loop.call_later(_UNFINISHED_S, self._look_again)
 
 
 def _listen(host: str, port: int | None) -> socket.socket:

@@ -11,10 +11,25 @@ import pytest
 TOOLS = Path(__file__).resolve().parents[3] / "tools"
 
 
-@pytest.mark.parametrize("name", ["bench", "soak"])
+@pytest.mark.parametrize("name", ["bench", "soak", "faults"])
 def test_help(name: str) -> None:
     pytest.importorskip("onnxruntime" if name == "bench" else "edge")
     done = subprocess.run([sys.executable, TOOLS / name, "--help"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert f"{name} [-h]" in done.stdout
     assert (TOOLS / name).stat().st_mode & 0o111
+
+
+def test_one_fault_is_tried_and_told(tmp_path: Path) -> None:
+    table = tmp_path / "faults.md"
+    command = [sys.executable, TOOLS / "faults", "--only", "stuck", "--times", "1", "--out", table]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    head, _, row = table.read_text().splitlines()
+    assert head.startswith("| fault | tried |"), done.stderr
+    _, fault, tried, happened, stale_s, lost, _ = (cell.strip() for cell in row.split("|"))
+    assert fault.startswith("Camera's driver hangs")
+    assert (tried, lost) == ("1", "nothing")
+    assert "Camera late" in happened
+    assert "a capture is refused meanwhile" in happened
+    assert "right labels after" in happened
+    assert float(stale_s) > 0

@@ -69,6 +69,16 @@ def test_pictures_that_come_in_time_but_are_old() -> None:
     assert "2.5 s old" in watch.fault
 
 
+def test_what_a_picture_waited_for_counts() -> None:
+    """Half a second on its way and 0.3 s on the screen: older than it may be."""
+    clock = Clock()
+    watch = running(clock)
+    watch.seen(frame(clock, 202, age_s=0.5))
+    assert watch.fault == ""
+    clock.now_s += 0.3
+    assert watch.fault.startswith("Camera late: no picture")
+
+
 def test_a_lost_camera_says_why() -> None:
     watch = running(Clock())
     watch.lost(CameraLost("no frame\nany more"))

@@ -2,7 +2,7 @@
 
 import { drawLabels } from "./labels.js";
 
-const SILENT_MS = 800; // without a word from the board for this long nothing on the screen can be trusted
+const OLD_MS = 800; // what the board knew longer ago than this cannot be trusted any more
 const RETRY_MS = 700;
 const SHARP = 0.06;
 
@@ -15,6 +15,7 @@ export class Live {
     this.scene = 0;
     this.fault = "Waiting for the board";
     this.heard = performance.now();
+    this.echoed = -Infinity; // the board's newest state is from after this moment of our own clock
     this.drawn = -1;
     this.spots = new Map(); // where names stand in this scene
     this.connect();
@@ -35,6 +36,7 @@ export class Live {
       else this.picture(event.data);
     };
     this.socket.onclose = (event) => {
+      this.echoed = -Infinity;
       this.setFault(event.reason || "Connection to the board lost");
       setTimeout(() => this.connect(), RETRY_MS);
     };
@@ -45,7 +47,16 @@ export class Live {
   }
 
   watch() {
-    if (performance.now() - this.heard > SILENT_MS) this.setFault("Connection to the board lost: it is silent");
+    const why = this.old();
+    if (why && Number.isFinite(this.echoed)) this.setFault(why);
+  }
+
+  // Why the newest state is too old, however lately it came: a slow way hands on what it was given long ago.
+  old() {
+    if (!Number.isFinite(this.echoed)) return "Waiting for the board";
+    if (performance.now() - this.echoed <= OLD_MS) return "";
+    const silent = performance.now() - this.heard > OLD_MS;
+    return silent ? "Connection to the board lost: it is silent" : "Connection to the board is too slow";
   }
 
   told(message) {
@@ -76,11 +87,13 @@ export class Live {
   }
 
   state(message) {
+    this.say({ now: performance.now() });
+    if (message.echo !== null) this.echoed = message.echo;
     $("rates").textContent =
       `${message.frames_per_s.toFixed(1)} frames/s · ${message.labels_per_s.toFixed(1)} labels/s · ` +
       `${message.latency_ms} ms from capture to label`;
-    if (message.scene === 0) this.scene = 0;
-    this.setFault(message.fault);
+    if (message.scene !== this.scene) this.scene = 0; // the picture on the screen is no longer what is under the lens
+    this.setFault(message.fault || this.old());
   }
 
   take(labels) {

@@ -8,6 +8,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from edge.cases.store import CaseStore
 from edge.errors import CameraLost
 from edge.live.web.hub import MOST_CLIENTS
 from edge.live.web.messages import NOTICE
+from edge.records import Frame
 from tests.edge.live.web.serving import DRAWN, Served, serving
 
 Json = dict[str, Any]
@@ -129,6 +131,38 @@ def test_a_late_and_a_lost_camera_are_told_and_forgiven(served: Served, http: ht
         told(socket, fault_is("unplugged"))
         served.show()
         told(socket, lambda m: m["type"] == "labels" and m["scene"] == 2)
+
+
+def test_a_camera_that_is_back_is_not_sound_with_its_old_scene(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between what the stage and what the watch learn of a frame anybody may ask."""
+    served.show()
+    hub, said = served.hub, []
+    assert hub.capturable is not None
+    served.clock.now_s += 2.0
+    other = served.frame()
+    other = replace(other, pixels=np.roll(other.pixels, 200, axis=1))
+    for part in (hub._stage, hub._watch):
+
+        def seen(frame: Frame, seen: Callable[[Frame], object] = part.seen) -> object:
+            answer = seen(frame)
+            said.append((bool(hub.fault), hub.capturable))
+            return answer
+
+        monkeypatch.setattr(part, "seen", seen)
+    hub.show(other)
+    assert said == [(True, None), (False, None)]
+
+
+def test_a_page_learns_how_old_the_state_at_most_is(served: Served) -> None:
+    with live(served) as socket, live(served) as other:
+        assert told(socket, lambda m: m["type"] == "state")["echo"] is None
+        socket.send(json.dumps({"now": 1234.5}))
+        told(socket, lambda m: m["type"] == "state" and m["echo"] == 1234.5)
+        assert told(other, lambda m: m["type"] == "state")["echo"] is None
+        socket.send('{"now": NaN}')
+        socket.send('{"now": "later"}')
+        socket.send(json.dumps({"now": 1235}))
+        told(socket, lambda m: m["type"] == "state" and m["echo"] == 1235)
 
 
 def test_the_way_from_capture_to_drawn_is_measured(served: Served, http: httpx.Client) -> None:
@@ -294,6 +328,13 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(http: httpx.Client, 
 def test_a_body_that_is_none(http: httpx.Client, cell: Json, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     assert http.post(f"/api/cells/{cell['id']}/edit", content=body, headers=headers).status_code == 422
+
+
+@pytest.mark.parametrize("actor", ["", " ", "\0", "a\nb", "x" * 101])
+def test_a_name_that_is_none_is_refused(http: httpx.Client, cell: Json, actor: str) -> None:
+    answer = edit(http, cell, {"edit": "flip", "chromosome": 1}, actor=actor)
+    assert answer.status_code == 422
+    assert "who does this" in answer.json()["error"]
 
 
 def test_json_must_say_that_it_is(http: httpx.Client) -> None:

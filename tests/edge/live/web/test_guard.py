@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -165,3 +167,17 @@ def test_no_path_reaches_the_disk(open_server: Served, path: str) -> None:
 def test_a_taken_port_is_one_line_that_says_what_to_do(open_server: Served) -> None:
     with pytest.raises(ConfigError, match="choose another"):
         WebServer(lambda *_: None, "127.0.0.1", port_of(open_server))  # type: ignore[arg-type,return-value]
+
+
+def test_connections_that_say_nothing_do_not_keep_the_desk_shut(open_server: Served) -> None:
+    """They are cut off, and the places they took are free again; one that says a little at a time likewise."""
+    where = ("127.0.0.1", port_of(open_server))
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_connection(where, PATIENCE_S)) for _ in range(70)]
+        silent[0].sendall(b"GET / HT")
+        silent[1].sendall(b"POST /api/capture HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+        for one in silent:
+            with suppress(ConnectionResetError):
+                while one.recv(4096):
+                    pass
+        assert get(open_server.base + "/").status_code == 200

@@ -1,0 +1,190 @@
+"""Bad clients in a process of their own: ``python -m fault_table.storm KIND ADDRESS AMOUNT SEED``.
+
+``clients``: so many page clients at once, ``silent``: so many connections that say nothing, ``fuzz``: so many random
+inputs. Prints an empty line when it begins and a JSON object of what it met when it is done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import struct
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import httpx
+
+HELD_S = 8.0
+SHAKE = (
+    b"GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+LEAVING = b"\x88\x80abcd"
+"""A closing frame, so that the server need not wait for more; ``LAST`` the same over HTTP."""
+LAST = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+PATHS = (b"/", b"/api/case", b"/api/capture", b"/api/cells/1/edit", b"/api/cells/1", b"/api/cells/1/undo", b"/healthz")
+EDITS = ("relabel", "flip", "exclude", "mark", "split", "join", "draw", "accept", "restore", "undo", "")
+
+
+def clients(where: tuple[str, int], base: str, amount: int) -> dict[str, object]:
+    """Each asks for the page, then for the socket, and stays for a while."""
+    answers: Counter[str] = Counter()
+
+    def one() -> None:
+        try:
+            with socket.create_connection(where, 20) as line:
+                line.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                answers[f"page {line.recv(12)[9:].decode()}"] += 1
+            with socket.create_connection(where, 20) as line:
+                line.sendall(SHAKE)
+                said = line.recv(4096)
+                answers["socket let in" if b" 101 " in said[:20] else "socket refused"] += 1
+                if b" 101 " in said[:20]:
+                    time.sleep(2.0)
+        except OSError as error:
+            answers[type(error).__name__] += 1
+
+    threads = [threading.Thread(target=one, daemon=True) for _ in range(amount)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return {"failed": answers["page 500"], "at most 8 pages are let in": _met(answers, "socket refused")}
+
+
+def _met(answers: Counter[str], what: str) -> str:
+    return "the others are refused" if answers[what] else "NONE WAS REFUSED"
+
+
+def silent(where: tuple[str, int], base: str, amount: int) -> dict[str, object]:
+    """Connections that are opened and then say nothing; whether the desk works meanwhile."""
+    held = []
+    for _ in range(amount):
+        with suppress(OSError):
+            held.append(socket.create_connection(where, 5))
+    time.sleep(HELD_S)
+    codes = set()
+    with suppress(httpx.HTTPError):
+        codes.add(httpx.get(base + "/healthz", timeout=20).status_code)
+    for one in held:
+        one.close()
+    return {f"the desk after {HELD_S:g} s of it": "is open" if codes & {200} else f"ANSWERS {sorted(codes)}"}
+
+
+def fuzz(where: tuple[str, int], base: str, amount: int, rng: random.Random) -> dict[str, object]:
+    failed = sent = 0
+    while sent < amount:
+        batch = min(10, amount - sent)
+        sent += batch
+        try:
+            with socket.create_connection(where, 10) as line:
+                line.settimeout(2.0)
+                if rng.random() < 0.5:
+                    line.sendall(SHAKE)
+                    line.recv(4096)
+                    line.sendall(b"".join(_message(rng) for _ in range(batch)) + LEAVING)
+                else:
+                    line.sendall(b"".join(_request(rng) for _ in range(batch)) + LAST)
+                with suppress(TimeoutError):
+                    while said := line.recv(65536):
+                        failed += said.count(b"HTTP/1.1 500")
+                        if b"HTTP/1.1 500" in said and "FUZZ_SHOW" in os.environ:
+                            at = said.index(b"HTTP/1.1 500")
+                            print(said[at : at + 900].split(b"\r\n\r\n")[1][:250], file=sys.stderr)
+        except OSError:
+            continue  # cut off: that is an answer
+    return {"failed": failed}
+
+
+def _request(rng: random.Random) -> bytes:
+    """Half of them are requests for an edit with a strange body; the others are broken as requests."""
+    if rng.random() < 0.5:
+        body = _body(rng)
+        path = rng.choice(PATHS[2:6])
+        return (
+            b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+            % (path, len(body), body)
+        )
+    kind = rng.randrange(6)
+    if kind == 0:
+        return rng.randbytes(rng.randrange(1, 300))
+    if kind == 1:
+        return b"GET " + rng.randbytes(rng.randrange(1, 60)) + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    if kind == 2:
+        length = rng.choice((b"-1", b"99999999999", b"1e3", b"0x10", b"", b"+5"))
+        return b"POST /api/capture HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: " + length + b"\r\n\r\nx"
+    if kind == 3:
+        return b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"y" * rng.randrange(100_000) + b"\r\n\r\n"
+    whole = bytearray(
+        b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: a=b\r\nOrigin: http://x\r\n\r\n" % rng.choice(PATHS)
+    )
+    for _ in range(rng.randrange(1, 6)):
+        whole[rng.randrange(len(whole))] = rng.randrange(256)
+    return bytes(whole) if kind == 4 else bytes(whole[: rng.randrange(len(whole))])
+
+
+def _body(rng: random.Random) -> bytes:
+    change = {"edit": rng.choice(EDITS), **{key: _value(rng) for key in _some(rng, ("chromosome", "label", "line"))}}
+    change |= {key: _value(rng) for key in _some(rng, ("chromosomes", "kind", "revision", "parts", "whole", "mask"))}
+    asked = {"actor": rng.choice(("fuzz", _value(rng))), "based_on": rng.choice((0, 0, _value(rng)))}
+    asked["change"] = rng.choice((change, change, change, _value(rng)))
+    said = json.dumps(asked).encode()
+    if rng.random() < 0.2:
+        cut = rng.randrange(len(said))
+        said = said[:cut] + rng.randbytes(3) + said[cut:]
+    return said
+
+
+def _some(rng: random.Random, keys: tuple[str, ...]) -> list[str]:
+    return [key for key in keys if rng.random() < 0.5]
+
+
+def _value(rng: random.Random, depth: int = 0) -> object:
+    if depth < 3 and rng.random() < 0.3:
+        return [_value(rng, depth + 1) for _ in range(rng.randrange(4))]
+    return rng.choice(
+        (
+            *(None, True, -1, 0, 1, 2, 3, 10**30, -(2**63), 1e308, float("nan"), float("inf")),
+            *("", "1", "X", "23", "\u0000", "\ud800", "marker", "x" * 2000, {}, {"a": []}, [[1, 2], [30, 40]]),
+        )
+    )
+
+
+def _message(rng: random.Random) -> bytes:
+    """A frame of WebSocket's, masked as a client's has to be, or not at all a frame."""
+    if rng.random() < 0.3:
+        return rng.randbytes(rng.randrange(1, 200))
+    body = rng.choice(
+        (
+            rng.randbytes(rng.randrange(0, 200)),
+            json.dumps({rng.choice(("shown", "drawn", "seen", "x")): _value(rng)}).encode(),
+            json.dumps(_value(rng)).encode(),
+            b"[" * rng.randrange(4000),
+        )
+    )
+    first = rng.choice((0x81, 0x81, 0x81, 0x82, 0x01, 0x80, 0x88, 0x89, 0x8A, 0xF1, rng.randrange(256)))
+    mask = os.urandom(4)
+    length = bytes([0x80 | len(body)]) if len(body) < 126 else b"\xfe" + struct.pack(">H", len(body))
+    return bytes([first]) + length + mask + bytes(byte ^ mask[k % 4] for k, byte in enumerate(body))
+
+
+def main() -> None:
+    kind, base, amount, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+    address = urlsplit(base)
+    where = (str(address.hostname), int(address.port or 80))
+    print(flush=True)
+    if kind == "fuzz":
+        told = fuzz(where, base, amount, random.Random(seed))
+    else:
+        told = (clients if kind == "clients" else silent)(where, base, amount)
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

@@ -11,9 +11,9 @@ import pytest
 TOOLS = Path(__file__).resolve().parents[3] / "tools"
 
 
-@pytest.mark.parametrize("name", ["bench", "soak", "faults"])
+@pytest.mark.parametrize("name", ["bench", "soak", "faults", "watch_page"])
 def test_help(name: str) -> None:
-    pytest.importorskip("onnxruntime" if name == "bench" else "edge")
+    pytest.importorskip({"bench": "onnxruntime", "watch_page": "playwright"}.get(name, "edge"))
     done = subprocess.run([sys.executable, TOOLS / name, "--help"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert f"{name} [-h]" in done.stdout

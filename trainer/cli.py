@@ -152,7 +152,11 @@ def fit_verifier_command(
 @fit.command("classifier")
 def fit_classifier_command(
     data: Annotated[
-        list[Path], typer.Argument(metavar="DATA...", help="Zips of upright cut-outs, folders of frames with boxes.")
+        list[Path],
+        typer.Argument(
+            metavar="DATA...",
+            help="Cut-outs (dark on white: p arm up), folders of frames; twice: learned twice as often.",
+        ),
     ],
     out: Out,
     steps: Steps = 8_000,

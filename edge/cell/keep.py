@@ -1,8 +1,8 @@
 """How likely each located object is a chromosome: the locator proposes, the classifier and the verifier look again.
 
-The locator offers more than it is sure of. Nine views of each object (``edge.cell.views``) and what the verifier says
-of it (``edge.cell.verify``) decide together, and so do their products: a logistic regression of the second degree over
-the objects found on the val frames, kept in the verifier's bundle.
+The locator offers more than it is sure of. Nine views of each object (``edge.cell.views``) and, where these leave a
+doubt, what the verifier says of it (``edge.cell.verify``) decide together, and so do their products: a logistic
+regression of the second degree over the objects found on the val frames, kept in the verifier's bundle.
 """
 
 from __future__ import annotations

@@ -32,20 +32,22 @@ def _storm(bench: Bench, times: int, *, kind: str, amount: int) -> Iterator[Try]
             with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as storm:
                 assert storm.stdout is not None
                 storm.stdout.readline()  # it has begun
-                changes = []
+                changes, backs = [], []
                 while storm.poll() is None:
                     changes.append(live.next_cell())
-                    live.await_labels()
+                    backs.append(live.await_labels())
                     time.sleep(0.3)
-                told = json.loads(storm.stdout.read() or "{}")
-            back_s = live.await_labels()
+                if storm.returncode:
+                    raise ValueError(f"the storm itself failed with exit code {storm.returncode}")
+                told = json.loads(storm.stdout.read())
+            backs.append(live.await_labels())
             after = _status(live)
             said = [f"{what}: {n}" for what, n in sorted(told.items()) if isinstance(n, str)]
             said += [f"{n} ANSWERS OF STATUS 500" for n in [told.get("failed", 0)] if n]
             said += ["a capture is taken right after"] if after == 201 else [f"CAPTURE AFTER IT: {after}"]
             said += ["A TRACEBACK"] if "Traceback" in live.said() else []
             live_s = max(live.wrong_s(s) for s in changes) if changes else live.wrong_s(begin_s)
-            yield Try(live_s, ("the page goes on", *said, *live.page.faults_since(begin_s)), back_s)
+            yield Try(live_s, ("the page goes on", *said, *live.page.faults_since(begin_s)), max(backs))
     missing = tuple(live.ledger.missing(live.cases))
     if missing:
         yield Try(None, (), None, missing)

@@ -14,7 +14,7 @@ import secrets
 import socket
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -42,6 +42,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _split(address: str) -> SplitResult:
+    """Of an address that is none, nothing: it is nobody's."""
+    try:
+        return urlsplit(address)
+    except ValueError:  # a bracket that does not close
+        return urlsplit("")
 
 
 def new_token() -> str:
@@ -88,7 +96,7 @@ class Guard:
         if not self._known(host):
             return _Refusal(421, f"this server does not answer as {host!r}; use the address that it printed")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _split(origin).netloc.lower() != host.lower():
             return _Refusal(403, "a page of another site may not talk to this server")
         if headers.get("sec-fetch-site", "same-origin") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
             return _Refusal(403, "a page of another site may not talk to this server")
@@ -97,7 +105,7 @@ class Guard:
         return None
 
     def _known(self, host: str) -> bool:
-        name = (urlsplit(f"//{host}").hostname or "").lower()
+        name = (_split(f"//{host}").hostname or "").lower()
         if self._token is None:
             return is_loopback(name)
         try:

@@ -156,7 +156,7 @@ class Hub:
         try:
             async for said in socket.iter_json():
                 self._heard(client, said)
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, OverflowError, RecursionError):  # also brackets without end, huge numbers
             await socket.close(1003, "expected JSON with shown or drawn")
         finally:
             self._clients.discard(client)

@@ -7,7 +7,7 @@ import json
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -183,6 +183,17 @@ def test_a_client_that_talks_nonsense_harms_nobody(served: Served, said: str) ->
         socket.send(said)
         served.show()
         assert told(other, lambda m: m["type"] == "labels")["count"] == 46
+
+
+@pytest.mark.parametrize("said", ["[" * 4000, '{"now": 1' + "0" * 400 + "}"])
+def test_a_client_that_says_too_much_is_told_so(served: Served, said: str) -> None:
+    """What Python's own parser or arithmetic gives up on ends in a close code, not in a traceback."""
+    with live(served) as socket:
+        socket.send(said)
+        with suppress(ConnectionClosed):
+            while True:
+                socket.recv(timeout=PATIENCE_S)
+        assert socket.close_code == 1003
 
 
 def test_a_message_too_large_ends_the_connection(served: Served) -> None:

@@ -65,6 +65,12 @@ def test_a_rebound_name_is_refused(open_server: Served, host: str) -> None:
     assert get(open_server.base + "/api/case", headers={"Host": host}).status_code in (400, 421)
 
 
+@pytest.mark.parametrize("name", ["[", "[x", "127.0.0.1]:80", "[127.0.0.1]x"])
+def test_a_name_that_is_no_name_is_refused(open_server: Served, name: str) -> None:
+    assert get(open_server.base + "/api/case", headers={"Host": name}).status_code in (400, 421)
+    assert get(open_server.base + "/api/case", headers={"Origin": f"http://{name}"}).status_code == 403
+
+
 def test_another_sites_page_is_refused(open_server: Served) -> None:
     evil = {"Origin": "http://evil.example"}
     assert get(open_server.base + "/api/case", headers=evil).status_code == 403

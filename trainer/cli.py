@@ -191,6 +191,10 @@ def fit_classifier_command(
         list[str] | None,
         typer.Option(metavar="CHANGE", help="Augmentation to do without, as trainer data preview names it."),
     ] = None,
+    laboratory: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of crops made as if in another laboratory.")
+    ] = 0.0,
+    dropout: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the head's inputs left out.")] = 0.3,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
@@ -216,6 +220,8 @@ def fit_classifier_command(
         teacher_weight=teacher_weight,
         mix=pick_mix(mix),
         unaugmented=tuple(unaugmented or ()),
+        laboratory=laboratory,
+        dropout=dropout,
     )
     print(f"weights: {fit_classifier(config, out, resume)}")
 

@@ -8,7 +8,7 @@ polarity is not, so the first net tells it, given the label (label-guided alignm
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from trainer.loop import Batch, Losses, Plan, train
 from trainer.mix import Mix, mix_batch
 from trainer.networks.enhanced import DEPTH
 from trainer.networks.registry import AS_SHIPPED, Architecture, build_classifier
-from trainer.networks.start import take_weights
+from trainer.networks.start import widen_weights
 from trainer.runs import Run
 
 CLIP_NORM = 5.0
@@ -59,7 +59,8 @@ class ClassifierConfig:
     width: float = 1.0
     seed: int = 1
     start: str = ""
-    """Weights (.keras) to go on from, and to align frames with; empty: from nothing."""
+    """Weights (.keras) to go on from, and to align frames with, of this network or a narrower one; empty: from
+    nothing."""
     cutout_repeats: int = 1
     """How often each cut-out stands in the training set: they are few beside the frames' chromosomes, and they are
     another laboratory's."""
@@ -77,20 +78,22 @@ class ClassifierConfig:
     mix: Mix = "none"
     unaugmented: tuple[str, ...] = ()
     """Changes of ``trainer.augment.CHANGES`` to do without."""
+    laboratory: float = 0.0
+    """Share of the crops that are made as if in another laboratory, 0..1, see ``trainer.augment``."""
 
 
-LATER = ("network", "depth", "teachers", "teacher_weight", "mix", "unaugmented")
+LATER = ("network", "depth", "teachers", "teacher_weight", "mix", "unaugmented", "laboratory")
 """Settings that a run folder holds only where they differ from the default: runs from before they came go on."""
 
 
 def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/classifier.keras``."""
-    strengths = DEFAULT.without(config.unaugmented)
+    strengths = replace(DEFAULT, laboratory_share=config.laboratory).without(config.unaugmented)
     keras.utils.set_random_seed(config.seed)
     network = build_classifier(config.network, config.dropout, config.width, config.depth)
     run = Run.open(out, stated(config), resume)
     if config.start:
-        take_weights(network, Path(config.start))
+        widen_weights(network, Path(config.start))
     known, val = load_crops(config, out, network)
     train(
         run,

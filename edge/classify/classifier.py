@@ -14,14 +14,19 @@ from edge.runtime.interpreter import Network
 
 SURE, SURE_POLARITY = 0.99, 2.0
 """A reading whose likeliest label has this probability, and whose p arm this log odds (either way), needs no second.
-Of 9,000 val crops 83 % are so sure; reading those once names as many rightly (97.06 %), at 0.0006 nats more."""
+Of 13,600 val crops 78 % are so sure."""
+DOUBT = 0.9
+"""A crop whose likeliest label has less than this after two readings gets two more: 11 % of val crops."""
+MOVED_ROWS = 2
 
 
 class Classifier:
-    """The classifier of a verified bundle. All crops of a cell go through in one call, the unsure ones once more.
+    """The classifier of a verified bundle. All crops of a cell go through in one call, the unsure ones again.
 
     A located chromosome may lie either way round. Reading it both ways and weighing each reading by its own belief
     that the p arm is up gains accuracy over trusting either reading alone, but only where the first leaves a doubt.
+    Reading it mirrored and two rows lower gains again, since strides make a network's answer depend on where a band
+    meets its grid: on val crops, one reading, the two, the four: 96.5, 97.15, 97.3 % alone.
     """
 
     def __init__(self, bundle: Bundle, threads: int = 2) -> None:
@@ -33,37 +38,71 @@ class Classifier:
         if not crops:
             return ()
         pixels = np.stack([c.pixels for c in crops])
-        reading = self._read(pixels)
-        sure = np.exp(_log_softmax(reading.log_scores / self._temperature)).max(1) >= SURE
-        unsure = np.flatnonzero(~sure | (np.abs(reading.polarity) < SURE_POLARITY))
-        log_scores, single = reading.log_scores, reading.single
-        odds = 2 * reading.polarity  # the other end up it would say the opposite
+        known = self._read(pixels)
+        unsure = np.flatnonzero((self._sureness(known) < SURE) | (np.abs(known.polarity) < SURE_POLARITY))
         if len(unsure):
-            again = self._read(pixels[unsure, ::-1])
-            odds[unsure] = reading.polarity[unsure] - again.polarity
-            single[unsure] = (single[unsure] + again.single) / 2
-            up = _sigmoid(odds[unsure])[:, None]
-            log_scores[unsure] = np.logaddexp(
-                log_scores[unsure] + np.log(np.maximum(up, 1e-4)), again.log_scores + np.log(np.maximum(1 - up, 1e-4))
-            )
-        scores = np.exp(_log_softmax(log_scores / self._temperature)).astype(np.float32)
-        said = zip(crops, scores, _sigmoid(odds).tolist(), _sigmoid(single).tolist(), strict=True)
+            known.put(unsure, either_way(known.of(unsure), self._read(pixels[unsure, ::-1, ::-1])))
+            doubtful = unsure[self._sureness(known.of(unsure)) < DOUBT]
+            if len(doubtful):
+                mirrored, upset = pixels[doubtful, :, ::-1], pixels[doubtful, ::-1]
+                again = either_way(self._read(_lowered(mirrored)), self._read(_lowered(upset)))
+                known.put(doubtful, mean(known.of(doubtful), again))
+        scores = np.exp(_log_softmax(known.log_scores / self._temperature)).astype(np.float32)
+        # The other end up it would say the opposite: the odds count twice.
+        said = zip(crops, scores, _sigmoid(2 * known.polarity).tolist(), _sigmoid(known.single).tolist(), strict=True)
         return tuple(Prediction(crop.region_id, row, up, one) for crop, row, up, one in said)
 
-    def _read(self, pixels: UInt8Array) -> _Reading:
+    def _read(self, pixels: UInt8Array) -> Reading:
         outputs = {name: out.reshape(len(pixels), -1) for name, out in self._network.run_uint8(pixels).items()}
         polarity, single = (outputs[name][:, 0].copy() for name in ("p_arm_up", "single"))
-        return _Reading(_log_softmax(outputs["label"]), polarity, single)
+        return Reading(_log_softmax(outputs["label"]), polarity, single)
+
+    def _sureness(self, reading: Reading) -> Float32Array:
+        """The probability of the likeliest label, (n,)."""
+        return np.asarray(np.exp(_log_softmax(reading.log_scores / self._temperature)).max(1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Reading:
-    """Of n crops as they lie: ``log_scores`` float32 (n, 24); log odds ``polarity`` (n,), that the p arm is up, and
-    ``single`` (n,)."""
+class Reading:
+    """Of n crops as they lie: ``log_scores`` float32 (n, 24), log probabilities; log odds ``polarity`` (n,), that the
+    p arm is up, and ``single`` (n,)."""
 
     log_scores: Float32Array
     polarity: Float32Array
     single: Float32Array
+
+    def of(self, rows: npt.NDArray[np.intp]) -> Reading:
+        return Reading(self.log_scores[rows], self.polarity[rows], self.single[rows])
+
+    def put(self, rows: npt.NDArray[np.intp], others: Reading) -> None:
+        """``others`` in the place of ``rows``."""
+        self.log_scores[rows], self.polarity[rows], self.single[rows] = others.log_scores, others.polarity, others.single
+
+
+def either_way(reading: Reading, turned: Reading) -> Reading:
+    """What is known of crops that were also read with their other end up."""
+    polarity = (reading.polarity - turned.polarity) / 2
+    up = _sigmoid(2 * polarity)[:, None]
+    log_scores = np.logaddexp(
+        reading.log_scores + np.log(np.maximum(up, 1e-4)), turned.log_scores + np.log(np.maximum(1 - up, 1e-4))
+    )
+    return Reading(_log_softmax(log_scores), polarity, (reading.single + turned.single) / 2)
+
+
+def mean(a: Reading, b: Reading) -> Reading:
+    """Two readings of the same crops as one: mean probabilities, mean log odds."""
+    return Reading(
+        np.logaddexp(a.log_scores, b.log_scores) - np.float32(np.log(2)),
+        (a.polarity + b.polarity) / 2,
+        (a.single + b.single) / 2,
+    )
+
+
+def _lowered(pixels: UInt8Array) -> UInt8Array:
+    """uint8 (n, rows, cols), ``MOVED_ROWS`` lower."""
+    moved = np.zeros_like(pixels)
+    moved[:, MOVED_ROWS:] = pixels[:, :-MOVED_ROWS]
+    return moved
 
 
 def _sigmoid(x: npt.NDArray[np.floating]) -> Float32Array:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from edge.classify.classifier import SURE, SURE_POLARITY, Classifier
+from edge.classify.classifier import DOUBT, MOVED_ROWS, SURE, SURE_POLARITY, Classifier
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import LABELS, Crop, Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle, load_bundle
@@ -38,8 +38,13 @@ def crops(count: int, seed: int = 0) -> list[Crop]:
     return out
 
 
-def flipped(crop: Crop) -> Crop:
-    return Crop(crop.region_id, np.ascontiguousarray(crop.pixels[::-1]))
+def turned(crop: Crop) -> Crop:
+    """By half a turn."""
+    return Crop(crop.region_id, np.ascontiguousarray(crop.pixels[::-1, ::-1]))
+
+
+def lowered(pixels: UInt8Array) -> UInt8Array:
+    return np.concatenate([np.zeros((MOVED_ROWS, CROP_COLS), np.uint8), pixels[:-MOVED_ROWS]])
 
 
 def test_one_sound_prediction_a_crop_in_order(classifier: Classifier) -> None:
@@ -69,10 +74,10 @@ def test_a_batch_is_as_each_alone(classifier: Classifier, count: int) -> None:
         assert together.single == pytest.approx(one.single, abs=1e-6)
 
 
-def test_turning_a_crop_over_turns_only_the_polarity(classifier: Classifier) -> None:
+def test_half_a_turn_turns_only_the_polarity(classifier: Classifier) -> None:
     given = crops(12)
     leads = []
-    for up, down in zip(classifier.classify(given), classifier.classify([flipped(c) for c in given]), strict=True):
+    for up, down in zip(classifier.classify(given), classifier.classify([turned(c) for c in given]), strict=True):
         assert up.p_arm_up + down.p_arm_up == pytest.approx(1, abs=1e-5)
         np.testing.assert_allclose(up.scores, down.scores, atol=1e-5)
         assert up.single == pytest.approx(down.single, abs=1e-6)
@@ -88,48 +93,62 @@ def test_a_crop_alike_at_both_ends_has_no_polarity(classifier: Classifier) -> No
     assert p.p_arm_up == pytest.approx(0.5, abs=1e-6)
 
 
-def test_scores_are_the_two_readings_weighed_by_their_polarity(bundle: Bundle, classifier: Classifier) -> None:
-    """From the raw outputs, in plain numpy and double precision."""
+def test_scores_are_the_readings_weighed_by_their_polarity(bundle: Bundle, classifier: Classifier) -> None:
+    """From the raw outputs, in plain numpy and double precision; the untrained network is in doubt about all crops."""
     network = Network.of_bundle(bundle, 1)
     for crop, p in zip(crops(6), classifier.classify(crops(6)), strict=True):
-        readings = [network.run_uint8(c.pixels[None]) for c in (crop, flipped(crop))]
-        logits = [r["label"].reshape(24).astype(float) for r in readings]
-        shares = [np.exp(z - z.max()) / np.exp(z - z.max()).sum() for z in logits]
-        lead = float(readings[0]["p_arm_up"].item()) - float(readings[1]["p_arm_up"].item())
-        up = 1 / (1 + np.exp(-lead))
-        np.testing.assert_allclose(p.scores, up * shares[0] + (1 - up) * shares[1], atol=1e-5)
-        assert p.p_arm_up == pytest.approx(up, abs=1e-5)
-        whole = sum(float(r["single"].item()) for r in readings) / 2
-        assert p.single == pytest.approx(1 / (1 + np.exp(-whole)), abs=1e-5)
+        up, down = crop.pixels, crop.pixels[::-1, ::-1]
+        pairs = [(up, down), (lowered(up[:, ::-1]), lowered(down[:, ::-1]))]
+        shares, leads, wholes = [], [], []
+        for pair in pairs:
+            readings = [network.run_uint8(np.ascontiguousarray(pixels)[None]) for pixels in pair]
+            logits = [r["label"].reshape(24).astype(float) for r in readings]
+            said = [np.exp(z - z.max()) / np.exp(z - z.max()).sum() for z in logits]
+            leads.append(float(readings[0]["p_arm_up"].item()) - float(readings[1]["p_arm_up"].item()))
+            weight = 1 / (1 + np.exp(-leads[-1]))
+            shares.append(weight * said[0] + (1 - weight) * said[1])
+            wholes += [float(r["single"].item()) for r in readings]
+        assert max(shares[0]) < DOUBT
+        np.testing.assert_allclose(p.scores, np.mean(shares, axis=0), atol=1e-5)
+        assert p.p_arm_up == pytest.approx(1 / (1 + np.exp(-np.mean(leads))), abs=1e-5)
+        assert p.single == pytest.approx(1 / (1 + np.exp(-np.mean(wholes))), abs=1e-5)
 
 
 class Assured:
-    """Stands in for a network: sure of bright crops, in doubt of others, whose ``polarity`` it is told."""
+    """Stands in for a network: sure of bright crops, in doubt of others, less so when it is to be ``patient``; whose
+    ``polarity`` it is told."""
 
-    def __init__(self, polarity: float) -> None:
+    def __init__(self, polarity: float, patient: bool) -> None:
         self.polarity = polarity
+        self.dim = 5.5 if patient else 1.0
         self.read: list[UInt8Array] = []
 
     def run_uint8(self, pixels: UInt8Array) -> dict[str, Float32Array]:
         self.read.append(pixels)
         label = np.zeros((len(pixels), 1, 1, 24), np.float32)
-        label[..., 3] = np.where(pixels.max((1, 2)) > 200, 9.0, 1.0)[:, None, None]
+        label[..., 3] = np.where(pixels.max((1, 2)) > 200, 9.0, self.dim)[:, None, None]
         one = np.ones((len(pixels), 1, 1, 1), np.float32)
         return {"label": label, "p_arm_up": self.polarity * one, "single": one}
 
 
 @pytest.mark.parametrize(("polarity", "twice"), [(-SURE_POLARITY - 1, [1]), (SURE_POLARITY - 1, [0, 1, 2])])
-def test_only_what_leaves_a_doubt_is_read_again_other_end_up(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch, polarity: float, twice: list[int]
+@pytest.mark.parametrize("patient", [True, False])
+def test_only_what_leaves_a_doubt_is_read_again(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch, polarity: float, twice: list[int], patient: bool
 ) -> None:
-    network = Assured(polarity)
+    network = Assured(polarity, patient)
     monkeypatch.setattr(classifier, "_network", network)
     cell = [Crop(k, np.full((CROP_ROWS, CROP_COLS), level, np.uint8)) for k, level in enumerate((255, 90, 250))]
-    cell[1].pixels[:20] = 120
+    cell[1].pixels[:20, :9] = 120
     said = classifier.classify(cell)
-    first, again = network.read
+    first, again, *more = network.read
     np.testing.assert_array_equal(first, [c.pixels for c in cell])
-    np.testing.assert_array_equal(again, [cell[k].pixels[::-1] for k in twice])
+    np.testing.assert_array_equal(again, [turned(cell[k]).pixels for k in twice])
+    dim = cell[1].pixels
+    expected = [] if patient else [[lowered(dim[:, ::-1])], [lowered(dim[::-1])]]
+    assert len(more) == len(expected)
+    for got, wanted in zip(more, expected, strict=True):
+        np.testing.assert_array_equal(got, wanted)
     assert [p.scores.argmax() for p in said] == [3, 3, 3]
     assert said[0].scores.max() > SURE
     assert said[1].p_arm_up == pytest.approx(0.5)  # both readings say the same end: nobody knows

@@ -131,7 +131,7 @@ def another_laboratory(x: Float32Array, rng: np.random.Generator) -> Float32Arra
         x = cv2.resize(cv2.resize(x, small, interpolation=cv2.INTER_AREA), SIZE, interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.5:
         x = cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.8, 2.2)))
-    return np.asarray(x, np.float32)
+    return np.asarray(np.clip(x, 0, 1), np.float32)
 
 
 def warp(source: UInt8Array, rng: np.random.Generator, s: Strengths = DEFAULT) -> Float32Array:

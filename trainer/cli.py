@@ -165,6 +165,9 @@ def fit_classifier_command(
     start: Start = None,
     rate: Rate = 2e-3,
     cutout_repeats: Annotated[int, typer.Option(min=1, help="How often each cut-out stands in the training set.")] = 1,
+    doubtful_repeats: Annotated[
+        int, typer.Option(min=1, help="How often a crop stands in it that the network of --start is not sure of.")
+    ] = 1,
     drawn_cells: Annotated[int, typer.Option(min=0, help="Cells drawn from the band tables to add.")] = 0,
     models: Cutters = DEFAULT_MODELS,
     network: Annotated[
@@ -211,6 +214,7 @@ def fit_classifier_command(
         seed=seed,
         start=_text(start),
         cutout_repeats=cutout_repeats,
+        doubtful_repeats=doubtful_repeats,
         drawn_cells=drawn_cells,
         models=str(models),
         width=width,

@@ -44,6 +44,8 @@ CLIP_NORM = 5.0
 NOT_SINGLE_SHARE = 0.04
 VAL_DONORS = 0.08
 VAL_CROPS = 2500
+DOUBTFUL = 0.95
+"""A likeliest label below this is in doubt: about one crop in ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,9 @@ class ClassifierConfig:
     cutout_repeats: int = 1
     """How often each cut-out stands in the training set: they are few beside the frames' chromosomes, and they are
     another laboratory's."""
+    doubtful_repeats: int = 1
+    """How often a crop stands in it whose label the network that the run starts from is not sure of (``DOUBTFUL``),
+    whether right or wrong: what is easy teaches little."""
     drawn_cells: int = 0
     """Metaphases drawn from the band tables, added as training crops."""
     models: str = "models"
@@ -82,7 +87,7 @@ class ClassifierConfig:
     """Share of the crops that are made as if in another laboratory, 0..1, see ``trainer.augment``."""
 
 
-LATER = ("network", "depth", "teachers", "teacher_weight", "mix", "unaugmented", "laboratory")
+LATER = ("network", "depth", "teachers", "teacher_weight", "mix", "unaugmented", "laboratory", "doubtful_repeats")
 """Settings that a run folder holds only where they differ from the default: runs from before they came go on."""
 
 
@@ -137,6 +142,9 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
         if not sets:
             raise DatasetError(f"{', '.join(config.data)}: nothing in split '{split}'; add a set that has it")
     train, val = CropSet.join(trains), CropSet.join(vals)
+    if config.doubtful_repeats > 1:
+        rare = train.pick(doubtful(aligner, train))
+        train = CropSet.join([train] + [rare] * (config.doubtful_repeats - 1))
     train.save(kept[0])
     val.save(kept[1])
     return train, val
@@ -180,16 +188,28 @@ def align(network: Any, crops: CropSet) -> CropSet:
     if not (crops.polarity == UNKNOWN).any():
         return crops
     rows = np.arange(len(crops))
-    label = np.maximum(crops.label, 0)
+    up, down = read_either_way(network, crops)
+    lead = (up - down)[rows, np.maximum(crops.label, 0)]
+    polarity = np.where(lead > 0, UP, DOWN).astype(np.int8)
+    polarity[(np.abs(lead) < 1.0) | (crops.label == NOTHING)] = UNKNOWN
+    return CropSet(crops.pixels, crops.label, polarity, crops.cell, crops.case)
+
+
+def doubtful(network: Any, crops: CropSet) -> npt.NDArray[np.bool_]:
+    """Which whole chromosomes the network does not name for sure, whatever their label says."""
+    log_p = np.logaddexp(*read_either_way(network, crops))
+    sureness = np.exp(log_p.max(1) - np.logaddexp.reduce(log_p, axis=1))
+    return np.asarray((sureness < DOUBTFUL) & (crops.label != NOTHING))
+
+
+def read_either_way(network: Any, crops: CropSet) -> list[npt.NDArray[np.float32]]:
+    """Log probabilities (n, 24) of each label and of the p arm being up, and of each label and of its being down."""
     readings = []
     for pixels in (crops.pixels, crops.pixels[:, ::-1]):
         logits, up, _ = predict(network, pixels)
         log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-        readings.append(log_p[rows, label] - np.logaddexp(0, -up[:, 0]))
-    lead = readings[0] - readings[1]
-    polarity = np.where(lead > 0, UP, DOWN).astype(np.int8)
-    polarity[(np.abs(lead) < 1.0) | (crops.label == NOTHING)] = UNKNOWN
-    return CropSet(crops.pixels, crops.label, polarity, crops.cell, crops.case)
+        readings.append(np.asarray(log_p - np.logaddexp(0, -up), np.float32))
+    return readings
 
 
 def predict(network: Any, pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:

@@ -76,7 +76,11 @@ class Reading:
 
     def put(self, rows: npt.NDArray[np.intp], others: Reading) -> None:
         """``others`` in the place of ``rows``."""
-        self.log_scores[rows], self.polarity[rows], self.single[rows] = others.log_scores, others.polarity, others.single
+        self.log_scores[rows], self.polarity[rows], self.single[rows] = (
+            others.log_scores,
+            others.polarity,
+            others.single,
+        )
 
 
 def either_way(reading: Reading, turned: Reading) -> Reading:

@@ -13,7 +13,7 @@ from edge.errors import ConfigError
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import Float32Array, UInt8Array
 from trainer.augment import CHANGES as SWITCHES
-from trainer.augment import Strengths, augment, cut_end, not_single, occlude, stain, warp
+from trainer.augment import Strengths, another_laboratory, augment, cut_end, not_single, occlude, stain, warp
 
 
 def bar(length: int = 80, level: int = 160) -> UInt8Array:
@@ -47,8 +47,9 @@ CHANGES: list[Callable[[UInt8Array, np.random.Generator], Float32Array]] = [
     lambda crop, rng: occlude(real(crop), rng),
     lambda crop, rng: cut_end(real(crop), rng),
     lambda crop, rng: not_single(crop, bar(60), rng),
+    lambda crop, rng: another_laboratory(real(crop), rng),
 ]
-NAMES = ["augment", "flipped", "warp", "stain", "occlude", "cut_end", "not_single"]
+NAMES = ["augment", "flipped", "warp", "stain", "occlude", "cut_end", "not_single", "another_laboratory"]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=NAMES)
@@ -114,6 +115,20 @@ def test_stain_keeps_ground_dark_and_chromosome_bright() -> None:
         x = stain(real(bar()), np.random.default_rng(seed))
         assert x[:10].mean() < 0.1
         assert x[30:45, 12:20].mean() > 0.15
+
+
+def test_another_laboratory_changes_width_and_sharpness_not_length() -> None:
+    widths, steepness = [], []
+    for seed in range(60):
+        x = another_laboratory(real(bar()), np.random.default_rng(seed))
+        assert long(x) == pytest.approx(80, abs=8)
+        widths.append(int((x[80] > 0.5 * x[80].max()).sum()))
+        steepness.append(float(np.abs(np.diff(x[30:70, 15])).max()))
+    assert min(widths) <= 12
+    assert max(widths) >= 21
+    step = 80 / 255  # of the bar
+    assert min(steepness) < 0.3 * step
+    assert max(steepness) > 0.9 * step
 
 
 def test_what_is_not_one_chromosome_is_a_piece_or_two() -> None:

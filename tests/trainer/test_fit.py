@@ -34,6 +34,7 @@ from trainer.fit_classifier import (  # noqa: E402
     fit_classifier,
     load_crops,
     make_batch,
+    predict,
     stored_crops,
 )
 from trainer.fit_locator import LocatorConfig, fit_locator, stack_windows  # noqa: E402
@@ -318,6 +319,37 @@ def test_a_set_named_twice_is_learned_from_twice_and_judged_on_once(cutouts: Pat
     config = replace(classifier_config(cutouts, cutouts), cutout_repeats=2)
     train, val = load_crops(config, tmp_path / "run", None)
     assert (len(train), len(val)) == (4 * 48, 24)
+
+
+def test_crops_in_doubt_stand_in_the_training_set_more_often(cutouts: Path, tmp_path: Path) -> None:
+    def sure_of_long_ones(x: Any, training: bool) -> list[Any]:
+        n = tf.shape(x)[0]
+        long = tf.cast(tf.reduce_mean(x, (1, 2, 3)) > bright, tf.float32)
+        return [
+            20 * long[:, None, None, None] * tf.one_hot([[[5]]], 24),
+            tf.zeros((n, 1, 1, 1)),
+            tf.zeros((n, 1, 1, 1)),
+        ]
+
+    config = classifier_config(cutouts)
+    bright = 0.0
+    plain, _ = load_crops(config, tmp_path / "plain", sure_of_long_ones)
+    means = plain.pixels.mean((1, 2)) / 255
+    bright = float(np.median(means))
+    doubtful = int((means <= bright).sum())
+    assert 0 < doubtful < len(plain)
+    train, val = load_crops(replace(config, doubtful_repeats=3), tmp_path / "thrice", sure_of_long_ones)
+    assert (len(train), len(val)) == (len(plain) + 2 * doubtful, 24)
+    assert (train.pixels[len(plain) :].mean((1, 2)) / 255 <= bright).all()
+
+
+def test_a_wider_classifier_starts_as_the_narrow_one_answers(cutouts: Path, tmp_path: Path) -> None:
+    narrow = fit_classifier(classifier_config(cutouts), tmp_path / "narrow", resume=False)
+    config = replace(classifier_config(cutouts), width=1.0, rate=0.0, start=str(narrow))
+    wide = fit_classifier(config, tmp_path / "wide", resume=False)
+    crops = stored_crops(wide.parent)[0].pixels
+    answers = [predict(keras.models.load_model(path, compile=False), crops)[0].ravel() for path in (narrow, wide)]
+    assert np.corrcoef(*answers)[0, 1] > 0.9  # three steps' batch statistics went in
 
 
 def test_bright_cut_outs_are_aligned_by_the_network(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tests.trainer.data.forms import (
 from tests.trainer.datasets import crops_zip, metaphase_folder, webp
 from trainer.data.crops import read_crops
 from trainer.data.metaphase import read_frames
+from trainer.data.mfish import split_of_slide
 from trainer.data.names import split_of_case
 from trainer.data.pictures import SkippedWarning
 from trainer.data.sources import form_of, holds_cutouts, read_all, splits_at, stamp_of
@@ -246,3 +247,11 @@ def test_grey_levels_come_through(tmp_path: Path) -> None:
     (crop,) = read_crops(tmp_path, "test")
     np.testing.assert_array_equal(crop.pixels, cv2.imdecode(np.frombuffer(webp(42), np.uint8), 0))
     assert (crop.split, crop.donor, crop.cell) == ("test", "", "")
+
+
+def test_half_of_the_slides_with_masks_are_to_learn_from() -> None:
+    slides = [f"{probe}{number:02d}" for probe in "APV" for number in range(40)]
+    splits = [split_of_slide(slide) for slide in slides]
+    assert set(splits) == {"train", "test"}
+    assert 45 <= splits.count("train") <= 75
+    assert splits == [split_of_slide(slide) for slide in slides]  # whatever else is there

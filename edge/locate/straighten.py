@@ -24,6 +24,8 @@ NOMINAL_MEDIAN_UM = 4.9
 FEWEST_FOR_SCALE = 16
 STAIN_PERCENTILE, STAIN_LEVEL = 90.0, 0.75
 CUTOUT_PITCH_PX = 3
+LIGHT_PERCENTILE = 75.0
+"""Of the values along the edges of a cell's cut-outs: the light, which is white only where somebody made it so."""
 _RIM = np.ones((5, 5), np.uint8)
 
 
@@ -125,7 +127,9 @@ def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
     """The crops of one cell's cut-outs: uint8 (h, w) each, one chromosome, dark on white or bright on black. Of a
     chromosome that does not lie flat, the end that is higher in the picture is on top."""
     bright = bright_on_black(pictures)
-    absorbed = [_absorbed(p if not bright else 255 - p) for p in pictures]
+    dark = [255 - p if bright else p for p in pictures]
+    light = max(float(np.percentile(_edges(dark), LIGHT_PERCENTILE)), 1.0)
+    absorbed = [_absorbed(p, light) for p in dark]
     masks = [_solid(a) for a in absorbed]
     axes = []
     for line in centre_lines([m[1::CUTOUT_PITCH_PX, 1::CUTOUT_PITCH_PX] for m in masks]):
@@ -138,12 +142,16 @@ def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
 
 def bright_on_black(pictures: Sequence[UInt8Array]) -> bool:
     """Whether one cell's cut-outs (n >= 1) are fluorescent: told from what lies along their edges."""
-    edges = [edge for p in pictures for edge in (p[0], p[-1], p[:, 0], p[:, -1])]
-    return bool(np.median(np.concatenate(edges)) < 128)
+    return bool(np.median(_edges(pictures)) < 128)
 
 
-def _absorbed(picture: UInt8Array) -> Float32Array:
-    return np.pad(1 - picture.astype(np.float32) / np.float32(255), 2 * CUTOUT_PITCH_PX)
+def _edges(pictures: Sequence[UInt8Array]) -> UInt8Array:
+    return np.concatenate([edge for p in pictures for edge in (p[0], p[-1], p[:, 0], p[:, -1])])
+
+
+def _absorbed(picture: UInt8Array, light: float) -> Float32Array:
+    passed = np.minimum(picture.astype(np.float32) / np.float32(light), 1)
+    return np.pad(1 - passed, 2 * CUTOUT_PITCH_PX)
 
 
 def _solid(absorbed: Float32Array) -> BoolArray:

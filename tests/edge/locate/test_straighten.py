@@ -255,6 +255,20 @@ def test_cut_outs_keep_the_p_arm_on_top_and_their_sizes() -> None:
         assert length_of(crop.pixels) == pytest.approx(length * MEDIAN_ROWS / np.median(lengths), rel=0.06, abs=2)
 
 
+def test_cut_outs_on_grey_are_as_those_on_white() -> None:
+    """Rectangles cut from a frame keep its ground, in bright field and, bright on black, with its glow."""
+    rng = np.random.default_rng(8)
+    on_white = [cutout_of(draw_ideogram("7", n, 17, rng, Look(chromatid_gap=0))) for n in range(60, 160, 5)]
+    noise = [rng.normal(0, 2, picture.shape) for picture in on_white]
+    on_grey = [np.rint(0.8 * p + n).astype(np.uint8) for p, n in zip(on_white, noise, strict=True)]
+    glowing = [np.uint8(255) - p for p in on_grey]
+    wanted = crops_from_cutouts(on_white)
+    for pictures in (on_grey, glowing):
+        for crop, white in zip(crops_from_cutouts(pictures), wanted, strict=True):
+            assert length_of(crop.pixels) == pytest.approx(length_of(white.pixels), abs=4)
+            assert np.abs(crop.pixels.astype(float) - white.pixels).mean() < 6
+
+
 def test_cut_outs_and_frames_give_the_same_crop() -> None:
     """What the classifier learns from is what it will see."""
     rng = np.random.default_rng(1)

@@ -4,6 +4,10 @@ In bright field the ground is the lightest thing there is, in fluorescence (DAPI
 smoothest. So the level of the smoothest tenth of the frame, between its extremes, tells which it is. On the 275 val
 frames of the metaphase set it lies at 0.78 to 1, on 38 DAPI metaphases at 0 to 0.03; with vignettes, glare and nuclei
 over a third of the frame drawn in, still above 0.34 and below 0.28.
+
+And dim or pale frames are brought to the levels that the networks learned with: of 30 val frames at half their light
+95.6 % of the chromosomes were located before and 99.2 % now (as they are: 99.2 %), at a third of it 36 and 99.2 %, at a
+quarter of their contrast 96.1 and 99.2 %.
 """
 
 from __future__ import annotations
@@ -25,23 +29,35 @@ MOST_LIT = 0.4
 LEAST_CONTRAST = 16
 """Grey levels from extreme to extreme; a flatter frame shows nothing, and is left as it is."""
 GROUND_LEVEL, STAIN_DEPTH = 250.0, 130.0
-"""What fluorescence becomes: the levels of ground and stain that are usual in the metaphase set's val frames."""
+"""What fluorescence and unusual bright fields become: the levels of ground and stain that are usual in the metaphase
+set's val frames."""
+LEAST_GROUND, LEAST_DEPTH, MOST_DEPTH = 190.0, 65.0, 190.0
+"""Of 882 train and val frames 99.5 % lie within and stay as they are; their range is 176 to 255 and 69 to 185."""
+LIT_PERCENTILE = 80.0
+"""Of a bright field's levels: its ground, as that is most of what is lit."""
+FLAT_DEPTH = 20.0
+"""Stain that is no deeper may be noise, which nothing should raise."""
 WIDEST = 15
 """Coarse pixels: more than a chromosome's width at any magnification, less than a nucleus."""
 
 
 def dark_on_bright(frame: Frame) -> Frame:
-    """``frame`` itself if it is bright field, else its negative, in the levels of a stained bright-field frame."""
+    """``frame`` itself if it is bright field at usual levels; else those of a usual one, of fluorescence the negative.
+
+    Light adds up as absorption does, so a linear negative keeps the bands' proportions. Thin things only set the
+    gain: nuclei may be far brighter, or darker.
+    """
     coarse = _coarse(frame.pixels)
     ground = fluorescent_ground(coarse)
-    if ground is None:
-        return frame
-    # Light adds up as absorption does, so a linear negative keeps the bands' proportions. Thin things only set the
-    # gain: nuclei may be far brighter.
-    thin = cv2.morphologyEx(coarse, cv2.MORPH_TOPHAT, np.ones((WIDEST, WIDEST), np.uint8))
-    least, _ = cv2.threshold(thin, 0, 255, cv2.THRESH_OTSU)
-    gain = STAIN_DEPTH / max(float(np.percentile(thin[thin >= max(least, 1)], 75)), 1.0)
-    levels = np.clip(GROUND_LEVEL - gain * (np.arange(256) - ground), 0, 255)
+    if ground is not None:
+        gain = -STAIN_DEPTH / max(_depth(coarse, cv2.MORPH_TOPHAT), 1.0)
+    else:
+        # Not the smoothest, which may be a black rim.
+        ground, depth = float(np.percentile(coarse, LIT_PERCENTILE)), _depth(coarse, cv2.MORPH_BLACKHAT)
+        if depth < FLAT_DEPTH or (ground >= LEAST_GROUND and LEAST_DEPTH <= depth <= MOST_DEPTH):
+            return frame
+        gain = STAIN_DEPTH / depth
+    levels = np.clip(GROUND_LEVEL + gain * (np.arange(256) - ground), 0, 255)
     return replace(frame, pixels=np.asarray(cv2.LUT(frame.pixels, np.rint(levels).astype(np.uint8)), np.uint8))
 
 
@@ -53,6 +69,13 @@ def fluorescent_ground(coarse: UInt8Array) -> float | None:
     rough = cv2.morphologyEx(coarse, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
     ground = float(np.median(coarse[rough <= np.quantile(rough, SMOOTHEST)]))
     return ground if ground - low < DARK_GROUND * (high - low) else None
+
+
+def _depth(coarse: UInt8Array, hat: int) -> float:
+    """By how many levels thin things stand out from what is around them, to the side that ``hat`` says."""
+    thin = cv2.morphologyEx(coarse, hat, np.ones((WIDEST, WIDEST), np.uint8))
+    least, _ = cv2.threshold(thin, 0, 255, cv2.THRESH_OTSU)
+    return float(np.percentile(thin[thin >= least], 75))
 
 
 def _coarse(pixels: UInt8Array) -> UInt8Array:

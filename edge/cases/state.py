@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from edge.cases.edits import Change, Edit, Places, Redo, SetAside, TakeBack, Undo, apply, as_captured, touched
-from edge.cell.findings import findings_of, karyotype_of, provisional
+from edge.cell.findings import findings_of_cell, karyotype_of, provisional
 from edge.errors import EditRefused
 from edge.records import LABELS, Cell
 
@@ -97,7 +97,7 @@ class CellState:
     @cached_property
     def findings(self) -> tuple[str, ...]:
         """What the karyotype means; worded as provisional while chromosomes wait for a person's eye."""
-        said = findings_of(self.counts, markers=self.markers, derivatives=self.derivatives)
+        said = findings_of_cell(self.counts, markers=self.markers, derivatives=self.derivatives)
         return provisional(said, unsure=len(self.unsure), total=len(self.counted))
 
     @property

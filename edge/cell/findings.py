@@ -13,6 +13,10 @@ One frame is one cell, and a spread often loses chromosomes on the slide. So a s
 * No X in sight is marked with ``?`` (ISCN: questionable identification) and ``inc``: ``45,?Y,inc``; neither X nor Y:
   ``44,?,inc``; an empty frame: ``0,?,inc``.
 
+What a cell has too little of is, besides, no finding while one cell alone shows it (``findings_of_cell``): a
+chromosome that lies outside of the field or under another is far more common than an autosomal monosomy, and a clone
+needs three cells that lack the same (ISCN). A single X in an otherwise complete cell is said, as possible Turner.
+
 Markers and derivatives are a person's word, and the string says no more of them than that: ``47,XX,+mar``, two of them
 ``+2mar``, and ``46,XX,der(9)`` or ``46,X,der(X)``, what changed the 9 being left to the person who writes the report.
 """
@@ -31,7 +35,7 @@ AUTOSOMES = LABELS[:22]
 _SYNDROMES = {"13": "Patau syndrome", "18": "Edwards syndrome", "21": "Down syndrome"}
 _SOMIES = ("nullisomy", "monosomy", "disomy", "trisomy", "tetrasomy", "pentasomy")
 _PLOIDIES = {3: "triploidy", 4: "tetraploidy, or two cells in one frame"}
-_PLAIN = ("incomplete cell", "no chromosome", "gain and loss")
+_PLAIN = ("incomplete cell", "no chromosome", "gain and loss", "not found")
 """How the findings begin that say what is seen and claim nothing of the patient."""
 _SEX_FINDINGS = {
     "X": "monosomy X (Turner syndrome)",
@@ -116,11 +120,38 @@ def karyotype_of(counts: Mapping[str, int], *, markers: int = 0, derivatives: Se
 
 
 def findings_of(counts: Mapping[str, int], *, markers: int = 0, derivatives: Sequence[str] = ()) -> tuple[str, ...]:
-    """What stands out in ``counts``, most far-reaching first; empty for a normal cell.
+    """What stands out in ``counts``, which several cells share, most far-reaching first; empty for normal ones.
 
     Raises ``ValueError`` like ``karyotype_of``.
     """
-    cell = _balance(counts, markers, derivatives)
+    return _said(_balance(counts, markers, derivatives), losses=True)
+
+
+def findings_of_cell(
+    counts: Mapping[str, int], *, markers: int = 0, derivatives: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The same of one cell: what it lacks is named, but claims nothing. Raises ``ValueError`` like ``karyotype_of``."""
+    return _said(_balance(counts, markers, derivatives), losses=False)
+
+
+def claims_numerical(counts: Mapping[str, int]) -> bool:
+    """Whether the findings of one cell with these ``counts`` claim a gain or unusual sex chromosomes. Raises like
+    ``karyotype_of``."""
+    cell = _balance(counts, 0, ())
+    gains = any(change > 0 for change in cell.autosome_change.values())
+    return cell.ploidy > 2 or gains or (_tells_sex(cell, losses=False) and bool(_sex_findings(cell.sex)))
+
+
+def _tells_sex(cell: _Balance, losses: bool) -> bool:
+    """Whether the sex chromosomes that were seen may be taken for all that there are."""
+    if cell.ploidy != 2 or "X" not in cell.sex:
+        return False
+    whole = not cell.incomplete if losses else not any(change < 0 for change in cell.autosome_change.values())
+    return whole or len(cell.sex) >= 2
+
+
+def _said(cell: _Balance, losses: bool) -> tuple[str, ...]:
+    """``losses``: whether what is missing is a finding."""
     if cell.total == 0:
         return ("no chromosome found",)
     said: list[str] = []
@@ -130,12 +161,17 @@ def findings_of(counts: Mapping[str, int], *, markers: int = 0, derivatives: Seq
         )
     if cell.incomplete:
         said.append(_incomplete_finding(cell))
-    if cell.ploidy == 2 and "X" in cell.sex and not (cell.incomplete and len(cell.sex) < 2):
+    elif not losses:
+        told = _tells_sex(cell, losses)
+        lost = {label: copies for label, copies in cell.missing.items() if label in AUTOSOMES or not told}
+        if lost:
+            said.append(f"not found: {_listed(lost)}; a finding only where three cells lack the same")
+    if _tells_sex(cell, losses):
         said += _sex_findings(cell.sex)
     said += [
         _autosome_finding(label, cell.ploidy, change)
         for label, change in cell.autosome_change.items()
-        if change > 0 or not cell.incomplete
+        if change > 0 or (losses and not cell.incomplete)
     ]
     said += [f"structurally changed {label}" for label in cell.derivatives]
     if cell.markers:
@@ -160,7 +196,7 @@ def said_of(chromosomes: Sequence[Chromosome]) -> tuple[str, tuple[str, ...]]:
     """The karyotype of a labelled cell and what it finds, provisional while chromosomes wait for review."""
     labels = [c.label for c in chromosomes]
     counts = {label: labels.count(label) for label in LABELS}
-    said, unsure = findings_of(counts), sum(c.status == "review" for c in chromosomes)
+    said, unsure = findings_of_cell(counts), sum(c.status == "review" for c in chromosomes)
     return karyotype_of(counts), provisional(said, unsure=unsure, total=len(chromosomes)) if said else ()
 
 
@@ -174,10 +210,13 @@ def provisional(findings: Sequence[str], *, unsure: int, total: int) -> tuple[st
 
 
 def _incomplete_finding(cell: _Balance) -> str:
-    lost = [label if copies == 1 else f"{copies} of {label}" for label, copies in cell.missing.items()]
-    missing = f"; missing: {', '.join(lost)}" if lost else ""
+    missing = f"; missing: {_listed(cell.missing)}" if cell.missing else ""
     no_x = "; no X found" if "X" not in cell.sex else ""
     return f"incomplete cell: {cell.total} of {23 * cell.ploidy} chromosomes found{missing}{no_x}"
+
+
+def _listed(missing: Mapping[str, int]) -> str:
+    return ", ".join(label if copies == 1 else f"{copies} of {label}" for label, copies in missing.items())
 
 
 def _sex_findings(sex: str) -> list[str]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from iscn_authenticator import is_valid_karyotype
 
-from edge.cell.findings import AUTOSOMES, findings_of, is_incomplete, karyotype_of, ploidy_of, provisional
+from edge.cell.findings import (
+    AUTOSOMES,
+    claims_numerical,
+    findings_of,
+    findings_of_cell,
+    is_incomplete,
+    karyotype_of,
+    ploidy_of,
+    provisional,
+)
 
 
 def cell(sex: str, ploidy: int = 2, **changes: int) -> dict[str, int]:
@@ -82,6 +91,40 @@ def test_incomplete_cells_claim_no_loss(counts: dict[str, int], karyotype: str, 
     found = findings_of(counts)
     assert found[0] == first_finding
     assert not any("monosomy" in f or "nullisomy" in f for f in found)
+
+
+THREE = "; a finding only where three cells lack the same"
+
+
+@pytest.mark.parametrize(
+    ("counts", "findings", "claimed"),
+    [
+        (cell("XX"), (), False),
+        (cell("XY", c21=1), ("trisomy 21 (Down syndrome)",), True),
+        (cell("X"), ("monosomy X (Turner syndrome)",), True),
+        (cell("XXY"), ("XXY (Klinefelter syndrome)",), True),
+        (cell("XX", c22=-1), (f"not found: 22{THREE}",), False),
+        (cell("XX", c7=-2), (f"not found: 2 of 7{THREE}",), False),
+        (cell("X", c22=-1), (f"not found: 22, X or Y{THREE}",), False),
+        (cell("XXY", c22=-1), (f"not found: 22{THREE}", "XXY (Klinefelter syndrome)"), True),
+        (
+            cell("XX", c3=-1, c5=1),
+            (f"not found: 3{THREE}", "trisomy 5", "gain and loss in one cell: check the labels of 5, 3"),
+            True,
+        ),
+        (cell("X", c1=-1, c5=-1), ("incomplete cell: 43 of 46 chromosomes found; missing: 1, 5, X or Y",), False),
+        (cell("Y"), ("incomplete cell: 45 of 46 chromosomes found; missing: X or Y; no X found",), False),
+        (cell("XXX", 3), ("triploidy",), True),
+        ({}, ("no chromosome found",), False),
+    ],
+)
+def test_what_one_cell_lacks_is_named_and_claims_nothing(
+    counts: dict[str, int], findings: tuple[str, ...], claimed: bool
+) -> None:
+    assert findings_of_cell(counts) == findings
+    assert claims_numerical(counts) is claimed
+    kept = provisional(findings, unsure=1, total=46)[1:]
+    assert any(finding.startswith("possible") for finding in kept) is claimed
 
 
 def test_a_seen_gain_is_said_of_an_incomplete_cell() -> None:

@@ -253,7 +253,7 @@ def run(
                 device,
                 connect,
                 pipeline.label,
-                models=models,
+                classify=pipeline.classify,
                 cases=cases or default_cases_dir(),
                 case=case or time.strftime("%Y-%m-%d"),
                 host=host,

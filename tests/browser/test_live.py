@@ -76,8 +76,17 @@ class Tap:
 @pytest.fixture
 def tapped(models_dir: Path, tmp_path: Path) -> Iterator[tuple[Tap, str]]:
     tap = Tap()
-    label = load_pipeline(models_dir).label
-    page = LivePage(tap, lambda: tap, label, models=models_dir, cases=tmp_path, case="tap", host="127.0.0.1", port=0)
+    pipeline = load_pipeline(models_dir)
+    page = LivePage(
+        tap,
+        lambda: tap,
+        pipeline.label,
+        classify=pipeline.classify,
+        cases=tmp_path,
+        case="tap",
+        host="127.0.0.1",
+        port=0,
+    )
     thread = threading.Thread(target=lambda: run(page.camera, page.label, [page]))
     thread.start()
     yield tap, page.address

@@ -159,6 +159,23 @@ def test_a_slow_way_blanks_the_labels(live: Page) -> None:
     assert held[3] == [True, ""]
 
 
+def test_a_board_that_fell_silent_is_asked_again(live: Page) -> None:
+    """One that lost its power never ends the connection; the page does, and what follows is as after any end."""
+    held = live.evaluate(
+        PUPPET % "live.socket = { close() { held.push('closed'); } };"
+        "live.heard = now() - 30000; live.watch(); note(); live.heard = now() - 61000; live.watch();"
+    )
+    assert held[1:] == ["closed"]
+
+
+def test_k_opens_the_newest_cell_of_the_case(karyogram: Page, scope: str) -> None:
+    karyogram.goto(scope)  # a page that has opened none yet
+    expect(karyogram.locator("#to-karyogram")).to_be_enabled()
+    newest = karyogram.locator("#cells button span").first.text_content() or ""
+    karyogram.keyboard.press("k")
+    expect(karyogram.locator("#corrections")).to_contain_text(f"Cell {newest.removesuffix('.')} ")
+
+
 def test_a_token_is_asked_for_beyond_this_machine(models_dir: Path, tmp_path: Path, browser: Browser) -> None:
     with running("--camera", "sim", "--host", "0.0.0.0", cases=tmp_path) as printed:
         port_and_token = printed.rpartition(":")[2]

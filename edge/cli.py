@@ -225,6 +225,8 @@ def run(
     console = Console(stderr=jsonl is not None and str(jsonl) == "-")
     stored = source is not None and (Path(source).is_dir() or Path(source).is_file())
     with ExitStack() as stack:
+        if debug:
+            logging.getLogger("edge.live.web").setLevel(logging.DEBUG)
         if log is not None:
             stack.callback(logging.getLogger("edge").removeHandler, log_to(log))
         flat = read_flat_field(white) if white is not None else None
@@ -253,7 +255,7 @@ def run(
                 device,
                 connect,
                 pipeline.label,
-                models=models,
+                classify=pipeline.classify,
                 cases=cases or default_cases_dir(),
                 case=case or time.strftime("%Y-%m-%d"),
                 host=host,

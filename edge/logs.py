@@ -15,6 +15,26 @@ from edge.errors import SinkError
 BYTES_A_FILE, OLD_FILES = 5_000_000, 4
 
 
+class OneLine(logging.Filter):
+    """For a library's logger: its records become one line after ``prefix``, of level warning at most. A traceback goes
+    to the logger ``to`` at level debug."""
+
+    def __init__(self, prefix: str, to: logging.Logger) -> None:
+        super().__init__()
+        self._prefix = prefix
+        self._to = to
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = f"{self._prefix}: {record.getMessage().strip()}"
+        if record.exc_info and (error := record.exc_info[1]) is not None:
+            self._to.debug("traceback of the next line:", exc_info=error)
+            said = f"{said}: {type(error).__name__}: {error}"
+        record.msg, record.args, record.exc_info, record.exc_text = " ".join(said.split()), None, None, None
+        if record.levelno > logging.WARNING:
+            record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+        return True
+
+
 class JsonLines(logging.Formatter):
     """``time`` is UTC and follows the wall clock, ``monotonic_s`` does not jump when that is set."""
 

@@ -6,6 +6,7 @@ from there for that one alone, and the cell is assigned again.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -84,6 +85,7 @@ class Pipeline:
     ) -> None:
         self._locator = locator
         self._classifier = classifier
+        self._classifying = threading.Lock()  # an interpreter serves one thread at a time
         self._straighten = straighten
         self._keep = keep
         self._assign = assign
@@ -120,6 +122,11 @@ class Pipeline:
             models=self.models,
         )
 
+    def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
+        """What the classifier says of ``crops``. Any thread may ask, also while another labels a frame."""
+        with self._classifying:
+            return self._classifier.classify(crops)
+
     def _read(
         self, frame: Frame, regions: Sequence[Region], among: Sequence[Region], clock: _Clock
     ) -> tuple[Sequence[Crop], Sequence[Prediction]]:
@@ -127,7 +134,7 @@ class Pipeline:
         with clock.stage("straighten"):
             crops = self._straighten(frame, regions, among) if regions else ()
         with clock.stage("classify"):
-            return crops, self._classifier.classify(crops) if crops else ()
+            return crops, self.classify(crops) if crops else ()
 
     def _decide(
         self,

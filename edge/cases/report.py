@@ -91,11 +91,11 @@ class _Page:
         plain = unicodedata.normalize("NFKD", text)
         return "".join(c for c in plain if not unicodedata.combining(c)).encode("latin-1", "replace").decode("latin-1")
 
-    def line(self, text: str, points: float = 10, **kind: Any) -> None:
+    def line(self, text: str, points: float = 10, *, align: str = "L", **kind: Any) -> None:
         """A paragraph over the page's width."""
         self.type(points, **kind)
         self.paper.multi_cell(
-            _WIDTH_MM, points * _PT_MM * 1.35, self.written(text), new_x="LMARGIN", new_y="NEXT", align="L"
+            _WIDTH_MM, points * _PT_MM * 1.35, self.written(text), new_x="LMARGIN", new_y="NEXT", align=align
         )
 
     def gap(self, mm: float) -> None:
@@ -172,7 +172,7 @@ def _summary(page: _Page, of: ReportInput, result: Tally) -> None:
         page.line(f"No numerical change of whole chromosomes in a clone{so_far}.", 10.5)
     page.gap(1)
     if result.exclusion:
-        page.line(f"{result.exclusion} (Hook 1977).", 9.5)
+        page.line(f"{result.exclusion} (Hook 1977).", 9)
 
     if result.lines:
         page.heading("Cell lines")
@@ -263,7 +263,7 @@ def _cell_page(page: _Page, state: CellState, frame: Frame) -> None:
     page.line(f"Case {captured.case}, cell {captured.number}", 10, colour=_GREY)
     page.line(state.karyotype, 16, bold=True)
     people = ", ".join(editors(state))
-    work = f"{state.corrections} corrected" + (f" by {people}" if people else "")
+    work = f"{state.corrections or 'none'} corrected" + (f", seen by {people}" if people else "")
     page.line(
         f"{captured.cell.frame}   captured {_day(captured.captured_utc)}   {frame.um_per_px:g} µm per pixel   "
         f"{len(state.counted)} chromosomes, {work}",
@@ -283,7 +283,7 @@ def _cell_page(page: _Page, state: CellState, frame: Frame) -> None:
     karyogram = draw_karyogram(cell, state.names, headed=False)
     below_mm = min(_WIDTH_MM * karyogram.shape[0] / karyogram.shape[1], 0.52 * room_mm)
     page.picture(draw_overlay(frame, cell, state.names, headed=False), room_mm - below_mm - 6, photograph=True)
-    page.line("Outlined in blue: accepted; in orange, with a ?: to review.", 7.5, colour=_GREY)
+    page.line("Outlined in blue: accepted; in orange, with a ?: to review.", 7.5, colour=_GREY, align="C")
     page.gap(1)
     page.picture(karyogram, below_mm, photograph=False)
 

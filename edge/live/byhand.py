@@ -1,25 +1,20 @@
-"""A missed chromosome from a stroke of the hand, and a classifier for what hands make.
+"""A missed chromosome from a stroke of the hand.
 
-Cutting, joining and outlining are ``edge.cases.parts``; here is what needs the picture's stain, or the models.
+Cutting, joining and outlining are ``edge.cases.parts``; here is what needs the picture's stain.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from pathlib import Path
-
 import cv2
 import numpy as np
 
-from edge.cases.parts import Classify, Points, outlined
-from edge.config import default_models_dir
+from edge.cases.parts import Points, outlined
 from edge.errors import EditRefused
 from edge.locate.background import absorption_of
 from edge.locate.field import dark_on_bright
 from edge.locate.geometry import line_length
 from edge.locate.pieces import without_specks
-from edge.records import Crop, Float32Array, Frame, Prediction, Region
+from edge.records import Float32Array, Frame, Region
 
 WIDTH_UM = 1.3
 """How wide a stroke along a chromosome is taken to reach: a little more than a pair of chromatids."""
@@ -41,22 +36,6 @@ def missed(frame: Frame, stroke: Points) -> Region:
     if len(path) > 3 and float(np.hypot(*(path[0] - path[-1]))) < CLOSED * length:
         return outlined(stroke, width, height)
     return outlined(_edge(_stained(frame, path)), width, height)
-
-
-def load_classifier(models_dir: Path | None = None) -> Classify:
-    """A classifier of its own, for edits while the live loop uses the other. Raises ``ModelError``."""
-    from edge.classify.classifier import Classifier
-    from edge.runtime.bundle import load_bundle
-
-    folder = models_dir if models_dir is not None else default_models_dir()
-    classifier = Classifier(load_bundle(folder / "classifier", "classifier"), threads=1)
-    lock = threading.Lock()  # an interpreter serves one thread at a time
-
-    def classify(crops: Sequence[Crop]) -> tuple[Prediction, ...]:
-        with lock:
-            return classifier.classify(crops)
-
-    return classify
 
 
 def _stained(frame: Frame, path: Float32Array) -> np.ndarray:

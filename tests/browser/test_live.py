@@ -76,8 +76,17 @@ class Tap:
 @pytest.fixture
 def tapped(models_dir: Path, tmp_path: Path) -> Iterator[tuple[Tap, str]]:
     tap = Tap()
-    label = load_pipeline(models_dir).label
-    page = LivePage(tap, lambda: tap, label, models=models_dir, cases=tmp_path, case="tap", host="127.0.0.1", port=0)
+    pipeline = load_pipeline(models_dir)
+    page = LivePage(
+        tap,
+        lambda: tap,
+        pipeline.label,
+        classify=pipeline.classify,
+        cases=tmp_path,
+        case="tap",
+        host="127.0.0.1",
+        port=0,
+    )
     thread = threading.Thread(target=lambda: run(page.camera, page.label, [page]))
     thread.start()
     yield tap, page.address
@@ -148,6 +157,23 @@ def test_a_slow_way_blanks_the_labels(live: Page) -> None:
     assert held[1] == [True, ""]
     assert held[2] == [False, "Connection to the board is too slow"]
     assert held[3] == [True, ""]
+
+
+def test_a_board_that_fell_silent_is_asked_again(live: Page) -> None:
+    """One that lost its power never ends the connection; the page does, and what follows is as after any end."""
+    held = live.evaluate(
+        PUPPET % "live.socket = { close() { held.push('closed'); } };"
+        "live.heard = now() - 30000; live.watch(); note(); live.heard = now() - 61000; live.watch();"
+    )
+    assert held[1:] == ["closed"]
+
+
+def test_k_opens_the_newest_cell_of_the_case(karyogram: Page, scope: str) -> None:
+    karyogram.goto(scope)  # a page that has opened none yet
+    expect(karyogram.locator("#to-karyogram")).to_be_enabled()
+    newest = karyogram.locator("#cells button span").first.text_content() or ""
+    karyogram.keyboard.press("k")
+    expect(karyogram.locator("#corrections")).to_contain_text(f"Cell {newest.removesuffix('.')} ")
 
 
 def test_a_token_is_asked_for_beyond_this_machine(models_dir: Path, tmp_path: Path, browser: Browser) -> None:

@@ -66,3 +66,21 @@ def test_a_full_disk_is_said_once(logger: logging.Logger, capsys: pytest.Capture
 def test_a_place_that_cannot_be_written(logger: logging.Logger) -> None:
     with pytest.raises(SinkError, match=r"cannot write the log /dev/null/edge\.log: "):
         logs.log_to(Path("/dev/null/edge.log"))
+
+
+def test_a_librarys_failure_is_one_line_and_its_traceback_is_kept_for_debugging(
+    logger: logging.Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "edge")
+    library = logging.Logger("library")
+    library.addHandler(caplog.handler)
+    library.addFilter(logs.OneLine("page", _log))
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        library.exception("Failed %d times\n", 2)
+    kept, told = caplog.records
+    assert (told.levelname, told.getMessage()) == ("WARNING", "page: Failed 2 times: ValueError: two lines")
+    assert told.exc_info is None
+    assert (kept.name, kept.levelname) == ("edge.test", "DEBUG")
+    assert kept.exc_info is not None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,3 +145,27 @@ def test_where_the_models_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert default_models_dir() == tmp_path
     monkeypatch.delenv("CHROMO_MODELS")
     assert default_models_dir().name == "models"
+
+
+class Jealous(BarClassifier):
+    """As an interpreter: fails when two threads are in it at once."""
+
+    busy = False
+
+    def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
+        assert not self.busy
+        self.busy = True
+        time.sleep(0.01)
+        self.busy = False
+        return super().classify(crops)
+
+
+def test_the_classifier_is_lent_while_frames_are_labelled() -> None:
+    pipeline = Pipeline(BarLocator(), Jealous(), cut_bars, keep_all, assign_bars)
+    frame = frame_of([21, 7])
+    crops = [c.crop for c in pipeline.label(frame).chromosomes]
+    with ThreadPoolExecutor(3) as threads:
+        lent = [threads.submit(pipeline.classify, crops) for _ in range(10)]
+        cells = [threads.submit(pipeline.label, frame) for _ in range(10)]
+        assert all(len(one.result()) == 2 for one in lent)
+        assert all(cell.result().count == 2 for cell in cells)

@@ -12,7 +12,8 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.convertors import IntegerConvertor, register_url_convertor
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
@@ -27,6 +28,13 @@ _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".
 _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 _HEAD_EVERY_S = 1.0
 _RESOLUTIONS = (400, 550, 850)
+
+
+class _Number(IntegerConvertor):
+    regex = "[0-9]{1,18}"  # as large as SQLite's rows may be numbered; Python reads no number of 5,000 digits
+
+
+register_url_convertor("number", _Number())
 
 
 def make_app(hub: Hub, desk: Desk) -> Starlette:
@@ -49,13 +57,13 @@ def make_app(hub: Hub, desk: Desk) -> Starlette:
         Route("/api/case", pages.case),
         Route("/api/case/export", pages.export, methods=["POST"]),
         Route("/api/capture", pages.capture, methods=["POST"]),
-        Route("/api/cells/{id:int}", pages.cell),
-        Route("/api/cells/{id:int}/edit", pages.edit, methods=["POST"]),
-        Route("/api/cells/{id:int}/undo", pages.undo, methods=["POST"]),
-        Route("/api/cells/{id:int}/redo", pages.redo, methods=["POST"]),
-        Route("/api/cells/{id:int}/picture.png", pages.picture),
-        Route("/api/cells/{id:int}/cutouts/{chromosome:int}.png", pages.cutout),
-        Route("/api/bands/{resolution:int}", pages.bands),
+        Route("/api/cells/{id:number}", pages.cell),
+        Route("/api/cells/{id:number}/edit", pages.edit, methods=["POST"]),
+        Route("/api/cells/{id:number}/undo", pages.undo, methods=["POST"]),
+        Route("/api/cells/{id:number}/redo", pages.redo, methods=["POST"]),
+        Route("/api/cells/{id:number}/picture.png", pages.picture),
+        Route("/api/cells/{id:number}/cutouts/{chromosome:number}.png", pages.cutout),
+        Route("/api/bands/{resolution:number}", pages.bands),
         Route("/healthz", pages.health),
         Route("/metrics", pages.metrics),
     ]
@@ -181,6 +189,8 @@ async def _body(request: Request) -> dict[str, Any]:
         asked = json.loads(await request.body())
     except (ValueError, RecursionError) as why:
         raise EditRefused("the body is not JSON") from why
+    except ClientDisconnect as why:
+        raise EditRefused("the connection ended before the body did") from why
     if not isinstance(asked, dict):
         raise EditRefused("expected a JSON object")
     return asked

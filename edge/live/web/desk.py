@@ -26,8 +26,6 @@ FORMS = {"report": "application/pdf", "json": "application/json", "cells": "text
 """What a case can be taken away as, and its media type."""
 _MOST_POINTS = 200
 _FAR_PX = 1e5
-_LARGEST_ID = 2**63 - 1
-"""Of SQLite."""
 _HAND_MADE = ("split", "join", "draw")
 
 
@@ -88,33 +86,28 @@ class Desk:
         return content
 
     def cell(self, id: int, actor: str) -> Json:
-        return cell_message(self._state(id), actor)
+        return cell_message(self._store.cell(id), actor)
 
     def edit(self, id: int, change: Mapping[str, Any], *, based_on: int, actor: str) -> Json:
-        state = self._store.edit(self._state(id).id, self._change(id, change), based_on=based_on, actor=actor)
+        state = self._store.edit(id, self._change(id, change), based_on=based_on, actor=actor)
         return cell_message(state, actor)
 
     def undo(self, id: int, *, based_on: int, actor: str) -> Json:
-        return cell_message(self._store.undo(self._state(id).id, based_on=based_on, actor=actor), actor)
+        return cell_message(self._store.undo(id, based_on=based_on, actor=actor), actor)
 
     def redo(self, id: int, *, based_on: int, actor: str) -> Json:
-        return cell_message(self._store.redo(self._state(id).id, based_on=based_on, actor=actor), actor)
+        return cell_message(self._store.redo(id, based_on=based_on, actor=actor), actor)
 
     def cutout(self, id: int, chromosome: int) -> bytes:
         """PNG of a chromosome that is, or once was, in the cell."""
-        for place in self._state(id).places:
+        for place in self._store.cell(id).places:
             if place.id == chromosome:
                 return cutout_png(place.chromosome.crop)
         raise CaseNotFound(f"there is no chromosome {chromosome} in cell {id} now")
 
     def picture(self, id: int) -> bytes:
         """PNG of the frame that the cell was captured from."""
-        return self._store.images.png(self._state(id).captured.frame_sha256)
-
-    def _state(self, id: int) -> CellState:
-        if id > _LARGEST_ID:
-            raise CaseNotFound(f"there is no cell {id}")
-        return self._store.cell(id)
+        return self._store.images.png(self._store.cell(id).captured.frame_sha256)
 
     def _change(self, id: int, asked: Mapping[str, Any]) -> Change:
         """The edit asked for; what is drawn by hand comes as a line and becomes chromosomes here."""
@@ -124,7 +117,7 @@ class Desk:
             if isinstance(change, Undo | Redo):
                 raise EditRefused("undo and redo have addresses of their own")
             return change
-        frame, state = self._store.frame(id), self._state(id)
+        frame, state = self._store.frame(id), self._store.cell(id)
         if kind == "split":
             one = _id(asked.get("chromosome"))
             made = parts.cut(_region(state, one), _line(asked))

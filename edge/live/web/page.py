@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.camera.base import Camera
+from edge.cases.parts import Classify
 from edge.cases.store import CaseStore
-from edge.live.byhand import load_classifier
 from edge.live.stage import Stage
 from edge.live.track import Steady
 from edge.live.watch import Watch, WatchedCamera
@@ -27,7 +27,8 @@ class LivePage:
 
     ``camera`` and ``label`` are to be used in the place of those given: the camera is watched and opened again with
     ``reopen``, the labels stand still with the stage. Cells that are captured go into the case ``case`` of the store in
-    ``cases``. Raises ``ConfigError`` for an address that cannot be served, ``ModelError`` and ``StoreError``.
+    ``cases``; ``classify``, asked by other threads than ``label``, reads what is cut, joined or drawn by hand. Raises
+    ``ConfigError`` for an address that cannot be served, and ``StoreError``.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class LivePage:
         reopen: Callable[[], Camera],
         label: Callable[[Frame], Cell],
         *,
-        models: Path | None,
+        classify: Classify,
         cases: Path,
         case: str,
         host: str,
@@ -47,7 +48,6 @@ class LivePage:
         self.camera = WatchedCamera(camera, reopen, self.hub)
         self.label = Steady(label, stage.scene_of)
         self._host = host
-        classify = load_classifier(models)
         self._store = CaseStore(cases)
         try:
             self._server = WebServer(make_app(self.hub, Desk(self._store, case, self.hub, classify)), host, port)

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from edge.errors import ConfigError
 from edge.live.web.guard import Guard, is_loopback, new_token
+from edge.logs import OneLine
 
 DEFAULT_PORT = 8765
 _START_S = 30.0
@@ -21,6 +22,9 @@ _UNFINISHED_S = 3.0
 """A request that is not there whole after this long, or twice, is not waited for."""
 _MOST_SOCKET_BYTES = 4096
 """A page only ever says which frame it has shown."""
+_LIBRARIES = ("uvicorn.error", "asyncio")
+"""The loggers that tell what a client sent wrong."""
+_ONE_LINE = OneLine("live page", logging.getLogger(__name__))
 
 
 class WebServer:
@@ -35,6 +39,8 @@ class WebServer:
         self._socket = _listen(host, port)
         self._host = host
         self._port = int(self._socket.getsockname()[1])
+        for library in _LIBRARIES:
+            logging.getLogger(library).addFilter(_ONE_LINE)
         config = uvicorn.Config(
             Guard(app, host, self.token),
             log_level=logging.WARNING,

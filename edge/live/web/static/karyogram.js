@@ -203,5 +203,5 @@ export function spoken(chromosome) {
 }
 
 export function percent(share) {
-  return `${Math.min(99, Math.round(share * 100))} %`;
+  return share < 0.005 ? "< 1 %" : `${Math.min(99, Math.round(share * 100))} %`;
 }

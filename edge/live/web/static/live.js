@@ -4,6 +4,7 @@ import { drawLabels } from "./labels.js";
 
 const OLD_MS = 800; // what the board knew longer ago than this cannot be trusted any more
 const RETRY_MS = 700;
+const GONE_MS = 60_000; // a slow way may need half a minute for one picture, and says nothing else meanwhile
 const SHARP = 0.06;
 
 const $ = (id) => document.getElementById(id);
@@ -14,7 +15,6 @@ export class Live {
     this.labels = null;
     this.scene = 0;
     this.fault = "Waiting for the board";
-    this.heard = performance.now();
     this.echoed = -Infinity; // the board's newest state is from after this moment of our own clock
     this.drawn = -1;
     this.spots = new Map(); // where names stand in this scene
@@ -30,6 +30,7 @@ export class Live {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     this.socket = new WebSocket(`${scheme}://${location.host}/live`);
     this.socket.binaryType = "arraybuffer";
+    this.heard = performance.now();
     this.socket.onmessage = (event) => {
       this.heard = performance.now();
       if (typeof event.data === "string") this.told(JSON.parse(event.data));
@@ -46,7 +47,9 @@ export class Live {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
+  // A board that lost its power says no goodbye: closing the socket here is what makes it connect again.
   watch() {
+    if (performance.now() - this.heard > GONE_MS) this.socket.close();
     const why = this.old();
     if (why && Number.isFinite(this.echoed)) this.setFault(why);
   }

@@ -1,25 +1,25 @@
 // The page: two views, the keyboard, and every edit's way to the server and back.
 
 import { actor, api } from "./api.js";
-import { RESOLUTIONS, bandsOf, ideogram } from "./ideogram.js";
-import { Karyogram, percent } from "./karyogram.js";
+import { offerExports, showCase } from "./case.js";
+import { Karyogram } from "./karyogram.js";
 import { Live } from "./live.js";
 import { Picture } from "./picture.js";
+import { Selected } from "./selected.js";
 
 const $ = (id) => document.getElementById(id);
-const IDEOGRAM_PX = 146;
 
 let cell = null;
 let head = -1;
+let newest = null; // the cell captured last
 let typed = "";
-let resolution = 0;
 let busy = Promise.resolve();
 let capturing = false;
 
 actor.load();
 const live = new Live((newHead) => newHead !== head && refreshCase());
 const karyogram = new Karyogram($("rows"), {
-  onSelect: (chromosome) => showSelected(chromosome),
+  onSelect: (chromosome) => (picture.show(cell, chromosome?.id ?? null), selected.show(cell, chromosome)),
   onMove: (id, place) => moveTo(id, place),
   onSwap: (first, second) => edit({ edit: "swap", first, second }),
 });
@@ -28,6 +28,9 @@ const picture = new Picture($("cell-frame"), {
   onLine: (tool, line) => drawn(tool, line),
   onCancel: () => (say("Nothing changed"), focusSelected()),
 });
+
+const selected = new Selected($("selected"), (id, label) => edit({ edit: "relabel", chromosome: id, label }));
+offerExports(say);
 
 // Views
 
@@ -59,12 +62,9 @@ async function refreshCase() {
   const now = await api.case().catch((error) => say(error.message));
   if (!now) return;
   head = now.head;
-  $("case-name").textContent = `Case ${now.name}`;
-  $("no-cells").hidden = now.cells.length > 0;
-  $("exports").hidden = now.cells.length === 0;
-  $("tally").textContent = now.tally.karyotype + (now.tally.provisional ? " (provisional)" : "");
-  $("exclusion").textContent = now.tally.exclusion;
-  $("cells").replaceChildren(...now.cells.map(cellEntry).reverse());
+  newest = now.cells.at(-1) ?? null;
+  $("to-karyogram").disabled = !newest;
+  showCase(now, openCell);
   if (now.cells.some((c) => c.id === cell?.id)) queued(refresh);
 }
 
@@ -73,31 +73,9 @@ async function refresh() {
   if (newCell.revision !== cell.revision) show(newCell);
 }
 
-function cellEntry(summary) {
-  const entry = document.createElement("li");
-  const open = document.createElement("button");
-  open.type = "button";
-  const left = summary.unsure ? `${summary.unsure} to review` : "reviewed";
-  open.textContent = `${summary.number}. ${summary.karyotype} · ${left}`;
-  open.classList.toggle("done", summary.unsure === 0);
-  open.addEventListener("click", () => openCell(summary.id));
-  entry.append(open);
-  return entry;
-}
-
-for (const button of document.querySelectorAll("[data-export]")) {
-  button.addEventListener("click", async () => {
-    try {
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(await api.export(button.dataset.export));
-      link.download = button.dataset.file;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-      say(`${button.dataset.file} saved`);
-    } catch (error) {
-      say(error.message);
-    }
-  });
+function openKaryogram() {
+  if (cell) view("karyogram");
+  else if (newest) openCell(newest.id);
 }
 
 async function openCell(id) {
@@ -109,7 +87,6 @@ async function openCell(id) {
 function show(newCell) {
   if (cell && newCell.id === cell.id && newCell.revision < cell.revision) return;
   cell = newCell;
-  $("to-karyogram").disabled = false;
   $("karyotype").textContent = cell.karyotype;
   $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("left").textContent = cell.unsure ? `${cell.unsure} to review` : "All reviewed";
@@ -127,72 +104,6 @@ function tool(name) {
 function say(text) {
   $("said").textContent = text;
   $("live-said").textContent = text;
-}
-
-// The selected chromosome, and its bands on demand
-
-async function showSelected(chromosome) {
-  picture.show(cell, chromosome?.id ?? null);
-  const panel = $("selected");
-  if (!chromosome) return panel.replaceChildren();
-  const about = document.createElement("div");
-  about.className = "about";
-  const name = document.createElement("p");
-  name.className = "name";
-  name.textContent = chromosome.kind === "marker" ? "Marker" : `${chromosome.kind === "derivative" ? "der " : ""}${chromosome.label}`;
-  const sure = document.createElement("p");
-  sure.textContent = chromosome.excluded ? "removed" : `${percent(chromosome.confidence)} · ${chromosome.status === "review" ? "to review" : "accepted"}`;
-  const from = document.createElement("p");
-  from.className = "from";
-  from.textContent = "By its bands alone";
-  const likely = document.createElement("ul");
-  likely.className = "candidates";
-  likely.setAttribute("aria-label", "Two likeliest classes");
-  for (const [label, share] of chromosome.candidates) {
-    const entry = document.createElement("li");
-    const choose = document.createElement("button");
-    choose.type = "button";
-    choose.textContent = `${label}  ${percent(share)}`;
-    choose.style.setProperty("--share", `${Math.round(share * 100)}%`);
-    choose.title = `It is a ${label}`;
-    choose.addEventListener("click", () => edit({ edit: "relabel", chromosome: chromosome.id, label }));
-    entry.append(choose);
-    likely.append(entry);
-  }
-  const bands = document.createElement("button");
-  bands.type = "button";
-  bands.id = "bands";
-  bands.innerHTML = "Bands <kbd>B</kbd>";
-  bands.addEventListener("click", () => nextResolution());
-  about.append(name, sure, from, likely);
-  const beside = document.createElement("div");
-  beside.className = "beside";
-  const paper = document.createElement("div");
-  paper.className = "paper";
-  paper.append(cutout(chromosome));
-  beside.append(paper);
-  if (resolution) {
-    const table = await bandsOf(resolution, chromosome.label);
-    if (karyogram.selected !== chromosome.id) return;
-    beside.append(ideogram(chromosome.label, table, IDEOGRAM_PX));
-    bands.firstChild.textContent = `Bands ${resolution} `;
-  }
-  panel.replaceChildren(about, beside, bands);
-}
-
-function cutout(chromosome) {
-  const large = new Image();
-  large.src = api.cutout(cell, chromosome);
-  large.alt = `Cut-out of chromosome ${chromosome.label}`;
-  large.className = chromosome.p_arm_up ? "" : "upside-down";
-  large.height = IDEOGRAM_PX;
-  large.width = Math.round((IDEOGRAM_PX * chromosome.size_px[0]) / chromosome.size_px[1]);
-  return large;
-}
-
-function nextResolution() {
-  resolution = RESOLUTIONS[(RESOLUTIONS.indexOf(resolution) + 1) % RESOLUTIONS.length];
-  showSelected(karyogram.chromosome());
 }
 
 // Edits go one after another, each on what the one before gave
@@ -330,7 +241,7 @@ function inKaryogram(event) {
   else if (/^[0-9xy]$/.test(key)) type(key);
   else if (key === "backspace") clearTyped();
   else if (key === "enter" && !onTool) enter();
-  else if (key === "b") nextResolution();
+  else if (key === "b") selected.nextResolution();
   else if (key === "p") picture.enlarge(!document.body.classList.contains("large-picture"));
   else if (KEYS[key]) clearTyped(), DO[KEYS[key]]();
   else if (key === "escape") escape();
@@ -358,12 +269,12 @@ document.addEventListener("keydown", (event) => {
   if (document.body.dataset.view === "karyogram") return inKaryogram(event);
   const onButton = event.target.closest("button") !== null && event.target.id !== "to-live";
   if (event.key === " " && !onButton) event.preventDefault(), capture();
-  else if (event.key.toLowerCase() === "k" && cell) view("karyogram");
+  else if (event.key.toLowerCase() === "k") openKaryogram();
 });
 
 $("capture").addEventListener("click", capture);
 $("to-live").addEventListener("click", () => view("live"));
-$("to-karyogram").addEventListener("click", () => view("karyogram"));
+$("to-karyogram").addEventListener("click", openKaryogram);
 $("help-open").addEventListener("click", () => $("help").showModal());
 $("actor").addEventListener("change", () => cell && api.cell(cell.id).then(show));
 refreshCase();

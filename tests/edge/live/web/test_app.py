@@ -405,7 +405,14 @@ def test_a_change_by_another_program_reaches_the_page(served: Served, cell: Json
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/cells/99", "/api/cells/1/cutouts/999.png", "/api/bands/500", "/api/cells/99999999999999999999"]
+    "path",
+    [
+        "/api/cells/99",
+        "/api/cells/1/cutouts/999.png",
+        "/api/bands/500",
+        "/api/cells/99999999999999999999",
+        "/api/cells/" + "9" * 5000,
+    ],
 )
 def test_what_is_not_there(http: httpx.Client, cell: Json, path: str) -> None:
     assert http.get(path).status_code == 404

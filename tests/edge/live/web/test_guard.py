@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -187,3 +189,40 @@ def test_connections_that_say_nothing_do_not_keep_the_desk_shut(open_server: Ser
                 while one.recv(4096):
                     pass
         assert get(open_server.base + "/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", "LocalProtocolError"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "Invalid HTTP request"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_in_the_log(
+    open_server: Served, caplog: pytest.LogCaptureFixture, sent: str, said: str
+) -> None:
+    caplog.set_level(logging.WARNING)
+    with socket.create_connection(("127.0.0.1", port_of(open_server)), PATIENCE_S) as raw:
+        raw.sendall(sent.encode())
+        deadline_s = time.monotonic() + PATIENCE_S
+        while said not in caplog.text and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+    assert said in caplog.text
+    assert "Traceback" not in caplog.text
+    for record in caplog.records:
+        assert record.levelno == logging.WARNING
+        assert record.getMessage().startswith("live page: ")
+        assert "\n" not in record.getMessage()
+
+
+def test_a_client_that_leaves_amid_its_body_is_nobodys_fault(
+    open_server: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = (
+        "POST /api/capture HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", port_of(open_server)), PATIENCE_S) as raw:
+        raw.sendall(f"{head}{{".encode())
+    time.sleep(0.3)
+    assert get(open_server.base + "/").status_code == 200
+    assert caplog.records == []

@@ -1,0 +1,51 @@
+// The open case beside the live picture: what its cells say together, each of them, and the files to take away.
+
+import { api } from "./api.js";
+
+const $ = (id) => document.getElementById(id);
+
+export function showCase(now, onOpen) {
+  $("case-name").textContent = `Case ${now.name}`;
+  $("cells-title").textContent = `Captured cells${summed(now.cells)}`;
+  $("no-cells").hidden = now.cells.length > 0;
+  $("exports").hidden = now.cells.length === 0;
+  $("tally").textContent = now.tally.karyotype + (now.tally.provisional ? " (provisional)" : "");
+  $("exclusion").textContent = now.tally.exclusion;
+  $("cells").replaceChildren(...now.cells.map((cell) => cellEntry(cell, onOpen)).reverse());
+}
+
+function summed(cells) {
+  const waiting = cells.filter((c) => c.unsure && !c.set_aside).length;
+  return cells.length ? `: ${cells.length}, ${waiting || "none"} to review` : "";
+}
+
+function cellEntry(summary, onOpen) {
+  const entry = document.createElement("li");
+  const open = document.createElement("button");
+  open.type = "button";
+  const left = summary.set_aside ? "set aside" : summary.unsure ? `${summary.unsure} to review` : "✓ reviewed";
+  for (const text of [`${summary.number}.`, summary.karyotype, left]) {
+    open.append(Object.assign(document.createElement("span"), { textContent: text }), " ");
+  }
+  open.className = summary.set_aside ? "set-aside" : summary.unsure ? "review" : "done";
+  open.addEventListener("click", () => onOpen(summary.id));
+  entry.append(open);
+  return entry;
+}
+
+export function offerExports(say) {
+  for (const button of document.querySelectorAll("[data-export]")) {
+    button.addEventListener("click", async () => {
+      try {
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(await api.export(button.dataset.export));
+        link.download = button.dataset.file;
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+        say(`${button.dataset.file} saved`);
+      } catch (error) {
+        say(error.message);
+      }
+    });
+  }
+}

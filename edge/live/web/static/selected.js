@@ -1,0 +1,83 @@
+// The selected chromosome, large: what it may be, and its bands on demand.
+
+import { api } from "./api.js";
+import { RESOLUTIONS, bandsOf, ideogram } from "./ideogram.js";
+import { percent } from "./karyogram.js";
+
+const HEIGHT_PX = 146;
+
+export class Selected {
+  constructor(panel, onRelabel) {
+    this.panel = panel;
+    this.onRelabel = onRelabel;
+    this.cell = null;
+    this.chromosome = null;
+    this.resolution = 0;
+  }
+
+  async show(cell, chromosome) {
+    this.cell = cell;
+    this.chromosome = chromosome;
+    if (!chromosome) return this.panel.replaceChildren();
+    const table = this.resolution ? await bandsOf(this.resolution, chromosome.label) : null;
+    if (this.chromosome !== chromosome) return; // another one was selected meanwhile
+    const paper = made("div", "paper");
+    paper.append(this.cutout());
+    const beside = made("div", "beside");
+    beside.append(paper);
+    if (table) beside.append(ideogram(chromosome.label, table, HEIGHT_PX));
+    this.panel.replaceChildren(this.about(), beside);
+  }
+
+  nextResolution() {
+    this.resolution = RESOLUTIONS[(RESOLUTIONS.indexOf(this.resolution) + 1) % RESOLUTIONS.length];
+    this.show(this.cell, this.chromosome);
+  }
+
+  about() {
+    const { kind, label, excluded, confidence, status } = this.chromosome;
+    const bands = made("button", "", `Bands ${this.resolution || ""} `);
+    bands.type = "button";
+    bands.id = "bands";
+    bands.append(made("kbd", "", "B"));
+    bands.addEventListener("click", () => this.nextResolution());
+    const heading = made("div", "heading");
+    heading.append(made("p", "name", kind === "marker" ? "Marker" : `${kind === "derivative" ? "der " : ""}${label}`), bands);
+    const sure = excluded ? "removed" : `${percent(confidence)} · ${status === "review" ? "to review" : "accepted"}`;
+    const about = made("div", "about");
+    about.append(heading, made("p", "", sure), made("p", "from", "By its bands alone"), this.candidates());
+    return about;
+  }
+
+  candidates() {
+    const likely = made("ul", "candidates");
+    likely.setAttribute("aria-label", "Two likeliest classes");
+    for (const [label, share] of this.chromosome.candidates) {
+      const choose = made("button", "", `${label}  ${percent(share)}`);
+      choose.type = "button";
+      choose.style.setProperty("--share", `${Math.round(share * 100)}%`);
+      choose.title = `It is a ${label}`;
+      const { id } = this.chromosome;
+      choose.addEventListener("click", () => this.onRelabel(id, label));
+      const entry = document.createElement("li");
+      entry.append(choose);
+      likely.append(entry);
+    }
+    return likely;
+  }
+
+  cutout() {
+    const { label, p_arm_up: up, size_px: size } = this.chromosome;
+    const large = new Image();
+    large.src = api.cutout(this.cell, this.chromosome);
+    large.alt = `Cut-out of chromosome ${label}`;
+    large.className = up ? "" : "upside-down";
+    large.height = HEIGHT_PX;
+    large.width = Math.round((HEIGHT_PX * size[0]) / size[1]);
+    return large;
+  }
+}
+
+function made(tag, className, text = "") {
+  return Object.assign(document.createElement(tag), { className, textContent: text });
+}

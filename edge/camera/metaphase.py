@@ -16,6 +16,11 @@ from edge.records import LABELS, NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array
 CHROMOSOME_1_PX = 165.0
 """Usual length of chromosome 1 at the nominal scale (0.065 um a pixel), as measured on real frames."""
 
+CROWDING, BENDING = (0.1, 0.6), (0.4, 1.15)
+"""Where cells lie between. On 275 val frames of the metaphase set 23 % of the chromosomes located overlap another, of
+cells drawn so 23 %; the straight way from end to end is 0.73 of the centre line or less for one long chromosome in ten,
+of drawn ones 0.72."""
+
 _AUTOSOME = re.compile(r"([+-])([1-9]|1\d|2[0-2])")
 
 
@@ -88,13 +93,13 @@ def draw_metaphase(
     if min(size_px) < 300:
         raise ConfigError(f"expected a frame of at least 300 x 300 px for a metaphase, got {size_px[1]} x {size_px[0]}")
     look = look or Look.draw(rng)
-    crowding = rng.uniform(0.2, 1.0) if crowding is None else crowding
+    crowding = rng.uniform(*CROWDING) if crowding is None else crowding
 
     scale = min(NOMINAL_UM_PER_PX / um_per_px, min(size_px) / 560)
     contraction = float(np.exp(rng.normal(0, 0.12)))  # early metaphases are long and thin, late ones short and thick
     unit = CHROMOSOME_1_PX * scale * contraction
     width = float(rng.uniform(14.5, 19.0)) * scale / contraction**0.4
-    bending = float(rng.uniform(0.4, 1.3))
+    bending = float(rng.uniform(*BENDING))
     drawn = []
     for label in labels:
         length = unit * relative_length(label) * float(np.exp(rng.normal(0, 0.04)))

@@ -13,10 +13,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from edge.locate.levels import grey_levels
 from edge.records import Frame, UInt8Array
 
 COARSE = 4
 """Frame pixels for each that is judged: noise and bands are averaged away, chromosomes are not."""
+EXTREMES = 0.005, 0.995
+"""Shares of the frame below its darkest and its brightest level: a few specks are neither."""
 SMOOTHEST = 0.1
 DARK_GROUND = 0.3
 """Ground below this share of the way from the darkest to the brightest level is fluorescence's."""
@@ -47,8 +50,8 @@ def dark_on_bright(frame: Frame) -> Frame:
 
 def fluorescent_ground(coarse: UInt8Array) -> float | None:
     """The ground's grey level if the picture is bright on dark, else None."""
-    low, high = (float(level) for level in np.percentile(coarse, (0.5, 99.5)))
-    if high - low < LEAST_CONTRAST or (coarse > (low + high) / 2).mean() > MOST_LIT:
+    low, high = grey_levels(coarse, EXTREMES)
+    if high - low < LEAST_CONTRAST or np.count_nonzero(coarse > (low + high) / 2) > MOST_LIT * coarse.size:
         return None
     rough = cv2.morphologyEx(coarse, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
     ground = float(np.median(coarse[rough <= np.quantile(rough, SMOOTHEST)]))

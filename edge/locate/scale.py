@@ -51,8 +51,9 @@ def relative_size(darkness: UInt8Array, resolution: float = 1.0) -> float | None
     widths = np.sort(2 * ridge - 1)
     width = float(widths[np.searchsorted(widths.cumsum(), widths.sum() / 2)])
 
-    _, numbers, stats, _ = cv2.connectedComponentsWithStats(stained)
-    area = stats[:, cv2.CC_STAT_AREA]
+    # OpenCV's own statistics take as long again as this.
+    _, numbers = cv2.connectedComponents(stained)
+    area = np.bincount(numbers.ravel())
     single = (area > SMALLEST * width**2) & (area < LARGEST * width**2)
     single[0] = False
     if np.count_nonzero(single) < FEWEST:

@@ -95,7 +95,9 @@ def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float3
     along /= np.maximum(np.hypot(along[..., 0], along[..., 1]), 1e-6)[..., None]
     aside = ((np.arange(CROP_COLS) + 0.5 - CROP_COLS / 2) / scale).astype(np.float32)
     middle -= np.float32(0.5)
-    return middle[..., :1] + along[..., 1:] * aside, middle[..., 1:] - along[..., :1] * aside
+    map_x, map_y = along[..., 1:] * aside, along[..., :1] * aside
+    map_x += middle[..., :1]
+    return map_x, np.subtract(middle[..., 1:], map_y, out=map_y)
 
 
 def read_crops(absorbed: Sequence[Float32Array], axes: Float32Array, scale: float, stain: float) -> UInt8Array:

@@ -111,6 +111,8 @@ class Network:
             part = batch[start : start + at_once]
             self._resize(len(part))
             parts.append(self._invoke(part))
+        if len(parts) == 1:
+            return parts[0]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _resize(self, size: int) -> bool:
@@ -141,7 +143,10 @@ class Network:
         raw = self._interpreter.get_tensor(index)
         if raw.dtype.kind == "f" or scale == 0:
             return np.asarray(raw, np.float32)
-        return np.asarray((raw.astype(np.float32) - np.float32(zero)) * np.float32(scale), np.float32)
+        real = np.asarray(raw, np.float32)
+        real -= np.float32(zero)
+        real *= np.float32(scale)
+        return real
 
     def _name_outputs(self) -> dict[str, tuple[int, tuple[float, int]]]:
         """Output name to tensor and (scale, zero point). Names are the signature's, else the tensors' own."""

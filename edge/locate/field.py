@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from edge.locate.levels import grey_levels
+from edge.locate.scale import shrunk
 from edge.records import Frame, UInt8Array
 
 COARSE = 4
@@ -35,7 +36,7 @@ WIDEST = 15
 
 def dark_on_bright(frame: Frame) -> Frame:
     """``frame`` itself if it is bright field, else its negative, in the levels of a stained bright-field frame."""
-    coarse = _coarse(frame.pixels)
+    coarse = shrunk(frame.pixels, COARSE)
     ground = fluorescent_ground(coarse)
     if ground is None:
         return frame
@@ -56,9 +57,3 @@ def fluorescent_ground(coarse: UInt8Array) -> float | None:
     rough = cv2.morphologyEx(coarse, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
     ground = float(np.median(coarse[rough <= np.quantile(rough, SMOOTHEST)]))
     return ground if ground - low < DARK_GROUND * (high - low) else None
-
-
-def _coarse(pixels: UInt8Array) -> UInt8Array:
-    height, width = pixels.shape
-    size = (max(1, width // COARSE), max(1, height // COARSE))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

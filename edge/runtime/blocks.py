@@ -2,7 +2,8 @@
 
 The runtimes' int8 kernels take four or eight channels of a place at once, and a grey picture has one: most of what they
 multiply there is padding. A convolution of stride 2 over pixels is one of stride 1 over blocks, with four times the
-channels and about a quarter of the taps. Both add up the same integers, so the results are the same to the bit.
+channels and about a quarter of the taps. Both add up the same integers, and XNNPACK rounds the sums alike: the results
+are the same to the bit.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ def _halves(reader: Any, tensors: list[Any], schema: Any) -> bool:
     """Whether the operator is an int8 convolution that halves its input's sides."""
     if reader.BuiltinOptionsType() != schema.BuiltinOptions.Conv2DOptions:
         return False
+    picture, kernel = (tensors[reader.Inputs(k)] for k in (0, 1))
     options = schema.Conv2DOptions()
     table = reader.BuiltinOptions()
     options.Init(table.Bytes, table.Pos)
@@ -84,7 +86,8 @@ def _halves(reader: Any, tensors: list[Any], schema: Any) -> bool:
         options.Padding() == schema.Padding.SAME
         and (options.StrideW(), options.StrideH()) == (2, 2)
         and (options.DilationWFactor(), options.DilationHFactor()) == (1, 1)
-        and all(tensors[k].Type() == schema.TensorType.INT8 for k in (reader.Inputs(0), reader.Inputs(1)))
+        and picture.Type() == kernel.Type() == schema.TensorType.INT8
+        and picture.Shape(3) == kernel.Shape(3)  # all channels together, not in groups
     )
 
 

@@ -182,8 +182,8 @@ class _Clock:
 
 
 def _chromosome(region: Region, crop: Crop, prediction: Prediction, assigned: Assigned) -> Chromosome:
-    best = [LABELS[i] for i in np.argsort(-prediction.scores, kind="stable")]
-    named = [label for i, label in enumerate(best) if i < CANDIDATES or label == assigned.label]
+    best = np.argsort(-prediction.scores, kind="stable").tolist()
+    named = [LABELS[k] for place, k in enumerate(best) if place < CANDIDATES or LABELS[k] == assigned.label]
     return Chromosome(
         region=region,
         crop=crop,

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edge.locate.straighten import CROP_ROWS
 from edge.overlap import box_iou
-from edge.records import Crop, Float32Array, Prediction, Region
+from edge.records import Crop, Float32Array, Prediction, Region, UInt8Array
 
 VIEWS = ("score", "single", "certain", "covered", "weaker", "stronger", "stain", "length", "width")
 """In the order of ``views``:
@@ -52,15 +53,20 @@ def _log_odds(p: Float32Array) -> Float32Array:
 
 def _looks(crops: Sequence[Crop]) -> tuple[npt.NDArray[np.floating], ...]:
     """Stain, length and width."""
-    pixels = np.stack([crop.pixels for crop in crops])
-    own = pixels > 0
-    count = np.maximum(np.count_nonzero(own, axis=(1, 2)), 1)
-    rows = np.count_nonzero(own.any(2), axis=1)
-    stain = pixels.sum((1, 2), dtype=np.float32) / count
+    lines = np.concatenate([crop.pixels for crop in crops])
+    stain, count = (_sums(each).reshape(len(crops), -1) for each in (lines, (lines > 0).view(np.uint8)))
+    rows = np.count_nonzero(count, axis=1)
+    count = np.maximum(count.sum(1), 1)
+    stain = stain.sum(1).astype(np.float32) / count
     width = count / np.maximum(rows, 1)
     stain = np.minimum(stain / max(float(np.median(stain)), 1.0), MOST_STAIN)
     width = np.minimum(width / max(float(np.median(width)), 1.0), MOST_WIDTH)
     return stain, rows / np.float32(CROP_ROWS), width
+
+
+def _sums(lines: UInt8Array) -> npt.NDArray[np.integer]:
+    """Of each line of (n, m)."""
+    return np.asarray(cv2.reduce(lines, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S), np.int32)
 
 
 def _covered(regions: Sequence[Region], strength: Float32Array) -> Float32Array:

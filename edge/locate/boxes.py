@@ -15,6 +15,7 @@ import numpy as np
 
 from edge.locate.decode import Found, Maps, find_boxes
 from edge.locate.grid import HEADS, SHAPES, STRIDE_PX
+from edge.locate.levels import grey_levels
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
@@ -23,6 +24,10 @@ LEAST_TILE_OVERLAP_PX = 160
 """A chromosome's reach at the locator's scale: each is whole in some tile."""
 MOST_BOTH_WAYS = 4
 """Tiles of a picture that is read both ways: four hold a frame of 1300 x 1300 px at the nominal scale."""
+
+
+GROUND_SHARE = 0.8
+"""Of a frame's pixels, about as many are darker than the level that stands for its ground beyond its edges."""
 
 
 class BoxFinder:
@@ -46,7 +51,7 @@ class BoxFinder:
         """The network's maps of the whole picture."""
         height, width = picture.shape
         rows, cols = (-(-n // STRIDE_PX) for n in (height, width))
-        ground = int(np.percentile(picture[::8, ::8], 80))
+        ground = int(*grey_levels(np.ascontiguousarray(picture[::8, ::8]), (GROUND_SHARE,)))
         canvas = np.full(
             (max(rows * STRIDE_PX, self._side_px[0]), max(cols * STRIDE_PX, self._side_px[1])), ground, np.uint8
         )
@@ -70,13 +75,17 @@ class BoxFinder:
         return {name: (answers[name][0] + _turned_back(name, answers[name][1])) / 2 for name in HEADS}
 
 
+_OTHER_CORNER = np.arange(2 * SHAPES) ^ 1
+
+
 def _turned_back(name: str, cells: Float32Array) -> Float32Array:
     """Cells (h, w, values) of a picture turned by half, as they lie in the picture: left is right, top is bottom."""
     cells = cells[::-1, ::-1]
     if name != "box":
         return cells
-    sides = cells.reshape(*cells.shape[:2], SHAPES, 4)
-    return sides[..., [2, 3, 0, 1]].reshape(cells.shape)
+    # Two sides, (left, top) or (right, bottom), change places as one: a third of the time.
+    corners = np.ascontiguousarray(cells).view(np.complex64)
+    return corners.take(_OTHER_CORNER, axis=2).view(np.float32)
 
 
 def _starts(length: int, side: int) -> list[int]:

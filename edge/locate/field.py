@@ -17,10 +17,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from edge.locate.levels import grey_levels
+from edge.locate.scale import shrunk
 from edge.records import Frame, UInt8Array
 
 COARSE = 4
 """Frame pixels for each that is judged: noise and bands are averaged away, chromosomes are not."""
+EXTREMES = 0.005, 0.995
+"""Shares of the frame below its darkest and its brightest level: a few specks are neither."""
 SMOOTHEST = 0.1
 DARK_GROUND = 0.3
 """Ground below this share of the way from the darkest to the brightest level is fluorescence's."""
@@ -33,7 +37,7 @@ GROUND_LEVEL, STAIN_DEPTH = 250.0, 130.0
 set's val frames."""
 LEAST_GROUND, LEAST_DEPTH, MOST_DEPTH = 190.0, 65.0, 190.0
 """Of 882 train and val frames 99.5 % lie within and stay as they are; their range is 176 to 255 and 69 to 185."""
-LIT_PERCENTILE = 80.0
+LIT_SHARE = 0.8
 """Of a bright field's levels: its ground, as that is most of what is lit."""
 FLAT_DEPTH = 20.0
 """Stain that is no deeper may be noise, which nothing should raise."""
@@ -47,13 +51,13 @@ def dark_on_bright(frame: Frame) -> Frame:
     Light adds up as absorption does, so a linear negative keeps the bands' proportions. Thin things only set the
     gain: nuclei may be far brighter, or darker.
     """
-    coarse = _coarse(frame.pixels)
+    coarse = shrunk(frame.pixels, COARSE)
     ground = fluorescent_ground(coarse)
     if ground is not None:
         gain = -STAIN_DEPTH / max(_depth(coarse, cv2.MORPH_TOPHAT), 1.0)
     else:
         # Not the smoothest, which may be a black rim.
-        ground, depth = float(np.percentile(coarse, LIT_PERCENTILE)), _depth(coarse, cv2.MORPH_BLACKHAT)
+        (ground,), depth = grey_levels(coarse, [LIT_SHARE]), _depth(coarse, cv2.MORPH_BLACKHAT)
         if depth < FLAT_DEPTH or (ground >= LEAST_GROUND and LEAST_DEPTH <= depth <= MOST_DEPTH):
             return frame
         gain = STAIN_DEPTH / depth
@@ -63,8 +67,8 @@ def dark_on_bright(frame: Frame) -> Frame:
 
 def fluorescent_ground(coarse: UInt8Array) -> float | None:
     """The ground's grey level if the picture is bright on dark, else None."""
-    low, high = (float(level) for level in np.percentile(coarse, (0.5, 99.5)))
-    if high - low < LEAST_CONTRAST or (coarse > (low + high) / 2).mean() > MOST_LIT:
+    low, high = grey_levels(coarse, EXTREMES)
+    if high - low < LEAST_CONTRAST or np.count_nonzero(coarse > (low + high) / 2) > MOST_LIT * coarse.size:
         return None
     rough = cv2.morphologyEx(coarse, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
     ground = float(np.median(coarse[rough <= np.quantile(rough, SMOOTHEST)]))
@@ -74,11 +78,5 @@ def fluorescent_ground(coarse: UInt8Array) -> float | None:
 def _depth(coarse: UInt8Array, hat: int) -> float:
     """By how many levels thin things stand out from what is around them, to the side that ``hat`` says."""
     thin = cv2.morphologyEx(coarse, hat, np.ones((WIDEST, WIDEST), np.uint8))
-    least, _ = cv2.threshold(thin, 0, 255, cv2.THRESH_OTSU)
-    return float(np.percentile(thin[thin >= least], 75))
-
-
-def _coarse(pixels: UInt8Array) -> UInt8Array:
-    height, width = pixels.shape
-    size = (max(1, width // COARSE), max(1, height // COARSE))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    _, standing = cv2.threshold(thin, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return grey_levels(thin, [0.75], standing)[0] if standing.any() else 0.0

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.locate.background import background_of
+from edge.locate.levels import grey_levels
 from edge.locate.separate import Outline
 from edge.records import BoolArray, Float32Array, UInt8Array
 
@@ -47,8 +48,8 @@ def leftover_boxes(darkness: UInt8Array, claimed: BoolArray, margin_px: float) -
     taken = claimed.view(np.uint8)
     if not taken.any():
         return np.zeros((0, 4), np.float32)
-    level = PALE * _median(darkness, taken)
-    left = (darkness > level).view(np.uint8) & (cv2.dilate(taken, _SQUARE) ^ 1)
+    (middle,) = grey_levels(darkness, (0.5,), taken)
+    left = (darkness > PALE * middle).view(np.uint8) & (cv2.dilate(taken, _SQUARE) ^ 1)
     left_open = cv2.morphologyEx(left, cv2.MORPH_OPEN, _SQUARE)
     numbers, places, area = _pieces(left_open)
     fit = np.flatnonzero((area >= LEAST_PX2) & ((places[:, 2:] - places[:, :2]).max(1) < LONGEST_PX))
@@ -74,13 +75,6 @@ def _pieces(picture: UInt8Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.
         return numbers, np.zeros((0, 4), np.intp), area
     first, last = (way.reduceat(places, starts, axis=1) for way in (np.minimum, np.maximum))
     return numbers, np.concatenate([first, last + 1]).T, area
-
-
-def _median(levels: UInt8Array, where: UInt8Array) -> float:
-    """The median of the levels (H, W) ``where`` (H, W) is not 0."""
-    below = cv2.calcHist([levels], [0], where, [256], [0, 256]).ravel().cumsum(dtype=np.float64)
-    middles = (below[-1] - 1) // 2, below[-1] // 2  # of an even number, the two in the middle
-    return float(np.searchsorted(below, middles, side="right").mean())
 
 
 def _rim(numbers: npt.NDArray[np.int32], box: Float32Array, number: int) -> Float32Array:

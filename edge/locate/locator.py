@@ -55,6 +55,7 @@ class Locator:
     def __init__(self, boxes: BoxFinder, separator: Separator) -> None:
         self._boxes = boxes
         self._separator = separator
+        self._found = lru_cache(maxsize=2)(self._find)  # a doubted scale and its rival; one of them is then located
         self.models = {"locator": boxes.model_id, "separator": separator.model_id}
 
     def prepared(self, frame: Frame) -> Frame:
@@ -74,13 +75,18 @@ class Locator:
 
     def _evidence(self, frame: Frame) -> float:
         """How much the boxes' network believes that it sees chromosomes: sure boxes add, doubtful ones take away."""
-        scores = self._boxes.find(at_scale(frame)[0]).scores
+        scores = self._found(frame).scores
         return max(float((scores * (2 * scores - 1)).sum()), 0.0)
+
+    def _find(self, frame: Frame) -> Found:
+        """The boxes' network's answer, in pixels of ``at_scale``."""
+        return self._boxes.find(at_scale(frame)[0])
 
     def locate(self, frame: Frame) -> tuple[Region, ...]:
         """Every chromosome found, best score first."""
         picture, scale = at_scale(frame)
-        found, outlines, places = self._seen(picture, _darkness(frame))
+        found = self._found(frame)
+        outlines, places = self._seen(picture, _darkness(frame), found)
         outlines += self._separator.mended(picture, places)
         scores = [*found.scores.tolist(), *[LEFTOVER_SCORE] * len(places)]
         return _regions(outlines, scale, self._boxes_px(outlines, frame, scale), scores)
@@ -106,15 +112,17 @@ class Locator:
 
     def proposals(self, picture: UInt8Array) -> Float32Array:
         """The boxes that the separator is given for ``picture`` uint8 (H, W) at the locator's scale, float32 (n, 4)."""
-        found, _, places = self._seen(picture, darkness_of(picture))
+        found = self._boxes.find(picture)
+        _, places = self._seen(picture, darkness_of(picture), found)
         return np.concatenate([found.boxes, places])
 
-    def _seen(self, picture: UInt8Array, darkness: UInt8Array) -> tuple[Found, tuple[Outline, ...], Float32Array]:
-        """What the boxes' network finds, its outlines, and the places (n, 4) that these leave over."""
-        found = self._boxes.find(picture)
+    def _seen(
+        self, picture: UInt8Array, darkness: UInt8Array, found: Found
+    ) -> tuple[tuple[Outline, ...], Float32Array]:
+        """The outlines of what the boxes' network found, and the places (n, 4) that these leave over."""
         outlines = self._separator.mended(picture, found.boxes)
         sure = [o for o, score in zip(outlines, found.scores, strict=True) if score >= SURE_SCORE]
-        return found, outlines, leftover_boxes(darkness, claimed_pixels(picture.shape, sure), MARGIN_PX)
+        return outlines, leftover_boxes(darkness, claimed_pixels(picture.shape, sure), MARGIN_PX)
 
     def regions_for_boxes(self, frame: Frame, boxes_px: npt.NDArray[np.integer]) -> tuple[Region, ...]:
         """The regions of boxes that are known, int (n, 4) half-open frame pixels, in their order."""

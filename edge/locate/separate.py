@@ -154,7 +154,9 @@ def _outlines(answers: Answers, matrices: Float32Array, boxes: Float32Array) -> 
     masks = without_specks(answers.masks > 0)
     there = np.count_nonzero(masks, axis=(1, 2)) >= FEWEST_PIXELS
     masks &= there[:, None, None]
-    logits = np.where(masks, answers.masks, -np.abs(answers.masks) - np.float32(1e-3))
+    logits = np.abs(answers.masks)
+    np.subtract(np.float32(-1e-3), logits, out=logits)
+    np.copyto(logits, answers.masks, where=masks)
     bounds = in_picture(mask_bounds(masks), matrices)
     bounds[~there] = 0
     drawn = in_picture(answers.sides, matrices)

@@ -15,6 +15,7 @@ import numpy as np
 from edge.locate.background import absorption_of
 from edge.locate.geometry import LINE_POINTS, centre_lines, evenly, line_length, taken
 from edge.locate.grid import SURE_SCORE
+from edge.locate.levels import level
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Crop, Float32Array, Frame, Region, UInt8Array
 
 CROP_ROWS, CROP_COLS = 128, 32
@@ -22,7 +23,7 @@ MEDIAN_ROWS = 60.0
 NOMINAL_MEDIAN_UM = 4.9
 """Median chromosome of a cell in the training frames; the scale where a frame has too few to tell its own."""
 FEWEST_FOR_SCALE = 16
-STAIN_PERCENTILE, STAIN_LEVEL = 90.0, 0.75
+STAIN_SHARE, STAIN_LEVEL = 0.9, 0.75
 CUTOUT_PITCH_PX = 3
 LIGHT_PERCENTILE = 75.0
 """Of the values along the edges of a cell's cut-outs: the light, which is white only where somebody made it so."""
@@ -46,8 +47,8 @@ def straighten(frame: Frame, regions: Sequence[Region], among: Sequence[Region] 
     for k in np.flatnonzero(~sure).tolist():
         crowd[spots[k]] += cell[k].mask
     free = np.asarray(crowd == 0)
-    dark = absorbed[trusted if sure.any() else ~free]
-    stain = float(np.percentile(dark, STAIN_PERCENTILE)) if dark.size else 0.5
+    dark = absorbed.ravel().compress((trusted if sure.any() else ~free).ravel())
+    stain = level(dark, STAIN_SHARE) if dark.size else 0.5
     axes = np.stack([_even_axis(r) for r in cell])
     scale = rows_per_px(line_length(axes[sure]), frame.um_per_px)
     corners = np.array([r.box_px[:2] for r in regions], np.float32)
@@ -96,7 +97,9 @@ def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float3
     along /= np.maximum(np.hypot(along[..., 0], along[..., 1]), 1e-6)[..., None]
     aside = ((np.arange(CROP_COLS) + 0.5 - CROP_COLS / 2) / scale).astype(np.float32)
     middle -= np.float32(0.5)
-    return middle[..., :1] + along[..., 1:] * aside, middle[..., 1:] - along[..., :1] * aside
+    map_x, map_y = along[..., 1:] * aside, along[..., :1] * aside
+    map_x += middle[..., :1]
+    return map_x, np.subtract(middle[..., 1:], map_y, out=map_y)
 
 
 def read_crops(absorbed: Sequence[Float32Array], axes: Float32Array, scale: float, stain: float) -> UInt8Array:
@@ -136,7 +139,7 @@ def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
         axis = line * np.float32(CUTOUT_PITCH_PX)
         axes.append(axis[::-1] if axis[0, 1] > axis[-1, 1] else axis)
     scale = rows_per_px(line_length(np.stack(axes)), NOMINAL_UM_PER_PX)
-    stain = float(np.percentile(np.concatenate([a[m] for a, m in zip(absorbed, masks, strict=True)]), STAIN_PERCENTILE))
+    stain = level(np.concatenate([a[m] for a, m in zip(absorbed, masks, strict=True)]), STAIN_SHARE)
     return tuple(Crop(k, picture) for k, picture in enumerate(read_crops(absorbed, np.stack(axes), scale, stain)))
 
 

@@ -10,7 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from edge.errors import BundleInvalid, ModelError
 from edge.records import Float32Array, UInt8Array
+from edge.runtime.blocks import blocks_of, in_blocks
 from edge.runtime.bundle import Bundle
 from edge.runtime.network import PictureNetwork, Shape, open_network
 
@@ -32,8 +33,8 @@ class Network:
 
     ``model`` is a file or its bytes; ``delegate`` what the runtime's ``load_delegate`` gave. Inputs are given and
     outputs returned as real values: a quantized model's scales and zero points are applied here. A batch goes through
-    in one call, beyond ``MOST_AT_ONCE`` in several; the interpreter is resized only when the batch's size changes. Not
-    to be shared between threads.
+    in one call, beyond ``MOST_AT_ONCE`` in several; the interpreter is resized only when the batch's size changes. On
+    the processor, what can be read in blocks is (``edge.runtime.blocks``). Not to be shared between threads.
 
     ``ModelError``: no runtime is installed; ``BundleInvalid``: the model is not one that the runtime can use.
     """
@@ -43,11 +44,12 @@ class Network:
         _, interpreter = _runtime()
         try:
             with _without_chatter():
-                self._interpreter = interpreter(
-                    model_content=content,
-                    num_threads=threads,
-                    experimental_delegates=None if delegate is None else [delegate],
-                )
+                delegates = None if delegate is None else [delegate]
+                opened = partial(interpreter, num_threads=threads, experimental_delegates=delegates)
+                self._interpreter = opened(model_content=content)
+                blocks = None if delegate is not None else in_blocks(content, interpreter.__module__)
+                if blocks is not None:
+                    self._interpreter = opened(model_content=blocks)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleInvalid(f"{runtime_name()} refuses the model: {_first_line(error)}; export it again") from error
@@ -58,7 +60,10 @@ class Network:
         self._input = inputs[0]["index"]
         self._scale, self._zero = inputs[0]["quantization"]
         self._outputs = self._name_outputs()
-        _, height, width, channels = (int(v) for v in inputs[0]["shape"])
+        _, height, width, channels = self._taken = tuple(int(v) for v in inputs[0]["shape"])
+        self._in_blocks = blocks is not None
+        if self._in_blocks:
+            height, width, channels = 2 * height, 2 * width, channels // 4
         self.input_shape: Shape = (1, height, width, channels)
         self.input_dtype: np.dtype[Any] = np.dtype(inputs[0]["dtype"])
         self._batch = int(inputs[0]["shape"][0])
@@ -106,6 +111,8 @@ class Network:
             part = batch[start : start + at_once]
             self._resize(len(part))
             parts.append(self._invoke(part))
+        if len(parts) == 1:
+            return parts[0]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _resize(self, size: int) -> bool:
@@ -113,7 +120,7 @@ class Network:
         if size == self._batch:
             return True
         try:
-            self._interpreter.resize_tensor_input(self._input, (size, *self.input_shape[1:]), strict=False)
+            self._interpreter.resize_tensor_input(self._input, (size, *self._taken[1:]), strict=False)
             self._interpreter.allocate_tensors()
             self._batch = size
             grown = all(int(d["shape"][0]) == size for d in self._interpreter.get_output_details())
@@ -126,7 +133,7 @@ class Network:
 
     def _invoke(self, batch: npt.NDArray[Any]) -> dict[str, Float32Array]:
         try:
-            self._interpreter.set_tensor(self._input, batch)
+            self._interpreter.set_tensor(self._input, blocks_of(batch) if self._in_blocks else batch)
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{runtime_name()} cannot run the model: {_first_line(error)}") from error
@@ -136,7 +143,10 @@ class Network:
         raw = self._interpreter.get_tensor(index)
         if raw.dtype.kind == "f" or scale == 0:
             return np.asarray(raw, np.float32)
-        return np.asarray((raw.astype(np.float32) - np.float32(zero)) * np.float32(scale), np.float32)
+        real = np.asarray(raw, np.float32)
+        real -= np.float32(zero)
+        real *= np.float32(scale)
+        return real
 
     def _name_outputs(self) -> dict[str, tuple[int, tuple[float, int]]]:
         """Output name to tensor and (scale, zero point). Names are the signature's, else the tensors' own."""

@@ -78,14 +78,6 @@ def test_nuclei_and_specks_are_no_places() -> None:
     np.testing.assert_allclose(leftover_boxes(darkness_of(picture), claimed, 4.0), [[196, 36, 217, 94]], atol=2)
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 8])
-def test_the_median_of_some_levels(count: int) -> None:
-    levels = np.random.default_rng(count).integers(0, 256, (9, 9)).astype(np.uint8)
-    where = np.zeros((9, 9), np.uint8)
-    where.flat[:count] = 1
-    assert leftover._median(levels, where) == np.median(levels[where > 0])
-
-
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 1.0])
 def test_pieces_are_numbered_boxed_and_counted(share: float) -> None:
     picture = (np.random.default_rng(0).random((40, 60)) < share).astype(np.uint8)

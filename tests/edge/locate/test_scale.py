@@ -10,7 +10,7 @@ import pytest
 from edge.camera.metaphase import draw_metaphase
 from edge.locate.leftover import darkness_of
 from edge.locate.locator import CLEARLY_BETTER, CLEARLY_OFF, FURTHEST_OFF, Locator, at_scale, load_locator, resized
-from edge.locate.scale import relative_size, size_at_a_glance
+from edge.locate.scale import relative_size, shrunk, size_at_a_glance
 from edge.records import NOMINAL_UM_PER_PX, Frame, UInt8Array
 
 TINY = Path(__file__).parents[1] / "tiny"
@@ -21,6 +21,17 @@ def size_of(pixels: UInt8Array) -> float:
     size = relative_size(darkness_of(pixels))
     assert size is not None
     return size
+
+
+@pytest.mark.parametrize(("size", "times"), [((8, 12), 4), ((11, 14), 4), ((7, 5), 2), ((1, 9), 2)])
+def test_shrinking_takes_means_of_whole_squares(size: tuple[int, int], times: int) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, size, np.uint8)
+    small = shrunk(picture, times)
+    assert small.shape == tuple(max(1, side // times) for side in size)
+    if min(size) >= times:
+        height, width = small.shape
+        squares = picture[: height * times, : width * times].reshape(height, times, width, times)
+        np.testing.assert_allclose(small, squares.mean((1, 3)), atol=0.51)
 
 
 @pytest.mark.parametrize("seed", range(4))

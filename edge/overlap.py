@@ -1,5 +1,5 @@
 """How much boxes share: intersection over union, 0..1; boxes are half-open (x0, y0, x1, y1) in any pixels. And how many
-pixels the masks in them share."""
+pixels the masks in them share. And how tightly people draw them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from edge.records import BoolArray, Box
 
 CROSSING_PX = 12
 """Chromosomes that share fewer pixels touch; from here on they overlap."""
+
+BOX_MARGIN_PX = (7, 8, 5, 4)
+"""Median gap between a dark component and the box that people drew around it (left, top, right, bottom), over 1,005
+lone components of 40 train frames of the metaphase set; 5th to 95th percentile 2 to 12 px."""
 
 Shares = npt.NDArray[np.float64]
 
@@ -32,6 +36,12 @@ def shared_px(a: Box, mask_a: BoolArray, b: Box, mask_b: BoolArray) -> int:
     part_a = mask_a[y0 - a[1] : y1 - a[1], x0 - a[0] : x1 - a[0]]
     part_b = mask_b[y0 - b[1] : y1 - b[1], x0 - b[0] : x1 - b[0]]
     return int(np.count_nonzero(part_a & part_b))
+
+
+def as_people_draw(box: Box, height_px: int, width_px: int) -> Box:
+    """The box that people draw around what tightly fills ``box``, within a frame of that size."""
+    left, top, right, bottom = BOX_MARGIN_PX
+    return max(box[0] - left, 0), max(box[1] - top, 0), min(box[2] + right, width_px), min(box[3] + bottom, height_px)
 
 
 def _boxes(boxes: npt.ArrayLike) -> npt.NDArray[np.float64]:

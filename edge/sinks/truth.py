@@ -1,4 +1,8 @@
-"""Keeps the score of a source that knows its own truth."""
+"""Keeps the score of a source that knows its own truth.
+
+The truth is tight around each chromosome, the located boxes are as people draw them: so the truth is widened to theirs,
+or small chromosomes would never share half of their box.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from edge.cell.compare import Score, compare
+from edge.overlap import as_people_draw
 from edge.records import Box, Cell, Frame
 
 
@@ -28,10 +33,11 @@ class TruthSink:
 
     def put(self, frame: Frame, cell: Cell) -> None:
         truth = self._truth_of(frame.index)
+        height_px, width_px = frame.pixels.shape
         self.score += compare(
             [c.region.box_px for c in cell.chromosomes],
             [c.label for c in cell.chromosomes],
-            [t.box_px for t in truth],
+            [as_people_draw(t.box_px, height_px, width_px) for t in truth],
             [t.label for t in truth],
         )
 

@@ -14,14 +14,13 @@ import numpy as np
 import pytest
 
 from edge.camera.metaphase import chromosomes_of
-from edge.overlap import CROSSING_PX
+from edge.overlap import BOX_MARGIN_PX, CROSSING_PX
 from edge.records import BoolArray, Box, Cell, Chromosome, Frame
 from tests.builders import make_cell, make_chromosome
 from tests.trainer.drawn import frames_folder
 from trainer.cli import main
 from trainer.data.masked import MaskedFrame, masked_frames
 from trainer.data.metaphase import read_frames
-from trainer.data.pixels import BOX_MARGIN_PX
 from trainer.data.rle import mask_of_rle
 from trainer.errors import DatasetError
 from trainer.score_masks import mask_figures

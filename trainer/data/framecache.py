@@ -21,9 +21,10 @@ from edge.camera.files import read_frame
 from edge.locate.field import dark_on_bright
 from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.locate.locator import resized
+from edge.overlap import BOX_MARGIN_PX
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Float32Array, UInt8Array
 from trainer.data.metaphase import FrameTruth
-from trainer.data.pixels import BOX_MARGIN_PX, pixel_truth
+from trainer.data.pixels import pixel_truth
 
 SCALE = NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX
 GRID_PITCH_PX = 3

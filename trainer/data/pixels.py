@@ -19,9 +19,6 @@ from edge.records import BoolArray, UInt8Array
 
 MAX_CANDIDATES = 3
 NOBODY = 255
-BOX_MARGIN_PX = (7, 8, 5, 4)
-"""Median gap between a dark component and its drawn box (left, top, right, bottom), over 1,005 lone components of 40
-train frames; 5th to 95th percentile 2 to 12 px."""
 MARGIN_RANGE_PX = (-3, 14)
 DARK_SHARE = 0.85
 """Of Otsu's level between ground and chromosome: pale end bands stay in, the blurred rim stays out."""

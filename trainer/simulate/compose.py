@@ -16,10 +16,9 @@ import numpy as np
 
 from edge.camera.metaphase import chromosomes_of
 from edge.locate.geometry import centre_lines
-from edge.overlap import CROSSING_PX, shared_px
+from edge.overlap import CROSSING_PX, as_people_draw, shared_px
 from edge.records import BoolArray, Box, Float32Array, UInt8Array
 from trainer.data.metaphase import FrameTruth
-from trainer.data.pixels import BOX_MARGIN_PX
 from trainer.errors import DatasetError
 from trainer.simulate.donors import Donor, LoneChromosome, donor_of, opened, with_units
 from trainer.simulate.ground import ground_of
@@ -223,16 +222,10 @@ def _truth(
             picked[i].lone.label,
             tight[i],
             masks[i],
-            _drawn_box(tight[i], shape),
+            as_people_draw(tight[i], *shape),
             lines[i] + np.array(corners[i], np.float32),
             tuple(sorted(overlaps[i])),
             picked[i].lone.image,
         )
         for i in range(len(masks))
     )
-
-
-def _drawn_box(box: Box, shape: tuple[int, ...]) -> Box:
-    left, top, right, bottom = BOX_MARGIN_PX
-    height, width = shape
-    return max(box[0] - left, 0), max(box[1] - top, 0), min(box[2] + right, width), min(box[3] + bottom, height)

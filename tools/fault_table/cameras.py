@@ -40,8 +40,8 @@ def _kept(live: Live) -> Iterator[Try]:
         yield Try(None, (), None, missing)
 
 
-def _fault(name: str, title: str, *hold_s: float) -> Fault:
-    return Fault(name, title, partial(_tries, fault=name, hold_s=hold_s))
+def _fault(name: str, title: str, least_s: float, most_s: float) -> Fault:
+    return Fault(name, title, partial(_tries, fault=name, hold_s=(least_s, most_s)))
 
 
 FAULTS = [

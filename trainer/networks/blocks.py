@@ -14,7 +14,7 @@ GATE_SHARE = 4
 
 
 def channels(count: int, width: float) -> int:
-    """``width`` times ``count`` channels, a multiple of 8, which accelerators like."""
+    """``width`` times ``count``, to the nearest multiple of 8, at least 8."""
     return max(8, int(count * width + 4) // 8 * 8)
 
 

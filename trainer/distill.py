@@ -14,6 +14,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from edge.errors import ConfigError
+from trainer.errors import first_line
 from trainer.loop import Losses
 
 TEMPERATURE = 3.0
@@ -28,7 +29,7 @@ def _load(file: Path) -> Any:
     try:
         teacher = keras.models.load_model(file, compile=False)
     except (OSError, ValueError, KeyError) as error:  # KeyError: another zip
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ConfigError(f"expected a teacher's weights (.keras) at {file}, cannot read them: {reason}") from error
     teacher.trainable = False
     return teacher

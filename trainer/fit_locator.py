@@ -10,8 +10,7 @@ import numpy as np
 import tf_keras as keras
 
 from edge.locate.grid import HEADS
-from trainer.data.framecache import CachedFrame, load_cache
-from trainer.data.metaphase import read_frames
+from trainer.data.framecache import CachedFrame, train_frames
 from trainer.data.windows import Window, make_window
 from trainer.loop import Batch, Plan, train
 from trainer.losses import box_loss, dense_loss, heat_loss, unfold, vote_loss
@@ -44,7 +43,7 @@ def fit_locator(config: LocatorConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/locator.keras``."""
     run = Run.open(out, asdict(config), resume)
     keras.utils.set_random_seed(config.seed)
-    frames = load_cache(read_frames(Path(config.data), "train"), out.parent / "frames-train.cache")
+    frames = train_frames(Path(config.data), out.parent)
     network = build_locator(width=config.width)
     if config.start:
         take_weights(network, Path(config.start))

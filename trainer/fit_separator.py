@@ -14,7 +14,7 @@ import tf_keras as keras
 
 from edge.locate.separate import BIN_PX, ROI_PX, Answers
 from edge.overlap import paired_iou
-from trainer.data.framecache import CachedFrame, load_cache
+from trainer.data.framecache import CachedFrame, load_cache, train_frames
 from trainer.data.metaphase import read_frames
 from trainer.data.proposals import asked
 from trainer.data.rois import OPEN, Rois, draw_rois
@@ -68,11 +68,6 @@ def fit_separator(config: SeparatorConfig, out: Path, resume: bool) -> Path:
     weights = out / "separator.keras"
     network.save(weights)
     return weights
-
-
-def train_frames(data: Path, store: Path) -> list[CachedFrame]:
-    """All train frames, prepared once and kept in ``store``."""
-    return load_cache(read_frames(data, "train"), store / "frames-train.cache")
 
 
 def val_frames(data: Path, store: Path) -> list[CachedFrame]:

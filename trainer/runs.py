@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
+from trainer.errors import first_line
 from trainer.files import write_atomic
 
 KEPT_CHECKPOINTS = 3
@@ -228,7 +229,7 @@ def _damage(path: Path) -> str:
         for name in reader.get_variable_to_dtype_map():
             reader.get_tensor(name)
     except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:  # IndexError: file too short
-        return (str(error).splitlines() or [type(error).__name__])[0]
+        return first_line(error)
     return ""
 
 

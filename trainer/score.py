@@ -20,6 +20,7 @@ from trainer.data.metaphase import FrameTruth
 
 BOOTSTRAPS = 1000
 NORMAL_SEX = ("XX", "XY")
+NUMERICAL = ("numerical_stated", "numerical_corrected", "numerical_boxes", "numerical_boxes_corrected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,8 @@ class _Tally:
     accepted: int
     accepted_right: int
     counts_exact: bool
-    called: bool
-    called_corrected: bool
-    stated: bool
-    true_abnormal: bool
-    found_abnormal: bool
-    corrected_abnormal: bool
+    numerical: Mapping[str, tuple[bool, bool]]
+    """By each of ``NUMERICAL``: whether there is a numerical finding, and whether one is called."""
 
     @property
     def corrections(self) -> int:
@@ -110,6 +107,7 @@ def _tally(line: Mapping[str, Any], truth: FrameTruth) -> _Tally:
     accepted = [found[i].get("status") == "accepted" for i, _, _ in pairs]
     true_counts, found_counts = Counter(truth.labels), Counter(c["label"] for c in found)
     corrected = after_one_correction(found_counts, true_counts)
+    stated, abnormal = truth.finding == "numerical", _abnormal(true_counts)
     return _Tally(
         case=truth.case,
         truth=len(truth.labels),
@@ -120,12 +118,12 @@ def _tally(line: Mapping[str, Any], truth: FrameTruth) -> _Tally:
         accepted=sum(accepted),
         accepted_right=sum(r and a for r, a in zip(right, accepted, strict=True)),
         counts_exact=true_counts == found_counts,
-        called=calls_numerical(line.get("karyotype", "")),
-        called_corrected=calls_numerical(karyotype_of(corrected)),
-        stated=truth.finding == "numerical",
-        true_abnormal=_abnormal(true_counts),
-        found_abnormal=_abnormal(found_counts),
-        corrected_abnormal=_abnormal(corrected),
+        numerical={
+            "numerical_stated": (stated, calls_numerical(line.get("karyotype", ""))),
+            "numerical_corrected": (stated, calls_numerical(karyotype_of(corrected))),
+            "numerical_boxes": (abnormal, _abnormal(found_counts)),
+            "numerical_boxes_corrected": (abnormal, _abnormal(corrected)),
+        },
     )
 
 
@@ -149,10 +147,7 @@ def _summary(tallies: Sequence[_Tally], missing: int) -> FrameScore:
         accepted_right=_share(sum(t.accepted_right for t in tallies), accepted),
         cells_fully_right=_share(corrections.count(0), len(tallies)),
         karyotype_counts_exact=_share(sum(t.counts_exact for t in tallies), len(tallies)),
-        numerical_stated=_detection([(t.stated, t.called) for t in tallies]),
-        numerical_corrected=_detection([(t.stated, t.called_corrected) for t in tallies]),
-        numerical_boxes=_detection([(t.true_abnormal, t.found_abnormal) for t in tallies]),
-        numerical_boxes_corrected=_detection([(t.true_abnormal, t.corrected_abnormal) for t in tallies]),
+        **{name: _detection([t.numerical[name] for t in tallies]) for name in NUMERICAL},
         missing_frames=missing,
     )
 

@@ -118,11 +118,6 @@ def outcome_by_mask(found: Sequence[Chromosome], frame: MaskedFrame) -> Outcome:
     return Outcome(iou, right, *_kinds(frame.pieces))
 
 
-def score_by_mask(found: Sequence[Chromosome], frame: MaskedFrame) -> Score:
-    """One frame's score by the pairs of ``outcome_by_mask``."""
-    return _score(outcome_by_mask(found, frame), len(found))
-
-
 def _score(outcome: Outcome, found: int) -> Score:
     located = int(np.count_nonzero(outcome.iou))
     return Score(1, len(outcome.iou), found, located, int(outcome.right.sum()), float(outcome.iou.sum()))

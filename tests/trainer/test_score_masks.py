@@ -16,7 +16,7 @@ from tests.trainer.data.forms import mask_folder
 from trainer.cli import main
 from trainer.data.masked import MaskedFrame, masked_frames
 from trainer.data.mfish import OVERLAP, Piece, pieces_of_mask
-from trainer.score_masks import mask_figures, mask_iou, outcome_by_mask, score_by_mask
+from trainer.score_masks import mask_figures, mask_iou, outcome_by_mask
 
 
 def drawn(*boxes: tuple[int, Box]) -> UInt8Array:
@@ -57,11 +57,11 @@ def test_masks_that_share_half_are_located_one_to_one() -> None:
         make_chromosome(2, "9", box_px=(0, 30, 15, 40)),  # three quarters, misnamed
         make_chromosome(3, "3", box_px=(0, 60, 9, 70)),  # less than half
     ]
-    score = score_by_mask(found, masked(mask))
-    assert (score.truth, score.found, score.located, score.right) == (3, 4, 2, 1)
-    assert score.mean_iou == pytest.approx((1 + 0.75) / 2)
-    assert score_by_mask([], masked(mask)).located == 0
-    assert score_by_mask(found, masked(np.zeros_like(mask))).found == 4
+    outcome = outcome_by_mask(found, masked(mask))
+    assert outcome.iou.tolist() == pytest.approx([1, 0.75, 0])
+    assert outcome.right.tolist() == [True, False, False]
+    assert not outcome_by_mask([], masked(mask)).iou.any()
+    assert len(outcome_by_mask(found, masked(np.zeros_like(mask))).iou) == 0
 
 
 def test_figures_over_frames(tmp_path: Path) -> None:

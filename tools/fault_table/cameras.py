@@ -40,30 +40,14 @@ def _kept(live: Live) -> Iterator[Try]:
         yield Try(None, (), None, missing)
 
 
+def _fault(name: str, title: str, least_s: float, most_s: float) -> Fault:
+    return Fault(name, title, partial(_tries, fault=name, hold_s=(least_s, most_s)))
+
+
 FAULTS = [
-    Fault(
-        "unplugged",
-        f"Camera unplugged and returned (reads and opening fail for 0.9 to 2.5 s; {_QUICK})",
-        partial(_tries, fault="unplugged", hold_s=(0.9, 2.5)),
-    ),
-    Fault(
-        "frozen",
-        "Camera freezes on one frame for 1 to 3.5 s (as above)",
-        partial(_tries, fault="frozen", hold_s=(1.0, 3.5)),
-    ),
-    Fault(
-        "stuck",
-        "Camera's driver hangs for 1 to 2.5 s (as above)",
-        partial(_tries, fault="stuck", hold_s=(1.0, 2.5)),
-    ),
-    Fault(
-        "half",
-        "Camera gives half frames, the rest one grey, for 1 to 2.5 s (as above)",
-        partial(_tries, fault="half", hold_s=(1.0, 2.5)),
-    ),
-    Fault(
-        "size",
-        "Camera changes size, by 1 to 59 px, and back (as above)",
-        partial(_tries, fault="size", hold_s=(0.1, 0.8)),
-    ),
+    _fault("unplugged", f"Camera unplugged and returned (reads and opening fail for 0.9 to 2.5 s; {_QUICK})", 0.9, 2.5),
+    _fault("frozen", "Camera freezes on one frame for 1 to 3.5 s (as above)", 1.0, 3.5),
+    _fault("stuck", "Camera's driver hangs for 1 to 2.5 s (as above)", 1.0, 2.5),
+    _fault("half", "Camera gives half frames, the rest one grey, for 1 to 2.5 s (as above)", 1.0, 2.5),
+    _fault("size", "Camera changes size, by 1 to 59 px, and back (as above)", 0.1, 0.8),
 ]

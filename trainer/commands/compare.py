@@ -9,6 +9,7 @@ import typer
 
 from trainer.commands.bfloat16 import Bfloat16, convolve_in_bfloat16
 from trainer.commands.line import command_line
+from trainer.commands.options import Batch, Debug, Seed
 
 
 def compare(
@@ -17,15 +18,15 @@ def compare(
     crops: Annotated[
         int, typer.Option(min=1, metavar="N", help="Crop-samples that each network learns from.")
     ] = 150_000,
-    batch: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 128,
-    seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 1,
+    batch: Batch = 128,
+    seed: Seed = 1,
     only: Annotated[list[str] | None, typer.Option(metavar="ROW", help="Only this row; may be several.")] = None,
     teacher: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Adds a student of this network; may be several.")
     ] = None,
     width: Annotated[float, typer.Option(min=0.25, help="Times as many channels, in every network that can.")] = 1.0,
     bfloat16: Bfloat16 = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Train the networks, their ablations, smaller forms and the traditional method on the same crops; goes on where it
     stopped."""

@@ -7,17 +7,13 @@ from typing import Annotated
 
 import typer
 
+from trainer.commands.options import Debug, Resume, Seed, Steps
+
 Run = Annotated[Path, typer.Argument(metavar="RUNDIR", help="Run folder of a finished fit, or of a pruned run.")]
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="What it was trained on.")]
 Out = Annotated[Path, typer.Option(metavar="RUNDIR2", help="New run folder: config, log, curves, layers.json.")]
-Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
 Batch = Annotated[int, typer.Option(min=1, help="Samples a step; a locator wants about 8.")]
 Rate = Annotated[float, typer.Option(help="Peak learning rate; a tenth of the fit's.")]
-Seed = Annotated[int, typer.Option(help="Decides every random choice.")]
-Resume = Annotated[
-    bool, typer.Option("--resume/--fresh", help="Go on with the run there, or remove it and start over.")
-]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
 def quantize_command(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trainer.commands.options import MODELS, Cutters, Debug, Json, Split
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -21,13 +23,12 @@ Data = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Decides which chromosomes are shown.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
 @data.command()
 def report(
     data: Data,
-    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")] = None,
+    json: Json = None,
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Contact sheet as PNG: some chromosomes of each class.")
     ] = None,
@@ -93,12 +94,10 @@ def check(
 def preview(
     data: Data,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The contact sheet, PNG.")],
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
+    split: Split = "train",
     count: Annotated[int, typer.Option(min=1, max=40, help="Chromosomes, side by side.")] = 12,
     seed: Annotated[int, typer.Option(help="Decides the chromosomes and what becomes of them.")] = 0,
-    models: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of the locator/ and separator/ that cut frames.")
-    ] = Path("models"),
+    models: Cutters = MODELS,
     debug: Debug = False,
 ) -> None:
     """A contact sheet of augmented crops: as they are, each augmentation alone, then all together."""

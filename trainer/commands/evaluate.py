@@ -1,4 +1,4 @@
-"""``trainer evaluate DATA``, the short way to ``evaluate crops`` and ``evaluate frames``; ``evaluate masks``."""
+"""``trainer evaluate crops`` and ``masks``, and ``evaluate DATA``, the short way to the right subcommand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from trainer.commands.options import MODELS, Cutters, Debug, Json, Models, Split, Threads
 from trainer.commands.progress import tracked
 
 HELP = ("--help", "-h")
@@ -23,6 +24,29 @@ class EvaluateGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
 
+def crops(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Cut-outs in any form, or frames: then their true boxes are cut out.")
+    ],
+    model: Annotated[Path, typer.Option(metavar="DIR", help="The classifier's bundle.")],
+    split: Split = "test",
+    json: Json = None,
+    models: Cutters = MODELS,
+    threads: Threads = 2,
+    debug: Debug = False,
+) -> None:
+    """Label accuracy and calibration on single chromosomes."""
+    from trainer.evaluate import crop_figures, judge_with, write_figures
+    from trainer.labelled import labelled_cells
+
+    cells = labelled_cells(data, split, models)
+    figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads))
+    if json is not None:
+        write_figures(json, figures)
+    shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece", "polarity")}
+    print_figures(shown, f"{data.name}, {split}")
+
+
 def masks(
     data: Annotated[
         Path,
@@ -30,12 +54,10 @@ def masks(
             metavar="DATA", help="Folder of NAME_dapi.png with NAME_mask.png, or COCO with masks as run lengths."
         ),
     ],
-    models: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the models. [default: the ones shipped]")
-    ] = None,
-    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that each network may use.")] = 2,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    models: Models = None,
+    json: Json = None,
+    threads: Threads = 2,
+    debug: Debug = False,
 ) -> None:
     """Located to the pixel, and labelled: the measures over all metaphases with masks.
 

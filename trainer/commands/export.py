@@ -9,11 +9,10 @@ import typer
 
 from edge.errors import ConfigError
 from trainer.commands.line import command_line
+from trainer.commands.options import MODELS, Debug
 
 if TYPE_CHECKING:
     from trainer.export.shipment import Shipment
-
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
 def export_command(
@@ -32,7 +31,7 @@ def export_command(
     models: Annotated[
         Path,
         typer.Option(metavar="DIR", help="For a verifier: folder of the other models, whose finds it judges."),
-    ] = Path("models"),
+    ] = MODELS,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Calibrate on N val frames or crops.")] = None,
     debug: Debug = False,
 ) -> None:

@@ -10,19 +10,17 @@ import typer
 
 from edge.errors import ConfigError
 from trainer.commands.evaluate import print_figures, shown
+from trainer.commands.options import Debug, FrameFolder, Json, Models, Seed, Split, Threads
 from trainer.commands.progress import tracked
 
 WORST_ROWS = 10
 
 
 def frames(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")],
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    models: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder of the models. [default: the ones shipped]"),
-    ] = None,
-    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")] = None,
+    data: FrameFolder,
+    split: Split = "test",
+    models: Models = None,
+    json: Json = None,
     jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one JSON line a frame.")] = None,
     lines: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Score these JSON lines; run no model.", show_default=False)
@@ -33,10 +31,10 @@ def frames(
     ] = None,
     worst_count: Annotated[int, typer.Option(min=1, metavar="N", help="How many pictures at most.")] = 12,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only N frames, drawn with --seed.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
+    seed: Seed = 0,
     boxes: Annotated[bool, typer.Option(help="Also label the ground-truth boxes themselves.")] = True,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that each network may use.")] = 2,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    threads: Threads = 2,
+    debug: Debug = False,
 ) -> None:
     """Located, labelled and counted: the measures over a split of metaphase frames.
 

@@ -7,23 +7,23 @@ from typing import Annotated
 
 import typer
 
+from trainer.commands.options import MODELS, Cutters, Debug, Split
+
 
 def report(
     model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="The classifier's bundle.")],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Cut-outs or frames, as for trainer evaluate.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page, HTML; holds pictures of the data.")],
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    split: Split = "test",
     run: Annotated[
         Path | None,
         typer.Option(
             metavar="RUNDIR", help="Run folder with the log to draw curves from. [default: MODEL_DIR, if it has one]"
         ),
     ] = None,
-    models: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of the locator/ and separator/ that cut frames.")
-    ] = Path("models"),
+    models: Cutters = MODELS,
     threads: Annotated[int, typer.Option(min=1, help="Threads that the network may use.")] = 2,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Figures per class, confusion, calibration, worst crops, learning curves and the card, as one HTML page."""
     from trainer.commands.progress import tracked

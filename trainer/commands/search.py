@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from edge.errors import ConfigError
+from trainer.commands.options import MODELS, Cutters, Debug
 
 T = TypeVar("T", int, float)
 
@@ -35,10 +36,8 @@ def search(
             show_default=False,
         ),
     ] = "",
-    models: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of the locator/ and separator/ that cut frames.")
-    ] = Path("models"),
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    models: Cutters = MODELS,
+    debug: Debug = False,
 ) -> None:
     """Search learning rate, batch size and number of layers of the classifier.
 

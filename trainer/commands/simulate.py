@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from trainer.commands.options import Debug
 from trainer.commands.progress import tracked
 
 SHEET_CELLS = 4
@@ -27,7 +28,7 @@ def simulate(
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Contact sheet as PNG: some, with and without outlines.")
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Put metaphases together from chromosomes that lie alone in real ones, with the exact mask of each.
 

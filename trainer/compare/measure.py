@@ -28,7 +28,7 @@ MEASURES = ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece")
 
 
 def bundle_answer(folder: Path) -> Answer:
-    """What the device's classifier says with the bundle in ``folder``, reading each crop both ends up."""
+    """What the device's classifier says with the bundle in ``folder``, reading a crop again where in doubt."""
     classifier = Classifier(load_bundle(folder, "classifier"), THREADS)
 
     def answer(pixels: UInt8Array) -> npt.NDArray[np.float64]:

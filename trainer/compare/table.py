@@ -60,7 +60,8 @@ def markdown(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
         f"`{facts['command']}`: learned from {facts['crops']:,} crop-samples each (traditional: up to that many crops, "
         f"once; compressed ones: the enhanced one, and more), batch "
         f"{facts['batch']}, seed {facts['seed']}. {facts['train']:,} train crops, {facts['val']:,} val, "
-        f"{facts['test']:,} test, by donor; calibrated on val. MMAC a reading; every crop is read both ends up. "
+        f"{facts['test']:,} test, by donor; calibrated on val. MMAC a reading; the edge reads a crop once, again by "
+        f"half a turn where that leaves a doubt, and twice more, mirrored and lower, where doubt is left. "
         f"ms a cell: {facts['cell']} crops, one thread, {facts['runtime']}, {facts['machine']}.",
         "",
         f"| {' | '.join(COLUMNS)} |",

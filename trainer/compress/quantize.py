@@ -16,7 +16,7 @@ from trainer.compress.layers import QUANT, annotated, quantize_scope, why_not_qu
 from trainer.compress.report import layers_of, write_layers
 from trainer.compress.tfmot import tfmot
 from trainer.compress.tune import Tuning, lessons_of, opened, tune
-from trainer.errors import ExportError
+from trainer.errors import ExportError, first_line
 from trainer.export.networks import load_float, task_of
 
 RANGES = ("output", "post_activation", "pre_activation")
@@ -63,7 +63,7 @@ def quantization_aware(network: Any, keep_zeros: bool, pictures: Sequence[npt.ND
         with quantize_scope():
             aware = tfmot.quantization.keras.quantize_apply(annotated(twin), scheme, QUANT)
     except (RuntimeError, ValueError) as error:
-        raise ExportError(f"{network.name}: tfmot refuses it: {str(error).splitlines()[0]}") from error
+        raise ExportError(f"{network.name}: tfmot refuses it: {first_line(error)}") from error
     _set_ranges(aware, network, pictures)
     return aware
 

@@ -79,17 +79,17 @@ def _of_classifier(tuning: Tuning, out: Path, network: Any) -> Lessons:
 
 
 def _of_locator(tuning: Tuning) -> Lessons:
-    from trainer.data.framecache import load_cache
-    from trainer.data.metaphase import read_frames
+    from trainer.data.framecache import train_frames
     from trainer.fit_locator import CLIP_NORM, LocatorConfig, losses, stack_windows
 
     config = LocatorConfig(tuning.data, tuning.steps, tuning.batch)
-    frames = load_cache(read_frames(Path(tuning.data), "train"), Path(tuning.run).parent / "frames-train.cache")
+    frames = train_frames(Path(tuning.data), Path(tuning.run).parent)
     return Lessons(losses, lambda rng: stack_windows(frames, rng, config), lambda _: {}, CLIP_NORM)
 
 
 def _of_separator(tuning: Tuning) -> Lessons:
-    from trainer.fit_separator import CLIP_NORM, VAL_ROIS, figures, held_rois, losses, stack_rois, train_frames
+    from trainer.data.framecache import train_frames
+    from trainer.fit_separator import CLIP_NORM, VAL_ROIS, figures, held_rois, losses, stack_rois
 
     data, store = Path(tuning.data), Path(tuning.run).parent
     frames, held = train_frames(data, store), held_rois(data, store, VAL_ROIS)

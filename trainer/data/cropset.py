@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from edge.locate.locator import Locator
 from edge.locate.straighten import bright_on_black, crops_from_cutouts, straighten
 from edge.overlap import box_iou
 from edge.records import LABELS, Frame, Region, UInt8Array
+from trainer.data.columns import Columns
 from trainer.data.crops import CropTruth, read_crops
 from trainer.data.metaphase import read_frames
 
@@ -28,10 +30,10 @@ MISTAKEN_IOU = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CropSet:
+class CropSet(Columns):
     """``pixels`` uint8 (n, 128, 32); ``label`` int64 (n,), an index of LABELS, or NOTHING for what the locator took for
-    a chromosome and is none; ``polarity`` int8 (n,): UP, DOWN or
-    UNKNOWN; ``cell`` int64 (n,), which crops belong together; ``case`` (n,) of text, the donor or case."""
+    a chromosome and is none; ``polarity`` int8 (n,): UP, DOWN or UNKNOWN; ``cell`` int64 (n,), which crops belong
+    together; ``case`` (n,) of text, the donor or case."""
 
     pixels: UInt8Array
     label: npt.NDArray[np.int64]
@@ -39,34 +41,12 @@ class CropSet:
     cell: npt.NDArray[np.int64]
     case: npt.NDArray[np.str_]
 
-    def __len__(self) -> int:
-        return len(self.label)
-
-    def pick(self, rows: npt.NDArray[np.bool_]) -> CropSet:
-        return CropSet(self.pixels[rows], self.label[rows], self.polarity[rows], self.cell[rows], self.case[rows])
-
     @classmethod
-    def join(cls, sets: Sequence[CropSet]) -> CropSet:
+    def join(cls, sets: Sequence[Self]) -> Self:
         """All of them; cells are numbered anew."""
         offsets = np.cumsum([0] + [int(s.cell.max()) + 1 for s in sets[:-1]])
-        return cls(
-            np.concatenate([s.pixels for s in sets]),
-            np.concatenate([s.label for s in sets]),
-            np.concatenate([s.polarity for s in sets]),
-            np.concatenate([s.cell + o for s, o in zip(sets, offsets, strict=True)]),
-            np.concatenate([s.case for s in sets]),
-        )
-
-    def save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part.npz")
-        np.savez(part, pixels=self.pixels, label=self.label, polarity=self.polarity, cell=self.cell, case=self.case)
-        part.rename(path)
-
-    @classmethod
-    def load(cls, path: Path) -> CropSet:
-        with np.load(path) as stored:
-            return cls(*(stored[n] for n in ("pixels", "label", "polarity", "cell", "case")))
+        # super() alone does not find its class once slots have made it anew.
+        return super(CropSet, cls).join([replace(s, cell=s.cell + o) for s, o in zip(sets, offsets, strict=True)])
 
 
 def crops_of_cutouts(source: Path, split: str) -> CropSet:

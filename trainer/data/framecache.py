@@ -23,7 +23,7 @@ from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.locate.locator import resized
 from edge.overlap import BOX_MARGIN_PX
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Float32Array, UInt8Array
-from trainer.data.metaphase import FrameTruth
+from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.pixels import pixel_truth
 
 SCALE = NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX
@@ -104,6 +104,11 @@ def box_offset() -> npt.NDArray[np.float32]:
     """
     left, top, right, bottom = BOX_MARGIN_PX
     return np.array([(left - right) / 2, (top - bottom) / 2], np.float32) * np.float32(SCALE)
+
+
+def train_frames(data: Path, store: Path) -> list[CachedFrame]:
+    """All train frames, prepared once and kept in ``store``."""
+    return load_cache(read_frames(data, "train"), store / "frames-train.cache")
 
 
 def load_cache(truths: Sequence[FrameTruth], store: Path) -> list[CachedFrame]:

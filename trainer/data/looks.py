@@ -10,7 +10,7 @@ the views of ``edge.cell.views``, as against 97.4 % on val frames as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -29,6 +29,7 @@ from edge.locate.straighten import straighten
 from edge.overlap import box_iou
 from edge.records import Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
+from trainer.data.columns import Columns
 from trainer.data.cropset import boxes_of
 from trainer.data.metaphase import read_frames
 from trainer.data.sources import stamp_of
@@ -39,7 +40,7 @@ GROUND = 0.75
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LookSet:
+class LookSet(Columns):
     """``pixels`` uint8 (n, 64, 64, 3); ``whole`` bool (n,), whether it is the mark of a chromosome; ``share`` float32
     (n,), the most that its box shares with a true one (intersection over union); ``chance`` float32 (n,), of being a
     chromosome, by locator and classifier alone."""
@@ -49,28 +50,9 @@ class LookSet:
     share: Float32Array
     chance: Float32Array
 
-    def __len__(self) -> int:
-        return len(self.whole)
-
     def some(self, count: int) -> LookSet:
         """``count`` of them at most, always the same."""
-        rows = np.sort(np.random.default_rng(0).permutation(len(self))[:count])
-        return LookSet(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    @classmethod
-    def join(cls, sets: Sequence[LookSet]) -> LookSet:
-        return cls(*(np.concatenate([getattr(s, field.name) for s in sets]) for field in fields(cls)))
-
-    def save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part.npz")
-        np.savez(part, pixels=self.pixels, whole=self.whole, share=self.share, chance=self.chance)
-        part.rename(path)
-
-    @classmethod
-    def load(cls, path: Path) -> LookSet:
-        with np.load(path) as stored:
-            return cls(*(stored[field.name] for field in fields(cls)))
+        return self.pick(np.sort(np.random.default_rng(0).permutation(len(self))[:count]))
 
 
 def looks_of_frames(source: Path, split: str, models: Path, store: Path, seed: int) -> LookSet:

@@ -49,7 +49,7 @@ def pixel_truth(pixels: UInt8Array, boxes: npt.NDArray[np.int64]) -> PixelTruth:
     level, _ = cv2.threshold(darkness[inside].reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     dark = darkness > max(DARK_SHARE * level, 6.0)
     dark = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    return _share_out(ground, _fill_specks(dark), inside, boxes)
+    return _share_out(ground, _fill_specks(dark), boxes)
 
 
 def _fill_specks(dark: UInt8Array) -> UInt8Array:
@@ -58,7 +58,7 @@ def _fill_specks(dark: UInt8Array) -> UInt8Array:
     return np.asarray(dark | (stats[:, cv2.CC_STAT_AREA] <= LARGEST_HOLE_PX2)[holes], np.uint8)
 
 
-def _share_out(ground: UInt8Array, dark: UInt8Array, inside: BoolArray, boxes: npt.NDArray[np.int64]) -> PixelTruth:
+def _share_out(ground: UInt8Array, dark: UInt8Array, boxes: npt.NDArray[np.int64]) -> PixelTruth:
     height, width = dark.shape
     n, components, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=4)
     found = stats[1:, :4].astype(np.int64)

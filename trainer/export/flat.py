@@ -10,8 +10,6 @@ import numpy as np
 
 from trainer.errors import ExportError
 
-INTEGERS = ("INT8", "UINT8", "INT16", "INT32", "INT64", "BOOL")
-
 
 @dataclass(frozen=True, slots=True)
 class Tensor:

@@ -9,7 +9,7 @@ import tf_keras as keras
 
 from edge.runtime.bundle import TASKS, Task
 from trainer.compress.layers import quantize_scope
-from trainer.errors import ExportError
+from trainer.errors import ExportError, first_line
 
 
 def task_of(run: Path) -> Task:
@@ -37,5 +37,4 @@ def _load(path: Path) -> Any:
         with quantize_scope():
             return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ExportError(f"{path}: not a network that this version can load: {said}") from error
+        raise ExportError(f"{path}: not a network that this version can load: {first_line(error)}") from error

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from edge.records import UInt8Array
-from trainer.errors import ExportError
+from trainer.errors import ExportError, first_line
 from trainer.export.parity import Parity, measure, require
 from trainer.export.prove import batches, joined, real, trained_outputs
 from trainer.export.specimen import Specimen
@@ -73,8 +73,7 @@ def to_onnx(network: Any, height_px: int, width_px: int, batch: int | None) -> b
     try:
         model, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
     except (ValueError, RuntimeError, KeyError, TypeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ExportError(f"{network.name} cannot be converted to ONNX: {reason}") from error
+        raise ExportError(f"{network.name} cannot be converted to ONNX: {first_line(error)}") from error
     for output, name in zip(model.graph.output, names, strict=True):
         _rename(model.graph, output.name, name)
     return bytes(model.SerializeToString())

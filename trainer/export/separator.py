@@ -23,8 +23,7 @@ def ship_separator(network: Any, tflite: bytes, shipment: Shipment) -> tuple[Bun
         labels=[],
         preprocessing={"um_per_px": LOCATOR_UM_PER_PX, "box_px": BOX_PX, "input": "grey / 255 around a box, the box"},
         calibration={},
-        data={"name": shipment.data.name, "train": "train"},
-        command=shipment.command,
+        **shipment.facts(calibrated=False),
     )
     held = held_rois(shipment.data, shipment.run.parent, min(shipment.limit or VAL_ROIS, VAL_ROIS))
     ran = Network.of_bundle(bundle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -72,15 +73,12 @@ def ship(shipment: Shipment) -> Bundle:
 
 
 def _ship_locator(_: Any, tflite: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
-    facts: dict[str, Any] = {
-        "labels": [],
-        "preprocessing": {"um_per_px": LOCATOR_UM_PER_PX, "input": "grey / 255"},
-        "data": {"name": shipment.data.name, "train": "train", "calibrated_on": "val"},
-        "command": shipment.command,
-    }
-    bundle = write_bundle(shipment.out, "locator", tflite, calibration=FIRST_GUESS, **facts)
-    best, figures = _calibrate_locator(BoxFinder(bundle), read_frames(shipment.data, "val")[: shipment.limit])
-    return write_bundle(shipment.out, "locator", tflite, calibration=best, **facts), figures
+    preprocessing = {"um_per_px": LOCATOR_UM_PER_PX, "input": "grey / 255"}
+    facts = {"labels": [], "preprocessing": preprocessing, **shipment.facts()}
+    write = partial(write_bundle, shipment.out, "locator", tflite, **facts)
+    finder = BoxFinder(write(calibration=FIRST_GUESS))
+    best, figures = _calibrate_locator(finder, read_frames(shipment.data, "val")[: shipment.limit])
+    return write(calibration=best), figures
 
 
 def _calibrate_locator(finder: BoxFinder, truths: Sequence[FrameTruth]) -> tuple[dict[str, float], dict[str, Any]]:
@@ -135,13 +133,10 @@ def _ship_classifier(network: Any, tflite: bytes, shipment: Shipment) -> tuple[B
 
     _, val = (crops.pick(crops.label != NOTHING) for crops in stored_crops(shipment.run))
     rng = np.random.default_rng(0)
-    facts: dict[str, Any] = {
-        "labels": LABELS,
-        "preprocessing": {"median_rows": MEDIAN_ROWS, "input": "absorption, straightened"},
-        "data": {"name": shipment.data.name, "train": "train", "calibrated_on": "val"},
-        "command": shipment.command,
-    }
-    bundle = write_bundle(shipment.out, "classifier", tflite, calibration={"temperature": 1.0}, **facts)
+    preprocessing = {"median_rows": MEDIAN_ROWS, "input": "absorption, straightened"}
+    facts = {"labels": LABELS, "preprocessing": preprocessing, **shipment.facts()}
+    write = partial(write_bundle, shipment.out, "classifier", tflite, **facts)
+    bundle = write(calibration={"temperature": 1.0})
     rows = rng.permutation(len(val))[: shipment.limit or 12_000]
     some = val.pick(np.isin(np.arange(len(val)), rows))
     predictions = Classifier(bundle).classify([Crop(k, p) for k, p in enumerate(some.pixels)])
@@ -155,7 +150,7 @@ def _ship_classifier(network: Any, tflite: bytes, shipment: Shipment) -> tuple[B
         "keras_tflite_agreement": float((keras_says == int8_says).mean()),
         "temperature": temperature,
     }
-    return write_bundle(shipment.out, "classifier", tflite, calibration={"temperature": temperature}, **facts), figures
+    return write(calibration={"temperature": temperature}), figures
 
 
 def _one_way(bundle: Bundle, crops: CropSet) -> npt.NDArray[np.intp]:

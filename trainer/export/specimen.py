@@ -18,7 +18,7 @@ from edge.records import UInt8Array
 from edge.runtime.bundle import Task
 from trainer.compress.layers import quantize_scope
 from trainer.data.cropset import NOTHING
-from trainer.data.framecache import shrink
+from trainer.data.framecache import shrink, train_frames
 from trainer.data.looks import LookSet
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.rois import draw_rois
@@ -78,7 +78,7 @@ def _window(truth: FrameTruth, side_px: int) -> UInt8Array:
 
 
 def _separator(run: Path, data: Path, network: Any) -> Specimen:
-    from trainer.fit_separator import VAL_SEED, train_frames, val_frames
+    from trainer.fit_separator import VAL_SEED, val_frames
 
     samples = draw_rois(train_frames(data, run.parent), np.random.default_rng(0), ROI_SAMPLES)
     proof = draw_rois(val_frames(data, run.parent), np.random.default_rng(VAL_SEED), PROOF_ROIS)

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from edge.records import UInt8Array
 from trainer.compress.layers import QUANT, is_quantization_aware
-from trainer.errors import ExportError
+from trainer.errors import ExportError, first_line
 
 Form = Literal["int8", "float32", "float16", "dynamic", "int16x8"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -46,8 +46,7 @@ def convert(form: Form, network: Any, samples: Iterable[UInt8Array], height_px: 
             converter.target_spec.supported_types = [tf.float16]
         return bytes(converter.convert())
     except (ValueError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ExportError(f"{network.name} cannot be converted to {form}: {reason}") from error
+        raise ExportError(f"{network.name} cannot be converted to {form}: {first_line(error)}") from error
 
 
 def to_int8(network: Any, samples: Iterable[UInt8Array], height_px: int, width_px: int) -> bytes:

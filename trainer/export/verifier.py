@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,15 +28,11 @@ KEEPER_C = 0.1
 
 def ship_verifier(_: Any, tflite: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
     """Write the bundle; the figures say how the keeper does on the objects that it was weighed on."""
-    facts: dict[str, Any] = {
-        "labels": [],
-        "preprocessing": {"object_px": OBJECT_PX, "input": "grey / 255 around an object, its pixels, others' claims"},
-        "data": {"name": shipment.data.name, "train": "train", "calibrated_on": "val"},
-        "command": shipment.command,
-    }
-    bundle = write_bundle(shipment.out, "verifier", tflite, calibration=EVEN_WEIGHTS, **facts)
-    weights, figures = _weigh(bundle, shipment)
-    return write_bundle(shipment.out, "verifier", tflite, calibration=weights, **facts), figures
+    preprocessing = {"object_px": OBJECT_PX, "input": "grey / 255 around an object, its pixels, others' claims"}
+    facts = {"labels": [], "preprocessing": preprocessing, **shipment.facts()}
+    write = partial(write_bundle, shipment.out, "verifier", tflite, **facts)
+    weights, figures = _weigh(write(calibration=EVEN_WEIGHTS), shipment)
+    return write(calibration=weights), figures
 
 
 def _weigh(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, float], dict[str, float]]:

@@ -22,7 +22,7 @@ REPEATS = 15
 @dataclass(frozen=True, slots=True)
 class Weight:
     """``accuracy``: of each crop alone, either end up. ``cell_ms``: median time for 46 crops, as the edge reads them
-    (the other end up too where in doubt), on one thread."""
+    (again where in doubt), on one thread."""
 
     name: str
     crops: int

@@ -13,6 +13,7 @@ import tf_keras as keras
 
 from edge.errors import ConfigError
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
+from trainer.errors import first_line
 from trainer.networks.blocks import BATCH_MOMENTUM, conv
 from trainer.networks.heads import answer
 
@@ -106,5 +107,5 @@ def _load(trunk: Any, weights: Path) -> None:
     try:
         trunk.load_weights(weights)
     except (OSError, ValueError, KeyError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ConfigError(f"{weights}: not the weights of {trunk.name} without its top ({reason})") from error

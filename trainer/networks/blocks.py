@@ -13,6 +13,11 @@ GATE_SHARE = 4
 """The gate's middle layer has this many times fewer channels than what it gates."""
 
 
+def channels(count: int, width: float) -> int:
+    """``width`` times ``count``, to the nearest multiple of 8, at least 8."""
+    return max(8, int(count * width + 4) // 8 * 8)
+
+
 def conv(
     x: Any, filters: int, kernel: int | tuple[int, int], stride: int = 1, relu: bool = True, normalize: bool = True
 ) -> Any:
@@ -31,6 +36,22 @@ def bottleneck(x: Any, middle: int, residual: bool = True, normalize: bool = Tru
     if attention:
         y = gate(y)
     return L.ReLU()(L.Add()([x, y]) if residual else y)
+
+
+def stage(
+    x: Any,
+    filters: int,
+    middle: int,
+    blocks: int = 1,
+    residual: bool = True,
+    normalize: bool = True,
+    attention: bool = False,
+) -> Any:
+    """Half the size with ``filters`` channels, then bottlenecks."""
+    x = conv(x, filters, 3, 2, normalize=normalize)
+    for _ in range(blocks):
+        x = bottleneck(x, middle, residual, normalize, attention)
+    return x
 
 
 def gate(x: Any) -> Any:

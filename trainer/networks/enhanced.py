@@ -19,12 +19,13 @@ Each ingredient can be left out, to see what it is worth (``trainer compare``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import tf_keras as keras
 
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
-from trainer.networks.blocks import bottleneck, conv
+from trainer.networks.blocks import channels, conv, stage
 from trainer.networks.heads import answer
 
 L = keras.layers
@@ -60,28 +61,17 @@ def build_enhanced(
     first two sizes (one fewer, but one at least, at the last): 4 + 3 (3 ``depth`` - 1) + 2 layers from 2 on."""
     normalize = ingredients.normalization
     dropout = dropout if ingredients.dropout else 0.0
-
-    def ch(n: int) -> int:
-        return max(8, int(n * width + 4) // 8 * 8)
-
-    def block(x: Any, middle: int) -> Any:
-        return bottleneck(x, ch(middle), ingredients.residual, normalize, ingredients.attention)
-
+    ch = partial(channels, width=width)
+    how = ingredients.residual, normalize, ingredients.attention
     image = keras.Input((CROP_ROWS, CROP_COLS, 1), name="crop")
     if ingredients.filters:
         stem = [conv(image, STEM_FILTERS, kernel, 2, normalize=normalize) for kernel in STEM_KERNELS]
         x = L.Concatenate()(stem)
     else:
         x = conv(image, STEM_FILTERS * len(STEM_KERNELS), 3, 2, normalize=normalize)
-    x = conv(x, ch(40), 3, 2, normalize=normalize)
-    for _ in range(depth):
-        x = block(x, 24)
-    x = conv(x, ch(80), 3, 2, normalize=normalize)
-    for _ in range(depth):
-        x = block(x, 32)
-    x = conv(x, ch(112), 3, 2, normalize=normalize)
-    for _ in range(max(1, depth - 1)):
-        x = block(x, 48)
+    x = stage(x, ch(40), ch(24), depth, *how)
+    x = stage(x, ch(80), ch(32), depth, *how)
+    x = stage(x, ch(112), ch(48), max(1, depth - 1), *how)
     x = L.AveragePooling2D((1, x.shape[2]))(x)
     x = L.Dropout(dropout)(x)
     x = L.Conv2D(ch(128), (x.shape[1], 1), activation="relu")(x)

@@ -20,12 +20,13 @@ stem saw, cost a tenth more.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import tf_keras as keras
 
 from edge.locate.grid import HEADS
-from trainer.networks.blocks import bottleneck, conv, join
+from trainer.networks.blocks import bottleneck, channels, conv, join, stage
 
 L = keras.layers
 TEACHERS: dict[str, tuple[int, int]] = {"dense": (2, 2), "votes": (2, 2)}
@@ -36,22 +37,13 @@ _RARE = {"heat": keras.initializers.Constant(-4.0)}
 
 def build_locator(height_px: int | None = None, width_px: int | None = None, width: float = 1.0) -> Any:
     """The network for one frame size; ``None`` leaves it open for training."""
-
-    def ch(n: int) -> int:
-        return int(n * width + 4) // 8 * 8
-
+    ch = partial(channels, width=width)
     image = keras.Input((height_px, width_px, 1), name="image")
     x = conv(image, ch(16), 5, 2)
     s4 = conv(x, ch(32), 3, 2)
-    s8 = conv(s4, ch(64), 3, 2)
-    for _ in range(2):
-        s8 = bottleneck(s8, ch(32))
-    s16 = conv(s8, ch(112), 3, 2)
-    for _ in range(3):
-        s16 = bottleneck(s16, ch(56))
-    s32 = conv(s16, ch(160), 3, 2)
-    for _ in range(4):
-        s32 = bottleneck(s32, ch(80))
+    s8 = stage(s4, ch(64), ch(32), 2)
+    s16 = stage(s8, ch(112), ch(56), 3)
+    s32 = stage(s16, ch(160), ch(80), 4)
     s16 = join(s16, s32)
     for _ in range(2):
         s16 = bottleneck(s16, ch(56))

@@ -21,12 +21,13 @@ on val frames, three in four had a box, but one of the wrong extent.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import tf_keras as keras
 
 from edge.locate.separate import ROI_PX
-from trainer.networks.blocks import bottleneck, conv, join
+from trainer.networks.blocks import bottleneck, channels, conv, join, stage
 
 L = keras.layers
 OUTPUTS = ("mask", "rows", "cols")
@@ -34,20 +35,12 @@ OUTPUTS = ("mask", "rows", "cols")
 
 def build_separator(width: float = 1.0) -> Any:
     """The network; ``width`` multiplies every channel count."""
-
-    def ch(n: int) -> int:
-        return max(8, int(n * width + 4) // 8 * 8)
-
+    ch = partial(channels, width=width)
     image = keras.Input((ROI_PX, ROI_PX, 2), name="roi")
     s2 = conv(image, ch(16), 5, 2)
-    s4 = bottleneck(conv(s2, ch(32), 3, 2), ch(24))
-    s8 = conv(s4, ch(64), 3, 2)
-    for _ in range(2):
-        s8 = bottleneck(s8, ch(32))
-    s16 = conv(s8, ch(112), 3, 2)
-    for _ in range(3):
-        s16 = bottleneck(s16, ch(56))
-    deepest = s16
+    s4 = stage(s2, ch(32), ch(24))
+    s8 = stage(s4, ch(64), ch(32), 2)
+    s16 = stage(s8, ch(112), ch(56), 3)
     s8 = join(s8, s16)
     for _ in range(2):
         s8 = bottleneck(s8, ch(32))
@@ -56,7 +49,7 @@ def build_separator(width: float = 1.0) -> Any:
     mask = L.Conv2D(4, 1, name="mask")(s2)
     seen = conv(s2, ch(32), 1)
     rows, cols = (_profile(seen, axis, ch(32)) for axis in (0, 1))
-    pool = L.AveragePooling2D(deepest.shape[1:3])(conv(deepest, ch(32), 1))
+    pool = L.AveragePooling2D(s16.shape[1:3])(conv(s16, ch(32), 1))
     framed = L.Conv2D(1, 1, name="framed")(pool)
     return keras.Model(image, [mask, rows, cols, framed], name="separator")
 

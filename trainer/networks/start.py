@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tf_keras as keras
 
 from edge.errors import ConfigError
+from trainer.errors import first_line
 
 
 def take_weights(network: Any, path: Path) -> int:
@@ -67,7 +68,7 @@ def _stored(path: Path) -> Any:
     try:
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, KeyError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
+        said = first_line(error)
         raise ConfigError(f"--start {path}: expected Keras weights (.keras), cannot read it: {said}") from error
 
 

@@ -10,12 +10,13 @@ the claims of others. Outputs, logits:
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import tf_keras as keras
 
 from edge.cell.verify import LOOK_PX
-from trainer.networks.blocks import bottleneck, conv
+from trainer.networks.blocks import channels, conv, stage
 
 L = keras.layers
 OUTPUTS = ("whole",)
@@ -23,19 +24,12 @@ OUTPUTS = ("whole",)
 
 def build_verifier(width: float = 1.0, dropout: float = 0.25) -> Any:
     """The network; ``width`` multiplies every channel count."""
-
-    def ch(n: int) -> int:
-        return max(8, int(n * width + 4) // 8 * 8)
-
+    ch = partial(channels, width=width)
     image = keras.Input((LOOK_PX, LOOK_PX, 3), name="look")
     x = conv(image, ch(16), 5, 2)
-    x = bottleneck(conv(x, ch(32), 3, 2), ch(16))
-    x = conv(x, ch(64), 3, 2)
-    for _ in range(2):
-        x = bottleneck(x, ch(32))
-    x = conv(x, ch(96), 3, 2)
-    for _ in range(2):
-        x = bottleneck(x, ch(48))
+    x = stage(x, ch(32), ch(16))
+    x = stage(x, ch(64), ch(32), 2)
+    x = stage(x, ch(96), ch(48), 2)
     x = L.Dropout(dropout)(x)
     x = L.Conv2D(ch(96), x.shape[1:3], activation="relu", kernel_initializer="he_normal")(x)
     x = L.Dropout(dropout)(x)

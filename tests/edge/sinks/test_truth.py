@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge.overlap import BOX_MARGIN_PX
 from edge.records import Box
 from edge.sinks.truth import TruthSink
 from tests.builders import make_cell, make_frame
@@ -17,7 +18,10 @@ class Drawn:
 
 def test_the_truth_of_the_same_frame_is_asked_and_summed() -> None:
     cell = make_cell(["1", "2"])
-    boxes = [c.region.box_px for c in cell.chromosomes]
+    left, top, right, bottom = BOX_MARGIN_PX  # the truth is tight, the located boxes are not
+    boxes = [
+        (x0 + left, y0 + top, x1 - right, y1 - bottom) for x0, y0, x1, y1 in (c.region.box_px for c in cell.chromosomes)
+    ]
     truths = {0: [Drawn("1", boxes[0]), Drawn("2", boxes[1])], 1: [Drawn("1", boxes[0]), Drawn("3", (90, 90, 99, 99))]}
     sink = TruthSink(truths.__getitem__)
     for index in (0, 1):

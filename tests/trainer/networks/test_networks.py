@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from trainer.networks.blocks import without_teachers
 from trainer.networks.enhanced import build_enhanced
 from trainer.networks.locator import TEACHERS, build_locator
 from trainer.networks.separator import OUTPUTS, build_separator
+from trainer.networks.verifier import build_verifier
 
 QAT_TAKES = {
     "InputLayer",
@@ -41,6 +44,18 @@ def test_the_locator_answers_on_its_grid(height: int, width: int) -> None:
     counts = [*HEADS.values(), *(side * side * values for side, values in TEACHERS.values())]
     for output, count in zip(outputs, counts, strict=True):
         assert output.shape == (2, height // STRIDE_PX, width // STRIDE_PX, count)
+
+
+@pytest.mark.parametrize("build", [build_locator, build_separator, build_verifier])
+def test_a_fresh_network_answers_as_the_shipped_one_does_once_it_has_its_weights(
+    build: Callable[[], Any], models_dir: Path
+) -> None:
+    network = build()
+    shipped = keras.models.load_model(models_dir / network.name / "weights.keras", compile=False)
+    network.set_weights(shipped.get_weights())
+    picture = np.random.default_rng(0).random((1, 64, 64, network.input_shape[-1]), np.float32)
+    for a, b in zip(network(picture, training=False), shipped(picture, training=False), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_what_only_teaches_is_not_shipped() -> None:

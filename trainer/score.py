@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from edge.cell.compare import match
-from edge.cell.findings import karyotype_of
+from edge.cell.findings import claims_numerical
 from edge.records import LABELS
 from trainer.data.metaphase import FrameTruth
 
 BOOTSTRAPS = 1000
-NORMAL_SEX = ("XX", "XY")
 NUMERICAL = ("numerical_stated", "numerical_corrected", "numerical_boxes", "numerical_boxes_corrected")
 
 
@@ -90,10 +89,11 @@ def score(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> F
     Boxes are matched one to one (Hungarian on IoU) and a pair counts at IoU >= 0.5. ``end_to_end``: true chromosomes
     that are located and carry the right label; its 95 % interval resamples cases, not frames. ``accepted_share``: of
     the located ones, those not left for review. ``corrections``: missed + spurious + wrongly labelled.
-    ``numerical_stated``: the karyotype line against the case's stated karyotype; ``numerical_corrected``: the same
-    after one correction, see ``after_one_correction``; ``numerical_boxes``: copies per class against those of the true
-    boxes, which not all carry what their case does; ``numerical_boxes_corrected``: the same after one correction. A
-    line for a frame that is not among ``truths`` is passed over.
+    ``numerical_stated``: what a cell's findings claim (``edge.cell.findings.claims_numerical``: a loss of an autosome
+    in one cell is no claim) against the case's stated karyotype; ``numerical_corrected``: the same after one
+    correction, see ``after_one_correction``; ``numerical_boxes``: against what the findings claim of the true boxes,
+    which not all carry what their case does; ``numerical_boxes_corrected``: the same after one correction. A line for a
+    frame that is not among ``truths`` is passed over.
     """
     by_name = {PurePath(line["frame"]).name: line for line in lines}
     tallies = [_tally(by_name[t.image], t) for t in truths if t.image in by_name]
@@ -107,7 +107,8 @@ def _tally(line: Mapping[str, Any], truth: FrameTruth) -> _Tally:
     accepted = [found[i].get("status") == "accepted" for i, _, _ in pairs]
     true_counts, found_counts = Counter(truth.labels), Counter(c["label"] for c in found)
     corrected = after_one_correction(found_counts, true_counts)
-    stated, abnormal = truth.finding == "numerical", _abnormal(true_counts)
+    stated, shown = truth.finding == "numerical", claims_numerical(true_counts)
+    called, still_called = claims_numerical(_known(found_counts)), claims_numerical(corrected)
     return _Tally(
         case=truth.case,
         truth=len(truth.labels),
@@ -119,10 +120,10 @@ def _tally(line: Mapping[str, Any], truth: FrameTruth) -> _Tally:
         accepted_right=sum(r and a for r, a in zip(right, accepted, strict=True)),
         counts_exact=true_counts == found_counts,
         numerical={
-            "numerical_stated": (stated, calls_numerical(line.get("karyotype", ""))),
-            "numerical_corrected": (stated, calls_numerical(karyotype_of(corrected))),
-            "numerical_boxes": (abnormal, _abnormal(found_counts)),
-            "numerical_boxes_corrected": (abnormal, _abnormal(corrected)),
+            "numerical_stated": (stated, called),
+            "numerical_corrected": (stated, still_called),
+            "numerical_boxes": (shown, called),
+            "numerical_boxes_corrected": (shown, still_called),
         },
     )
 
@@ -152,23 +153,11 @@ def _summary(tallies: Sequence[_Tally], missing: int) -> FrameScore:
     )
 
 
-def calls_numerical(karyotype: str) -> bool:
-    """Whether an ISCN string as ``edge.cell.findings`` writes it claims a gain, a loss or unusual sex chromosomes.
-
-    What an incomplete cell (``inc``) lacks is not a claim; what it has too much of is.
-    """
-    count, *rest = karyotype.split(",")
-    sex, *terms = rest or [""]
-    if "<" in count or any(term[:1] in ("+", "-") for term in terms):
-        return True
-    return len(sex) > 2 if "inc" in terms or "?" in sex else sex not in (*NORMAL_SEX, "")
-
-
 def after_one_correction(found: Counter[str], true: Counter[str]) -> Counter[str]:
     """The copies of each class once a technician has put one right where a class has too many or too few: one of a
     class that has too many gets the name of one that has too few; where none has too few it goes, where none has too
     many a missed one is drawn. Of several the first in the order of the karyogram. What is no class is left out."""
-    found = Counter({label: copies for label, copies in found.items() if label in LABELS})
+    found = _known(found)
     mended = found.copy()
     for wrong, by in ((found - true, -1), (true - found, 1)):
         first = min(wrong, key=LABELS.index, default=None)
@@ -177,9 +166,9 @@ def after_one_correction(found: Counter[str], true: Counter[str]) -> Counter[str
     return +mended
 
 
-def _abnormal(counts: Mapping[str, int]) -> bool:
-    sex = (counts.get("X", 0), counts.get("Y", 0))
-    return any(counts.get(label, 0) != 2 for label in LABELS[:22]) or sex not in ((2, 0), (1, 1))
+def _known(counts: Counter[str]) -> Counter[str]:
+    """Less what is no class: another program's word."""
+    return Counter({label: copies for label, copies in counts.items() if label in LABELS})
 
 
 def _detection(frames: Sequence[tuple[bool, bool]]) -> Detection:

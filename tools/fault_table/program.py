@@ -137,6 +137,7 @@ class Tapped:
 
     def __init__(self, pipeline: Any, say: Callable[[dict[str, Any]], None]) -> None:
         self._label, self._say = pipeline.label, say
+        self.classify = pipeline.classify
 
     def label(self, frame: Frame) -> Cell:
         self._say({"frame": frame.index, "cell": int(frame.pixels[0, 0]) - MARK})

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tf_keras as keras
 
+from edge.errors import ConfigError
 from edge.runtime.bundle import Task
 from trainer.data.cropset import CropSet
 from trainer.files import share
@@ -55,7 +56,15 @@ class Lessons:
 
 
 def lessons_of(task: Task, tuning: Tuning, out: Path, network: Any) -> Lessons:
-    """The lessons of the run that is tuned. A classifier's crops are shared with it, so ``out`` can be exported."""
+    """The lessons of the run that is tuned. A classifier's crops are shared with it, so ``out`` can be exported.
+
+    ``ConfigError`` for a verifier: what it learns from is found by the others' bundles, which a tuning does not name.
+    """
+    if task == "verifier":
+        raise ConfigError(
+            f"{tuning.run} is a verifier's run; quantize and prune take a locator's, a separator's or a classifier's. "
+            "Its int8 export is made after training, as the shipped one"
+        )
     if task == "classifier":
         return _of_classifier(tuning, out, network)
     return _of_locator(tuning) if task == "locator" else _of_separator(tuning)

@@ -22,7 +22,7 @@ from trainer.compress.layers import LEAST_WEIGHTS, why_not_quantized  # noqa: E4
 from trainer.compress.prune import prune  # noqa: E402
 from trainer.compress.quantize import quantization_aware, quantize  # noqa: E402
 from trainer.compress.report import layers_of, print_layers, read_layers, zero_share  # noqa: E402
-from trainer.compress.tune import Tuning  # noqa: E402
+from trainer.compress.tune import Tuning, lessons_of  # noqa: E402
 from trainer.data.cropset import crops_of_cutouts  # noqa: E402
 from trainer.errors import ExportError  # noqa: E402
 from trainer.export.networks import load_float, load_for_int8  # noqa: E402
@@ -160,6 +160,11 @@ def attention() -> Any:
     x = L.Multiply(name="attend")([x, gate])
     x = L.LayerNormalization(name="norm")(x)
     return keras.Model(image, L.Conv2D(2, 1, name="label")(x), name="attention")
+
+
+def test_a_verifiers_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a verifier's run; quantize and prune take"):
+        lessons_of("verifier", Tuning("runs/verifier", "DATA", 10), tmp_path, None)
 
 
 def test_multiply_is_quantized_and_what_is_not_says_why() -> None:

@@ -123,11 +123,11 @@ def test_steady_fuses_by_the_scene_of_the_frame() -> None:
 
 
 def test_steady_findings_are_provisional_while_chromosomes_wait_for_review() -> None:
-    cell = without(make_cell(), 0)
+    cell = saying(make_cell(), 0, "2")  # three of 2, one of 1
     sure = Tracks().fuse(cell, 1).findings
     assert sure
     assert not any("provisional" in finding for finding in sure)
     doubtful = saying(cell, 10, cell.chromosomes[10].label, 0.5)
     first, *others = Tracks().fuse(doubtful, 1).findings
-    assert first.startswith("provisional: 1 of 45")
+    assert first.startswith("provisional: 1 of 46")
     assert any(finding.startswith("possible ") for finding in others)

@@ -139,5 +139,5 @@ def test_a_stated_scale_is_trusted(believing: Believing) -> None:
 def test_noise_is_not_taken_for_a_magnification(believing: Believing) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (400, 400)).astype(np.uint8)
     frame = Frame(pixels, 0, 0.0, "noise.png")
-    assert believing.believe(NOMINAL_UM_PER_PX * CLEARLY_OFF).prepared(frame) is frame
+    assert believing.believe(NOMINAL_UM_PER_PX * CLEARLY_OFF).prepared(frame).um_per_px == frame.um_per_px
     assert believing.asked == 0

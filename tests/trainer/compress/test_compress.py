@@ -164,7 +164,7 @@ def attention() -> Any:
 
 def test_a_verifiers_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is a verifier's run; quantize and prune take"):
-        lessons_of("verifier", Tuning("runs/verifier", "DATA", 10), tmp_path, None)
+        lessons_of("verifier", Tuning("runs/verifier", "DATA", 10, 4), tmp_path, None)
 
 
 def test_multiply_is_quantized_and_what_is_not_says_why() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from edge.cell.findings import findings_of, karyotype_of
+from edge.cell.findings import findings_of_cell, karyotype_of
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import LABELS, Box, Cell, Chromosome, Crop, Frame, Prediction, Region, Status, UInt8Array
 
@@ -98,5 +98,5 @@ def make_cell(
     counts = {label: labels.count(label) for label in LABELS}
     stages = {"locate": 9.1234, "straighten": 1.0, "classify": 11.8, "assign": 0.4}
     return Cell(
-        frame, index, width_px, height_px, chromosomes, karyotype_of(counts), findings_of(counts), stages, MODELS
+        frame, index, width_px, height_px, chromosomes, karyotype_of(counts), findings_of_cell(counts), stages, MODELS
     )

@@ -123,11 +123,14 @@ def test_steady_fuses_by_the_scene_of_the_frame() -> None:
 
 
 def test_steady_findings_are_provisional_while_chromosomes_wait_for_review() -> None:
-    cell = saying(make_cell(), 0, "2")  # three of 2, one of 1
+    cell = make_cell([*NORMAL_FEMALE, "21"])
+    for k in (40, 41, 46):
+        assert cell.chromosomes[k].label == "21"
+        cell = saying(cell, k, "21", 0.9999)
     sure = Tracks().fuse(cell, 1).findings
     assert sure
     assert not any("provisional" in finding for finding in sure)
     doubtful = saying(cell, 10, cell.chromosomes[10].label, 0.5)
     first, *others = Tracks().fuse(doubtful, 1).findings
-    assert first.startswith("provisional: 1 of 46")
+    assert first.startswith("provisional: 1 of 47")
     assert any(finding.startswith("possible ") for finding in others)

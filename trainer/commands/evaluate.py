@@ -55,6 +55,7 @@ def masks(
         ),
     ],
     models: Models = None,
+    split: Annotated[str, typer.Option(help="train, val or test; all by default.")] = "",
     json: Json = None,
     threads: Threads = 2,
     debug: Debug = False,
@@ -69,7 +70,7 @@ def masks(
     from trainer.evaluate import write_figures
     from trainer.score_masks import mask_figures
 
-    frames = (read() for read in tracked(masked_frames(data), "labelling"))
+    frames = (read() for read in tracked(masked_frames(data, split), "labelling"))
     figures = mask_figures(frames, load_pipeline(models, threads).label)
     if json is not None:
         write_figures(json, figures)

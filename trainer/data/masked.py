@@ -8,7 +8,7 @@ it, has each mask whole: nothing is ignored.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,18 @@ import numpy as np
 
 from edge.records import BoolArray, Box
 from trainer.data.coco import CocoFrame, coco_frames
-from trainer.data.mfish import OVERLAP, Piece, mask_files, picture_of, pieces_of_mask, read_mask
+from trainer.data.mfish import (
+    OVERLAP,
+    Piece,
+    mask_files,
+    picture_of,
+    pieces_of_mask,
+    read_mask,
+    slide_of,
+    split_of_slide,
+)
 from trainer.data.rle import mask_of_rle
+from trainer.data.splits import pick_split
 from trainer.errors import DatasetError
 
 
@@ -37,18 +47,26 @@ Reader = Callable[[], MaskedFrame]
 """Reads one frame's masks when it is called: a set's masks need not all be in memory."""
 
 
-def masked_frames(path: Path) -> list[Reader]:
-    """A reader for each metaphase with masks at ``path``, by file; ``DatasetError`` where there is none."""
+def masked_frames(path: Path, split: str = "") -> list[Reader]:
+    """A reader for each metaphase with masks at ``path``, by file, of one ``split`` where it is named; ``DatasetError``
+    where there is none."""
     files = mask_files(path)
     if files:
-        return [partial(read_mfish_masks, file) for file in files]
+        named = [(partial(read_mfish_masks, file), split_of_slide(slide_of(file))) for file in files]
+        return _in_split(named, split, path)
     frames = coco_frames(path) if path.is_dir() or path.suffix == ".json" else []
     if not frames:
         raise DatasetError(
             f"{path}: expected NAME_dapi.png with NAME_mask.png, or COCO's JSON with masks as run lengths, found "
             "neither; name their folder"
         )
-    return [partial(read_coco_masks, frame) for frame in frames]
+    return _in_split([(partial(read_coco_masks, frame), frame.split) for frame in frames], split, path)
+
+
+def _in_split(readers: Sequence[tuple[Reader, str]], split: str, path: Path) -> list[Reader]:
+    if split:
+        pick_split(split, (own for _, own in readers), str(path))
+    return [reader for reader, own in readers if split in ("", own)]
 
 
 def read_mfish_masks(mask_file: Path) -> MaskedFrame:

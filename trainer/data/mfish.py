@@ -52,9 +52,13 @@ def read_mfish(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
             continue
         pieces = pieces_of_mask(mask)
         boxes, labels = [list(p.box_px) for p in pieces], [p.label for p in pieces]
-        slide = path.name[:SLIDE_LETTERS]
+        slide = slide_of(path)
         truths.append(framed(picture, slide, split_of_slide(slide), boxes, labels, str(path)))
     return truths, skipped
+
+
+def slide_of(mask_file: Path) -> str:
+    return mask_file.name[:SLIDE_LETTERS]
 
 
 def split_of_slide(slide: str) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from edge.records import BoolArray, Box
-from tests.trainer.data.forms import HEIGHT_PX, WIDTH_PX, coco_folder, frame
+from tests.trainer.data.forms import HEIGHT_PX, WIDTH_PX, coco_folder, frame, mask_folder
 from trainer.data.masked import masked_frames
+from trainer.data.mfish import mask_files, slide_of, split_of_slide
 from trainer.data.rle import mask_of_rle, rle_of
 from trainer.errors import DatasetError
 
@@ -85,3 +86,12 @@ def test_coco_with_boxes_alone_has_no_masks(tmp_path: Path) -> None:
     read = masked_frames(coco_folder(tmp_path))[0]
     with pytest.raises(DatasetError, match="expected a segmentation"):
         read()
+
+
+def test_one_split_of_the_masks(tmp_path: Path) -> None:
+    folder = mask_folder(tmp_path)
+    (mask,) = mask_files(folder)
+    own = split_of_slide(slide_of(mask))
+    assert len(masked_frames(folder, own)) == 1
+    with pytest.raises(DatasetError, match="val"):
+        masked_frames(folder, "val")

@@ -47,6 +47,14 @@ class BoxFinder:
         """The boxes, centred on their chromosomes, best first; ``picture`` uint8 (H, W) at the locator's scale."""
         return find_boxes(self.maps(picture), self._least_score, self._most_iou)
 
+    def middle_tile(self, picture: UInt8Array, darkness: UInt8Array) -> tuple[Float32Array, UInt8Array]:
+        """Corner (x, y) and pixels of the tile, within ``picture`` (H, W), about the middle of what is dark."""
+        ys, xs = (darkness.sum(axis, dtype=np.int64) for axis in (1, 0))
+        sides = [min(side, n) for side, n in zip(self._side_px, picture.shape, strict=True)]
+        middles = [int(np.searchsorted(along.cumsum(), along.sum() / 2)) for along in (ys, xs)]
+        y, x = (min(max(m - s // 2, 0), n - s) for m, s, n in zip(middles, sides, picture.shape, strict=True))
+        return np.array([x, y], np.float32), picture[y : y + sides[0], x : x + sides[1]]
+
     def maps(self, picture: UInt8Array) -> Maps:
         """The network's maps of the whole picture."""
         height, width = picture.shape

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge.camera.metaphase import draw_metaphase
+from edge.locate.decode import Found
 from edge.locate.leftover import darkness_of
-from edge.locate.locator import CLEARLY_BETTER, CLEARLY_OFF, FURTHEST_OFF, Locator, at_scale, load_locator, resized
+from edge.locate.locator import CLEARLY_OFF, FURTHEST_OFF, Locator, at_scale, load_locator, resized
 from edge.locate.scale import relative_size, shrunk, size_at_a_glance
 from edge.records import NOMINAL_UM_PER_PX, Frame, UInt8Array
 
@@ -90,9 +92,9 @@ class Believing(Locator):
         self.believed, self.asked = um_per_px, 0
         return self
 
-    def _evidence(self, frame: Frame) -> float:
+    def _looks_better(self, other: Frame, frame: Frame) -> bool:
         self.asked += 1
-        return 1 + CLEARLY_BETTER if frame.um_per_px == pytest.approx(self.believed, rel=0.25) else 1.0
+        return bool(other.um_per_px == pytest.approx(self.believed, rel=0.25))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +129,36 @@ def test_a_frame_of_another_magnification_gets_its_own_scale(believing: Believin
 def test_what_the_boxes_do_not_confirm_is_not_changed(believing: Believing) -> None:
     frame = taken_at(2)
     assert believing.believe(NOMINAL_UM_PER_PX).prepared(frame) is frame
-    assert believing.asked == 2
+    assert believing.asked == 1
+
+
+@pytest.mark.parametrize(("shape", "tile"), [((100, 400), (100, 128)), ((400, 400), (128, 128)), ((40, 50), (40, 50))])
+def test_the_middle_tile_lies_about_the_stain_within_the_picture(
+    believing: Believing, shape: tuple[int, int], tile: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, shape, np.uint8)
+    darkness = np.zeros(shape, np.uint8)
+    darkness[shape[0] // 2 - 5 : shape[0] // 2 + 5, -30:] = 90
+    (x, y), pixels = believing._boxes.middle_tile(picture, darkness)
+    assert pixels.shape == tile
+    np.testing.assert_array_equal(pixels, picture[int(y) : int(y) + tile[0], int(x) : int(x) + tile[1]])
+    assert x + tile[1] == shape[1]  # as far right as it can lie
+    assert y == (shape[0] - tile[0]) // 2
+
+
+def test_a_rival_scale_is_believed_by_the_boxes_of_one_tile(
+    believing: Believing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = taken_at(2)
+    other = replace(frame, um_per_px=NOMINAL_UM_PER_PX / 2)
+    # The last one lies outside of the tile and does not count.
+    boxes = np.array([[480, 480, 510, 510], [500, 480, 520, 500], [10, 10, 40, 40]], np.float32)
+    monkeypatch.setattr(believing, "_found", lambda _: Found(boxes, np.array([0.7, 0.99, 0.99], np.float32)))
+    for sure, better in ((0.95, True), (0.6, False)):
+        rival = Found(boxes[:2], np.array([sure, sure], np.float32))
+        monkeypatch.setattr(believing._boxes, "find", lambda _, rival=rival: rival)
+        assert Locator._looks_better(believing, other, frame) is better
 
 
 def test_a_stated_scale_is_trusted(believing: Believing) -> None:

@@ -187,7 +187,7 @@ def run(
     cases: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where cases are kept (default: with your own data).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Which cells the simulated microscope shows.")] = 0,
+    seed: Annotated[int, typer.Option(help="Which cells the simulated microscope shows.")] = 1,
     um_per_px: UmPerPx = NOMINAL_UM_PER_PX,
     exposure_us: Annotated[int | None, typer.Option(min=1, help="Exposure time in microseconds.")] = None,
     gain: Annotated[float | None, typer.Option(help="Analogue gain of the sensor.")] = None,

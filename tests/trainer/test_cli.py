@@ -29,7 +29,7 @@ def test_scores_lines_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main([*arguments, "--json", str(tmp_path / "figures.json")]) == 0
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["end_to_end"] == 0.3333
-    assert figures["numerical_stated"] == {"positives": 1, "negatives": 1, "sensitivity": 1.0, "specificity": 1.0}
+    assert figures["numerical_stated"] == {"positives": 1, "negatives": 1, "sensitivity": 0.0, "specificity": 1.0}
     assert (figures["difficult"]["frames"], figures["difficult"]["located"]) == (1, 0.0)
     assert figures["by_kind"]["alone"] == {
         "n": 3,

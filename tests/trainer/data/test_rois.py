@@ -196,7 +196,7 @@ def test_a_locators_own_boxes_are_mended_where_it_was_asked(frames: list[CachedF
     def shares(some: list[CachedFrame]) -> Float32Array:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(rois_module, "proposal", lambda boxes, index, rng: boxes[index])
-            return draw_rois(some, np.random.default_rng(9), 300, real_share=1.0).shares
+            return draw_rois(some, np.random.default_rng(9), 900, real_share=1.0).shares
 
     assert (shares(frames) > 0.999).all()
     off = shares(told) < 0.95

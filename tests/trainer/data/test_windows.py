@@ -218,7 +218,7 @@ def test_boxes_sit_centred_on_their_chromosomes_under_every_turn(frames: list[Ca
                 )
                 turned.append(middle - box.reshape(2, 2).mean(0))
         offsets.append(np.median(turned, axis=0))
-    assert np.abs(offsets).max() < 0.8
+    assert np.median(np.abs(offsets), axis=0).max() < 0.4  # as drawn by people it would be 0.7 and more
 
 
 def test_the_same_seed_gives_the_same_window_and_another_another(frames: list[CachedFrame]) -> None:

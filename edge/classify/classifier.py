@@ -14,9 +14,9 @@ from edge.runtime.interpreter import Network
 
 SURE, SURE_POLARITY = 0.99, 2.0
 """A reading whose likeliest label has this probability, and whose p arm this log odds (either way), needs no second.
-Of 13,600 val crops 78 % are so sure."""
+Of 12,647 val crops 87 % are so sure."""
 DOUBT = 0.9
-"""A crop whose likeliest label has less than this after two readings gets two more: 11 % of val crops."""
+"""A crop whose likeliest label has less than this after two readings gets two more: 5 % of those val crops."""
 MOVED_ROWS = 2
 HALVES = np.float32(2)
 
@@ -27,7 +27,7 @@ class Classifier:
     A located chromosome may lie either way round. Reading it both ways and weighing each reading by its own belief
     that the p arm is up gains accuracy over trusting either reading alone, but only where the first leaves a doubt.
     Reading it mirrored and two rows lower gains again, since strides make a network's answer depend on where a band
-    meets its grid: on val crops, one reading, the two, the four: 96.5, 97.15, 97.3 % alone.
+    meets its grid: of those val crops one reading names 97.2 %, up to two 97.3, up to four 97.4.
     """
 
     def __init__(self, bundle: Bundle, threads: int = 2) -> None:

@@ -24,8 +24,6 @@ LEAST_TILE_OVERLAP_PX = 160
 """A chromosome's reach at the locator's scale: each is whole in some tile."""
 MOST_BOTH_WAYS = 4
 """Tiles of a picture that is read both ways: four hold a frame of 1300 x 1300 px at the nominal scale."""
-
-
 GROUND_SHARE = 0.8
 """Of a frame's pixels, about as many are darker than the level that stands for its ground beyond its edges."""
 

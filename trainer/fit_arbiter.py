@@ -28,8 +28,8 @@ SPECIMENS = 100
 """Cells of train that stay with the run, for its export; all of val do."""
 OVERLOOKED = 0.01
 """Share of objects that are left out."""
-SHORT, OVERFULL = 0.3, 0.5
-"""Share of cells that lack one chromosome or two, and that have one or two too many."""
+SHORT, OVERFULL = 0.3, 0.6
+"""Share of cells that lack one chromosome or two, and that have one to three too many."""
 STRANGERS = 5000
 """Lone chromosomes that are put into other cells."""
 SURENESS, NOISE = (-0.1, 0.15), 0.015
@@ -122,7 +122,7 @@ def make_batch(cells: CellSet, strangers: Strangers, rng: np.random.Generator, c
         _leave(table[k], gone)
         whole[k, gone], label[k, gone] = False, NO_LABEL
         if rng.random() < OVERFULL and len(strangers.rows):
-            free = np.flatnonzero(~there | gone)[: rng.integers(1, 3)]
+            free = np.flatnonzero(~there | gone)[: rng.integers(1, 4)]
             drawn = rng.integers(len(strangers.rows), size=len(free))
             table[k, free] = strangers.rows[drawn]
             places = 127.5 + rng.normal(0, PLACE_SPREAD, (len(free), 2))

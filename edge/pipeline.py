@@ -165,10 +165,8 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
 
     Raises ``ModelError`` when one is missing, changed or made for something else.
     """
-    from edge.cell.arbiter import Arbiter
-    from edge.cell.arbiter import Judge as LearnedJudge
+    from edge.cell.arbiter import load_judge
     from edge.cell.assign import assign
-    from edge.cell.keep import Keeper
     from edge.classify.classifier import Classifier as LearnedClassifier
     from edge.locate.locator import load_locator
     from edge.locate.straighten import straighten
@@ -177,9 +175,7 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
     folder = models_dir if models_dir is not None else default_models_dir()
     locator = load_locator(folder, threads)
     classifier = LearnedClassifier(load_bundle(folder / "classifier", "classifier"), threads)
-    keeper = Keeper.of(load_bundle(folder / "verifier", "verifier"), threads)
-    judge = LearnedJudge(keeper, Arbiter(load_bundle(folder / "arbiter", "arbiter"), threads))
-    return Pipeline(locator, classifier, straighten, judge, assign)
+    return Pipeline(locator, classifier, straighten, load_judge(folder, threads), assign)
 
 
 class _Clock:

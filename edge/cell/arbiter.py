@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy.typing as npt
 from edge.cell.keep import IMPOSSIBLE_NATS, WEIGHED, Keeper, look
 from edge.overlap import box_iou, shared_px
 from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region, UInt8Array
-from edge.runtime.bundle import Bundle
+from edge.runtime.bundle import Bundle, load_bundle
 from edge.runtime.interpreter import Network
 
 SEATS = 96
@@ -205,6 +206,12 @@ class Judge:
             for k, scores in zip(seen.rows.tolist(), _said_again(known.scores, labels), strict=True):
                 judged[k] = replace(judged[k], scores=scores)
         return Judged(tuple(judged), odds)
+
+
+def load_judge(models: Path, threads: int = 2) -> Judge:
+    """From the bundles ``verifier`` and ``arbiter`` in ``models``; ``ModelError`` when one is not sound."""
+    keeper = Keeper.of(load_bundle(models / "verifier", "verifier"), threads)
+    return Judge(keeper, Arbiter(load_bundle(models / "arbiter", "arbiter"), threads))
 
 
 def _said_again(scores: Float32Array, labels: Float32Array) -> Float32Array:

@@ -5,7 +5,7 @@ import { drawLabels } from "./labels.js";
 const OLD_MS = 800; // what the board knew longer ago than this cannot be trusted any more
 const RETRY_MS = 700;
 const GONE_MS = 60_000; // a slow way may need half a minute for one picture, and says nothing else meanwhile
-const SHARP = 0.06;
+const SHARP = 0.05;
 
 const $ = (id) => document.getElementById(id);
 

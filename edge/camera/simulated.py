@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ KARYOTYPES = ("46,XX", "46,XY", "46,XX", "46,XY", "47,XX,+21", "46,XY", "45,X", 
 """What the scope shows in turn when nothing is asked for: mostly normal cells, and the commonest findings."""
 
 _KEPT_CELLS = 3  # the one shown, the next, and one that is looked back at
+_BUFFERS = 3  # frames that a camera holds for a computer that is late: a short delay costs none
 _FIELD_UM = 700 * NOMINAL_UM_PER_PX
 _PACELESS_FPS = 10.0  # frames to a second of the scope's own time when the stream is not paced
 
@@ -66,17 +68,21 @@ class SimulatedCamera:
         self._size_px = size_px or (side_px, side_px)
         self._um_per_px = um_per_px
         self._closed = threading.Event()
-        self._drawn: OrderedDict[int, SimulatedMetaphase] = OrderedDict()
-        self._drawing = threading.Lock()
+        self._drawn: OrderedDict[int, Future[SimulatedMetaphase]] = OrderedDict()
+        self._ordering = threading.Lock()
+        self._pen = ThreadPoolExecutor(1, "pen")
 
     def frames(self) -> Iterator[Frame]:
         index = 0
         due_s = time.monotonic()
         while not self._closed.wait(max(0.0, due_s - time.monotonic())):
             frame = self.frame(index)
-            due_s = max(due_s + self._pause_s, frame.captured_s)
+            due_s = max(due_s + self._pause_s, frame.captured_s - _BUFFERS * self._pause_s)
             yield frame
             index += 1
+            cell, step = divmod(index, self._hold + self._move)
+            if 2 * step > self._hold:
+                self._ordered(cell + 1)  # drawing it takes as long as several frames: it must be there in time
 
     def close(self) -> None:
         self._closed.set()
@@ -103,20 +109,23 @@ class SimulatedCamera:
         return cell.truth if cell else ()
 
     def _cell(self, cell: int) -> SimulatedMetaphase:
+        return self._ordered(cell).result()
+
+    def _ordered(self, cell: int) -> Future[SimulatedMetaphase]:
         # Not lru_cache: one that holds its owner's method keeps a closed scope with all its cells for a long time.
-        with self._drawing:
+        with self._ordering:
             if cell not in self._drawn:
-                self._drawn[cell] = self._draw_cell(cell)
+                self._drawn[cell] = self._pen.submit(
+                    draw_metaphase,
+                    np.random.default_rng((self._seed, 0, cell)),
+                    self._karyotypes[cell % len(self._karyotypes)],
+                    size_px=self._size_px,
+                    um_per_px=self._um_per_px,
+                )
             self._drawn.move_to_end(cell)
             while len(self._drawn) > _KEPT_CELLS:
                 self._drawn.popitem(last=False)
             return self._drawn[cell]
-
-    def _draw_cell(self, cell: int) -> SimulatedMetaphase:
-        karyotype = self._karyotypes[cell % len(self._karyotypes)]
-        return draw_metaphase(
-            np.random.default_rng((self._seed, 0, cell)), karyotype, size_px=self._size_px, um_per_px=self._um_per_px
-        )
 
     def _still(self, cell: SimulatedMetaphase, step: int, rng: np.random.Generator) -> Float32Array:
         settling = 2.0 * 0.4**step if self._move and self._hold > 4 else 0.0  # autofocus finds its place again

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge.command import one_line
+from edge.commands.options import Debug, Threads
 from edge.errors import ConfigError, FrameError, StoreDamaged
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ By = Annotated[
         metavar="NAME", help="Who does this; the log keeps it.", default_factory=_user, show_default="the user"
     ),
 ]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
 def _open(store: Path | None) -> CaseStore:
@@ -83,7 +83,7 @@ def add(
         Path | None, typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on.")
     ] = None,
     um_per_px: Annotated[float, typer.Option("--um-per-px", help="Scale of the frames, micrometres a pixel.")] = 0.065,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that a network may use.")] = 2,
+    threads: Threads = 2,
     store: Store = None,
     debug: Debug = False,
 ) -> None:

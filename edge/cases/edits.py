@@ -1,4 +1,4 @@
-"""What a technician may do to a captured cell, as typed values, and what each does: pure functions, no storage.
+"""What a technician may do to a captured cell, as typed values; ``edge.cases.apply`` says what each does.
 
 An edit names chromosomes by their region's id, which never changes and is never used twice in a cell. Chromosomes made
 by an edit (the parts of a split, the whole of a join, a drawn one) come whole in the edit, so that folding the edits
@@ -7,54 +7,14 @@ needs neither the picture nor a network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
+from edge.cases.places import KINDS, Kind
 from edge.errors import EditRefused
 from edge.records import LABELS, Chromosome, Crop
 
-Kind = Literal["whole", "marker", "derivative"]
-KINDS: tuple[Kind, ...] = ("whole", "marker", "derivative")
-"""A whole chromosome of its class; a marker, of no known class; a derivative, a structurally changed one whose
-centromere is that of its label."""
-
 WHOLE_CELL = -1
 """Stands among the touched ids for an edit of the cell as such."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Placed:
-    """One chromosome as corrected so far. ``chromosome`` carries the final label, status and ``p_arm_up``; a label that
-    a person gave has confidence 1. An ``excluded`` one (debris, a neighbour cell's) is shown, but not counted.
-    ``edited``: a person changed something about it; accepting it as it is changes nothing."""
-
-    chromosome: Chromosome
-    kind: Kind
-    excluded: bool
-    edited: bool
-
-    @property
-    def id(self) -> int:
-        return self.chromosome.region.id
-
-    @property
-    def label(self) -> str:
-        return self.chromosome.label
-
-    @property
-    def name(self) -> str:
-        """As ISCN writes it: ``9``, ``der(9)``, ``mar``."""
-        return {"whole": self.label, "marker": "mar", "derivative": f"der({self.label})"}[self.kind]
-
-    @property
-    def unsure(self) -> bool:
-        """Counted, and still waiting for a person's eye."""
-        return not self.excluded and self.chromosome.status == "review"
-
-
-Places = tuple[Placed, ...]
-"""A cell's chromosomes in the order of the karyogram: homologues stand side by side as they follow here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +132,6 @@ Edit = Change | Undo | Redo
 """What an event may hold; which edit an undo or a redo means is found by the store."""
 
 
-def as_captured(chromosomes: Sequence[Chromosome]) -> Places:
-    return tuple(Placed(c, "whole", excluded=False, edited=False) for c in chromosomes)
-
-
 def made_by(change: Change) -> tuple[Chromosome, ...]:
     """The chromosomes that ``change`` brings in."""
     match change:
@@ -214,87 +170,6 @@ def touched(change: Change) -> frozenset[int]:
         case _:
             own = (change.chromosome,)
     return frozenset(own) | {made.region.id for made in made_by(change)}
-
-
-def apply(places: Places, change: Change) -> Places:
-    """``places`` after ``change``. Raises ``EditRefused`` where it names a chromosome that is not there."""
-    match change:
-        case Relabel(one, label):
-            return _changed(places, one, lambda p: _given(p, label))
-        case Flip(one):
-            return _changed(places, one, _flipped)
-        case Swap(first, second):
-            return _swapped(places, first, second)
-        case Mark(one, kind):
-            return _changed(places, one, lambda p: replace(_given(p, p.label), kind=kind))
-        case Exclude(one):
-            return _changed(places, one, lambda p: replace(p, excluded=True, edited=True))
-        case Restore(one):
-            return _changed(places, one, lambda p: replace(p, excluded=False, edited=True))
-        case Split(one, parts):
-            at = _index(places, one)
-            return (*places[:at], *map(_made, parts), *places[at + 1 :])
-        case Join(ids, whole):
-            at = _index(places, ids[0])
-            gone = {places[_index(places, one)].id for one in ids}
-            joined = (*places[:at], _made(whole), *places[at + 1 :])
-            return tuple(p for p in joined if p.id not in gone)
-        case Draw(drawn):
-            return (*places, _made(drawn))
-        case Accept(ids):
-            for one in ids:
-                places = _changed(places, one, _accepted)
-            return places
-        case SetAside() | TakeBack():
-            return places
-
-
-def _index(places: Places, id: int) -> int:
-    for k, place in enumerate(places):
-        if place.id == id:
-            return k
-    raise EditRefused(f"chromosome {id} is not in this cell (any more); load the cell again")
-
-
-def _changed(places: Places, id: int, change: Callable[[Placed], Placed]) -> Places:
-    at = _index(places, id)
-    return (*places[:at], change(places[at]), *places[at + 1 :])
-
-
-def _given(place: Placed, label: str) -> Placed:
-    """With a person's ``label``, who is sure of it; a label makes a marker a whole chromosome again."""
-    said = replace(place.chromosome, label=label, confidence=1.0, status="accepted")
-    kind: Kind = "whole" if place.kind == "marker" else place.kind
-    return replace(place, chromosome=said, kind=kind, edited=True)
-
-
-def _flipped(place: Placed) -> Placed:
-    turned = replace(place.chromosome, p_arm_up=not place.chromosome.p_arm_up)
-    return replace(place, chromosome=turned, edited=True)
-
-
-def _accepted(place: Placed) -> Placed:
-    return replace(place, chromosome=replace(place.chromosome, status="accepted"))
-
-
-def _swapped(places: Places, first: int, second: int) -> Places:
-    a, b = _index(places, first), _index(places, second)
-    out = list(places)
-    out[a] = _moved(places[b], places[a])
-    out[b] = _moved(places[a], places[b])
-    return tuple(out)
-
-
-def _moved(place: Placed, to: Placed) -> Placed:
-    """``place`` in the place of ``to``; among homologues only the order changes, and the label stays as sure as it
-    was."""
-    if (place.label, place.kind) == (to.label, to.kind):
-        return replace(place, edited=True)
-    return replace(_given(place, to.label), kind=to.kind)
-
-
-def _made(chromosome: Chromosome) -> Placed:
-    return Placed(chromosome, "whole", excluded=False, edited=True)
 
 
 def _with_id(chromosome: Chromosome, id: int) -> Chromosome:

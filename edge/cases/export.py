@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from edge.cases.codec import edit_to_json, png_of
-from edge.cases.edits import Placed
+from edge.cases.places import Placed
 from edge.cases.state import CellState, Event
 from edge.cases.store import Case, Head
 from edge.cases.tally import CONFIDENCES, Tally, excluded_share, tally

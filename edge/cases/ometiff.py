@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.cases.edits import Placed
+from edge.cases.places import Placed
 from edge.cases.state import CellState
 from edge.errors import ConfigError
 from edge.records import Frame, Region

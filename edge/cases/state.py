@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from edge.cases.edits import Change, Edit, Places, Redo, SetAside, TakeBack, Undo, apply, as_captured, touched
+from edge.cases.apply import apply
+from edge.cases.edits import Change, Edit, Redo, SetAside, TakeBack, Undo, touched
+from edge.cases.places import Places, as_captured
 from edge.cell.findings import findings_of_cell, karyotype_of, provisional
 from edge.errors import EditRefused
 from edge.records import LABELS, Cell

@@ -7,10 +7,8 @@ and threads may use one store at once.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,20 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from edge.cases import log
-from edge.cases.codec import canonical, cell_from_json, cell_to_json, edit_from_json, edit_to_json
+from edge.cases.codec import canonical, cell_to_json, edit_to_json
 from edge.cases.edits import Change, Edit, Redo, Undo, numbered, touched
 from edge.cases.images import Images
+from edge.cases.kept import KeptCells
 from edge.cases.log import Entry
+from edge.cases.names import checked_actor, checked_name
 from edge.cases.schema import connect, told, writing
-from edge.cases.state import Captured, CellState, Event, change_of, fold, next_id, touching_since
+from edge.cases.state import CellState, Event, change_of, fold, next_id, touching_since
 from edge.cases.verify import Verdict, verify
 from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import Cell, Frame
 
 DATABASE = "cases.sqlite"
-REMEMBERED_CELLS = 64
-"""Captured cells kept decoded: they never change."""
-LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +62,8 @@ class CaseStore:
             folder.mkdir(parents=True, exist_ok=True)
         self.images = Images(folder / "images")
         self._lock = threading.RLock()
-        self._remembered: OrderedDict[int, Captured] = OrderedDict()
         self._db = connect(self.path, log.FIRST_SHA256)
+        self._kept = KeptCells(self._db, self.path)
 
     def close(self) -> None:
         with self._lock:
@@ -80,13 +77,13 @@ class CaseStore:
 
     def new_case(self, name: str, actor: str) -> Case:
         """Opens a case. Raises ``StoreError`` where there is one of that name, or the name is not usable."""
-        name = _checked_name(name)
+        name = checked_name(name)
         with self._writing() as db:
             if db.execute("SELECT 1 FROM cases WHERE name = ?", (name,)).fetchone():
                 raise StoreError(f"there is a case {name!r} already; add to it, or choose another name")
             opened = log.utc_now()
             id = _row_id(db.execute("INSERT INTO cases (name, opened_utc) VALUES (?, ?)", (name, opened)))
-            log.append(db, _checked_actor(actor), "open", id, {"name": name})
+            log.append(db, checked_actor(actor), "open", id, {"name": name})
         return Case(id, name, opened, ())
 
     def cases(self) -> tuple[Case, ...]:
@@ -121,13 +118,13 @@ class CaseStore:
                 )
             )
             body = _captured_body(last[0] + 1, frame_sha256, document, cell)
-            log.append(db, _checked_actor(actor), "capture", opened.id, body, cell_id=id)
+            log.append(db, checked_actor(actor), "capture", opened.id, body, cell_id=id)
         return self.cell(id)
 
     def cell(self, id: int) -> CellState:
         """The cell as it stands now."""
         with self._reading():
-            return fold(self._captured(id), self._events(id))
+            return self._kept.state(id)
 
     def cell_number(self, case: str, number: int) -> CellState:
         """The cell of that number, from 1, in a case."""
@@ -143,7 +140,7 @@ class CaseStore:
     def frame(self, id: int) -> Frame:
         """The picture that cell ``id`` was captured from. Raises ``StoreDamaged`` when it is not what it was."""
         with self._reading():
-            captured = self._captured(id)
+            captured = self._kept.captured(id)
         cell = captured.cell
         return Frame(self.images.get(captured.frame_sha256), cell.index, 0.0, cell.frame, captured.um_per_px)
 
@@ -158,7 +155,7 @@ class CaseStore:
     def undo(self, id: int, *, based_on: int, actor: str) -> CellState:
         """Takes back the latest edit of ``actor`` that holds. Raises like ``edit``, and ``EditRefused`` where someone
         else's later edit rests on it."""
-        actor = _checked_actor(actor)
+        actor = checked_actor(actor)
 
         def latest(state: CellState) -> Undo:
             done = state.history.done.get(actor)
@@ -170,7 +167,7 @@ class CaseStore:
 
     def redo(self, id: int, *, based_on: int, actor: str) -> CellState:
         """Brings back what ``actor`` undid last. Raises like ``undo``."""
-        actor = _checked_actor(actor)
+        actor = checked_actor(actor)
 
         def latest(state: CellState) -> Redo:
             undone = state.history.undone.get(actor)
@@ -211,12 +208,12 @@ class CaseStore:
         """Logs that something left the store: an export or a report."""
         opened = self.case(case)
         with self._writing() as db:
-            log.append(db, _checked_actor(actor), "export", opened.id, body)
+            log.append(db, checked_actor(actor), "export", opened.id, body)
 
     def _edit(self, id: int, edit_for: Callable[[CellState], Edit], based_on: int, actor: str) -> CellState:
-        actor = _checked_actor(actor)
+        actor = checked_actor(actor)
         with self._writing() as db:
-            state = fold(self._captured(id), self._events(id))
+            state = self._kept.state(id)
             if not 0 <= based_on <= state.revision:
                 raise EditRefused(f"cell {id} has {state.revision} edits; an edit cannot be based on number {based_on}")
             edit = edit_for(state)
@@ -234,36 +231,6 @@ class CaseStore:
             revision = state.revision + 1
             entry = log.append(db, actor, "edit", case_id, edit_to_json(edit), cell_id=id, revision=revision)
             return fold(state.captured, (*state.events, Event(revision, actor, entry.at_utc, edit)))
-
-    def _captured(self, id: int) -> Captured:
-        known = self._remembered.get(id)
-        if known is None:
-            row = self._db.execute(
-                "SELECT name, number, frame_sha256, um_per_px, captured_utc, document "
-                "FROM cells JOIN cases ON cases.id = case_id WHERE cells.id = ?",
-                (id,),
-            ).fetchone()
-            if row is None:
-                raise CaseNotFound(f"there is no cell {id} in {self.path}")
-            case, number, frame_sha256, um_per_px, captured_utc, document = row
-            try:
-                cell = cell_from_json(json.loads(document))
-            except (KeyError, TypeError, ValueError, OSError) as error:
-                raise StoreDamaged(
-                    f"{self.path}: the record of cell {id} is damaged; restore it from a copy"
-                ) from error
-            known = Captured(id, case, number, cell, frame_sha256, um_per_px, captured_utc)
-            self._remembered[id] = known
-        self._remembered.move_to_end(id)
-        if len(self._remembered) > REMEMBERED_CELLS:
-            self._remembered.popitem(last=False)
-        return known
-
-    def _events(self, id: int) -> tuple[Event, ...]:
-        found = log.entries(self._db, "cell_id = ? AND revision IS NOT NULL", id)
-        return tuple(
-            Event(k, entry.actor, entry.at_utc, edit_from_json(entry.said)) for k, entry in enumerate(found, start=1)
-        )
 
     def _case(self, id: int, name: str, opened_utc: str) -> Case:
         rows = self._db.execute("SELECT id FROM cells WHERE case_id = ? ORDER BY number", (id,))
@@ -306,17 +273,3 @@ def _row_id(cursor: sqlite3.Cursor) -> int:
     if cursor.lastrowid is None:
         raise RuntimeError("an INSERT gave no row id")
     return cursor.lastrowid
-
-
-def _checked_name(name: str) -> str:
-    name = name.strip()
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise StoreError(f"a case's name must be 1 to {LONGEST_NAME} printable characters; got {name!r}")
-    return name
-
-
-def _checked_actor(actor: str) -> str:
-    actor = actor.strip()
-    if not actor or len(actor) > LONGEST_NAME or not actor.isprintable():
-        raise EditRefused(f"who does this must be named in 1 to {LONGEST_NAME} printable characters; got {actor!r}")
-    return actor

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edge.cases.edits import (
-    KINDS,
     Accept,
     Change,
     Exclude,
     Flip,
-    Kind,
     Mark,
     Relabel,
     Restore,
@@ -18,6 +16,7 @@ from edge.cases.edits import (
     Swap,
     TakeBack,
 )
+from edge.cases.places import KINDS, Kind
 from edge.cases.state import CellState
 from edge.errors import ConfigError
 

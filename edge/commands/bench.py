@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.commands.options import Debug
 from edge.errors import ConfigError
 
 _REFERENCES = Path(__file__).resolve().parents[2] / "tools" / "bench_reference"
@@ -32,7 +33,7 @@ def bench(
         list[Path] | None,
         typer.Option(metavar="DIR", help="The same with these models too, e.g. the float32 build. Repeatable."),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    debug: Debug = False,
 ) -> None:
     """How fast this board is: the whole frame, each stage, each model, a start from nothing, and the memory.
 

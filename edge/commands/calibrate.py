@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from edge.commands.options import Debug
 from edge.errors import ConfigError
 
 
@@ -17,7 +18,7 @@ def calibrate(
         float, typer.Option("--pitch-um", help="From line to line, micrometres; most rulings have 10.")
     ] = 10.0,
     json: Annotated[bool, typer.Option("--json", help="One JSON line instead.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Micrometres a pixel, for --um-per-px and the settings file, from a picture of a stage micrometer."""
     from edge.camera.files import read_frame

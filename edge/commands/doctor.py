@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from edge.commands.options import Debug
+
 _COLOURS = {"ok": "green", "warning": "yellow", "fail": "red"}
 
 
@@ -19,7 +21,7 @@ def doctor(
         Path | None, typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON array instead.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    debug: Debug = False,
 ) -> None:
     """What this board has and what is missing, each with its mend. Exit code 1 when something fails."""
     from edge.board.doctor import examine

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge.commands.options import Debug
 from edge.config import default_models_dir
 from edge.errors import BundleInvalid
 
@@ -18,7 +19,6 @@ models = typer.Typer(help="The models in use: list them, install others, go back
 Folder = Annotated[
     Path | None, typer.Option("--models", metavar="DIR", help="Folder that holds the models, locator/ and so on.")
 ]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
 @models.command("list")

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from edge.commands.options import Debug
 from edge.errors import ConfigError
 
 
@@ -25,7 +26,7 @@ def install_service(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Write it without asking.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Only show the unit.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Run from power-on: shows the systemd unit, asks, writes it and starts it. Needs root (sudo)."""
     from edge.board.service import UNIT_PATH, unit_text

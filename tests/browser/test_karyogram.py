@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import PATIENCE_MS
+from tests.browser.conftest import PATIENCE_MS, capture
 
 
 def chromosomes(page: Page, place: str) -> Locator:
@@ -184,6 +184,27 @@ def test_arrows_go_everywhere(karyogram: Page) -> None:
         page.keyboard.press(key)
         seen.add(page.locator(".chromosome:focus").get_attribute("data-id"))
     assert len(seen) >= 4
+
+
+def test_page_keys_go_through_the_cells_of_the_case(karyogram: Page) -> None:
+    page = karyogram
+    page.keyboard.press("l")
+    capture(page)
+    where = page.locator("#corrections")
+    newest = int((where.text_content() or "").split()[1])
+    expect(page.locator("#cells li")).to_have_count(newest)
+    page.keyboard.press("s")
+    page.keyboard.press("PageUp")
+    expect(where).to_contain_text(f"Cell {newest - 1} ")
+    expect(page.locator(".chromosome.selected")).to_be_focused()
+    expect(page.locator(".chromosome.held")).to_have_count(0)
+    page.keyboard.press("PageDown")
+    expect(where).to_contain_text(f"Cell {newest} ")
+    page.keyboard.press("PageDown")
+    expect(page.locator("#said")).to_have_text("This is the last cell of the case")
+    expect(where).to_contain_text(f"Cell {newest} ")
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_contain_text("PgUp, PgDn")
 
 
 def test_two_browsers_on_one_cell(karyogram: Page, browser: Browser, scope: str) -> None:

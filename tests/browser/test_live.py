@@ -168,6 +168,17 @@ def test_a_board_that_fell_silent_is_asked_again(live: Page) -> None:
     assert held[1:] == ["closed"]
 
 
+def test_a_picture_like_the_one_before_writes_nothing_beside_it(live: Page) -> None:
+    """Thirty a second would have the browser lay the page out as often."""
+    held = live.evaluate(
+        PUPPET % "live.fault = ''; live.refresh(); const seen = new MutationObserver(() => {});"
+        "seen.observe(document.querySelector('main'), { subtree: true, childList: true, attributes: true });"
+        "for (let k = 0; k < 30; k++) live.refresh(); held.push(seen.takeRecords().length);"
+        "live.scene = 0; live.refresh(); held.push(seen.takeRecords().length > 0);"
+    )
+    assert held == [0, True]
+
+
 def test_k_opens_the_newest_cell_of_the_case(karyogram: Page, scope: str) -> None:
     karyogram.goto(scope)  # a page that has opened none yet
     expect(karyogram.locator("#to-karyogram")).to_be_enabled()

@@ -8,9 +8,10 @@ from typing import Any
 
 from edge.cases import parts
 from edge.cases.codec import edit_from_json
-from edge.cases.edits import Change, Draw, Join, Placed, Redo, Split, Undo
+from edge.cases.edits import Change, Draw, Join, Redo, Split, Undo
 from edge.cases.export import case_json, cells_csv, chromosomes_csv, tally_json
 from edge.cases.parts import Classify
+from edge.cases.places import Placed
 from edge.cases.report import ReportInput, report_pdf
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore

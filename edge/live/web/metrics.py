@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +18,6 @@ class Metrics:
         self._counts = {"frames": 0, "labelled": 0, "shown": 0, "refused_clients": 0}
         self._buckets = [0] * (len(_BUCKETS_S) + 1)
         self._latency_sum_s = 0.0
-        self._recent_s: deque[float] = deque(maxlen=200)
 
     def count(self, name: str) -> None:
         with self._lock:
@@ -30,7 +28,6 @@ class Metrics:
         with self._lock:
             self._buckets[bisect_left(_BUCKETS_S, latency_s)] += 1
             self._latency_sum_s += latency_s
-            self._recent_s.append(latency_s)
 
     @property
     def counts(self) -> Mapping[str, int]:

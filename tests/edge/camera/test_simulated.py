@@ -193,6 +193,25 @@ def test_pace() -> None:
     assert 0.19 < time.monotonic() - started < 3.0
 
 
+def test_the_next_cell_is_drawn_before_the_stage_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing one takes as long as several frames; the stream must not wait for it."""
+    drawn = draw_metaphase(1, size_px=(300, 300))
+    drawings = 0
+
+    def slow(*_: object, **__: object) -> SimulatedMetaphase:
+        nonlocal drawings
+        drawings += 1
+        time.sleep(0.2)
+        return drawn
+
+    monkeypatch.setattr("edge.camera.simulated.draw_metaphase", slow)
+    scope = SimulatedCamera(fps=50, hold_s=0.6, move_s=0.1)
+    scope.frame(0)
+    taken_s = [frame.captured_s for frame in itertools.islice(scope.frames(), 60)]
+    assert drawings == 3
+    assert max(np.diff(taken_s)) < 0.2
+
+
 def test_impossible_scope() -> None:
     with pytest.raises(ConfigError, match="right total"):
         SimulatedCamera(karyotypes=["46,XXY"])

@@ -10,9 +10,9 @@ import pytest
 
 from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
 from edge.cell.findings import findings_of, karyotype_of
-from edge.live.focus import COUNTABLE_CROSSING, SHARP_FROM, Verdict, crossing_in, guide, sharpness_of
+from edge.live.focus import COUNTABLE_CROSSING, EASY_CROSSING, SHARP_FROM, Verdict, crossing_in, guide, sharpness_of
 from edge.records import Cell, Chromosome, Crop, Frame, Region
-from tests.builders import make_cell, make_chromosome, make_frame
+from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
 
 
 def true_cell(drawn: SimulatedMetaphase, labels: Sequence[str] | None = None) -> Cell:
@@ -75,31 +75,55 @@ def verdict_of(drawn: SimulatedMetaphase, sigma_px: float = 0.3) -> Verdict:
     return guide(blurred(drawn, sigma_px), true_cell(drawn)).verdict
 
 
+def told(labels: Sequence[str], touching: int = 0) -> tuple[Verdict, str]:
+    """The verdict and the advice on a sharp cell of ``labels``, so many of which lie beside their neighbour."""
+    pixels = np.full((400, 400), 220, np.uint8)
+    chromosomes = []
+    for k, label in enumerate(labels):
+        first, second = k - k % 2, k % 2 if k < touching else 2 * (k % 2)
+        x0, y0 = 10 + first % 10 * 36 + 14 * second, 10 + first // 10 * 38
+        pixels[y0 : y0 + 30, x0 : x0 + 16] = np.where(np.arange(30)[:, None] // 4 % 2, 60, 150)
+        chromosomes.append(make_chromosome(k, label, box_px=(x0, y0, x0 + 16, y0 + 30)))
+    cell = Cell("a.png", 0, 400, 400, tuple(chromosomes), "", (), {}, {})
+    guidance = guide(Frame(pixels, 0, 0.0, "a.png"), cell)
+    assert (guidance.count, guidance.crossing) == (len(labels), touching)
+    return guidance.verdict, guidance.advice
+
+
 def test_a_spread_whose_chromosomes_lie_apart_is_worth_capturing() -> None:
-    drawn = draw_metaphase(2, crowding=0.0)
-    guidance = guide(blurred(drawn, 0.3), true_cell(drawn))
-    assert guidance.crossing <= COUNTABLE_CROSSING
-    assert guidance.worth_capturing
-    assert guidance.count == 46
+    assert verdict_of(draw_metaphase(2, crowding=0.0)) == "capture"
+    assert told(NORMAL_FEMALE) == ("capture", "Sharp and countable: capture")
 
 
-def test_a_crowded_one_is_not() -> None:
-    assert verdict_of(draw_metaphase(5, crowding=1.0)) == "crowded"
+def test_touching_ones_are_nearly_always_labelled_right() -> None:
+    assert told(NORMAL_FEMALE, touching=EASY_CROSSING) == ("capture", "Sharp and countable: capture")
+    verdict, advice = told(NORMAL_FEMALE, touching=COUNTABLE_CROSSING)
+    assert verdict == "capture"
+    assert "expect corrections" in advice
+
+
+def test_a_thicket_is_left_for_another_one() -> None:
+    assert told(NORMAL_FEMALE, touching=32) == ("crowded", "32 touch or cross: better look for another")
+
+
+@pytest.mark.parametrize(
+    ("labels", "advice"),
+    [
+        (NORMAL_FEMALE[1:], "45 found, one seems missing: look before you capture"),
+        (NORMAL_FEMALE[4:], "42 found, 4 seem missing: look before you capture"),
+        ([*NORMAL_FEMALE, "21"], "47 found, one more than usual: look before you capture"),
+        ([*NORMAL_FEMALE, "21", "8"], "48 found, 2 more than usual: look before you capture"),
+    ],
+)
+def test_a_count_that_is_not_the_usual_one_is_said(labels: list[str], advice: str) -> None:
+    assert told(labels) == ("count", advice)
 
 
 def test_focus_comes_before_everything_else() -> None:
     assert verdict_of(draw_metaphase(5, crowding=1.0), 4.0) == "focus"
 
 
-def test_half_a_cell() -> None:
-    drawn = draw_metaphase(2, crowding=0.0)
-    cell = true_cell(drawn)
-    half = Cell("a.png", 0, 700, 700, cell.chromosomes[:23], "23,?,inc", (), {}, {})
-    assert guide(blurred(drawn, 0.3), half).verdict == "incomplete"
-
-
 @pytest.mark.parametrize("labels", [[], ["1", "2"]])
 def test_an_empty_field_or_debris_is_no_metaphase(labels: list[str]) -> None:
     guidance = guide(make_frame(300, 340), make_cell(labels))
     assert guidance.verdict == "no metaphase"
-    assert not guidance.worth_capturing

@@ -10,6 +10,7 @@ export function showCase(now, onOpen) {
   $("no-cells").hidden = now.cells.length > 0;
   $("exports").hidden = now.cells.length === 0;
   $("tally").textContent = now.tally.karyotype + (now.tally.provisional ? " (provisional)" : "");
+  $("case-findings").replaceChildren(...now.tally.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("exclusion").textContent = now.tally.exclusion;
   $("cells").replaceChildren(...now.cells.map((cell) => cellEntry(cell, onOpen)).reverse());
 }

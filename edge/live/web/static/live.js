@@ -5,7 +5,7 @@ import { drawLabels } from "./labels.js";
 const OLD_MS = 800; // what the board knew longer ago than this cannot be trusted any more
 const RETRY_MS = 700;
 const GONE_MS = 60_000; // a slow way may need half a minute for one picture, and says nothing else meanwhile
-const SHARP = 0.06;
+const SHARP = 0.05;
 
 const $ = (id) => document.getElementById(id);
 
@@ -17,6 +17,7 @@ export class Live {
     this.fault = "Waiting for the board";
     this.echoed = -Infinity; // the board's newest state is from after this moment of our own clock
     this.drawn = -1;
+    this.beside = null; // what is written beside the picture now
     this.spots = new Map(); // where names stand in this scene
     this.connect();
     setInterval(() => this.watch(), 100);
@@ -80,8 +81,7 @@ export class Live {
         canvas.width = bitmap.width;
         canvas.height = bitmap.height;
       }
-      canvas.getContext("2d").drawImage(bitmap, 0, 0);
-      bitmap.close();
+      canvas.getContext("bitmaprenderer").transferFromImageBitmap(bitmap); // hands it on as it is, without a copy
       this.scene = scene;
       this.refresh();
     } finally {
@@ -121,15 +121,23 @@ export class Live {
 
   refresh() {
     const holds = this.labelsHold();
+    this.write(holds);
+    if (!holds || this.drawn === this.labels.frame) return;
+    this.drawn = this.labels.frame;
+    drawLabels($("overlay"), this.labels, this.spots);
+    this.say({ drawn: this.labels.frame });
+  }
+
+  // Most pictures change nothing beside themselves: writing it all again would lay out the page thirty times a second.
+  write(holds) {
+    const now = [this.fault, this.scene === 0, holds && this.labels];
+    if (this.beside?.every((value, k) => value === now[k])) return;
+    this.beside = now;
     const overlay = $("overlay");
     overlay.classList.toggle("gone", !holds);
     overlay.dataset.labels = holds ? this.labels.chromosomes.length : 0;
     $("capture").disabled = !holds;
     this.guide(holds);
-    if (!holds || this.drawn === this.labels.frame) return;
-    this.drawn = this.labels.frame;
-    drawLabels(overlay, this.labels, this.spots);
-    this.say({ drawn: this.labels.frame });
   }
 
   guide(holds) {

@@ -11,7 +11,7 @@ const $ = (id) => document.getElementById(id);
 
 let cell = null;
 let head = -1;
-let newest = null; // the cell captured last
+let cells = []; // of the case, as last heard, in the order of their capture
 let typed = "";
 let busy = Promise.resolve();
 let capturing = false;
@@ -62,10 +62,10 @@ async function refreshCase() {
   const now = await api.case().catch((error) => say(error.message));
   if (!now) return;
   head = now.head;
-  newest = now.cells.at(-1) ?? null;
-  $("to-karyogram").disabled = !newest;
+  cells = now.cells;
+  $("to-karyogram").disabled = cells.length === 0;
   showCase(now, openCell);
-  if (now.cells.some((c) => c.id === cell?.id)) queued(refresh);
+  if (cells.some((c) => c.id === cell?.id)) queued(refresh);
 }
 
 async function refresh() {
@@ -75,13 +75,26 @@ async function refresh() {
 
 function openKaryogram() {
   if (cell) view("karyogram");
-  else if (newest) openCell(newest.id);
+  else if (cells.length) openCell(cells.at(-1).id);
 }
 
 async function openCell(id) {
+  const opened = await api.cell(id);
+  if (picture.tool) picture.stop();
+  karyogram.hold(null);
   karyogram.selected = null;
-  show(await api.cell(id));
+  show(opened);
   view("karyogram");
+}
+
+function turnPage(forward) {
+  queued(async () => {
+    const others = cells.filter((c) => (forward ? c.number > cell.number : c.number < cell.number));
+    const other = others.at(forward ? 0 : -1);
+    if (!other) return say(`This is the ${forward ? "last" : "first"} cell of the case`);
+    await openCell(other.id);
+    say("");
+  });
 }
 
 function show(newCell) {
@@ -238,6 +251,7 @@ function inKaryogram(event) {
   const key = event.key.toLowerCase();
   const onTool = event.target.closest("aside") !== null;
   if (arrows[event.key]) clearTyped(), karyogram.step(...arrows[event.key]);
+  else if (/^page(up|down)$/.test(key) && event.target.id !== "findings") turnPage(key === "pagedown");
   else if (/^[0-9xy]$/.test(key)) type(key);
   else if (key === "backspace") clearTyped();
   else if (key === "enter" && !onTool) enter();

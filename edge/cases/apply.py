@@ -1,0 +1,106 @@
+"""What each edit does to the chromosomes of a cell: pure functions, no storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from edge.cases.edits import (
+    Accept,
+    Change,
+    Draw,
+    Exclude,
+    Flip,
+    Join,
+    Mark,
+    Relabel,
+    Restore,
+    SetAside,
+    Split,
+    Swap,
+    TakeBack,
+)
+from edge.cases.places import Kind, Placed, Places
+from edge.errors import EditRefused
+from edge.records import Chromosome
+
+
+def apply(places: Places, change: Change) -> Places:
+    """``places`` after ``change``. Raises ``EditRefused`` where it names a chromosome that is not there."""
+    match change:
+        case Relabel(one, label):
+            return _changed(places, one, lambda p: _given(p, label))
+        case Flip(one):
+            return _changed(places, one, _flipped)
+        case Swap(first, second):
+            return _swapped(places, first, second)
+        case Mark(one, kind):
+            return _changed(places, one, lambda p: replace(_given(p, p.label), kind=kind))
+        case Exclude(one):
+            return _changed(places, one, lambda p: replace(p, excluded=True, edited=True))
+        case Restore(one):
+            return _changed(places, one, lambda p: replace(p, excluded=False, edited=True))
+        case Split(one, parts):
+            at = _index(places, one)
+            return (*places[:at], *map(_made, parts), *places[at + 1 :])
+        case Join(ids, whole):
+            at = _index(places, ids[0])
+            gone = {places[_index(places, one)].id for one in ids}
+            joined = (*places[:at], _made(whole), *places[at + 1 :])
+            return tuple(p for p in joined if p.id not in gone)
+        case Draw(drawn):
+            return (*places, _made(drawn))
+        case Accept(ids):
+            for one in ids:
+                places = _changed(places, one, _accepted)
+            return places
+        case SetAside() | TakeBack():
+            return places
+
+
+def _index(places: Places, id: int) -> int:
+    for k, place in enumerate(places):
+        if place.id == id:
+            return k
+    raise EditRefused(f"chromosome {id} is not in this cell (any more); load the cell again")
+
+
+def _changed(places: Places, id: int, change: Callable[[Placed], Placed]) -> Places:
+    at = _index(places, id)
+    return (*places[:at], change(places[at]), *places[at + 1 :])
+
+
+def _given(place: Placed, label: str) -> Placed:
+    """With a person's ``label``, who is sure of it; a label makes a marker a whole chromosome again."""
+    said = replace(place.chromosome, label=label, confidence=1.0, status="accepted")
+    kind: Kind = "whole" if place.kind == "marker" else place.kind
+    return replace(place, chromosome=said, kind=kind, edited=True)
+
+
+def _flipped(place: Placed) -> Placed:
+    turned = replace(place.chromosome, p_arm_up=not place.chromosome.p_arm_up)
+    return replace(place, chromosome=turned, edited=True)
+
+
+def _accepted(place: Placed) -> Placed:
+    return replace(place, chromosome=replace(place.chromosome, status="accepted"))
+
+
+def _swapped(places: Places, first: int, second: int) -> Places:
+    a, b = _index(places, first), _index(places, second)
+    out = list(places)
+    out[a] = _moved(places[b], places[a])
+    out[b] = _moved(places[a], places[b])
+    return tuple(out)
+
+
+def _moved(place: Placed, to: Placed) -> Placed:
+    """``place`` in the place of ``to``; among homologues only the order changes, and the label stays as sure as it
+    was."""
+    if (place.label, place.kind) == (to.label, to.kind):
+        return replace(place, edited=True)
+    return replace(_given(place, to.label), kind=to.kind)
+
+
+def _made(chromosome: Chromosome) -> Placed:
+    return Placed(chromosome, "whole", excluded=False, edited=True)

@@ -1,0 +1,60 @@
+"""The cells of a store's database, as they were captured and as they stand now."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import OrderedDict
+from pathlib import Path
+
+from edge.cases import log
+from edge.cases.codec import cell_from_json, edit_from_json
+from edge.cases.state import Captured, CellState, Event, fold
+from edge.errors import CaseNotFound, StoreDamaged
+
+REMEMBERED_CELLS = 64
+"""Captured cells kept decoded: they never change."""
+
+
+class KeptCells:
+    """Reads the cells of ``db``, the database at ``path``; who asks holds the store's lock."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db = db
+        self._path = path
+        self._remembered: OrderedDict[int, Captured] = OrderedDict()
+
+    def state(self, id: int) -> CellState:
+        """The fold of the cell's edits. Raises like ``captured``."""
+        return fold(self.captured(id), self._events(id))
+
+    def captured(self, id: int) -> Captured:
+        """Raises ``CaseNotFound``, and ``StoreDamaged`` for a record that cannot be read."""
+        known = self._remembered.get(id)
+        if known is None:
+            row = self._db.execute(
+                "SELECT name, number, frame_sha256, um_per_px, captured_utc, document "
+                "FROM cells JOIN cases ON cases.id = case_id WHERE cells.id = ?",
+                (id,),
+            ).fetchone()
+            if row is None:
+                raise CaseNotFound(f"there is no cell {id} in {self._path}")
+            case, number, frame_sha256, um_per_px, captured_utc, document = row
+            try:
+                cell = cell_from_json(json.loads(document))
+            except (KeyError, TypeError, ValueError, OSError) as error:
+                raise StoreDamaged(
+                    f"{self._path}: the record of cell {id} is damaged; restore it from a copy"
+                ) from error
+            known = Captured(id, case, number, cell, frame_sha256, um_per_px, captured_utc)
+            self._remembered[id] = known
+        self._remembered.move_to_end(id)
+        if len(self._remembered) > REMEMBERED_CELLS:
+            self._remembered.popitem(last=False)
+        return known
+
+    def _events(self, id: int) -> tuple[Event, ...]:
+        found = log.entries(self._db, "cell_id = ? AND revision IS NOT NULL", id)
+        return tuple(
+            Event(k, entry.actor, entry.at_utc, edit_from_json(entry.said)) for k, entry in enumerate(found, start=1)
+        )

@@ -1,0 +1,114 @@
+"""What is asked of fpdf2, in the report's own type."""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from edge.records import UInt8Array
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
+
+MARGIN_MM, WIDTH_MM, BOTTOM_MM = 16.0, 178.0, 277.0
+_PT_MM = 0.3528
+_INK, GREY, _AMBER, _AMBER_FILL, RED = (24, 24, 24), (110, 110, 110), (150, 74, 0), (255, 240, 214), (160, 20, 28)
+_WIDE_FONTS = Path("/usr/share/fonts/truetype/dejavu")
+"""Debian's and Raspberry Pi OS's own fonts, for names that the PDF's built-in ones cannot write."""
+
+
+class Page:
+    """A page of ``paper`` to write on from top to bottom; ``text`` is all that is to be written, for the choice of
+    font."""
+
+    def __init__(self, paper: FPDF, text: str) -> None:
+        self.paper = paper
+        self._family = "helvetica"
+        self._wide = False
+        regular, bold = _WIDE_FONTS / "DejaVuSans.ttf", _WIDE_FONTS / "DejaVuSans-Bold.ttf"
+        if not _narrow(text) and regular.is_file() and bold.is_file():
+            paper.add_font("wide", "", regular)
+            paper.add_font("wide", "B", bold)
+            self._family, self._wide = "wide", True
+
+    def type(self, points: float, *, bold: bool = False, colour: tuple[int, int, int] = _INK) -> None:
+        self.paper.set_font(self._family, "B" if bold else "", points)
+        self.paper.set_text_color(*colour)
+
+    def written(self, text: str) -> str:
+        """``text`` as the font can write it: accents are dropped before letters are."""
+        if self._wide or _narrow(text):
+            return text
+        plain = unicodedata.normalize("NFKD", text)
+        return "".join(c for c in plain if not unicodedata.combining(c)).encode("latin-1", "replace").decode("latin-1")
+
+    def line(self, text: str, points: float = 10, *, align: str = "L", **kind: Any) -> None:
+        """A paragraph over the page's width."""
+        self.type(points, **kind)
+        self.paper.multi_cell(
+            WIDTH_MM, points * _PT_MM * 1.35, self.written(text), new_x="LMARGIN", new_y="NEXT", align=align
+        )
+
+    def gap(self, mm: float) -> None:
+        self.paper.ln(mm)
+
+    def rule(self) -> None:
+        y = self.paper.get_y()
+        self.paper.set_draw_color(200)
+        self.paper.line(MARGIN_MM, y, MARGIN_MM + WIDTH_MM, y)
+
+    def heading(self, text: str) -> None:
+        self.gap(3)
+        self.line(text, 11, bold=True)
+        self.gap(0.5)
+
+    def warning(self, text: str) -> None:
+        self.type(10, bold=True, colour=_AMBER)
+        self.paper.set_fill_color(*_AMBER_FILL)
+        self.paper.multi_cell(WIDTH_MM, 6, self.written(text), fill=True, new_x="LMARGIN", new_y="NEXT", align="L")
+
+    def table(self, heads: Sequence[str], widths: Sequence[float], rows: Iterable[Sequence[object]]) -> None:
+        from fpdf.fonts import FontFace
+
+        self.type(8)
+        self.paper.set_draw_color(200)
+        self.paper.set_fill_color(255)
+        head_style = FontFace(emphasis="BOLD", fill_color=(240, 240, 240))
+        with self.paper.table(
+            width=WIDTH_MM,
+            col_widths=tuple(widths),
+            text_align="LEFT",
+            line_height=4.6,
+            padding=(0.6, 1.2),
+            borders_layout="HORIZONTAL_LINES",
+            headings_style=head_style,
+        ) as table:
+            for row in (heads, *rows):
+                cells = table.row()
+                for value in row:
+                    cells.cell(self.written(str(value)))
+
+    def picture(self, pixels: UInt8Array, most_mm: float, *, photograph: bool) -> None:
+        """``pixels`` (H, W, 3) as wide as the page, but not higher than ``most_mm``."""
+        height, width = pixels.shape[:2]
+        shown_mm = min(WIDTH_MM, most_mm * width / height)
+        buffer = io.BytesIO()
+        if photograph:
+            Image.fromarray(pixels).save(buffer, format="JPEG", quality=88, subsampling=0)
+        else:
+            Image.fromarray(pixels).save(buffer, format="PNG")
+        self.paper.image(buffer, x=MARGIN_MM + (WIDTH_MM - shown_mm) / 2, w=shown_mm)
+
+
+def day(utc: str) -> str:
+    return f"{utc[:10]} {utc[11:16]} UTC"
+
+
+def _narrow(text: str) -> bool:
+    """Whether the PDF's built-in fonts can write it."""
+    return all(ord(c) < 256 for c in text)

@@ -1,0 +1,38 @@
+"""The files that ``label`` and ``run`` write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge.sinks.base import Sink
+
+
+def file_sinks(
+    stack: ExitStack,
+    *,
+    jsonl: Path | None = None,
+    overlay: Path | None = None,
+    karyogram: Path | None = None,
+    append: bool = False,
+) -> list[Sink]:
+    """The sinks asked for, each proven writable now, before the first frame; closed with ``stack``."""
+    from edge.sinks.jsonl import JsonlSink
+    from edge.sinks.pictures import karyogram_sink, overlay_sink
+
+    wanted: list[Callable[[], Sink]] = []
+    if overlay is not None:
+        wanted.append(lambda: overlay_sink(overlay))
+    if karyogram is not None:
+        wanted.append(lambda: karyogram_sink(karyogram))
+    if jsonl is not None:  # last: it replaces an earlier file, so all else must be sound by then
+        wanted.append(lambda: JsonlSink(jsonl, append=append))
+    sinks: list[Sink] = []
+    for make in wanted:
+        sink = make()
+        stack.callback(sink.close)
+        sinks.append(sink)
+    return sinks

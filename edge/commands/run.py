@@ -1,0 +1,146 @@
+"""``chromo-edge run``: live at the microscope.
+
+It leaves with 0 after Ctrl-C, the ordinary way to end it.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale
+from edge.commands.outputs import file_sinks
+
+if TYPE_CHECKING:
+    from edge.camera.base import Camera
+    from edge.records import Cell, Frame
+    from edge.sinks.base import Sink
+
+
+def run(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SOURCE",
+            help="sim, picamera2, /dev/video0, csi, genicam, a folder, a video (default: the first that answers).",
+            show_default=False,
+        ),
+    ] = None,
+    camera: Annotated[
+        bool, typer.Option("--camera", show_default=False, help="Reads well before SOURCE: --camera sim.")
+    ] = True,
+    frames: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after N frames, skipping none.")] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="One JSON line a frame, added to FILE; - is standard output.")
+    ] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="No live page: one plain line a frame.")] = False,
+    host: Annotated[
+        str, typer.Option(help="Where the live page is served; other than this machine alone it asks for a token.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, show_default="8765, else a free one", help="Port of the live page.")
+    ] = None,
+    case: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Case that captured cells go to (default: a new one a day).")
+    ] = None,
+    cases: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where cases are kept (default: with your own data).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which cells the simulated microscope shows.")] = 1,
+    um_per_px: UmPerPx = NOMINAL_UM_PER_PX,
+    exposure_us: Annotated[int | None, typer.Option(min=1, help="Exposure time in microseconds.")] = None,
+    gain: Annotated[float | None, typer.Option(help="Analogue gain of the sensor.")] = None,
+    models: Models = None,
+    threads: Threads = 2,
+    delegate: Annotated[
+        str, typer.Option(metavar="NAME", help="What the networks run on: cpu, edgetpu or gpu; falls back to cpu.")
+    ] = "cpu",
+    white: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A picture of an empty field, to even out the light.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(metavar="FILE", help="What happens, as JSON lines; rotates.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Label live: the newest frame of a camera, again and again. Ctrl-C ends it.
+
+    A camera opens the live page in the browser and prints its address; stored frames fill a table in the terminal.
+    The simulated microscope (sim) needs no hardware, knows its own truth and prints how the labels compare.
+    """
+    from rich.console import Console
+
+    from edge.board.notify import Heartbeat
+    from edge.camera import open_camera
+    from edge.camera.flatfield import FlatFieldCamera, read_flat_field
+    from edge.config import default_cases_dir
+    from edge.live.loop import run as run_loop
+    from edge.logs import log_to
+    from edge.pipeline import load_pipeline
+    from edge.runtime.network import networks_on
+    from edge.sinks.terminal import TerminalSink
+    from edge.sinks.truth import TruthSink
+
+    check_scale(um_per_px)
+    # The view leaves standard output alone where the JSON lines go there.
+    console = Console(stderr=jsonl is not None and str(jsonl) == "-")
+    stored = source is not None and (Path(source).is_dir() or Path(source).is_file())
+    with ExitStack() as stack:
+        if debug:
+            logging.getLogger("edge.live.web").setLevel(logging.DEBUG)
+        if log is not None:
+            stack.callback(logging.getLogger("edge").removeHandler, log_to(log))
+        flat = read_flat_field(white) if white is not None else None
+
+        def connect() -> Camera:
+            found = open_camera(source, um_per_px=um_per_px, exposure_us=exposure_us, gain=gain, seed=seed)
+            return FlatFieldCamera(found, flat) if flat is not None else found
+
+        device = connect()
+        stack.callback(lambda: device.close())
+        truth_of = getattr(device, "truth_of", None)
+        with networks_on(delegate):
+            pipeline = load_pipeline(models, threads)
+        label_frame: Callable[[Frame], Cell] = pipeline.label
+        sinks = file_sinks(stack, jsonl=jsonl, append=True)
+        truth = TruthSink(truth_of) if truth_of is not None else None
+        if truth is not None:
+            sinks.append(truth)
+        view: Sink
+        if headless or stored:
+            view = TerminalSink(console, live=not headless)
+        else:
+            from edge.live.web.page import LivePage
+
+            view = page = LivePage(
+                device,
+                connect,
+                pipeline.label,
+                classify=pipeline.classify,
+                cases=cases or default_cases_dir(),
+                case=case or time.strftime("%Y-%m-%d"),
+                host=host,
+                port=port,
+            )
+            device, label_frame = page.camera, page.label
+            console.print(f"live page: {page.address}", soft_wrap=True, highlight=False)
+            page.open_browser()
+        stack.callback(view.close)
+        sinks.append(view)
+        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, signal.default_int_handler))
+        beat = stack.enter_context(Heartbeat())
+        try:
+            run_loop(
+                device, beat.watch(label_frame), sinks, every_frame=stored or frames is not None, max_frames=frames
+            )
+        except KeyboardInterrupt:
+            pass  # the ordinary end of a live session
+        finally:
+            view.close()
+            if truth is not None:
+                console.print(truth.summary(), soft_wrap=True, highlight=False)

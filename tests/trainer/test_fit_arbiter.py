@@ -11,39 +11,18 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
 
-from edge.cell.arbiter import COLUMNS, SEATS, TABLE_WIDTH
+from edge.cell.arbiter import COLUMNS, SEATS
 from edge.records import LABELS
 from edge.runtime.bundle import load_bundle
 from edge.runtime.interpreter import Network
 from tests.trainer.drawn import frames_folder
-from tests.trainer.tiny import tiny_arbiter
+from tests.trainer.tiny import drawn_cells, tiny_arbiter
 from trainer import fit_arbiter
-from trainer.data.cells import NO_LABEL, CellSet, cells_of_frames
+from trainer.data.cells import CellSet, cells_of_frames
 from trainer.export.ship import ship
 from trainer.export.shipment import Shipment
 from trainer.fit_arbiter import ArbiterConfig, check, lone_ones, make_batch
 from trainer.networks.arbiter import build_arbiter
-
-
-def drawn_cells(count: int, seed: int = 0) -> CellSet:
-    """Cells of 46 chromosomes and 4 objects that are none. Every other chromosome is a Y, is taken for something else,
-    and shares half of its mask with the next; the others are what they are taken for."""
-    rng = np.random.default_rng(seed)
-    table = np.zeros((count, SEATS, TABLE_WIDTH), np.uint8)
-    label = np.full((count, SEATS), NO_LABEL, np.int8)
-    whole = np.zeros((count, SEATS), np.bool_)
-    table[:, :50] = 128
-    table[:, :50, 0] = 255
-    for name in ("iou", "shared", "scores"):
-        table[..., COLUMNS[name]] = 0
-    said = rng.integers(0, 23, (count, 46))
-    label[:, :46], whole[:, :46] = np.where(np.arange(46) % 2, said, LABELS.index("Y")), True
-    cell, seat = np.ogrid[:count, :46]
-    table[cell, seat, COLUMNS["scores"].start + said] = 250
-    table[cell, seat, COLUMNS["scores"].start + LABELS.index("Y")] = 200
-    for k in range(0, 46, 2):
-        table[:, k, COLUMNS["shared"].start + k + 1] = 128
-    return CellSet(table, whole, label)
 
 
 def test_a_fresh_network_adds_nothing_and_a_batch_is_what_it_takes() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import tf_keras as keras
 
 from edge.camera.metaphase import draw_metaphase
-from edge.cell.arbiter import SEATS, TABLE_WIDTH
+from edge.cell.arbiter import COLUMNS, SEATS, TABLE_WIDTH
 from edge.cell.verify import LOOK_PX, OBJECT_PX, looks
 from edge.locate.grid import HEADS, LOCATOR_UM_PER_PX
 from edge.locate.separate import BOX_PX, ROI_PX, make_rois, roi_matrix
@@ -22,6 +22,7 @@ from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import LABELS, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle
 from tests.trainer.drawn import boxes_of
+from trainer.data.cells import NO_LABEL, CellSet
 from trainer.data.framecache import SCALE, shrink
 from trainer.export.bundle import write_bundle
 from trainer.export.tflite import to_int8, to_tflite
@@ -144,6 +145,27 @@ def tiny_arbiter() -> Any:
         kernel, bias = network.get_layer(name).get_weights()
         network.get_layer(name).set_weights([np.random.default_rng(7).normal(0, 0.2, kernel.shape), bias])
     return network
+
+
+def drawn_cells(count: int, seed: int = 0) -> CellSet:
+    """Cells of 46 chromosomes and 4 objects that are none. Every other chromosome is a Y, is taken for something else,
+    and shares half of its mask with the next; the others are what they are taken for."""
+    rng = np.random.default_rng(seed)
+    table = np.zeros((count, SEATS, TABLE_WIDTH), np.uint8)
+    label = np.full((count, SEATS), NO_LABEL, np.int8)
+    whole = np.zeros((count, SEATS), np.bool_)
+    table[:, :50] = 128
+    table[:, :50, 0] = 255
+    for name in ("iou", "shared", "scores"):
+        table[..., COLUMNS[name]] = 0
+    said = rng.integers(0, 23, (count, 46))
+    label[:, :46], whole[:, :46] = np.where(np.arange(46) % 2, said, LABELS.index("Y")), True
+    cell, seat = np.ogrid[:count, :46]
+    table[cell, seat, COLUMNS["scores"].start + said] = 250
+    table[cell, seat, COLUMNS["scores"].start + LABELS.index("Y")] = 200
+    for k in range(0, 46, 2):
+        table[:, k, COLUMNS["shared"].start + k + 1] = 128
+    return CellSet(table, whole, label)
 
 
 def arbiter_bundle(folder: Path) -> Bundle:

@@ -79,7 +79,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no size": (lambda f: write(f, input={"height_px": 0, "width_px": 12}), "height_px and width_px, whole numbers"),
     "labels as text": (lambda f: write(f, labels="X"), "a list of texts"),
     "text as calibration": (lambda f: write(f, calibration={"temperature": "hot"}), "an object of numbers"),
-    "an unknown task": (lambda f: write(f, task="segmenter"), "classifier or verifier, got 'segmenter'"),
+    "an unknown task": (lambda f: write(f, task="segmenter"), "verifier or arbiter, got 'segmenter'"),
 }
 
 

@@ -18,14 +18,16 @@ from edge.locate.grid import HEADS
 from edge.locate.separate import BOX_PX, ROI_PX
 from edge.pipeline import load_pipeline
 from edge.records import LABELS, Frame
-from edge.runtime.bundle import load_bundle
+from edge.runtime.bundle import TASKS, load_bundle
 from edge.runtime.interpreter import Network
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from tests.trainer.tiny import (
     awaken,
+    drawn_cells,
     drawn_looks,
     drawn_rois,
     drawn_windows,
+    tiny_arbiter,
     tiny_classifier,
     tiny_separator,
     tiny_verifier,
@@ -55,8 +57,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frames_folder(root / "frames", ("train", "val"), side_px=400)
     crops = crops_of_cutouts(cutouts_zip(root / "crops.zip", donors=2), "train")
     keras.utils.set_random_seed(2)
-    networks = awaken(build_locator(width=0.25), 2), tiny_separator(), tiny_classifier(), tiny_verifier()
-    for name, network in zip(("locator", "separator", "classifier", "verifier"), networks, strict=True):
+    networks = (
+        awaken(build_locator(width=0.25), 2),
+        tiny_separator(),
+        tiny_classifier(),
+        tiny_verifier(),
+        tiny_arbiter(),
+    )
+    for name, network in zip(TASKS, networks, strict=True):
         (root / name).mkdir()
         network.save(root / name / f"{name}.keras")
     crops.pick(crops.cell == 0).save(root / "classifier" / "train.npz")
@@ -65,6 +73,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     looks = LookSet(pixels, np.ones(12, np.bool_), np.ones(12, np.float32), np.ones(12, np.float32))
     for split in ("train", "val"):
         looks.save(root / "verifier" / f"{split}.npz")
+        drawn_cells(3).save(root / "arbiter" / f"{split}.npz")
     return root
 
 
@@ -76,8 +85,8 @@ def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(ship_module, "LOCATOR_SIDE_PX", SIDE_PX)
     monkeypatch.setattr(specimen_module, "ROI_SAMPLES", 24)
     monkeypatch.setitem(BOUNDS, "int8", Bounds(0, 0.1, 1))  # an untrained locator is near its threshold everywhere
-    for name in ("locator", "separator", "classifier", "verifier"):
-        bundle = ship(shipment(runs, name, tmp_path))
+    for name in TASKS:
+        bundle = ship(shipment(runs, name, tmp_path, "float32" if name == "arbiter" else "int8"))
         folder = tmp_path / name
         assert load_bundle(folder, bundle.task).sha256 == bundle.sha256
         assert bundle.command == "trainer export --int8"
@@ -114,8 +123,7 @@ def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeyp
 
     pixels = draw_metaphase(3, size_px=(440, 480)).pixels  # larger than the input: in tiles
     cell = load_pipeline(tmp_path, threads=1).label(Frame(pixels, 0, 0.0, "drawn.png"))
-    verifier = load_bundle(tmp_path / "verifier", "verifier")
-    assert cell.models == {b.task: b.model_id for b in (locator, separator, classifier, verifier)}
+    assert cell.models == {task: load_bundle(tmp_path / task, task).model_id for task in TASKS}
     assert all(c.label in LABELS for c in cell.chromosomes)
 
 
@@ -132,7 +140,7 @@ def test_a_classifier_in_float32_is_keras(runs: Path, tmp_path: Path) -> None:
 
 
 def test_what_a_run_folder_holds(runs: Path, tmp_path: Path) -> None:
-    for task in ("locator", "separator", "classifier", "verifier"):
+    for task in TASKS:
         assert task_of(runs / task) == task
     with pytest.raises(ExportError, match="finish `trainer fit` first"):
         task_of(tmp_path)

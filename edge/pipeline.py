@@ -1,7 +1,8 @@
 """One frame's way to a labelled cell: locate, straighten, classify, assign. Each stage gives a record.
 
 Once it is said what is a chromosome, the locator may find that one was hidden among what is none; the way then goes on
-from there for that one alone, and the cell is assigned again.
+from there for that one alone. When nothing is hidden any more, all objects are weighed beside one another, and the cell
+is assigned for good: the arbiter has learned from objects that were found so.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from edge.cell.findings import said_of
 from edge.config import default_models_dir
 from edge.records import LABELS, Cell, Chromosome, Crop, Float32Array, Frame, Prediction, Region, Status
+
+if TYPE_CHECKING:  # only for their names: a frame's way is known before its stages are loaded
+    from edge.cell.arbiter import Judged
+    from edge.cell.keep import Kept
 
 CANDIDATES = 3
 """How many labels a chromosome is reported with; the assigned one is always among them."""
@@ -44,23 +49,24 @@ class Classifier(Protocol):
     def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]: ...
 
 
-class Judged(Protocol):
-    """What the whole cell makes of the ``predictions``: their scores, and the log odds of each being a chromosome."""
-
-    @property
-    def predictions(self) -> Sequence[Prediction]: ...
-
-    @property
-    def odds(self) -> Float32Array: ...
-
-
-class Judge(Protocol):
+class Keeper(Protocol):
     @property
     def models(self) -> Mapping[str, str]: ...
 
     def __call__(
         self, frame: Frame, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction]
-    ) -> Judged: ...
+    ) -> Kept:
+        """The log odds of each object being a chromosome, by itself."""
+
+
+class Arbiter(Protocol):
+    @property
+    def models(self) -> Mapping[str, str]: ...
+
+    def __call__(
+        self, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction], kept: Kept
+    ) -> Judged:
+        """What all the others make of each: its scores, and its log odds of being a chromosome."""
 
 
 class Assigned(Protocol):
@@ -86,19 +92,26 @@ Assign = Callable[[Sequence[Prediction], Float32Array], Sequence[Assigned]]
 
 
 class Pipeline:
-    """Labels frames. ``locator``, ``classifier`` and ``judge`` hold the models; ``straighten`` and ``assign`` are
-    functions."""
+    """Labels frames. ``locator``, ``classifier``, ``keep`` and ``judge`` hold the models; ``straighten`` and ``assign``
+    are functions."""
 
     def __init__(
-        self, locator: Locator, classifier: Classifier, straighten: Straighten, judge: Judge, assign: Assign
+        self,
+        locator: Locator,
+        classifier: Classifier,
+        straighten: Straighten,
+        keep: Keeper,
+        judge: Arbiter,
+        assign: Assign,
     ) -> None:
         self._locator = locator
         self._classifier = classifier
         self._classifying = threading.Lock()  # an interpreter serves one thread at a time
         self._straighten = straighten
+        self._keep = keep
         self._judge = judge
         self._assign = assign
-        self.models = {**locator.models, **classifier.models, **judge.models}
+        self.models = {**locator.models, **classifier.models, **keep.models, **judge.models}
 
     def label(self, frame: Frame) -> Cell:
         """The labelled cell of ``frame``. A frame without a chromosome gives a cell of count 0, not an error."""
@@ -107,15 +120,21 @@ class Pipeline:
             frame = self._locator.prepared(frame)
             regions = self._locator.locate(frame)
         crops, predictions = self._read(frame, regions, (), clock)
-        judged, assigned = self._decide(frame, regions, crops, predictions, clock)
+        with clock.stage("assign"):
+            kept = self._keep(frame, regions, crops, predictions)
+            assigned = self._assign(predictions, kept.odds)
         with clock.stage("locate"):
             seen = self._locator.look_again(frame, regions, [label.index for label in assigned])
         if len(seen) > len(regions):
             more = self._read(frame, seen[len(regions) :], seen[: len(regions)], clock)
             regions, crops, predictions = seen, (*crops, *more[0]), (*predictions, *more[1])
-            judged, assigned = self._decide(frame, regions, crops, predictions, clock)
+            with clock.stage("assign"):
+                kept = self._keep(frame, regions, crops, predictions)
+        with clock.stage("assign"):
+            judged = self._judge(regions, crops, predictions, kept)
+            assigned = self._assign(judged.predictions, judged.odds)
 
-        looks = list(zip(regions, crops, judged, strict=True))
+        looks = list(zip(regions, crops, judged.predictions, strict=True))
         chromosomes = tuple(_chromosome(*looks[label.index], label) for label in assigned)
         karyotype, findings = said_of(chromosomes)
         height_px, width_px = frame.pixels.shape
@@ -145,19 +164,6 @@ class Pipeline:
         with clock.stage("classify"):
             return crops, self.classify(crops) if crops else ()
 
-    def _decide(
-        self,
-        frame: Frame,
-        regions: Sequence[Region],
-        crops: Sequence[Crop],
-        predictions: Sequence[Prediction],
-        clock: _Clock,
-    ) -> tuple[Sequence[Prediction], Sequence[Assigned]]:
-        """The predictions as the whole cell leaves them, and the labels."""
-        with clock.stage("assign"):
-            judged = self._judge(frame, regions, crops, predictions)
-            return judged.predictions, self._assign(judged.predictions, judged.odds)
-
 
 def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
     """The pipeline over the bundles ``locator``, ``separator``, ``classifier``, ``verifier`` and ``arbiter`` in
@@ -165,8 +171,9 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
 
     Raises ``ModelError`` when one is missing, changed or made for something else.
     """
-    from edge.cell.arbiter import load_judge
+    from edge.cell.arbiter import Arbiter as LearnedArbiter
     from edge.cell.assign import assign
+    from edge.cell.keep import Keeper as LearnedKeeper
     from edge.classify.classifier import Classifier as LearnedClassifier
     from edge.locate.locator import load_locator
     from edge.locate.straighten import straighten
@@ -175,7 +182,9 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
     folder = models_dir if models_dir is not None else default_models_dir()
     locator = load_locator(folder, threads)
     classifier = LearnedClassifier(load_bundle(folder / "classifier", "classifier"), threads)
-    return Pipeline(locator, classifier, straighten, load_judge(folder, threads), assign)
+    keep = LearnedKeeper.of(load_bundle(folder / "verifier", "verifier"), threads)
+    judge = LearnedArbiter(load_bundle(folder / "arbiter", "arbiter"), threads)
+    return Pipeline(locator, classifier, straighten, keep, judge, assign)
 
 
 class _Clock:

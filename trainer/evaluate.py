@@ -86,8 +86,9 @@ def frame_figures(lines: Sequence[dict[str, Any]], truths: Sequence[FrameTruth])
 
 def box_labeller(models: Path | None, threads: int) -> BoxLabeller:
     """Labels given boxes with the shipped models, so that the classifier is measured without the locator's misses."""
-    from edge.cell.arbiter import load_judge
+    from edge.cell.arbiter import Arbiter
     from edge.cell.assign import assign
+    from edge.cell.keep import Keeper
     from edge.classify.classifier import Classifier
     from edge.config import default_models_dir
     from edge.locate.locator import load_locator
@@ -97,14 +98,15 @@ def box_labeller(models: Path | None, threads: int) -> BoxLabeller:
     folder = models if models is not None else default_models_dir()
     locator = load_locator(folder, threads)
     classifier = Classifier(load_bundle(folder / "classifier", "classifier"), threads)
-    judge = load_judge(folder, threads)
+    keep = Keeper.of(load_bundle(folder / "verifier", "verifier"), threads)
+    arbiter = Arbiter(load_bundle(folder / "arbiter", "arbiter"), threads)
 
     def label(frame: Frame, boxes: npt.NDArray[np.int64]) -> tuple[list[str], list[str]]:
         frame = locator.prepared(frame)
         regions = locator.regions_for_boxes(frame, boxes)
         crops = straighten(frame, regions)
         predictions = classifier.classify(crops)
-        beside = judge(frame, regions, crops, predictions).predictions
+        beside = arbiter(regions, crops, predictions, keep(frame, regions, crops, predictions)).predictions
         return _alone(predictions), [assigned.label for assigned in assign(beside)]
 
     return label

@@ -10,18 +10,17 @@ given chromosomes too many or too few, so that a third 21 stays one, and ``edge.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.cell.keep import IMPOSSIBLE_NATS, WEIGHED, Keeper, look
+from edge.cell.keep import WEIGHED, Kept
 from edge.overlap import box_iou, shared_px
-from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region, UInt8Array
-from edge.runtime.bundle import Bundle, load_bundle
+from edge.records import LABELS, Crop, Float32Array, Prediction, Region, UInt8Array
+from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
 
 SEATS = 96
@@ -92,38 +91,25 @@ class Known:
 
     @classmethod
     def of(
-        cls,
-        regions: Sequence[Region],
-        crops: Sequence[Crop],
-        predictions: Sequence[Prediction],
-        weighed: Float32Array,
-        odds: Float32Array,
+        cls, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction], kept: Kept
     ) -> Known:
-        areas = np.array([max(int(np.count_nonzero(r.mask)), 1) for r in regions], np.float32)
-        steps = np.diff(np.stack([r.axis_px for r in regions]), axis=1)
-        up = np.array([p.p_arm_up for p in predictions], np.float32)
+        """Of those that are ``heard``; at least one."""
+        seats = heard(kept)
+        single, cut, said = ([each[k] for k in kept.rows[seats]] for each in (regions, crops, predictions))
+        areas = np.array([max(int(np.count_nonzero(r.mask)), 1) for r in single], np.float32)
+        steps = np.diff(np.stack([r.axis_px for r in single]), axis=1)
+        up = np.array([p.p_arm_up for p in said], np.float32)
         return cls(
-            weighed,
-            odds,
-            np.stack([p.scores for p in predictions]),
+            kept.weighed[seats],
+            kept.odds[kept.rows[seats]],
+            np.stack([p.scores for p in said]),
             up,
-            np.array([r.box_px for r in regions], np.float32),
+            np.array([r.box_px for r in single], np.float32),
             np.hypot(steps[..., 0], steps[..., 1]).sum(1),
             areas,
-            _profiles(np.stack([crop.pixels for crop in crops]), up),
-            _shared(regions) / areas[:, None],
+            _profiles(np.stack([crop.pixels for crop in cut]), up),
+            _shared(single) / areas[:, None],
         )
-
-    def likeliest(self) -> npt.NDArray[np.intp]:
-        """Those that the network takes, in order."""
-        return np.sort(np.argsort(-self.odds, kind="stable")[:SEATS])
-
-    def pick(self, rows: npt.NDArray[np.intp]) -> Known:
-        """Some of them, in that order."""
-        if len(rows) == len(self.odds):
-            return self
-        some = {field.name: getattr(self, field.name)[rows] for field in fields(self)}
-        return Known(**some | {"shared": some["shared"][:, rows]})
 
     def table(self) -> UInt8Array:
         """The network's input, uint8 (SEATS, TABLE_WIDTH); a row an object, empty ones 0."""
@@ -155,12 +141,9 @@ class Known:
         return np.asarray(self.areas / np.maximum(self.lengths, 1), np.float32)
 
 
-class Hears(Protocol):
-    @property
-    def models(self) -> Mapping[str, str]: ...
-
-    def hear(self, known: Known) -> tuple[Float32Array, Float32Array]:
-        """What is to be added to the log odds, (n,), and to the log scores, (n, 24)."""
+def heard(kept: Kept) -> npt.NDArray[np.intp]:
+    """Which of the objects that the keeper saw the network takes: the likeliest, in order, as indices of its rows."""
+    return np.sort(np.argsort(-kept.odds[kept.rows], kind="stable")[:SEATS])
 
 
 class Arbiter:
@@ -170,48 +153,20 @@ class Arbiter:
         self.models = {"arbiter": bundle.model_id}
         self._network = Network.of_bundle(bundle, threads)
 
-    def hear(self, known: Known) -> tuple[Float32Array, Float32Array]:
-        """As ``Hears``; to the least likely of more than ``SEATS`` objects nothing is added."""
-        more, labels = np.zeros(len(known.odds), np.float32), np.zeros(known.scores.shape, np.float32)
-        rows = known.likeliest()
-        said = self._network.run_uint8(known.pick(rows).table()[None])
-        more[rows] = said["keep"].reshape(SEATS)[: len(rows)]
-        labels[rows] = said["label"].reshape(SEATS, -1)[: len(rows)]
-        return more, labels
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Judge:
-    """What the keeper says of each object, and then the arbiter of all."""
-
-    keeper: Keeper
-    arbiter: Hears
-
-    @property
-    def models(self) -> dict[str, str]:
-        return {**self.keeper.models, **self.arbiter.models}
-
     def __call__(
-        self, frame: Frame, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction]
+        self, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction], kept: Kept
     ) -> Judged:
-        """Of two objects that are the same, the likelier is judged; the other is none."""
-        seen = look(self.keeper.verifier, frame, regions, crops, predictions)
-        odds = np.full(len(regions), IMPOSSIBLE_NATS, np.float32)
-        judged = list(predictions)
-        if len(seen.rows):
-            single, cut, said = ([each[k] for k in seen.rows] for each in (regions, crops, predictions))
-            known = Known.of(single, cut, said, seen.weighed, self.keeper.odds(seen))
-            more, labels = self.arbiter.hear(known)
-            odds[seen.rows] = known.odds + more
-            for k, scores in zip(seen.rows.tolist(), _said_again(known.scores, labels), strict=True):
-                judged[k] = replace(judged[k], scores=scores)
+        """Doubles stay as they are, and so do those that are not ``heard``."""
+        odds, judged = kept.odds.copy(), list(predictions)
+        rows = kept.rows[heard(kept)]
+        if len(rows):
+            known = Known.of(regions, crops, predictions, kept)
+            said = self._network.run_uint8(known.table()[None])
+            odds[rows] += said["keep"].reshape(SEATS)[: len(rows)]
+            scores = _said_again(known.scores, said["label"].reshape(SEATS, -1)[: len(rows)])
+            for k, again in zip(rows.tolist(), scores, strict=True):
+                judged[k] = replace(judged[k], scores=again)
         return Judged(tuple(judged), odds)
-
-
-def load_judge(models: Path, threads: int = 2) -> Judge:
-    """From the bundles ``verifier`` and ``arbiter`` in ``models``; ``ModelError`` when one is not sound."""
-    keeper = Keeper.of(load_bundle(models / "verifier", "verifier"), threads)
-    return Judge(keeper, Arbiter(load_bundle(models / "arbiter", "arbiter"), threads))
 
 
 def _said_again(scores: Float32Array, labels: Float32Array) -> Float32Array:

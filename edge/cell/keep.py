@@ -50,6 +50,13 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Kept(Seen):
+    """``odds`` float32 (n,): of all objects, the log odds of being a chromosome."""
+
+    odds: Float32Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Keeper:
     """Log odds of being a chromosome: ``terms(weighed) @ weights``; ``weights`` float32 (66,)."""
 
@@ -65,9 +72,14 @@ class Keeper:
     def models(self) -> dict[str, str]:
         return self.verifier.models
 
-    def odds(self, seen: Seen) -> Float32Array:
-        """The log odds of each object seen, float32 (m,)."""
-        return np.asarray(terms(seen.weighed) @ self.weights, np.float32)
+    def __call__(
+        self, frame: Frame, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction]
+    ) -> Kept:
+        """The log odds of each region; of two that are the same, the likelier keeps them."""
+        seen = look(self.verifier, frame, regions, crops, predictions)
+        odds = np.full(len(regions), IMPOSSIBLE_NATS, np.float32)
+        odds[seen.rows] = terms(seen.weighed) @ self.weights
+        return Kept(seen.rows, seen.weighed, odds)
 
 
 def look(

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from edge.cell.arbiter import Judged
+from edge.cell.keep import WEIGHED, Kept
 from edge.pipeline import Pipeline
 from edge.records import Crop, Float32Array, Frame, Prediction, Region, Status, UInt8Array
 from tests.builders import MODELS, make_prediction
@@ -63,15 +64,27 @@ class BarAssigned:
 
 
 class KeepAll:
-    models = {role: MODELS[role] for role in ("verifier", "arbiter")}  # noqa: RUF012
+    models = {"verifier": MODELS["verifier"]}  # noqa: RUF012
 
-    def __call__(
-        self, frame: Frame, regions: Sequence[Region], crops: object, predictions: Sequence[Prediction]
-    ) -> Judged:
-        return Judged(tuple(predictions), np.full(len(regions), 9, np.float32))
+    def __call__(self, frame: Frame, regions: Sequence[Region], crops: object, predictions: object) -> Kept:
+        return kept_at([9.0] * len(regions))
 
 
-keep_all = KeepAll()
+class Unmoved:
+    """An arbiter that changes nothing."""
+
+    models = {"arbiter": MODELS["arbiter"]}  # noqa: RUF012
+
+    def __call__(self, regions: object, crops: object, predictions: Sequence[Prediction], kept: Kept) -> Judged:
+        return Judged(tuple(predictions), kept.odds)
+
+
+def kept_at(odds: Sequence[float]) -> Kept:
+    """All of them seen, at these log odds."""
+    return Kept(np.arange(len(odds)), np.zeros((len(odds), len(WEIGHED)), np.float32), np.array(odds, np.float32))
+
+
+keep_all, unmoved = KeepAll(), Unmoved()
 
 
 def cut_bars(frame: Frame, regions: Sequence[Region], among: Sequence[Region]) -> tuple[Crop, ...]:
@@ -83,4 +96,4 @@ def assign_bars(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[
 
 
 def bar_pipeline() -> Pipeline:
-    return Pipeline(BarLocator(), BarClassifier(), cut_bars, keep_all, assign_bars)
+    return Pipeline(BarLocator(), BarClassifier(), cut_bars, keep_all, unmoved, assign_bars)

@@ -12,20 +12,24 @@ import numpy as np
 import pytest
 
 from edge.cell.arbiter import Judged
+from edge.cell.keep import Kept
 from edge.config import default_models_dir
 from edge.pipeline import Pipeline
-from edge.records import Crop, Float32Array, Frame, Prediction, Region
+from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region
 from tests.builders import MODELS, make_prediction
 from tests.edge.stages import (
     BarAssigned,
     BarClassifier,
     BarLocator,
     KeepAll,
+    Unmoved,
     assign_bars,
     bar_pipeline,
     cut_bars,
     draw_bars,
     keep_all,
+    kept_at,
+    unmoved,
 )
 
 
@@ -55,7 +59,7 @@ def test_findings_are_provisional_while_a_chromosome_waits_for_review() -> None:
 
     frame = frame_of([21, 7, 21])
     sure = bar_pipeline().label(frame).findings
-    stages = (BarLocator(), BarClassifier(), cut_bars, keep_all)
+    stages = (BarLocator(), BarClassifier(), cut_bars, keep_all, unmoved)
     said = Pipeline(*stages, unsure_of_the_first).label(frame).findings
     assert not any("provisional" in finding for finding in sure)
     assert said[0] == "provisional: 1 of 3 chromosomes not yet reviewed"
@@ -80,7 +84,7 @@ def test_the_stages_see_the_prepared_frame_and_the_cell_tells_of_the_one_taken()
 
     bright = frame_of([21, 7, 21])
     taken = replace(bright, pixels=255 - bright.pixels)
-    cell = Pipeline(Turning(), BarClassifier(), cut, keep_all, assign_bars).label(taken)
+    cell = Pipeline(Turning(), BarClassifier(), cut, keep_all, unmoved, assign_bars).label(taken)
     assert sorted(c.label for c in cell.chromosomes) == ["21", "21", "7"]
     assert [(frame.um_per_px, int(frame.pixels[0, 0])) for frame in seen] == [(0.1, 220)] * 2
     assert (taken.um_per_px, int(taken.pixels[0, 0])) == (bright.um_per_px, 35)
@@ -91,7 +95,7 @@ def test_the_stages_see_the_prepared_frame_and_the_cell_tells_of_the_one_taken()
 
 def test_an_empty_frame_is_a_result_and_asks_no_classifier() -> None:
     classifier = BarClassifier()
-    cell = Pipeline(BarLocator(), classifier, cut_bars, keep_all, assign_bars).label(frame_of([]))
+    cell = Pipeline(BarLocator(), classifier, cut_bars, keep_all, unmoved, assign_bars).label(frame_of([]))
     assert (cell.count, cell.karyotype, cell.findings) == (0, "0,?,inc", ("no chromosome found",))
     assert classifier.calls == 0
     assert list(cell.stage_ms) == ["locate", "straighten", "classify", "assign"]
@@ -99,7 +103,7 @@ def test_an_empty_frame_is_a_result_and_asks_no_classifier() -> None:
 
 def test_all_crops_go_through_the_classifier_in_one_call() -> None:
     classifier = BarClassifier()
-    Pipeline(BarLocator(), classifier, cut_bars, keep_all, assign_bars).label(frame_of([5, 6, 7, 8]))
+    Pipeline(BarLocator(), classifier, cut_bars, keep_all, unmoved, assign_bars).label(frame_of([5, 6, 7, 8]))
     assert classifier.calls == 1
 
 
@@ -115,7 +119,9 @@ def test_candidates_are_the_likeliest_first_and_hold_the_assigned_label() -> Non
     def overrule(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[BarAssigned, ...]:
         return (BarAssigned(0, make_prediction(0, "9")),)
 
-    (chromosome,) = Pipeline(BarLocator(), Ranked(), cut_bars, keep_all, overrule).label(frame_of([4])).chromosomes
+    (chromosome,) = (
+        Pipeline(BarLocator(), Ranked(), cut_bars, keep_all, unmoved, overrule).label(frame_of([4])).chromosomes
+    )
     assert [label for label, _ in chromosome.candidates] == ["1", "2", "3", "9"]
     assert chromosome.label == "9"
     assert chromosome.overridden
@@ -124,20 +130,48 @@ def test_candidates_are_the_likeliest_first_and_hold_the_assigned_label() -> Non
 
 def test_what_is_taken_for_no_chromosome_is_not_in_the_cell() -> None:
     class KeepTwo(KeepAll):
-        def __call__(
-            self, frame: Frame, regions: Sequence[Region], crops: object, predictions: Sequence[Prediction]
-        ) -> Judged:
-            return Judged(tuple(predictions), np.array([2, -3, 0.5, -1], np.float32))
+        def __call__(self, frame: object, regions: object, crops: object, predictions: object) -> Kept:
+            return kept_at([2, -3, 0.5, -1])
 
-    pipeline = Pipeline(BarLocator(), BarClassifier(), cut_bars, KeepTwo(), assign_bars)
+    pipeline = Pipeline(BarLocator(), BarClassifier(), cut_bars, KeepTwo(), unmoved, assign_bars)
     cell = pipeline.label(frame_of([5, 6, 7, 8]))
     assert [c.label for c in cell.chromosomes] == ["5", "7"]
     assert [c.region.id for c in cell.chromosomes] == [c.crop.region_id for c in cell.chromosomes] == [0, 2]
 
 
+def test_the_arbiter_has_the_last_word_and_hears_what_was_hidden() -> None:
+    """It drops one, renames another, and is asked once, when the locator has looked again."""
+    heard = []
+
+    class LooksTwice(BarLocator):
+        def locate(self, frame: Frame) -> tuple[Region, ...]:
+            return super().locate(frame)[:2]
+
+        def look_again(self, frame: Frame, regions: tuple[Region, ...], kept: Sequence[int]) -> tuple[Region, ...]:
+            assert list(kept) == [0, 1]
+            return super().locate(frame)
+
+    class Strict(Unmoved):
+        def __call__(self, regions: Sequence[Region], crops: object, predictions: object, kept: Kept) -> Judged:
+            heard.append(len(regions))
+            named = (make_prediction(k, "Y") for k in range(len(regions)))
+            return Judged(tuple(named), np.array([3, -3, 3], np.float32))
+
+    def named(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[BarAssigned, ...]:
+        assigned = assign_bars(predictions, odds)
+        for one in assigned:
+            one.label = LABELS[int(predictions[one.index].scores.argmax())]
+        return assigned
+
+    pipeline = Pipeline(LooksTwice(), BarClassifier(), cut_bars, keep_all, Strict(), named)
+    cell = pipeline.label(frame_of([5, 6, 7]))
+    assert [(c.region.id, c.label, c.candidates[0][0]) for c in cell.chromosomes] == [(0, "Y", "Y"), (2, "Y", "Y")]
+    assert heard == [3]
+
+
 def test_a_stage_that_loses_a_chromosome_is_a_bug() -> None:
     pipeline = Pipeline(
-        BarLocator(), BarClassifier(), lambda f, r, among: cut_bars(f, r, among)[:-1], keep_all, assign_bars
+        BarLocator(), BarClassifier(), lambda f, r, among: cut_bars(f, r, among)[:-1], keep_all, unmoved, assign_bars
     )
     with pytest.raises(ValueError, match="shorter"):
         pipeline.label(frame_of([4, 5]))
@@ -164,7 +198,7 @@ class Jealous(BarClassifier):
 
 
 def test_the_classifier_is_lent_while_frames_are_labelled() -> None:
-    pipeline = Pipeline(BarLocator(), Jealous(), cut_bars, keep_all, assign_bars)
+    pipeline = Pipeline(BarLocator(), Jealous(), cut_bars, keep_all, unmoved, assign_bars)
     frame = frame_of([21, 7])
     crops = [c.crop for c in pipeline.label(frame).chromosomes]
     with ThreadPoolExecutor(3) as threads:

@@ -6,6 +6,7 @@ as they are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +15,16 @@ import numpy.typing as npt
 from rich.progress import track
 
 from edge.camera.files import read_frame
-from edge.cell.arbiter import SEATS, Judge, Known
+from edge.cell.arbiter import SEATS, Judged, Known
 from edge.cell.assign import assign
 from edge.cell.compare import one_to_one
-from edge.cell.keep import Keeper
+from edge.cell.keep import Keeper, Kept
 from edge.classify.classifier import Classifier
 from edge.locate.locator import load_locator
 from edge.locate.straighten import straighten
 from edge.overlap import box_iou
 from edge.pipeline import Pipeline
-from edge.records import LABELS, BoolArray, Float32Array, UInt8Array
+from edge.records import LABELS, BoolArray, Crop, Float32Array, Prediction, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
 from trainer.data.columns import Columns
 from trainer.data.looks import changed
@@ -45,15 +46,18 @@ class CellSet(Columns):
 
 
 class Listener:
-    """An arbiter that adds nothing and remembers what it heard."""
+    """An arbiter that changes nothing and remembers what it heard."""
 
     def __init__(self) -> None:
         self.models: dict[str, str] = {}
         self.heard: list[Known] = []
 
-    def hear(self, known: Known) -> tuple[Float32Array, Float32Array]:
-        self.heard.append(known)
-        return np.zeros(len(known.odds), np.float32), np.zeros(known.scores.shape, np.float32)
+    def __call__(
+        self, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction], kept: Kept
+    ) -> Judged:
+        if len(kept.rows):
+            self.heard.append(Known.of(regions, crops, predictions, kept))
+        return Judged(tuple(predictions), kept.odds)
 
 
 def cells_of_frames(source: Path, split: str, models: Path, store: Path, seed: int) -> CellSet:
@@ -83,15 +87,14 @@ def cells_of_frames(source: Path, split: str, models: Path, store: Path, seed: i
 
 def _pipeline(models: Path, listener: Listener) -> Pipeline:
     locator, classifier = load_locator(models), Classifier(load_bundle(models / "classifier", "classifier"))
-    judge = Judge(Keeper.of(load_bundle(models / "verifier", "verifier")), listener)
-    return Pipeline(locator, classifier, straighten, judge, assign)
+    keep = Keeper.of(load_bundle(models / "verifier", "verifier"))
+    return Pipeline(locator, classifier, straighten, keep, listener, assign)
 
 
 def _row(known: Known, boxes: Float32Array, labels: list[int]) -> tuple[UInt8Array, BoolArray, npt.NDArray[np.int8]]:
     """One cell of a ``CellSet``; ``boxes`` (m, 4) and ``labels`` are the true ones."""
-    seated = known.pick(known.likeliest())
     whole, label = np.zeros(SEATS, np.bool_), np.full(SEATS, NO_LABEL, np.int8)
-    mine, theirs = one_to_one(box_iou(seated.boxes, boxes))
+    mine, theirs = one_to_one(box_iou(known.boxes, boxes))
     whole[mine] = True
     label[mine] = np.array(labels, np.int8)[theirs]
-    return seated.table(), whole, label
+    return known.table(), whole, label

@@ -7,25 +7,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.cell.arbiter import COLUMNS, SEATS, TABLE_WIDTH, Arbiter, Judge, Known
-from edge.cell.keep import IMPOSSIBLE_NATS, WEIGHED, Keeper
-from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region
+from edge.cell.arbiter import COLUMNS, SEATS, TABLE_WIDTH, Arbiter, Judged, Known, heard
+from edge.cell.keep import WEIGHED, Kept
+from edge.records import LABELS, Crop, Float32Array, Prediction, Region
 from edge.runtime.bundle import load_bundle
+from edge.runtime.interpreter import Network
 from tests.builders import make_crop, make_prediction, make_region
 
 TINY = Path(__file__).parents[1] / "tiny"
-FRAME = Frame(np.full((200, 900), 220, np.uint8), 0, 0.0, "drawn")
 
 
 def regions_apart(n: int) -> list[Region]:
     return [make_region(k, (8 * k, 10, 8 * k + 6, 40 + 2 * (k % 20))) for k in range(n)]
 
 
-def known_of(regions: list[Region], predictions: list[Prediction], crops: list[Crop] | None = None) -> Known:
-    n = len(regions)
+def seen(n: int, odds: Float32Array | None = None) -> Kept:
     weighed = np.tile(np.arange(len(WEIGHED), dtype=np.float32) / 10, (n, 1))
-    odds = np.linspace(-3, 3, n, dtype=np.float32)
-    return Known.of(regions, crops or [make_crop(k) for k in range(n)], predictions, weighed, odds)
+    return Kept(np.arange(n), weighed, np.linspace(-3, 3, n, dtype=np.float32) if odds is None else odds)
+
+
+def known_of(regions: list[Region], predictions: list[Prediction], crops: list[Crop] | None = None) -> Known:
+    return Known.of(regions, crops or [make_crop(k) for k in range(len(regions))], predictions, seen(len(regions)))
 
 
 def column(table: np.ndarray, name: str) -> np.ndarray:
@@ -66,63 +68,49 @@ def test_a_profile_begins_with_the_p_arm() -> None:
     np.testing.assert_array_equal(profiles[0], profiles[1])
 
 
-def test_of_too_many_the_likeliest_take_a_seat_and_the_others_stay_as_they_were() -> None:
+ARBITER = Arbiter(load_bundle(TINY / "arbiter", "arbiter"), threads=1)
+
+
+def judged(regions: list[Region], predictions: list[Prediction], kept: Kept) -> Judged:
+    return ARBITER(regions, [make_crop(k) for k in range(len(regions))], predictions, kept)
+
+
+def test_of_too_many_the_likeliest_are_heard_and_the_others_stay_as_they_were() -> None:
     n = SEATS + 10
-    known = known_of(regions_apart(n), [make_prediction(k, LABELS[k % 24]) for k in range(n)])
-    assert known.likeliest().tolist() == list(range(10, n))
-    more, labels = Arbiter(load_bundle(TINY / "arbiter", "arbiter"), threads=1).hear(known)
-    assert (more.shape, labels.shape) == ((n,), (n, 24))
-    assert not more[:10].any()
-    assert not labels[:10].any()
-    assert labels[10:].any(1).all()
+    predictions = [make_prediction(k, LABELS[k % 24]) for k in range(n)]
+    kept = seen(n)
+    assert heard(kept).tolist() == list(range(10, n))
+    after = judged(regions_apart(n), predictions, kept)
+    moved = after.odds != kept.odds
+    assert (moved.argmax(), moved.sum()) == (10, SEATS)
+    assert [p is q for p, q in zip(after.predictions, predictions, strict=True)] == [True] * 10 + [False] * SEATS
 
 
-class Verifier:
-    models = {"verifier": "sha256:" + "d" * 64}  # noqa: RUF012
-
-    def verify(self, frame: Frame, regions: object, chances: object, rows: np.ndarray) -> Float32Array:
-        return np.zeros(len(rows), np.float32)
-
-
-class Decided:
-    """An arbiter that adds the same to all."""
-
-    models = {"arbiter": "sha256:" + "e" * 64}  # noqa: RUF012
-
-    def __init__(self, odds: float, label: str) -> None:
-        self.odds, self.label = odds, LABELS.index(label)
-
-    def hear(self, known: Known) -> tuple[Float32Array, Float32Array]:
-        labels = np.zeros(known.scores.shape, np.float32)
-        labels[:, self.label] = 4
-        return np.full(len(known.odds), self.odds, np.float32), labels
-
-
-KEEPER = Keeper(Verifier(), np.zeros(66, np.float32))  # type: ignore[arg-type]
-
-
-def test_what_it_adds_counts() -> None:
+def test_what_it_says_is_added_and_scores_sum_to_one_again() -> None:
     regions = [make_region(k, (40 * k, 10, 40 * k + 20, 70)) for k in range(3)]
     predictions = [make_prediction(k, "19", 0.5) for k in range(3)]
-    judge = Judge(KEEPER, Decided(-2.5, "22"))
-    judged = judge(FRAME, regions, [make_crop(k) for k in range(3)], predictions)
-    assert judged.odds.tolist() == [-2.5] * 3
-    for before, after in zip(predictions, judged.predictions, strict=True):
-        rose = np.log(after.scores / before.scores)
-        assert LABELS[int(after.scores.argmax())] == "22"
-        assert rose[LABELS.index("22")] - rose[LABELS.index("19")] == pytest.approx(4, abs=1e-4)
-        assert (after.region_id, after.p_arm_up, after.single) == (before.region_id, before.p_arm_up, before.single)
-    assert judge.models == {**Verifier.models, **Decided.models}
+    known = known_of(regions, predictions)
+    said = Network.of_bundle(load_bundle(TINY / "arbiter", "arbiter"), 1).run_uint8(known.table()[None])
+    after = judged(regions, predictions, seen(3))
+    assert after.odds == pytest.approx(seen(3).odds + said["keep"][0, :3, 0], abs=1e-5)
+    for k, (before, now) in enumerate(zip(predictions, after.predictions, strict=True)):
+        rose = np.log(now.scores / before.scores)
+        assert rose - rose[0] == pytest.approx(said["label"][0, k] - said["label"][0, k, 0], abs=1e-4)
+        assert now.scores.sum() == pytest.approx(1, abs=1e-5)
+        assert (now.region_id, now.p_arm_up, now.single) == (before.region_id, before.p_arm_up, before.single)
+    assert list(ARBITER.models) == ["arbiter"]
 
 
-def test_a_second_mark_of_the_same_is_none_and_keeps_its_scores() -> None:
-    regions = [make_region(0, (0, 0, 20, 60), score=0.5), make_region(1, (1, 0, 21, 60))]
+def test_a_second_mark_of_the_same_is_not_heard() -> None:
+    regions = [make_region(0, (0, 0, 20, 60)), make_region(1, (1, 0, 21, 60))]
     predictions = [make_prediction(k, "3") for k in range(2)]
-    judged = Judge(KEEPER, Decided(1.0, "3"))(FRAME, regions, [make_crop(k) for k in range(2)], predictions)
-    assert judged.odds.tolist() == [IMPOSSIBLE_NATS, 1.0]
-    assert judged.predictions[0] is predictions[0]
+    kept = Kept(np.array([1]), seen(1).weighed, np.array([-1000, 1], np.float32))
+    after = judged(regions, predictions, kept)
+    assert after.odds[0] == -1000
+    assert after.odds[1] != 1
+    assert after.predictions[0] is predictions[0]
 
 
 def test_an_empty_field_asks_nobody() -> None:
-    judged = Judge(KEEPER, Decided(9.0, "1"))(FRAME, [], [], [])
-    assert (judged.predictions, judged.odds.shape) == ((), (0,))
+    after = judged([], [], seen(0))
+    assert (after.predictions, after.odds.shape) == ((), (0,))

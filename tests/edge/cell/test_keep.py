@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge.cell.arbiter import Judge, Known
 from edge.cell.keep import BEYOND_DOUBT_NATS, IMPOSSIBLE_NATS, MOST_NATS, TERMS, WEIGHED, Keeper, terms
 from edge.errors import BundleInvalid
 from edge.records import Crop, Float32Array, Frame, Region
@@ -42,17 +41,8 @@ def weighing(verifier: Says | None = None, **weights: float) -> Keeper:
     return Keeper(verifier or Says(), known)  # type: ignore[arg-type]
 
 
-class Silent:
-    """An arbiter that adds nothing."""
-
-    models: dict[str, str] = {}  # noqa: RUF012
-
-    def hear(self, known: Known) -> tuple[Float32Array, Float32Array]:
-        return np.zeros(len(known.odds), np.float32), np.zeros(known.scores.shape, np.float32)
-
-
 def odds_of(keeper: Keeper, regions: list, crops: list, predictions: list) -> Float32Array:
-    return Judge(keeper, Silent())(FRAME, regions, crops, predictions).odds
+    return keeper(FRAME, regions, crops, predictions).odds
 
 
 KEEPER = weighing(score=1, single=1, covered=-2)

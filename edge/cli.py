@@ -133,6 +133,7 @@ def label(
     total = len(frames) + failed
 
     if frames:
+        _check_folders(frames, overlay, karyogram)
         pipeline = load_pipeline(models, threads)
         with ExitStack() as stack:
             sinks = _file_sinks(stack, jsonl=jsonl, overlay=overlay, karyogram=karyogram)
@@ -305,6 +306,19 @@ def _file_sinks(
         stack.callback(sink.close)
         sinks.append(sink)
     return sinks
+
+
+def _check_folders(frames: Sequence[Path], *folders: Path | None) -> None:
+    """Pictures are named as their frames are: in one folder they would take each other's place."""
+    taken = {path.resolve().parent for path in frames}
+    for folder in folders:
+        if folder is not None:
+            if folder.resolve() in taken:
+                raise ConfigError(
+                    f"{folder}: pictures written there could take the place of frames or of each other; "
+                    "name a folder of their own"
+                )
+            taken.add(folder.resolve())
 
 
 def _check_scale(um_per_px: float) -> None:

@@ -26,6 +26,7 @@ from edge.commands.bench import bench
 from edge.commands.calibrate import calibrate
 from edge.commands.doctor import doctor
 from edge.commands.models import models as models_commands
+from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale
 from edge.commands.service import install_service
 from edge.config import find_config, read_config
 from edge.errors import ConfigError, FrameError
@@ -37,25 +38,12 @@ if TYPE_CHECKING:
     from edge.records import Cell, Frame
     from edge.sinks.base import Sink
 
-NOMINAL_UM_PER_PX = 0.065
-"""As in ``edge.records``, which would import numpy."""
-
 app = typer.Typer(
     help="A label on every chromosome of a metaphase: live at the microscope, or over stored frames.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(case_app, name="case")
-
-Models = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on (default: the models shipped)."),
-]
-UmPerPx = Annotated[
-    float, typer.Option("--um-per-px", help="Scale of the frames, micrometres a pixel; other than 0.065 it is trusted.")
-]
-Threads = Annotated[int, typer.Option(min=1, help="Threads that a network may use.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -88,6 +76,7 @@ def _common(
     if path is not None:
         commands = getattr(context.command, "commands")  # noqa: B009  a group, by construction
         options = {name: {str(p.name): p for p in command.params} for name, command in commands.items()}
+        options = {name: known for name, known in options.items() if known}  # a group, such as case, has none
         context.default_map = read_config(path, options, context)
 
 
@@ -120,7 +109,7 @@ def label(
     from edge.pipeline import load_pipeline
     from edge.sinks.terminal import TerminalSink
 
-    _check_scale(um_per_px)
+    check_scale(um_per_px)
     stderr = Console(stderr=True)
     frames: list[Path] = []
     failed = 0
@@ -188,7 +177,7 @@ def run(
     cases: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where cases are kept (default: with your own data).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Which cells the simulated microscope shows.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Which cells the simulated microscope shows.")] = 1,
     um_per_px: UmPerPx = NOMINAL_UM_PER_PX,
     exposure_us: Annotated[int | None, typer.Option(min=1, help="Exposure time in microseconds.")] = None,
     gain: Annotated[float | None, typer.Option(help="Analogue gain of the sensor.")] = None,
@@ -221,7 +210,7 @@ def run(
     from edge.sinks.terminal import TerminalSink
     from edge.sinks.truth import TruthSink
 
-    _check_scale(um_per_px)
+    check_scale(um_per_px)
     # The view leaves standard output alone where the JSON lines go there.
     console = Console(stderr=jsonl is not None and str(jsonl) == "-")
     stored = source is not None and (Path(source).is_dir() or Path(source).is_file())
@@ -277,7 +266,7 @@ def run(
             pass  # the ordinary end of a live session
         finally:
             view.close()
-            if truth is not None:
+            if truth is not None and truth.score.frames:
                 console.print(truth.summary(), soft_wrap=True, highlight=False)
 
 
@@ -319,11 +308,6 @@ def _check_folders(frames: Sequence[Path], *folders: Path | None) -> None:
                     "name a folder of their own"
                 )
             taken.add(folder.resolve())
-
-
-def _check_scale(um_per_px: float) -> None:
-    if not 0.001 < um_per_px < 10:
-        raise ConfigError(f"--um-per-px must be between 0.001 and 10 micrometres a pixel; got {um_per_px}")
 
 
 def _complain(what: object, console: Console | None = None) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.commands.options import Debug, Models, Threads
 from edge.errors import ConfigError
 
 _REFERENCES = Path(__file__).resolve().parents[2] / "tools" / "bench_reference"
@@ -24,15 +25,13 @@ def bench(
     ] = None,
     count: Annotated[int, typer.Option(min=1, metavar="N", help="How many frames.")] = 10,
     repeats: Annotated[int, typer.Option(min=1, help="How often each frame is labelled.")] = 3,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that a network may use in the headline figures.")] = 2,
-    models: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on.")
-    ] = None,
+    threads: Threads = 2,
+    models: Models = None,
     against: Annotated[
         list[Path] | None,
         typer.Option(metavar="DIR", help="The same with these models too, e.g. the float32 build. Repeatable."),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    debug: Debug = False,
 ) -> None:
     """How fast this board is: the whole frame, each stage, each model, a start from nothing, and the memory.
 

@@ -181,7 +181,7 @@ def test_frames_of_another_scale_are_brought_to_the_networks(locator: Locator) -
 
 
 def test_a_frame_whose_stated_scale_is_absurd_is_refused_at_once() -> None:
-    with pytest.raises(FrameError, match=r"got 3\.0 x 1\.8 mm by its 10 um a pixel; correct it or crop"):
+    with pytest.raises(FrameError, match=r"got 3\.0 x 1\.8 mm by its 9\.99 um a pixel; correct it or crop"):
         at_scale(frame_of(drawn_pixels(180, 300), 9.99))
 
 

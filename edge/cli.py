@@ -63,6 +63,7 @@ def _common(
     if path is not None:
         commands = getattr(context.command, "commands")  # noqa: B009  a group, by construction
         options = {name: {str(p.name): p for p in command.params} for name, command in commands.items()}
+        options = {name: known for name, known in options.items() if known}  # a group, such as case, has none
         context.default_map = read_config(path, options, context)
 
 

@@ -56,7 +56,7 @@ def explain(error: Exception, name: str) -> tuple[str, int]:
     if isinstance(error, MemoryError):
         return "out of memory; close other programs or use smaller pictures or batches", EXIT_SYSTEM
     if isinstance(error, OSError):
-        return one_line(error), EXIT_SYSTEM
+        return f"{one_line(error)}; see to that file, its disk or what takes the output", EXIT_SYSTEM
     return f"{type(error).__name__}: {one_line(error)}; this is a bug in {name}, --debug shows where", EXIT_BUG
 
 

@@ -71,7 +71,7 @@ def read_config(path: Path, commands: Mapping[str, Mapping[str, Option]], contex
     cannot be read, for an unknown command or option (with the nearest known one) and for a value that does not fit.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: the settings cannot be read: {error.strerror}") from error
     except ValueError as error:  # what tomllib and the decoder raise
@@ -91,7 +91,10 @@ def read_config(path: Path, commands: Mapping[str, Mapping[str, Option]], contex
             except Exception as error:  # click's own, whose class differs between typer's versions
                 said = getattr(error, "message", None) or str(error)
                 raise ConfigError(f"{path}: [{command}] {key}: {said}") from None
-            found[command][spelled.replace("-", "_")] = value
+            name = spelled.replace("-", "_")
+            if name in found[command]:
+                raise ConfigError(f"{path}: [{command}] {spelled} is set twice, with - and with _; keep one")
+            found[command][name] = value
     return found
 
 

@@ -7,20 +7,14 @@ import shutil
 from pathlib import Path
 
 from edge.errors import SinkError
+from edge.sinks.files import replacing
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write ``data`` beside ``path`` under a hidden name, then rename; makes the folder. ``OSError`` as usual."""
+    """``path`` holds ``data``, on the disk, or what it held before; makes the folder. ``OSError`` as usual."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(data)
 
 
 def write_result(path: Path, data: bytes, option: str) -> None:

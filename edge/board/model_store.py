@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,20 @@ def _task_of(folder: Path) -> Task:
 
 
 def _prove(bundle: Bundle) -> None:
-    """The runtime here takes the model and answers: better known before the change than after."""
+    """What uses a model of this role takes it, and it answers: better known before the change than after."""
+    from edge.cell.keep import Keeper
+    from edge.classify.classifier import Classifier
+    from edge.locate.boxes import BoxFinder
+    from edge.locate.separate import Separator
     from edge.runtime.network import open_network
 
+    users: dict[Task, Callable[[Bundle, int], object]] = {
+        "locator": BoxFinder,
+        "separator": Separator,
+        "classifier": Classifier,
+        "verifier": Keeper.of,
+    }
+    users[bundle.task](bundle, 1)
     network = open_network(bundle, 1)
     network.run_uint8(np.zeros(network.input_shape, np.uint8))
 
@@ -117,6 +129,8 @@ def _replace(bundle: Bundle, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     target = f"{bundle.task}-{bundle.sha256[:8]}{bundle.model_path.suffix}"
     fields = _fields(bundle.model_path.parent / BUNDLE_FILE) | {"model": target}
+    if fields == _fields(folder / BUNDLE_FILE) and not _look(folder, bundle.task).trouble:
+        return  # in use already: the one before it must not be lost
     _write(folder / f"{target}.part", bundle.model_bytes)
     (folder / f"{target}.part").replace(folder / target)
     _write(folder / f"{BUNDLE_FILE}.part", json.dumps(fields, indent=2).encode() + b"\n")
@@ -135,7 +149,7 @@ def _replace(bundle: Bundle, folder: Path) -> None:
 def _fields(path: Path) -> dict[str, Any]:
     try:
         fields = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
 

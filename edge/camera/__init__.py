@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def open_camera(
     file that holds no frames, ``ConfigError`` for a setting that is out of bounds.
     """
     # Each import waits until it is needed: `import edge` and --help stay fast, and no source needs another's library.
-    if (exposure_us is not None and exposure_us <= 0) or (gain is not None and gain < 0):
+    if (exposure_us is not None and exposure_us <= 0) or (gain is not None and not 0 <= gain < math.inf):
         raise ConfigError(f"expected exposure_us > 0 and gain >= 0, got exposure_us {exposure_us} and gain {gain}")
     if source is None:
         return _first_that_answers(um_per_px, exposure_us, gain)

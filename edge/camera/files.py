@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import stat
 import threading
 import time
 import warnings
@@ -22,6 +23,8 @@ MIN_SIDE_PX = 64
 MAX_PIXELS = 50_000_000
 """Twice the largest camera in use; more would only exhaust a small board's memory."""
 
+_SAMPLE_FORMAT = 339
+"""TIFF's tag: 1 is unsigned, 2 signed, 3 float."""
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _EXPECTED = "expected a picture (PNG, JPEG, TIFF, WebP or BMP)"
 _log = logging.getLogger(__name__)
@@ -35,23 +38,27 @@ def list_frames(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
+        try:
+            mode = path.stat().st_mode
+        except (OSError, ValueError) as why:  # ValueError: a zero byte in the name
+            raise FrameError(
+                f"{path}: expected a picture or a folder of pictures, found nothing ({_why(why)}); check the path"
+            ) from why
+        if stat.S_ISDIR(mode):
             found += _pictures_in(path)
-        elif path.exists():
-            found.append(path)
         else:
-            raise FrameError(f"{path}: expected a picture or a folder of pictures, found nothing; check the path")
+            _check_is_file(path, mode)
+            found.append(path)
     return found
 
 
 def _pictures_in(folder: Path) -> list[Path]:
     try:
         inside = sorted(folder.iterdir())
+        named = [path for path in inside if path.suffix.lower() in PICTURE_SUFFIXES and path.name[0] != "."]
+        pictures = [path for path in named if not path.is_dir()]  # a link that leads nowhere was meant to be a frame
     except OSError as why:
         raise FrameError(f"{folder}: cannot be listed ({why.strerror}); check its permissions") from why
-    pictures = [
-        path for path in inside if path.suffix.lower() in PICTURE_SUFFIXES and path.name[0] != "." and path.is_file()
-    ]
     if not pictures:
         raise FrameError(
             f"{folder}: expected pictures (PNG, JPEG, TIFF, WebP, BMP), found none among {len(inside)} entries; "
@@ -99,8 +106,14 @@ def check_size(name: object, width_px: int, height_px: int) -> None:
         )
 
 
+def _check_is_file(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):  # a pipe would be waited for until somebody writes
+        raise FrameError(f"{path}: {_EXPECTED}, got a folder, a device or a pipe; save the frame as a file")
+
+
 def _decode(path: Path) -> UInt8Array:
     try:
+        _check_is_file(path, path.stat().st_mode)
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd tags and of large pictures; what matters is checked
             head = file.read(8)
@@ -113,7 +126,9 @@ def _decode(path: Path) -> UInt8Array:
     except FrameError:
         raise
     except UnidentifiedImageError as why:
-        raise FrameError(f"{path}: {_EXPECTED}, got a file that begins with {head!r}; export the frame again") from why
+        raise FrameError(
+            f"{path}: {_EXPECTED}, got a file that begins with {head!r}; export the frame as 8- or 16-bit grey"
+        ) from why
     except Image.DecompressionBombError as why:
         raise FrameError(
             f"{path}: expected at most {MAX_PIXELS // 1_000_000} megapixels, got far more; crop it to one metaphase"
@@ -123,7 +138,13 @@ def _decode(path: Path) -> UInt8Array:
             raise FrameError(f"{path}: {_EXPECTED}, cannot open it ({why.strerror}); check the file") from why
         raise FrameError(f"{path}: {_EXPECTED}, got a damaged one ({_one_line(why)}); copy it again") from why
     except Exception as why:  # decoders meet broken files with SyntaxError, ValueError, struct.error, MemoryError ...
-        raise FrameError(f"{path}: {_EXPECTED}, got a damaged one ({_one_line(why)}); copy it again") from why
+        raise FrameError(
+            f"{path}: {_EXPECTED}, got a damaged or strange one ({_one_line(why)}); copy it again or export it as grey"
+        ) from why
+
+
+def _why(why: Exception) -> str:
+    return getattr(why, "strerror", None) or _one_line(why)
 
 
 def _one_line(why: Exception) -> str:
@@ -132,7 +153,10 @@ def _one_line(why: Exception) -> str:
 
 def _grey(picture: Image.Image) -> UInt8Array:
     if picture.mode == "F" or picture.mode.startswith("I"):  # 32-bit float; 16- or 32-bit integer
-        return to_8_bit(np.asarray(picture))
+        levels = np.asarray(picture)
+        # Pillow reads all 32-bit integers as signed; TIFF says which they are, and means unsigned where it does not.
+        unsigned = levels.dtype == np.int32 and getattr(picture, "tag_v2", {}).get(_SAMPLE_FORMAT, (1,))[0] == 1
+        return to_8_bit(levels.view(np.uint32) if unsigned else levels)
     if picture.has_transparency_data:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge.command import one_line
-from edge.commands.options import Debug, Threads
+from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale
 from edge.errors import ConfigError, FrameError, StoreDamaged
 
 if TYPE_CHECKING:
@@ -79,10 +80,8 @@ def add(
     case: Name,
     frames: Annotated[list[Path], typer.Argument(metavar="FRAME", help="Frames and folders of frames.")],
     by: By,
-    models: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on.")
-    ] = None,
-    um_per_px: Annotated[float, typer.Option("--um-per-px", help="Scale of the frames, micrometres a pixel.")] = 0.065,
+    models: Models = None,
+    um_per_px: UmPerPx = NOMINAL_UM_PER_PX,
     threads: Threads = 2,
     store: Store = None,
     debug: Debug = False,
@@ -94,8 +93,7 @@ def add(
     from edge.camera.files import read_frame
     from edge.pipeline import load_pipeline
 
-    if not 0.001 < um_per_px < 10:
-        raise ConfigError(f"--um-per-px must be between 0.001 and 10 micrometres a pixel; got {um_per_px}")
+    check_scale(um_per_px)
     with _open(store) as opened:
         opened.case(case)
         pipeline = load_pipeline(models, threads)
@@ -105,11 +103,12 @@ def add(
                 if isinstance(path, FrameError):
                     raise path
                 frame = read_frame(path, added, um_per_px)
+                cell = pipeline.label(frame)
             except FrameError as error:
                 failed += 1
                 print(f"error: {one_line(error)}", file=sys.stderr)
                 continue
-            state = opened.capture(case, frame, pipeline.label(frame), by)
+            state = opened.capture(case, frame, cell, by)
             added += 1
             print(f"cell {state.captured.number}: {path.name}  {state.karyotype}  {len(state.unsure)} to review")
     if failed:
@@ -226,6 +225,8 @@ def verify(
     debug: Debug = False,
 ) -> None:
     """Prove that log, cells and pictures are as they were written; else say what is not, and leave with 6."""
+    if head is not None and not re.fullmatch("[0-9a-fA-F]{6,64}", head):
+        raise ConfigError(f"--head: expected the hash that a report prints, or how it begins; got {head!r}")
     with _open(store) as opened:
         verdict = opened.verify(head)
     for fault in verdict.faults:

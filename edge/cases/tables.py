@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from edge.cases.export import NOTICE, editors
 from edge.cases.log import Entry
@@ -23,7 +24,7 @@ def cases_table(store: CaseStore) -> Table:
     for case in store.cases():
         last = store.latest(case.name)
         act = f"{last.act} {_minute(last.at_utc)}"
-        table.add_row(case.name, _minute(case.opened_utc), str(len(case.cells)), act, last.actor)
+        _add(table, case.name, _minute(case.opened_utc), str(len(case.cells)), act, last.actor)
     return table
 
 
@@ -53,7 +54,8 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
         note = state.set_aside or (
             "incomplete" if number in result.incomplete else "apart" if number in result.apart else ""
         )
-        table.add_row(
+        _add(
+            table,
             str(number),
             state.captured.cell.frame,
             str(len(state.counted)),
@@ -79,7 +81,7 @@ def print_cell(console: Console, state: CellState) -> None:
         own = place.chromosome
         notes = [word for word, holds in (("edited", place.edited), ("excluded", place.excluded)) if holds]
         candidates = "  ".join(f"{label} {probability:.2f}" for label, probability in own.candidates)
-        table.add_row(str(place.id), place.name, f"{own.confidence:.2f}", own.status, candidates, ", ".join(notes))
+        _add(table, str(place.id), place.name, f"{own.confidence:.2f}", own.status, candidates, ", ".join(notes))
     console.print(table)
 
 
@@ -102,6 +104,11 @@ def _said(entry: Entry) -> str:
             plain["made"] = made
         return " ".join([str(said["edit"]), *(f"{k}={v}" for k, v in plain.items())])
     return "  ".join(f"{k}={v}" for k, v in said.items())
+
+
+def _add(table: Table, *cells: str) -> None:
+    """A row of text as it is: rich would read a name such as ``[red]`` as its own markup."""
+    table.add_row(*map(Text, cells))
 
 
 def _table(*heads: str) -> Table:

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.commands.options import Debug
-from edge.errors import ConfigError
+from edge.commands.options import Debug, Models, Threads
 
 _REFERENCES = Path(__file__).resolve().parents[2] / "tools" / "bench_reference"
 
@@ -25,10 +24,8 @@ def bench(
     ] = None,
     count: Annotated[int, typer.Option(min=1, metavar="N", help="How many frames.")] = 10,
     repeats: Annotated[int, typer.Option(min=1, help="How often each frame is labelled.")] = 3,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that a network may use in the headline figures.")] = 2,
-    models: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on.")
-    ] = None,
+    threads: Threads = 2,
+    models: Models = None,
     against: Annotated[
         list[Path] | None,
         typer.Option(metavar="DIR", help="The same with these models too, e.g. the float32 build. Repeatable."),
@@ -44,17 +41,21 @@ def bench(
     from edge.board.bench import drawn_frames, run_bench
     from edge.board.table import read_references, show
     from edge.camera.files import list_frames, read_frame
+    from edge.pipeline import load_pipeline
+    from edge.sinks.files import writable_folder, write_bytes
 
-    shown = drawn_frames(count)
-    if frames:
-        found = list_frames(frames)[:count]
-        shown = [read_frame(path, index) for index, path in enumerate(found)]
-    if not shown:
-        raise ConfigError("bench expects at least one frame, found none; name a folder that holds pictures")
+    folders = (models, *(against or []))
+    found = list_frames(frames or [])[:count]
+    shown = [read_frame(path, index) for index, path in enumerate(found)]
+    for folder in folders:
+        load_pipeline(folder, threads)  # what is wrong is told before the work
+    if json is not None and not json.exists() and str(json) != "-":
+        writable_folder(json.parent)
+    shown = shown or drawn_frames(count)
     stderr = Console(stderr=True)
     done: dict[str, dict[str, Any]] = {}
     with stderr.status("") as status:
-        for folder in (models, *(against or [])):
+        for folder in folders:
             title = "now" if not done else str(folder)
             done[title] = run_bench(
                 shown,
@@ -70,6 +71,4 @@ def bench(
         if stdout_taken:
             sys.stdout.write(text + "\n")
         else:
-            from edge.sinks.files import write_bytes
-
             write_bytes(json, text.encode() + b"\n")

@@ -14,7 +14,7 @@ import typer
 
 from edge.command import one_line
 from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale
-from edge.commands.outputs import file_sinks
+from edge.commands.outputs import check_folders, file_sinks
 from edge.errors import FrameError
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def label(
     total = len(frames) + failed
 
     if frames:
+        check_folders(frames, overlay, karyogram)
         pipeline = load_pipeline(models, threads)
         with ExitStack() as stack:
             sinks = file_sinks(stack, jsonl=jsonl, overlay=overlay, karyogram=karyogram)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from edge.errors import ConfigError
 
 if TYPE_CHECKING:
     from edge.sinks.base import Sink
@@ -36,3 +38,16 @@ def file_sinks(
         stack.callback(sink.close)
         sinks.append(sink)
     return sinks
+
+
+def check_folders(frames: Sequence[Path], *folders: Path | None) -> None:
+    """Pictures are named as their frames are: in one folder they would take each other's place."""
+    taken = {path.resolve().parent for path in frames}
+    for folder in folders:
+        if folder is not None:
+            if folder.resolve() in taken:
+                raise ConfigError(
+                    f"{folder}: pictures written there could take the place of frames or of each other; "
+                    "name a folder of their own"
+                )
+            taken.add(folder.resolve())

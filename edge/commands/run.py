@@ -53,7 +53,7 @@ def run(
     cases: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where cases are kept (default: with your own data).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Which cells the simulated microscope shows.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Which cells the simulated microscope shows.")] = 1,
     um_per_px: UmPerPx = NOMINAL_UM_PER_PX,
     exposure_us: Annotated[int | None, typer.Option(min=1, help="Exposure time in microseconds.")] = None,
     gain: Annotated[float | None, typer.Option(help="Analogue gain of the sensor.")] = None,
@@ -142,5 +142,5 @@ def run(
             pass  # the ordinary end of a live session
         finally:
             view.close()
-            if truth is not None:
+            if truth is not None and truth.score.frames:
                 console.print(truth.summary(), soft_wrap=True, highlight=False)

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.errors import FrameError
 from edge.locate.boxes import BoxFinder
 from edge.locate.decode import Found
 from edge.locate.field import dark_on_bright
@@ -49,6 +50,9 @@ believed none has more than 0.516."""
 CLEARLY_BETTER = 1.35
 """Times more evidence that a doubted scale's rival must have. Of the 16 none gains more than 1.29; of all 275 val
 frames, enlarged and shrunk by two, all but one, which is not doubted, gain more than 1.7."""
+MOST_PIXELS = 100_000_000
+"""Of a picture at the locator's scale: a field of a square millimetre. More would take all memory, and minutes; the
+largest frame that is read has fewer, also where its scale is doubted."""
 SHARED_PX2 = 12
 """Masks that share fewer frame pixels than this touch, and do not cross."""
 
@@ -208,6 +212,12 @@ def at_scale(frame: Frame) -> tuple[UInt8Array, float]:
     """The frame's picture at the locator's scale, read-only, and its pixels per frame pixel. Looking again asks for the
     same once more."""
     scale = frame.um_per_px / LOCATOR_UM_PER_PX
+    height_px, width_px = frame.pixels.shape
+    if width_px * scale * height_px * scale > MOST_PIXELS:
+        raise FrameError(
+            f"{frame.source}: expected a frame of one metaphase, got {width_px * frame.um_per_px / 1000:.1f} x "
+            f"{height_px * frame.um_per_px / 1000:.1f} mm by its {frame.um_per_px:g} um a pixel; correct it or crop"
+        )
     picture = resized(frame.pixels, scale)
     picture.flags.writeable = False
     return picture, scale

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from edge.errors import SinkError
 
@@ -26,13 +29,33 @@ def writable_folder(folder: Path) -> Path:
     return folder
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes the whole file or none of it. Raises ``SinkError``."""
-    part = path.with_name(f".{path.name}.part")
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that becomes ``path`` when all of it is on the disk, or never. ``OSError`` as usual.
+
+    What is there already and no file, such as /dev/null or a pipe, is written into and stays; a link leads to its file.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # not of the name, which may be as long as names can be
     try:
-        part.write_bytes(content)
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(path)
-    except OSError as error:
+    finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes the whole file or none of it. Raises ``SinkError``."""
+    try:
+        with replacing(path) as file:
+            file.write(content)
+    except OSError as error:
         raise SinkError(f"cannot write {path}: {reason(error)}") from error

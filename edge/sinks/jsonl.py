@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any, TextIO
@@ -40,11 +41,22 @@ def _chromosome_to_json(chromosome: Chromosome) -> dict[str, Any]:
     }
 
 
+def _ends(path: Path) -> tuple[bytes, bytes]:
+    """The first and the last byte of the file at ``path``; empty where there is none."""
+    if not path.is_file() or not path.stat().st_size:
+        return b"", b""
+    with path.open("rb") as file:
+        first = file.read(1)
+        file.seek(-1, os.SEEK_END)
+        return first, file.read(1)
+
+
 class JsonlSink:
     """Writes each cell as a line of ``path`` (``-``: standard output) and flushes it, so nothing waits in a buffer.
 
-    An existing file is replaced, or with ``append`` continued. Raises ``SinkError`` when the file cannot be opened or a
-    line cannot be written; a reader that closed the pipe is told apart by Python's own ``BrokenPipeError``.
+    An existing file of JSON lines is replaced, or with ``append`` continued, after a line that a power cut tore on a
+    line of its own. Raises ``SinkError`` for a file of anything else, when the file cannot be opened and when a line
+    cannot be written; a reader that closed the pipe is told apart by Python's own ``BrokenPipeError``.
     """
 
     def __init__(self, path: Path, *, append: bool = False) -> None:
@@ -52,11 +64,21 @@ class JsonlSink:
         self._failed = False
         self._file: TextIO
         if str(path) == "-":
+            if sys.stdout is None:
+                raise SinkError("cannot write standard output: it is closed; name a file with --jsonl")
             self._file = sys.stdout
             return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            first, last = _ends(path)
+            if first not in (b"", b"{"):  # the wildcard of --jsonl frames/*.png, for one
+                raise SinkError(
+                    f"cannot write {path}: expected JSON lines there or nothing, got a file that begins with "
+                    f"{first!r}; name another file with --jsonl"
+                )
             self._file = path.open("a" if append else "w", encoding="utf-8", newline="\n")
+            if append and last not in (b"", b"\n"):
+                self._file.write("\n")
         except OSError as error:
             raise SinkError(f"cannot write {path}: {reason(error)}; name another file with --jsonl") from error
 

@@ -120,6 +120,24 @@ def test_a_read_only_place_is_told_before_any_work(
     assert re.match(r"error: cannot write (into )?/proc/out: ", one_error_line(capsys.readouterr().err))
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["--overlay", "."], ["--karyogram", "../frames"], ["--overlay", "o", "--karyogram", "../frames/o"]],
+)
+@pytest.mark.usefixtures("bars")
+def test_no_picture_takes_the_place_of_another(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    frame = save(frames / "a.png", draw_bars([1]))
+    before = frame.read_bytes()
+    monkeypatch.chdir(frames)
+    assert main(["label", "a.png", *words]) == 2
+    assert "name a folder of their own" in one_error_line(capsys.readouterr().err)
+    assert frame.read_bytes() == before
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root writes into read-only folders")
 @pytest.mark.usefixtures("bars")
 def test_a_folder_without_write_permission(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

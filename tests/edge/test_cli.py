@@ -19,7 +19,7 @@ from PIL import Image
 import edge.camera
 import edge.pipeline
 from edge.cli import main
-from edge.errors import BundleInvalid, CameraLost
+from edge.errors import BundleInvalid, CameraLost, FrameError
 from edge.pipeline import Pipeline
 from edge.records import Frame
 from tests.edge.stages import bar_pipeline, draw_bars
@@ -256,6 +256,15 @@ def test_the_simulated_scope_is_compared_with_its_truth(chromo: Run) -> None:
     assert said.splitlines()[-1].startswith("against the truth of 2 frames: located ")
 
 
+def test_no_frame_is_not_compared(chromo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise FrameError("too large")
+
+    monkeypatch.setattr(edge.pipeline.Pipeline, "label", refuse)
+    code, said, errors = chromo("run", "sim", "--headless", "--frames", "1")
+    assert (code, said, errors) == (3, "", "error: too large\n")
+
+
 def test_a_camera_opens_the_live_page(chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path) -> None:
     camera(Bars())
     words = ("--frames", 2, "--port", 0, "--cases", tmp_path, "--models", TINY)
@@ -328,7 +337,18 @@ def test_debug_shows_where_it_failed(chromo: Run, frames: Path, monkeypatch: pyt
         chromo("label", frames, "--debug")
 
 
-@pytest.mark.parametrize("words", [["label"], ["frob"], ["run", "--frames", "0"], ["run", "a", "b"], ["run", "--sed"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["label"],
+        ["frob"],
+        ["run", "--frames", "0"],
+        ["run", "a", "b"],
+        ["run", "--sed"],
+        ["run", "sim", "--seed", "-1"],
+        ["label", "a.png", "--threads", "100000"],
+    ],
+)
 def test_wrong_words(chromo: Run, words: list[str]) -> None:
     code, _, errors = chromo(*words)
     assert code == 2

@@ -49,11 +49,18 @@ def test_named_by_option_or_variable(
         ('[run]\nthreads = "many"', "chromo-edge.toml: [run] threads: "),
         ("[run]\nthreads = 0", "chromo-edge.toml: [run] threads: "),
         ("[run\n", "chromo-edge.toml: expected TOML, cannot read it"),
+        ("[label]\num-per-px = 0.1\num_per_px = 0.2", "[label] um-per-px is set twice, with - and with _; keep one"),
+        ('[case]\nstore = "x"', "unknown setting [case]; "),
     ],
 )
 def test_what_is_wrong_is_named(settings: Path, capsys: pytest.CaptureFixture[str], text: str, said: str) -> None:
     settings.write_text(text)
     assert said in complaint(capsys, "label", "none.png")
+
+
+def test_a_file_of_an_editor_that_marks_its_encoding(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings.write_text("[label]\nthreads = 0", encoding="utf-8-sig")
+    assert "[label] threads: " in complaint(capsys, "label", "none.png")
 
 
 def test_a_file_that_is_not_there(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:

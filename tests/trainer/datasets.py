@@ -47,7 +47,7 @@ def webp(value: int) -> bytes:
 def crops_zip(path: Path, table: str = CROPS, damaged: tuple[str, ...] = ()) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("crops.csv", table)
-        for number, row in enumerate(table.splitlines()[1:]):
+        for number, row in enumerate(dict.fromkeys(table.splitlines()[1:])):
             name = row.split(",")[0]
             archive.writestr(name, b"RIFF" if name in damaged else webp(10 * number + 10))
     return path

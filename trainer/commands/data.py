@@ -22,7 +22,7 @@ Data = Annotated[
         "or cut-outs (zip or folder with crops.csv, a folder a class).",
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Decides which chromosomes are shown.")]
+Seed = Annotated[int, typer.Option(min=0, help="Decides which chromosomes are shown.")]
 
 
 @data.command()
@@ -96,7 +96,7 @@ def preview(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The contact sheet, PNG.")],
     split: Split = "train",
     count: Annotated[int, typer.Option(min=1, max=40, help="Chromosomes, side by side.")] = 12,
-    seed: Annotated[int, typer.Option(help="Decides the chromosomes and what becomes of them.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Decides the chromosomes and what becomes of them.")] = 0,
     models: Cutters = MODELS,
     debug: Debug = False,
 ) -> None:

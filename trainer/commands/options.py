@@ -7,18 +7,20 @@ from typing import Annotated
 
 import typer
 
+from edge.commands.options import Debug as Debug
+from edge.commands.options import Threads as Threads
+
 MODELS = Path("models")
+MOST_SEED = 2**31 - 1
 
 FrameFolder = Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
 Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
 Batch = Annotated[int, typer.Option(min=1, help="Samples a step.")]
-Seed = Annotated[int, typer.Option(help="Decides every random choice.")]
+Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Decides every random choice.")]
 Resume = Annotated[
     bool, typer.Option("--resume/--fresh", help="Go on with the run there, or remove it and start over.")
 ]
 Cutters = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the locator/ and separator/ that cut frames.")]
 Models = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the models. [default: the ones shipped]")]
-Threads = Annotated[int, typer.Option(min=1, help="Threads that each network may use.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trainer.commands.options import MODELS, Cutters, Debug, Split
+from trainer.commands.options import MODELS, Cutters, Debug, Split, Threads
 
 
 def report(
@@ -22,7 +22,7 @@ def report(
         ),
     ] = None,
     models: Cutters = MODELS,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that the network may use.")] = 2,
+    threads: Threads = 2,
     debug: Debug = False,
 ) -> None:
     """Figures per class, confusion, calibration, worst crops, learning curves and the card, as one HTML page."""

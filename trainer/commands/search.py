@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from edge.errors import ConfigError
-from trainer.commands.options import MODELS, Cutters, Debug
+from trainer.commands.options import MODELS, MOST_SEED, Cutters, Debug
 
 T = TypeVar("T", int, float)
 
@@ -25,7 +25,7 @@ def search(
     ),
     batches: Annotated[str, typer.Option(help="Crops a step.")] = "32,128",
     depths: Annotated[str, typer.Option(help="Residual blocks at each size of the network.")] = "1,2,3",
-    seed: Annotated[int, typer.Option(help="Decides what each trial's training draws.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Decides what each trial's training draws.")] = 1,
     storage: Annotated[
         str,
         typer.Option(

@@ -29,7 +29,7 @@ def coco_files(path: Path) -> dict[Path, dict[str, Any]]:
     for file in files:
         try:
             content = json.loads(file.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DatasetError(f"{file}: expected COCO's JSON, cannot read it: {error}") from error
         if isinstance(content, dict) and all(isinstance(content.get(part), list) for part in PARTS):
             tables[file] = content
@@ -55,10 +55,8 @@ def read_coco(path: Path) -> list[FrameTruth]:
     truths: list[FrameTruth] = []
     for frame in coco_frames(path):
         try:
-            boxes = [
-                [round(x), round(y), round(x + w), round(y + h)] for x, y, w, h in (m["bbox"] for m in frame.marks)
-            ]
-        except (KeyError, TypeError) as error:
+            boxes = [[x, y, x + w, y + h] for x, y, w, h in (m["bbox"] for m in frame.marks)]
+        except (KeyError, TypeError, ValueError) as error:
             raise _not_coco(frame.table, error) from error
         where = f"{frame.table}, {frame.path.name}"
         truths.append(framed(frame.path, frame.case, frame.split, boxes, frame.labels, where))

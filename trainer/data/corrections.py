@@ -53,7 +53,7 @@ def _lines(file: Path) -> list[tuple[str, dict[str, Any]]]:
         where = f"{file}, line {number}"
         try:
             line = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DatasetError(f"{where}: not readable as JSON ({error}); export the case again") from error
         missing = [name for name in FIELDS if not isinstance(line, dict) or name not in line]
         if missing:
@@ -70,8 +70,8 @@ def _frame(line: dict[str, Any], folder: Path, where: str) -> FrameTruth:
         raise DatasetError(f"{where}: its frame {picture} is not there; copy the frames with their JSONL")
     try:
         labels = [str(c["label"]) for c in line["chromosomes"]]
-        boxes = [[int(edge) for edge in c["box_px"]] for c in line["chromosomes"]]
-    except (KeyError, TypeError, ValueError) as error:
+        boxes = [c["box_px"] for c in line["chromosomes"]]
+    except (KeyError, TypeError) as error:
         raise DatasetError(
             f"{where}: each chromosome needs label and box_px ({type(error).__name__} {error})"
         ) from error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -22,6 +24,8 @@ from trainer.errors import DatasetError
 COLUMNS = ("file", "label", "cell", "donor", "split")
 TABLE = "crops.csv"
 SUFFIXES = (".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+MOST_BYTES = 1 << 28
+"""Of one file in a zip, unpacked; a table of a million crops takes a fifth of it."""
 ANY_SPLIT = ""
 """The split of cut-outs whose donor nobody stated: they can only be used as a whole."""
 
@@ -109,16 +113,29 @@ def _opened(source: Path) -> Iterator[tuple[list[_Entry], Callable[[str], bytes]
             f"{source}: expected a zip of crops or a folder of classes, cannot read it: {reason}"
         ) from error
     with archive:
-        yield _zip_entries(archive, source), archive.read
+        yield _zip_entries(archive, source), partial(_member, archive)
 
 
 def _zip_entries(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:
     table = f"{source}:{TABLE}"
     try:
-        rows = parse_table(archive.read(TABLE), table, COLUMNS)
+        rows = parse_table(_member(archive, TABLE), table, COLUMNS)
     except KeyError:
         raise DatasetError(f"{source}: expected crops.csv at the top of the zip, found none") from None
+    except OSError as error:
+        raise DatasetError(f"{table}: cannot be read: {error}; make the zip again") from error
     return _checked([_Entry(r.text("file"), r.label(), *(r.text(c) for c in COLUMNS[2:])) for r in rows], table)
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The unpacked file ``name``. ``KeyError`` if it is not there, ``OSError`` for one that cannot be unpacked."""
+    size = archive.getinfo(name).file_size
+    if size > MOST_BYTES:
+        raise OSError(f"{size} bytes, expected at most {MOST_BYTES}")
+    try:
+        return archive.read(name)
+    except Exception as error:  # broken, encrypted and strange zips: BadZipFile, zlib.error, EOFError, RuntimeError ...
+        raise OSError(str(error) or type(error).__name__) from error
 
 
 def _table_entries(folder: Path) -> list[_Entry]:
@@ -156,6 +173,10 @@ def _owners(below: Path) -> tuple[str, str]:
 
 
 def _checked(entries: list[_Entry], table: str) -> list[_Entry]:
+    files = [entry.file for entry in entries]
+    if len(set(files)) < len(files):
+        double = next(file for file, times in Counter(files).items() if times > 1)
+        raise DatasetError(f"{table}: '{double}' is listed more than once; keep it once")
     check_splits(((e.donor, e.split) for e in entries if e.split != ANY_SPLIT and e.donor), "donor", table)
     return entries
 
@@ -170,7 +191,7 @@ def _decode(entries: Iterable[_Entry], read: Callable[[str], bytes]) -> tuple[li
             reason = "no picture in it" if data.size else "empty"
         except KeyError:
             pixels, reason = None, "not in the zip"
-        except (OSError, zipfile.BadZipFile, cv2.error) as error:
+        except (OSError, cv2.error) as error:
             pixels, reason = None, getattr(error, "strerror", None) or str(error)
         if pixels is None:
             skipped.append(Skipped(entry.file, reason))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from trainer.data.tables import Row, read_table
+from trainer.data.tables import LARGEST, Row, read_table
 from trainer.errors import DatasetError
 
 IMAGE_COLUMNS = ("image", "case", "split", "width_px", "height_px", "finding", "difficult")
@@ -68,14 +68,15 @@ def read_tables(folder: Path) -> list[FrameTruth]:
 
 
 def framed(
-    path: Path, case: str, split: str, boxes_px: Sequence[Sequence[int]], labels: Sequence[str], where: str
+    path: Path, case: str, split: str, boxes_px: Sequence[Sequence[float]], labels: Sequence[str], where: str
 ) -> FrameTruth:
     """A frame of which no more is known than its labelled boxes, half-open; its size is read off the picture.
 
-    ``DatasetError``, naming ``where``, for a box of which nothing lies within the frame. A picture whose size cannot
-    be read keeps its boxes as they are: whoever reads the frames finds out that it is no picture.
+    ``DatasetError``, naming ``where``, for a box that is not four numbers or of which nothing lies within the frame. A
+    picture whose size cannot be read keeps its boxes as they are: whoever reads the frames finds out that it is no
+    picture.
     """
-    stated = np.array(boxes_px, np.int64).reshape(-1, 4)
+    stated = np.array([_whole(box, where) for box in boxes_px], np.int64).reshape(-1, 4)
     try:
         with Image.open(path) as picture:
             width, height = picture.size
@@ -86,6 +87,16 @@ def framed(
         box = stated[int(empty[0])].tolist()
         raise DatasetError(f"{where}: box {box} is not within its frame of {width}x{height} px; correct it")
     return FrameTruth(path.name, path, case, split, width, height, "", False, inside, stated, tuple(labels))
+
+
+def _whole(box: Sequence[float], where: str) -> npt.NDArray[np.int64]:
+    try:
+        edges = np.rint(np.array(box, np.float64).reshape(4))
+    except (TypeError, ValueError, OverflowError):
+        edges = np.full(4, np.nan)
+    if not (np.abs(edges) <= LARGEST).all():
+        raise DatasetError(f"{where}: a box must be four numbers of pixels, got {box}; correct it")
+    return edges.astype(np.int64)
 
 
 def _clip(stated: npt.NDArray[np.int64], width: int, height: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:

@@ -179,6 +179,13 @@ def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
         raise DatasetError(
             f"{path}: {len(double)} file name(s) stand for more than one frame, first {double[0]}; rename"
         )
+    for frame in frames:
+        marks = list(zip(frame.labels, map(tuple, frame.stated_boxes_px.tolist()), strict=True))
+        if len(set(marks)) < len(marks):
+            label, box = next(mark for mark in marks if marks.count(mark) > 1)
+            raise DatasetError(
+                f"{path}: {frame.image} has the box {list(box)} of a {label} more than once; keep it once"
+            )
     check_splits(((frame.case, frame.split) for frame in frames), "case", str(path))
     return frames, skipped
 

@@ -11,6 +11,9 @@ from pathlib import Path
 from edge.records import LABELS
 from trainer.errors import DatasetError
 
+LARGEST = 1_000_000_000
+"""Of the whole numbers in a table: no picture has as many pixels a side."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -25,9 +28,12 @@ class Row:
 
     def integer(self, column: str) -> int:
         try:
-            return int(self.cells[column])
+            value = int(self.cells[column])
         except ValueError:
             raise self.wrong(column, "a whole number") from None
+        if abs(value) > LARGEST:
+            raise self.wrong(column, f"at most {LARGEST}")
+        return value
 
     def label(self, column: str = "label") -> str:
         if self.cells[column] not in LABELS:
@@ -59,11 +65,17 @@ def parse_table(data: bytes, name: str, columns: Sequence[str]) -> list[Row]:
     except UnicodeDecodeError as error:
         raise DatasetError(f"{name}: expected UTF-8 text, byte {error.start} is not; save it as UTF-8 CSV") from error
     reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
-    header = list(reader.fieldnames or ())
+    try:
+        header = list(reader.fieldnames or ())
+    except csv.Error as error:
+        raise DatasetError(f"{name}, line 1: not readable as CSV ({error}); correct it") from error
     missing = [c for c in columns if c not in header]
     if missing:
         raise DatasetError(
             f"{name}: expected columns {', '.join(columns)}; "
             f"missing {', '.join(missing)} in header '{','.join(header)}'"
         )
-    return [Row(name, reader.line_num, {c: cells[c] for c in columns}) for cells in reader]
+    try:
+        return [Row(name, reader.line_num, {c: cells[c] for c in columns}) for cells in reader]
+    except csv.Error as error:
+        raise DatasetError(f"{name}, line {reader.line_num}: not readable as CSV ({error}); correct it") from error

@@ -48,7 +48,11 @@ def _image_sets(folder: Path) -> dict[str, str]:
     sets = [(split_named(path.relative_to(folder)), path) for path in lists if "_" not in path.stem]
     stated: dict[str, str] = {}
     for split, path in sets:
-        for line in path.read_text(encoding="utf-8").split("\n"):
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n")
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{path}: expected the frames' names as UTF-8 text, cannot read it: {error}") from error
+        for line in lines:
             if split is not None and line.strip():
                 stem = line.split()[0]
                 if stated.setdefault(stem, split) != split:
@@ -64,7 +68,7 @@ def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strang
     for number, one in enumerate(root.iter("object"), 1):
         corners = [one.findtext(f"bndbox/{c}") for c in CORNERS]
         try:
-            boxes.append([round(float(c or "")) for c in corners])
+            boxes.append([float(c or "") for c in corners])
         except ValueError:
             raise DatasetError(
                 f"{path}, object {number}: expected numbers {', '.join(CORNERS)}, got {corners}"

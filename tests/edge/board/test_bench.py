@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from edge.board import bench
 from edge.board.bench import DATA, Spread, drawn_frames, peak_macs_per_s, start_from_nothing
 from edge.board.host import this_board
 from edge.board.table import read_bench
@@ -64,6 +65,22 @@ def test_bench_writes_the_object_that_others_build_on(
     assert found["models"]["locator"]["macs"] > 0
     assert found["models"]["classifier"]["batch_ms"].keys() == {"1", "16", "46", "92"}
     assert read_bench(out) == found
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["nowhere.png"], 3), (["--models", "nowhere"], 5), (["--json", "/proc/bench.json"], 7)],
+)
+def test_what_is_wrong_is_told_before_the_work(
+    tiny_models: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int
+) -> None:
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("the work began")
+
+    monkeypatch.setenv("CHROMO_MODELS", str(tiny_models))
+    monkeypatch.setattr(bench, "drawn_frames", work)
+    monkeypatch.setattr(bench, "run_bench", work)
+    assert main(["bench", *words]) == code
 
 
 def test_an_old_figure_that_is_none(tmp_path: Path) -> None:

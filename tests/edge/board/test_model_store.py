@@ -53,10 +53,36 @@ def test_install_and_back_and_forth(tiny_models: Path, other: Path) -> None:
 
 
 def test_old_files_go_but_for_the_one_before(tiny_models: Path, other: Path) -> None:
+    (tiny_models / "classifier" / "older.tflite").write_bytes(b"")
+    (tiny_models / "classifier" / "half.part").write_bytes(b"")
     install(other, tiny_models)
-    install(other, tiny_models)
-    assert len(list((tiny_models / "classifier").glob("*.tflite"))) == 1
+    assert len(list((tiny_models / "classifier").glob("*.tflite"))) == 2
     assert not list((tiny_models / "classifier").glob("*.part"))
+
+
+def test_installing_what_is_in_use_keeps_the_one_before(tiny_models: Path, other: Path) -> None:
+    first = name_of(tiny_models)
+    install(other, tiny_models)
+    (again,) = install(other, tiny_models)
+    assert (again.name, again.trouble) == ("other", "")
+    assert rollback(tiny_models, "classifier").name == first
+
+
+def test_a_model_that_claims_another_role(tiny_models: Path, other: Path) -> None:
+    before = load_bundle(tiny_models / "locator", "locator").sha256
+    path = other / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"task": "locator"}))
+    with pytest.raises(BundleInvalid, match="export the model again"):
+        install(other, tiny_models)
+    assert load_bundle(tiny_models / "locator", "locator").sha256 == before
+
+
+def test_brackets_without_end(tiny_models: Path, other: Path) -> None:
+    (other / "bundle.json").write_text("[" * 100_000)
+    with pytest.raises(ModelError, match="expected a model for"):
+        install(other, tiny_models)
+    (tiny_models / "classifier" / "previous.json").write_text("[" * 100_000)
+    assert not any(one.previous for one in list_models(tiny_models))
 
 
 def test_both_at_once(tiny_models: Path, tmp_path: Path) -> None:

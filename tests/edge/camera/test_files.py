@@ -44,6 +44,37 @@ def test_grey_levels_come_through_unchanged(tmp_path: Path, suffix: str) -> None
     assert (frame.index, frame.source, frame.um_per_px) == (7, f"cell.{suffix}", 0.1)
 
 
+def test_levels_beyond_half_of_32_bits(tmp_path: Path) -> None:
+    path = tmp_path / "cell.tif"
+    levels = ramp().astype(np.uint32) << 24
+    save(path, levels.view(np.int32))
+    assert (read_frame(path).pixels[ramp() > 127] == 0).all()
+    content = path.read_bytes()
+    sample_format = struct.pack("<HHI", 339, 3, 1)
+    assert sample_format + b"\2" in content  # signed, as Pillow writes it
+    path.write_bytes(content.replace(sample_format + b"\2", sample_format + b"\1"))
+    np.testing.assert_array_equal(read_frame(path).pixels, to_8_bit(levels))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    assert "got a folder, a device or a pipe" in refusal(tmp_path / "a.png")
+    with pytest.raises(FrameError, match="a device or a pipe"):
+        list_frames([tmp_path / "a.png"])
+
+
+def test_a_link_that_leads_nowhere_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to("gone")
+    assert list_frames([tmp_path]) == [tmp_path / "a.png"]
+    assert "No such file or directory" in refusal(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "n/" * 3000, "a\0b"])
+def test_a_name_that_no_file_can_have(name: str) -> None:
+    with pytest.raises(FrameError, match="found nothing"):
+        list_frames([Path(name)])
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "webp"])
 def test_lossy_formats_are_close(tmp_path: Path, suffix: str) -> None:
     smooth = np.tile(np.linspace(20, 230, 96).astype(np.uint8), (80, 1))
@@ -163,7 +194,7 @@ def test_missing(tmp_path: Path) -> None:
 
 
 def test_folder_as_a_picture(tmp_path: Path) -> None:
-    assert "directory" in refusal(tmp_path)
+    assert "got a folder" in refusal(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

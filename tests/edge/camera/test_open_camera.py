@@ -76,7 +76,7 @@ def test_unknown_name(source: str) -> None:
         open_camera(source)
 
 
-@pytest.mark.parametrize("setting", [{"exposure_us": 0}, {"gain": -1.0}])
+@pytest.mark.parametrize("setting", [{"exposure_us": 0}, {"gain": -1.0}, {"gain": float("nan")}])
 def test_impossible_setting(setting: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="exposure_us > 0"):
         open_camera("sim", **setting)  # type: ignore[arg-type]

@@ -88,6 +88,8 @@ def test_a_bad_frame_does_not_stop_the_others(case: Run, frames: Path) -> None:
         (["report", "A-1", "/proc/none/r.pdf"], SINK, "cannot write into /proc/none"),
         (["list", "--store", "/proc/none"], STORE, "cannot be opened"),
         (["verify", "--head", "abc123"], STORE, "no entry has the hash abc123"),
+        (["verify", "--head", ""], USAGE, "--head: expected the hash that a report prints, or how it begins; got ''"),
+        (["verify", "--head", "head"], USAGE, "--head: expected the hash"),
         (["burn"], USAGE, "burn"),
     ],
 )
@@ -142,6 +144,15 @@ def test_words_that_are_no_edit(case: Run, frames: Path, words: str, code: int, 
     got, _, err = case("edit", "A-1", 1, *words.split())
     assert (got, err.count("\n")) == (code, 1)
     assert message in err
+
+
+def test_names_are_no_markup(case: Run) -> None:
+    for name in ("[red]1", "[/red]"):
+        case("new", name, "--by", name)
+    code, out, _ = case("list")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[1:]] == ["[/red]", "[red]1"]
+    assert [line.split()[-1] for line in out.splitlines()[1:]] == ["[/red]", "[red]1"]
 
 
 def test_a_changed_log_is_told(case: Run, tmp_path: Path) -> None:

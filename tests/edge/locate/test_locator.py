@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
+from edge.errors import FrameError
 from edge.locate.boxes import LEAST_TILE_OVERLAP_PX, MOST_BOTH_WAYS, BoxFinder, _put, _starts, _tiles
 from edge.locate.decode import Maps
 from edge.locate.grid import LOCATOR_UM_PER_PX, SHAPES, STRIDE_PX
@@ -177,6 +178,11 @@ def test_frames_of_another_scale_are_brought_to_the_networks(locator: Locator) -
     few, many = ([r.box_px for r in locator.locate(f)] for f in (frame, twice))
     assert len(few) == len(many) > 0
     assert np.abs(np.array(many) - 2 * np.array(few)).max() <= 1
+
+
+def test_a_frame_whose_stated_scale_is_absurd_is_refused_at_once() -> None:
+    with pytest.raises(FrameError, match=r"got 3\.0 x 1\.8 mm by its 9\.99 um a pixel; correct it or crop"):
+        at_scale(frame_of(drawn_pixels(180, 300), 9.99))
 
 
 def test_the_nominal_frame_is_two_thirds() -> None:

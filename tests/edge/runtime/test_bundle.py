@@ -78,6 +78,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a short hash": (lambda f: write(f, sha256="abc"), "64 hex digits"),
     "no size": (lambda f: write(f, input={"height_px": 0, "width_px": 12}), "height_px and width_px, whole numbers"),
     "labels as text": (lambda f: write(f, labels="X"), "a list of texts"),
+    "a calibration that is no number": (
+        lambda f: write(f, calibration={"temperature": float("nan")}),
+        "an object of numbers",
+    ),
     "text as calibration": (lambda f: write(f, calibration={"temperature": "hot"}), "an object of numbers"),
     "an unknown task": (lambda f: write(f, task="segmenter"), "verifier or arbiter, got 'segmenter'"),
 }

@@ -74,3 +74,29 @@ def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = capsys.readouterr().out.splitlines()
     assert json.loads(first)["count"] == 46
     assert second == "still open"
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_a_file_of_anything_else_stays_as_it_is(tmp_path: Path, append: bool) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\x89PNG a frame")
+    with pytest.raises(SinkError, match=r"a\.png: expected JSON lines there or nothing, got a file that begins with"):
+        JsonlSink(path, append=append)
+    assert path.read_bytes() == b"\x89PNG a frame"
+
+
+def test_a_torn_line_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text('{}\n{"frame": "a.p')
+    sink = JsonlSink(path, append=True)
+    sink.put(make_frame(), make_cell())
+    sink.close()
+    before, torn, after = path.read_text().splitlines()
+    assert (before, torn) == ("{}", '{"frame": "a.p')
+    assert json.loads(after) == cell_to_json(make_cell())
+
+
+def test_standard_output_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(SinkError, match="standard output: it is closed"):
+        JsonlSink(Path("-"))

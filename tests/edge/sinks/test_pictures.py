@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -69,12 +70,10 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(folder: Path) -
 def test_a_full_disk_leaves_no_half_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sink = PictureSink(tmp_path, flat)
 
-    def half(self: Path, content: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(content[:10])
+    def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", half)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(SinkError, match=r"a\.png: No space left on device"):
         sink.put(make_frame(), make_cell())
     assert list(tmp_path.iterdir()) == []

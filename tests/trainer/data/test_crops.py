@@ -1,30 +1,65 @@
 """Cut-outs from a zip and from a folder of classes."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.trainer.datasets import CROPS, crops_zip, webp
+from trainer.data import crops
 from trainer.data.crops import CropWarning, by_cell, read_crops
 from trainer.errors import DatasetError
 
 
 def test_reads_one_split_of_a_zip(tmp_path: Path) -> None:
-    crops = read_crops(crops_zip(tmp_path / "crops.zip"), "test")
-    assert [(c.file, c.label, c.cell, c.donor, c.split) for c in crops] == [
+    found = read_crops(crops_zip(tmp_path / "crops.zip"), "test")
+    assert [(c.file, c.label, c.cell, c.donor, c.split) for c in found] == [
         ("m/1_0.webp", "1", "m", "d2", "test"),
         ("m/2_1.webp", "2", "m", "d2", "test"),
     ]
-    assert crops[0].pixels.shape == (20, 8)
-    assert crops[0].pixels[5, 5] == 30
-    assert list(by_cell(crops)) == ["m"]
+    assert found[0].pixels.shape == (20, 8)
+    assert found[0].pixels[5, 5] == 30
+    assert list(by_cell(found)) == ["m"]
 
 
 def test_damaged_pictures_are_named_and_left_out(tmp_path: Path) -> None:
     source = crops_zip(tmp_path / "crops.zip", damaged=("k/X_1.webp",))
     with pytest.warns(CropWarning, match=r"1 unreadable picture\(s\) left out: k/X_1\.webp"):
-        crops = read_crops(source, "train")
-    assert [c.file for c in crops] == ["k/1_0.webp"]
+        found = read_crops(source, "train")
+    assert [c.file for c in found] == ["k/1_0.webp"]
+
+
+def test_a_picture_whose_compressed_bytes_are_damaged(tmp_path: Path) -> None:
+    source = crops_zip(tmp_path / "crops.zip")
+    with zipfile.ZipFile(source) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+        start = archive.getinfo("k/X_1.webp").header_offset + 30 + len("k/X_1.webp")
+    content = bytearray(source.read_bytes())
+    content[start] |= 6  # a kind of block that deflate does not have
+    source.write_bytes(content)
+    with pytest.warns(CropWarning, match=r"1 unreadable picture\(s\) left out: k/X_1\.webp"):
+        assert [c.file for c in read_crops(source, "train")] == ["k/1_0.webp"]
+
+
+def test_an_encrypted_zip(tmp_path: Path) -> None:
+    source = crops_zip(tmp_path / "crops.zip")
+    content = bytearray(source.read_bytes())
+    content[content.find(b"PK\1\2") + 8] |= 1
+    source.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"crops\.csv: cannot be read: .*encrypted"):
+        read_crops(source, "train")
+
+
+def test_a_picture_that_unpacks_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crops, "MOST_BYTES", 1000)
+    source = crops_zip(tmp_path / "crops.zip")
+    with zipfile.ZipFile(source, "a") as archive:
+        archive.writestr("bomb", bytes(1001))
+    with zipfile.ZipFile(source) as archive, pytest.raises(OSError, match="1001 bytes, expected at most 1000"):
+        crops._member(archive, "bomb")
 
 
 def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
@@ -40,6 +75,7 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
         (CROPS.replace(",2,m", ",23,m"), "column 'label' must be one of 1..22, X, Y"),
         (CROPS.replace("donor", "patient"), "missing donor"),
         (CROPS.replace("test", "val"), "no picture in split 'test'"),
+        (CROPS + CROPS.splitlines()[1] + "\n", "'k/1_0.webp' is listed more than once"),
     ],
 )
 def test_wrong_tables(tmp_path: Path, table: str, message: str) -> None:

@@ -42,6 +42,9 @@ def test_boxes_beyond_the_border_are_clipped_and_kept_as_stated(tmp_path: Path) 
         (IMAGES.replace("test", "val"), BOXES, "no picture in split 'test'; splits here: train, val"),
         (IMAGES.replace("numerical", "trisomy"), BOXES, "column 'finding' must be normal, numerical, structural"),
         ("", BOXES, "expected columns image, case, split"),
+        (IMAGES, BOXES + BOXES.splitlines()[2] + "\n", r"a1\.png has the box \[50, 10, 60, 40\] of a X more than once"),
+        (IMAGES, BOXES.replace("X,50", "X," + "9" * 30), "column 'xmin' must be at most 1000000000, got '999"),
+        (IMAGES, BOXES + "c" * 200_000 + "\n", r"boxes\.csv, line \d: not readable as CSV \(field larger"),
     ],
 )
 def test_wrong_tables_name_the_line(tmp_path: Path, images: str, boxes: str, message: str) -> None:

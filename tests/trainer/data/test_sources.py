@@ -121,6 +121,10 @@ def test_a_frame_in_two_image_sets(tmp_path: Path) -> None:
     [
         ([("99", (1, 1, 9, 9))], r"p1_1\.xml, object 1: class 'chr99' is none of 1\.\.22, X, Y"),
         ([("9", (500, 1, 600, 9))], r"box \[500, 1, 600, 9\] is not within its frame of 120x90 px"),
+        (
+            [("9", (1, 1, 10**30, 9))],
+            r"p1_1\.xml: a box must be four numbers of pixels, got \[1\.0, 1\.0, 1e\+30, 9\.0\]",
+        ),
     ],
 )
 def test_wrong_voc_objects(tmp_path: Path, marks: list[tuple[str, tuple[int, ...]]], message: str) -> None:
@@ -147,8 +151,26 @@ def test_wrong_coco_tables(tmp_path: Path) -> None:
     file.write_text(json.dumps(table | {"categories": []}))
     with pytest.raises(DatasetError, match=r"_annotations\.coco\.json: not as COCO has it, KeyError"):
         read_all(folder)
-    file.write_text("{")
-    with pytest.raises(DatasetError, match=r"expected COCO's JSON, cannot read it"):
+    for text in ("{", "[" * 100_000):
+        file.write_text(text)
+        with pytest.raises(DatasetError, match=r"expected COCO's JSON, cannot read it"):
+            read_all(folder)
+
+
+@pytest.mark.parametrize("box", [[1, 2], [1, 1, float("inf"), 3], [float("nan"), 1, 2, 3], [1, 1, 10**400, 3]])
+def test_a_coco_box_that_is_none(tmp_path: Path, box: list[float]) -> None:
+    folder = coco_folder(tmp_path / "set")
+    table = coco_table(["p2_1.png"])
+    table["annotations"][0]["bbox"] = box
+    (folder / "test" / "_annotations.coco.json").write_text(json.dumps(table))
+    with pytest.raises(DatasetError, match=r"not as COCO has it|a box must be four numbers of pixels"):
+        read_all(folder)
+
+
+def test_a_voc_list_that_is_no_text(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "set")
+    (folder / "ImageSets" / "Main" / "train.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(DatasetError, match=r"train\.txt: expected the frames' names as UTF-8 text"):
         read_all(folder)
 
 
@@ -176,6 +198,11 @@ def test_two_frames_of_one_name(tmp_path: Path) -> None:
         ('{"image": "frames/p1_1.png", "case": "a"}', "line 4: expected a corrected frame .*; lacks chromosomes"),
         ('{"image": "gone.png", "case": "a", "chromosomes": []}', r"line 4: its frame .*gone\.png is not there"),
         ('{"image": "frames/p1_1.png", "case": "a", "chromosomes": [{"label": "1"}]}', "needs label and box_px"),
+        (
+            '{"image": "frames/p1_1.png", "case": "a", "chromosomes": [{"label": "1", "box_px": [0, 0]}]}',
+            r"line 4: a box must be four numbers of pixels, got \[0, 0\]",
+        ),
+        ("[" * 100_000, "line 4: not readable as JSON"),
         (
             '{"image": "frames/p1_1.png", "case": "a", "chromosomes": [{"label": "mar", "box_px": [0, 0, 9, 9]}]}',
             "label must be one of 1..22, X, Y, got 'mar'",

@@ -39,7 +39,7 @@ Environment=XDG_CACHE_HOME=/var/cache/chromo-edge
 Environment=PYTHONUNBUFFERED=1
 UMask=0077
 MemoryMax=1G
-TasksMax=64
+TasksMax=128
 
 # Only cameras, Edge TPU and GPU.
 DevicePolicy=closed

@@ -36,6 +36,8 @@ StateDirectory=chromo-edge
 CacheDirectory=chromo-edge
 WorkingDirectory={state}
 Environment=XDG_CACHE_HOME=/var/cache/chromo-edge
+# Homes are read-only here.
+Environment=CHROMO_CASES={state}/cases
 Environment=PYTHONUNBUFFERED=1
 UMask=0077
 MemoryMax=1G

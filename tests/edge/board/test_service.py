@@ -16,6 +16,7 @@ from edge.board.service import unit_text
 from edge.camera.simulated import SimulatedCamera
 from edge.cli import main
 from edge.commands.service import write_unit
+from edge.config import default_cases_dir
 from edge.errors import ConfigError
 from edge.live.web.page import LivePage
 from tests.edge.stages import bar_pipeline
@@ -25,6 +26,16 @@ def test_the_words_reach_the_program_as_they_are() -> None:
     text = unit_text(["/opt/py", "-m", "edge.cli", "run", "--jsonl", "my cells 100%$HOME"], user="pi")
     assert "ExecStart=/opt/py -m edge.cli run --jsonl 'my cells 100%%$$HOME'\n" in text
     assert "User=pi\n" in text
+
+
+def test_cases_go_where_the_sandbox_lets_it_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = unit_text(["x"], user="pi").splitlines()
+    assert "ProtectHome=read-only" in lines
+    settings = (line.removeprefix("Environment=").partition("=") for line in lines if line.startswith("Environment="))
+    for variable, _, value in settings:
+        monkeypatch.setenv(variable, value)
+    (state,) = (line.removeprefix("StateDirectory=") for line in lines if line.startswith("StateDirectory="))
+    assert default_cases_dir().is_relative_to(Path("/var/lib") / state)
 
 
 def test_who_may_connect() -> None:

@@ -27,7 +27,7 @@ def install_service(
     show: Annotated[bool, typer.Option("--show", help="Only show the unit.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
 ) -> None:
-    """Run from power-on, with the live page: shows the systemd unit, asks, writes it and starts it. Needs root (sudo)."""
+    """Run with its page from power-on: shows the systemd unit, asks, writes it and starts it. Needs root (sudo)."""
     from edge.board.service import UNIT_PATH, unit_text
 
     program = [sys.executable, "-m", "edge.cli", "run", *(words or [])]

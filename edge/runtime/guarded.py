@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,15 +97,17 @@ class GuardedNetwork:
         return self._child is not None and self._proven
 
     @property
-    def place(self) -> str:
-        """``locator on edgetpu``, ``locator on cpu, not edgetpu``."""
-        delegate = self._order.delegate
-        return f"{self.name} on {delegate}" if self.accelerated else f"{self.name} on cpu, not {delegate}"
+    def delegate(self) -> str:
+        return self._order.delegate
 
     @property
     def status(self) -> str:
         """One line for people: ``locator on edgetpu``, ``locator on cpu: edgetpu did not answer within 1.5 s``."""
-        return self.place if self.accelerated else f"{self.name} on cpu: {self._order.delegate} {self._why}"
+        return (
+            f"{self.name} on {self.delegate}"
+            if self.accelerated
+            else f"{self.name} on cpu: {self.delegate} {self._why}"
+        )
 
     def run(self, batch: npt.NDArray[np.floating[Any]]) -> dict[str, Float32Array]:
         return self._answer("run", batch)
@@ -182,12 +184,31 @@ class GuardedNetwork:
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
 
 
-def delegate_status() -> tuple[str, ...]:
-    """Where each accelerated network computes now, in short: ``locator on cpu, not edgetpu``; the log says why.
+@dataclass(frozen=True, slots=True)
+class Acceleration:
+    """Where the networks compute now. ``networks``: name to whether ``delegate``, which was asked for, computes it;
+    ``failures``: how often it failed since the start. The log says why."""
 
-    Empty where all work on the CPU as asked.
-    """
-    return tuple(sorted(network.place for network in _all))
+    delegate: str
+    networks: Mapping[str, bool]
+    failures: int
+
+    @property
+    def said(self) -> str:
+        """For people: ``on edgetpu``, ``on cpu, not edgetpu``, ``on edgetpu, but locator on cpu``."""
+        on_cpu = [name for name, accelerated in self.networks.items() if not accelerated]
+        if len(on_cpu) == len(self.networks):
+            return f"on cpu, not {self.delegate}"
+        return f"on {self.delegate}, but {', '.join(on_cpu)} on cpu" if on_cpu else f"on {self.delegate}"
+
+
+def acceleration() -> Acceleration | None:
+    """Of this program's networks; None where all work on the CPU as asked."""
+    networks = sorted(_all, key=lambda network: network.name)
+    if not networks:
+        return None
+    failures = sum(network.failures for network in networks)
+    return Acceleration(networks[0].delegate, {n.name: n.accelerated for n in networks}, failures)
 
 
 _all: weakref.WeakSet[GuardedNetwork] = weakref.WeakSet()

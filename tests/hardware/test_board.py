@@ -18,7 +18,7 @@ from edge.board.doctor import examine
 from edge.camera import open_camera
 from edge.errors import CameraError
 from edge.pipeline import load_pipeline
-from edge.runtime.guarded import GuardedNetwork
+from edge.runtime.guarded import GuardedNetwork, acceleration
 from edge.runtime.interpreter import Network
 from edge.runtime.network import networks_on
 
@@ -73,12 +73,11 @@ def test_the_accelerator_says_what_the_cpu_says(models_dir: Path, delegate: str)
         pipeline = load_pipeline(models_dir, 2)
     found = pipeline.label(frame)
     ends_s = time.monotonic() + START_S
-    from edge.runtime.guarded import delegate_status
-
-    while any(" on cpu," in status for status in delegate_status()) and time.monotonic() < ends_s:
+    while (computed := acceleration()) and not all(computed.networks.values()) and time.monotonic() < ends_s:
         found = pipeline.label(frame)
         time.sleep(0.5)
-    assert not any(" on cpu," in status for status in delegate_status()), delegate_status()
+    assert computed is not None
+    assert computed.said == f"on {delegate}"
     found = pipeline.label(frame)
     assert abs(found.count - expected.count) <= 2
     assert found.karyotype.split(",")[0] == expected.karyotype.split(",")[0]

@@ -20,7 +20,7 @@ import pytest
 from edge.errors import BundleMismatch, ConfigError, DelegateUnavailable
 from edge.runtime.bundle import load_bundle
 from edge.runtime.delegate import load
-from edge.runtime.guarded import GuardedNetwork, Order, delegate_status
+from edge.runtime.guarded import Acceleration, GuardedNetwork, Order, acceleration
 from edge.runtime.interpreter import Network
 from edge.runtime.network import PictureNetwork, networks_on
 
@@ -88,7 +88,7 @@ def test_it_works_and_its_answers_are_the_cpus(guard: Guard, caplog: pytest.LogC
     settle(network)
     assert network.accelerated
     assert network.status == "locator on edgetpu"
-    assert "locator on edgetpu" in delegate_status()
+    assert acceleration() == Acceleration("edgetpu", {"locator": True}, 0)
     assert "as the CPU does" in caplog.text
     for n in (1, 46, 2):
         assert network.run_uint8(pixels(n))["scores"].shape == (n, 5)
@@ -115,7 +115,7 @@ def test_what_goes_wrong_at_work(guard: Guard, caplog: pytest.LogCaptureFixture,
     assert agrees(network)
     assert not network.accelerated
     assert network.status == f"locator on cpu: edgetpu {said}"
-    assert "locator on cpu, not edgetpu" in delegate_status()
+    assert acceleration() == Acceleration("edgetpu", {"locator": False}, 1)
     assert f"edgetpu {said}; working on the CPU, next try in 2 s" in caplog.text
     assert agrees(network)
 
@@ -224,6 +224,18 @@ def test_the_runtimes_own_errors(library: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("FAKE_DELEGATE", "absent")
     with pytest.raises(DelegateUnavailable, match="finds no device"):
         load("edgetpu", (str(library / "libedgetpu.so.1"),))
+
+
+@pytest.mark.parametrize(
+    ("networks", "said"),
+    [
+        ({"locator": True, "verifier": True}, "on edgetpu"),
+        ({"locator": False, "verifier": False}, "on cpu, not edgetpu"),
+        ({"locator": True, "separator": False, "verifier": False}, "on edgetpu, but separator, verifier on cpu"),
+    ],
+)
+def test_what_is_said(networks: dict[str, bool], said: str) -> None:
+    assert Acceleration("edgetpu", networks, 0).said == said
 
 
 # Behind the stages' seam

@@ -96,9 +96,9 @@ def test_the_accelerator_dies_and_comes_back(models_dir: Path, delegate: str) ->
             network.run_uint8(pixels)
             time.sleep(0.05)
         assert network.accelerated, network.status
-        assert network._child is not None
-        network._child._process.kill()
+        assert network._accelerator._child is not None
+        network._accelerator._child._process.kill()
         started_s = time.monotonic()
         network.run_uint8(pixels)
         assert time.monotonic() - started_s < 2
-    network.close()
+    network._accelerator.close()

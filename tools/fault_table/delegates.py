@@ -109,7 +109,7 @@ _STAND_IN = "stand-in library under the real runtime, tiny test models, another 
 FAULTS = [
     Fault(
         "delegate-hangs",
-        f"Delegate hangs: one of its processes is stopped at work ({_STAND_IN})",
+        f"Delegate hangs: its process is stopped at work ({_STAND_IN})",
         partial(_at_work, numbers=(signal.SIGSTOP,)),
     ),
     Fault(

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ import numpy as np
 from edge.cell.findings import said_of
 from edge.config import default_models_dir
 from edge.records import LABELS, Cell, Chromosome, Crop, Float32Array, Frame, Prediction, Region, Status
+from edge.runtime.network import compiled_models
 
 CANDIDATES = 3
 """How many labels a chromosome's crop alone is reported with; the assigned one is always among them."""
@@ -93,6 +95,11 @@ class Pipeline:
 
     def label(self, frame: Frame) -> Cell:
         """The labelled cell of ``frame``. A frame without a chromosome gives a cell of count 0, not an error."""
+        with compiled_models() as compiled:
+            cell = self._label(frame)
+        return replace(cell, models={**cell.models, **compiled}) if compiled else cell
+
+    def _label(self, frame: Frame) -> Cell:
         clock = _Clock()
         with clock.stage("locate"):
             frame = self._locator.prepared(frame)

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.errors import BundleInvalid
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.child import Child, Gone
-from edge.runtime.network import PictureNetwork
+from edge.runtime.network import PictureNetwork, computed_by
 
 ANSWER_S = 1.5
 """With the CPU's own time for the batch, labels go on within two seconds."""
@@ -63,21 +64,32 @@ class Accelerator:
         self._first_pause_s = self._pause_s = first_pause_s
         self._lock = threading.Lock()
         self._orders: dict[str, Order] = {}
+        self._compiled: dict[str, str] = {}
+        self._left_out: dict[str, str] = {}
         self._child: Child | None = None
         self._retry_s = time.monotonic()
         self._why = "is starting"
         self._blamed = ""
         _all.add(self)
 
-    def join(self, name: str, order: Order) -> None:
-        """The child will hold this network, too, from its next start on; a running one is started again."""
+    def join(self, name: str, order: Order, compiled_id: str = "") -> None:
+        """The child will hold this network, too, from its next start on; a running one is started again.
+
+        ``compiled_id``: what a cell names the model by where it is another one than the CPU's.
+        """
         with self._lock:
             if name in self._orders:
                 raise ValueError(f"expected one network named {name} on {self.delegate}, got a second one")
             self._orders[name] = order
+            self._compiled[name] = compiled_id
             if order[1] == ".onnx":
                 self._start_s = max(self._start_s, ENGINE_START_S)
             self._drop()
+
+    def leave_out(self, name: str, why: str) -> None:
+        """The network works on the CPU alone."""
+        self._left_out[name] = why
+        self._refused(name, why)
 
     def compute(self, name: str, method: str, batch: npt.NDArray[Any], on_cpu: Callable[[], Outputs]) -> Outputs:
         """``method`` (``run``, ``run_uint8``) of a network over ``batch``; ``on_cpu`` does the same on the CPU."""
@@ -92,6 +104,8 @@ class Accelerator:
                 # Only who failed last can show that all is well again: the others' answers were never in doubt.
                 if self._blamed in ("", name):
                     self._pause_s, self._blamed = self._first_pause_s, ""
+                if self._compiled[name]:
+                    computed_by(f"{name}_{self.delegate}", self._compiled[name])
                 return answer
         expected = on_cpu()
         if child is not None and answer is not None:
@@ -106,12 +120,13 @@ class Accelerator:
     def why_not(self, name: str) -> str:
         """Why it does not compute, to go on ``edgetpu ...``."""
         child = self._child
-        return self._why if child is None else child.refused.get(name, self._why)
+        refused = {} if child is None else child.refused
+        return (self._left_out | refused).get(name, self._why)
 
     @property
     def networks(self) -> Mapping[str, bool]:
         """Each network's name, and whether the accelerator computes it now."""
-        return {name: self.computes(name) for name in sorted(self._orders)}
+        return {name: self.computes(name) for name in sorted({*self._orders, *self._left_out})}
 
     def close(self) -> None:
         with self._lock:
@@ -121,6 +136,8 @@ class Accelerator:
 
     def _ready_for(self, name: str) -> Child | None:
         """The child, if it can be asked for this network now. Starts it when its time has come; waits for nothing."""
+        if name in self._left_out:
+            return None
         try:
             if self._child is None and time.monotonic() >= self._retry_s:
                 self._child = Child(self._command, (self.delegate, dict(self._orders)))
@@ -176,19 +193,24 @@ class Accelerator:
 class GuardedNetwork:
     """A network on ``accelerator``, with ``cpu`` (the same model) in reserve."""
 
-    def __init__(self, name: str, accelerator: Accelerator, order: Order, cpu: PictureNetwork) -> None:
+    def __init__(self, name: str, accelerator: Accelerator, cpu: PictureNetwork) -> None:
         self.name, self.input_shape, self.input_dtype = name, cpu.input_shape, cpu.input_dtype
         self._accelerator, self._cpu = accelerator, cpu
-        accelerator.join(name, order)
 
     @classmethod
     def of_bundle(cls, bundle: Bundle, cpu: PictureNetwork, threads: int, accelerator: Accelerator) -> GuardedNetwork:
-        """For the Edge TPU, a ``<model>_edgetpu.tflite`` beside the model is taken (what its compiler writes)."""
-        path, model = bundle.model_path, bundle.model_bytes
-        compiled = path.with_name(f"{path.stem}_edgetpu.tflite")
-        if accelerator.delegate == "edgetpu" and compiled.is_file():
-            model = compiled.read_bytes()
-        return cls(bundle.task, accelerator, (model, path.suffix, threads), cpu)
+        """The accelerator is given the model that is compiled for it, where the bundle names one; where that is not
+        sound the network stays on the CPU, and it is said."""
+        suffix = bundle.model_path.suffix
+        try:
+            compiled = bundle.compiled_for(accelerator.delegate)
+            if compiled is None:
+                accelerator.join(bundle.task, (bundle.model_bytes, suffix, threads))
+            else:
+                accelerator.join(bundle.task, (compiled.read(), compiled.path.suffix, threads), compiled.model_id)
+        except BundleInvalid as error:
+            accelerator.leave_out(bundle.task, f"is not used: {error}")
+        return cls(bundle.task, accelerator, cpu)
 
     @property
     def accelerated(self) -> bool:

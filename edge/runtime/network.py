@@ -26,6 +26,8 @@ Shape = tuple[int, int, int, int]
 DELEGATES = ("cpu", "edgetpu", "gpu")
 _wanted: ContextVar[Accelerator | None] = ContextVar("accelerator", default=None)
 
+_compiled: ContextVar[dict[str, str] | None] = ContextVar("compiled", default=None)
+
 
 class PictureNetwork(Protocol):
     """A network with one picture input (n, H, W, C) and named outputs; not to be shared between threads."""
@@ -51,6 +53,25 @@ def networks_on(delegate: str) -> Iterator[None]:
         yield
     finally:
         _wanted.reset(token)
+
+
+@contextmanager
+def compiled_models() -> Iterator[dict[str, str]]:
+    """Fills with the compiled models that compute anything within, in this thread, as a cell names them:
+    ``{"locator_edgetpu": "sha256:<hex>"}``."""
+    found: dict[str, str] = {}
+    token = _compiled.set(found)
+    try:
+        yield found
+    finally:
+        _compiled.reset(token)
+
+
+def computed_by(name: str, model_id: str) -> None:
+    """A network on an accelerator says what has just computed."""
+    found = _compiled.get()
+    if found is not None:
+        found[name] = model_id
 
 
 def _accelerator(delegate: str) -> Accelerator | None:

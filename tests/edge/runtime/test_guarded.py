@@ -5,6 +5,8 @@ The child processes, the runtime and its ``load_delegate`` are real; the library
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import signal
 import socket
@@ -19,11 +21,11 @@ import pytest
 
 from edge.errors import BundleMismatch, ConfigError, DelegateUnavailable
 from edge.runtime import worker
-from edge.runtime.bundle import TASKS, load_bundle
+from edge.runtime.bundle import TASKS, Task, load_bundle
 from edge.runtime.delegate import load
 from edge.runtime.guarded import ANSWER_S, Acceleration, Accelerator, GuardedNetwork, acceleration
 from edge.runtime.interpreter import Network
-from edge.runtime.network import PictureNetwork, networks_on
+from edge.runtime.network import PictureNetwork, compiled_models, networks_on
 
 HERE = Path(__file__).parent
 TINY = HERE.parent / "tiny"
@@ -65,7 +67,8 @@ def make() -> Iterator[Make]:
 
 
 def guarded(accelerator: Accelerator, name: str = "locator") -> GuardedNetwork:
-    return GuardedNetwork(name, accelerator, (MODEL, ".tflite", 1), Network(MODEL, 1))
+    accelerator.join(name, (MODEL, ".tflite", 1))
+    return GuardedNetwork(name, accelerator, Network(MODEL, 1))
 
 
 @pytest.fixture
@@ -356,16 +359,69 @@ def test_another_word_is_refused() -> None:
         pass
 
 
-def test_a_foreign_compiled_model_is_found_out(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lies beside the model as its compiled form is used only when it says what the model says."""
+def compiled_beside(models: Path, role: Task, content: bytes, *, named: bytes | None) -> str:
+    """Puts the compiled form of a role's model beside it, names it with the hash of ``named``; its model id."""
+    bundle = load_bundle(models / role, role)
+    path = bundle.model_path.with_name(f"{bundle.model_path.stem}_edgetpu.tflite")
+    path.write_bytes(content)
+    digest = hashlib.sha256(named or b"").hexdigest()
+    if named is not None:
+        fields = json.loads((models / role / "bundle.json").read_text())
+        fields["compiled"] = {"edgetpu": {"model": path.name, "sha256": digest}}
+        (models / role / "bundle.json").write_text(json.dumps(fields))
+    return f"sha256:{digest}"
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (
+            None,
+            "expected its SHA-256 under 'compiled' in bundle.json, found none; compile it again with 'trainer edgetpu",
+        ),
+        (b"another", "truncated or changed"),
+    ],
+)
+def test_a_compiled_model_without_its_hash_is_not_used(
+    tiny_models: Path, caplog: pytest.LogCaptureFixture, named: bytes | None, said: str
+) -> None:
+    compiled_beside(tiny_models, "classifier", MODEL, named=named)
     bundle = load_bundle(tiny_models / "classifier", "classifier")
-    bundle.model_path.with_name(f"{bundle.model_path.stem}_edgetpu.tflite").write_bytes(MODEL)
     with networks_on("edgetpu"):
         network = Network.of_bundle(bundle)
     assert isinstance(network, GuardedNetwork)
-    assert network._accelerator._orders["classifier"][0] == MODEL
-    assert network.input_shape[1:3] == (bundle.input_height_px, bundle.input_width_px)
+    assert said in network.status
+    assert said in caplog.text
+    assert acceleration() == Acceleration("edgetpu", {"classifier": False}, 1)
+    blank = np.zeros(network.input_shape, np.uint8)
+    answer = network.run_uint8(blank)
+    assert answer.keys() == Network(bundle.model_bytes, 1).run_uint8(blank).keys()
+    assert network._accelerator._child is None
     network._accelerator.close()
+
+
+def test_the_compiled_model_is_named_when_it_computed(
+    library: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(library))
+    monkeypatch.setenv("FAKE_DELEGATE", "works")
+    content = load_bundle(tiny_models / "classifier", "classifier").model_bytes + b"\0"
+    model_id = compiled_beside(tiny_models, "classifier", content, named=content)
+    with networks_on("edgetpu"):
+        network = Network.of_bundle(load_bundle(tiny_models / "classifier", "classifier"))
+    assert isinstance(network, GuardedNetwork)
+    blank = np.zeros(network.input_shape, np.uint8)
+    with compiled_models() as found:
+        deadline_s = time.monotonic() + LONG_S
+        while not network.accelerated and time.monotonic() < deadline_s:
+            network.run_uint8(blank)
+        assert found == {}  # the CPU's answers, until the accelerator is proven
+        network.run_uint8(blank)
+        assert found == {"classifier_edgetpu": model_id}
+    network._accelerator.close()
+    with compiled_models() as found:
+        network.run_uint8(blank)
+        assert found == {}
 
 
 def test_bundle_and_model_must_fit(tiny_models: Path) -> None:

@@ -151,13 +151,15 @@ def _exists(group: str) -> bool:
 
 
 def _accelerators() -> tuple[Check, ...]:
+    from edge.runtime.delegate import MENDS
+
     checks = []
     plugged = _coral()
     library = _library("libedgetpu.so.1")
     if plugged and library:
         checks.append(Check("edgetpu", "ok", f"{plugged}, {library}"))
     elif plugged:
-        checks.append(Check("edgetpu", "warning", f"{plugged}, but no libedgetpu.so.1", "install libedgetpu1-std"))
+        checks.append(Check("edgetpu", "warning", f"{plugged}, but no libedgetpu.so.1", MENDS["edgetpu"]))
     else:
         checks.append(Check("edgetpu", "ok", "none; --delegate cpu"))
     try:

@@ -286,7 +286,7 @@ def test_a_device_that_one_process_may_open_serves_all_networks(
 @pytest.mark.parametrize(
     ("mode", "said"),
     [
-        ("absent", "no device on any bus); install libedgetpu1-std and plug the Coral in"),
+        ("absent", "no device on any bus); plug the Coral in and install libedgetpu (feranick's builds"),
         ("crash", "was killed by signal 6"),
         ("refuse", "refuses the model"),
         ("hang", "was not ready within 3 s"),

@@ -13,8 +13,8 @@ LIBRARIES = {
     "gpu": ("libtensorflowlite_gpu_delegate.so", "libLiteRtGpuAccelerator.so"),
 }
 MENDS = {
-    "edgetpu": "plug the Coral in and install libedgetpu (feranick's builds; the stock one crashes with runtimes from 2.12 "
-    "on)",
+    "edgetpu": "plug the Coral in and install libedgetpu (feranick's builds; the stock one crashes with runtimes from "
+    "2.12 on)",
     "gpu": "install the board's TFLite GPU delegate, or use --delegate cpu",
 }
 ONNX_PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider")

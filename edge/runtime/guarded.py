@@ -217,12 +217,21 @@ class GuardedNetwork:
         return self._accelerator.computes(self.name)
 
     @property
+    def failed(self) -> bool:
+        """Whether the accelerator has ever failed."""
+        return self._accelerator.failures > 0
+
+    @property
     def status(self) -> str:
         """One line for people: ``locator on edgetpu``, ``locator on cpu: edgetpu did not answer within 1.5 s``."""
         delegate = self._accelerator.delegate
         if self.accelerated:
             return f"{self.name} on {delegate}"
         return f"{self.name} on cpu: {delegate} {self._accelerator.why_not(self.name)}"
+
+    def close(self) -> None:
+        """Ends the accelerator's process, for the other networks too; the CPU goes on."""
+        self._accelerator.close()
 
     def run(self, batch: npt.NDArray[np.floating[Any]]) -> Outputs:
         return self._accelerator.compute(self.name, "run", batch, partial(self._cpu.run, batch))

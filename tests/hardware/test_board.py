@@ -101,4 +101,4 @@ def test_the_accelerator_dies_and_comes_back(models_dir: Path, delegate: str) ->
         started_s = time.monotonic()
         network.run_uint8(pixels)
         assert time.monotonic() - started_s < 2
-    network._accelerator.close()
+    network.close()

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -35,18 +33,6 @@ LONG_S = 60.0
 
 Make = Callable[..., Accelerator]
 Guard = Callable[..., GuardedNetwork]
-
-
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a libedgetpu.so.1 that does what FAKE_DELEGATE says."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler to make the stand-in for libedgetpu")
-    folder = tmp_path_factory.mktemp("lib")
-    target = folder / "libedgetpu.so.1"
-    subprocess.run([compiler, "-shared", "-fPIC", "-w", "-o", target, HERE / "delegate.c"], check=True)
-    return folder
 
 
 @pytest.fixture
@@ -185,7 +171,7 @@ def test_a_child_that_cannot_be_started() -> None:
     network = guarded(Accelerator("gpu", command=("/dev/null/no",)))
     assert agrees(network)
     assert "gpu cannot be started" in network.status
-    network._accelerator.close()
+    network.close()
 
 
 # All networks in one process
@@ -349,7 +335,7 @@ def test_a_bundle_opens_where_it_is_asked_to() -> None:
         network = Network.of_bundle(bundle)
     assert isinstance(network, GuardedNetwork)
     assert network.name == "classifier"
-    network._accelerator.close()
+    network.close()
     with networks_on("cpu"):
         assert isinstance(Network.of_bundle(bundle), Network)
 
@@ -397,7 +383,7 @@ def test_a_compiled_model_without_its_hash_is_not_used(
     answer = network.run_uint8(blank)
     assert answer.keys() == Network(bundle.model_bytes, 1).run_uint8(blank).keys()
     assert network._accelerator._child is None
-    network._accelerator.close()
+    network.close()
 
 
 def test_the_compiled_model_is_named_when_it_computed(
@@ -418,7 +404,7 @@ def test_the_compiled_model_is_named_when_it_computed(
         assert found == {}  # the CPU's answers, until the accelerator is proven
         network.run_uint8(blank)
         assert found == {"classifier_edgetpu": model_id}
-    network._accelerator.close()
+    network.close()
     with compiled_models() as found:
         network.run_uint8(blank)
         assert found == {}

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -262,7 +263,8 @@ def run(
                 port=port,
             )
             device, label_frame = page.camera, page.label
-            console.print(f"live page: {page.address}", soft_wrap=True, highlight=False)
+            for lead, address in zip_longest(("live page:",), page.addresses, fillvalue="       or:"):
+                console.print(f"{lead} {address}", soft_wrap=True, highlight=False)
             page.open_browser()
         stack.callback(view.close)
         sinks.append(view)

@@ -264,13 +264,18 @@ def test_a_camera_opens_the_live_page(chromo: Run, camera: Callable[[Bars], Bars
     assert re.match(r"live page: http://127\.0\.0\.1:\d+/\n", said)
 
 
-def test_beyond_this_machine_the_address_holds_a_token(
-    chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path
+def test_beyond_this_machine_the_address_holds_a_token_that_the_next_start_keeps(
+    chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    camera(Bars())
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     words = ("--frames", 1, "--port", 0, "--host", "0.0.0.0", "--cases", tmp_path, "--models", TINY)
-    _, said, _ = chromo("run", *words)
-    assert re.match(r"live page: http://[^/]+:\d+/\?token=[\w-]{32,}\n", said)
+    tokens = []
+    for _ in range(2):
+        camera(Bars())
+        _, said, _ = chromo("run", *words)
+        (token,) = set(re.findall(r"^(?:live page|       or): http://[^/]+:\d+/\?token=([\w-]{32,})$", said, re.M))
+        tokens.append(token)
+    assert tokens[0] == tokens[1] == (tmp_path / "state" / "token").read_text().strip()
 
 
 def test_an_address_that_cannot_be_served(chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from edge.commands.doctor import doctor
 from edge.commands.models import models as models_commands
 from edge.commands.service import install_service
 from edge.config import find_config, read_config
-from edge.errors import ConfigError, FrameError
+from edge.errors import CameraError, ConfigError, FrameError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -211,8 +211,9 @@ def run(
     from rich.console import Console
 
     from edge.board.notify import Heartbeat
-    from edge.camera import open_camera
+    from edge.camera import is_device, open_camera
     from edge.camera.flatfield import FlatFieldCamera, read_flat_field
+    from edge.camera.returning import AbsentCamera, ReturningCamera
     from edge.config import default_cases_dir
     from edge.live.loop import run as run_loop
     from edge.logs import log_to
@@ -232,11 +233,23 @@ def run(
             stack.callback(logging.getLogger("edge").removeHandler, log_to(log))
         flat = read_flat_field(white) if white is not None else None
 
+        returns = is_device(source)
+
         def connect() -> Camera:
+            nonlocal source
             found = open_camera(source, um_per_px=um_per_px, exposure_us=exposure_us, gain=gain, seed=seed)
+            source = source or found.name  # once one has answered it is waited for, not replaced by another one
             return FlatFieldCamera(found, flat) if flat is not None else found
 
-        device = connect()
+        device: Camera
+        try:
+            device = connect()
+        except CameraError as why:
+            if headless or not returns:
+                raise
+            device = AbsentCamera(why)  # the page says so, and takes it when it comes
+        if headless and returns:
+            device = ReturningCamera(device, connect)
         stack.callback(lambda: device.close())
         truth_of = getattr(device, "truth_of", None)
         with networks_on(delegate):

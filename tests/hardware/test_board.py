@@ -16,6 +16,7 @@ import pytest
 from edge.board.bench import drawn_frames
 from edge.board.doctor import examine
 from edge.camera import open_camera
+from edge.camera.returning import ReturningCamera
 from edge.errors import CameraError
 from edge.pipeline import load_pipeline
 from edge.runtime.guarded import GuardedNetwork, acceleration
@@ -54,7 +55,8 @@ def test_frames_are_new_and_in_time() -> None:
 
 @pytest.mark.skipif(not os.environ.get("CHROMO_UNPLUG"), reason="needs a hand: CHROMO_UNPLUG=1 and pytest -s")
 def test_unplugged_and_back() -> None:
-    camera = open_camera(CAMERA)
+    first = open_camera(CAMERA)
+    camera = ReturningCamera(first, lambda: open_camera(first.name))
     stream = camera.frames()
     next(stream)
     print("\npull the camera's plug now, and put it back after five seconds")

@@ -39,7 +39,10 @@ def test_a_sound_camera_has_no_fault() -> None:
 
 
 def test_before_the_first_frame_it_says_so() -> None:
-    assert "waiting" in Watch(Clock()).fault
+    watch = Watch(Clock())
+    assert "waiting" in watch.fault
+    watch.lost(CameraNotFound("no camera answers"))
+    assert watch.fault == "No camera: no camera answers"
 
 
 def test_a_late_camera_is_named_within_a_second() -> None:

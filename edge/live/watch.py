@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
@@ -21,7 +22,10 @@ from edge.errors import ChromoError
 from edge.records import Frame, UInt8Array
 
 LATE_S = 0.7
-"""Without a new picture for this long the labels go: they must within one second."""
+"""Without a new picture for this long the labels go: they must within one second. A camera that needs longer for each,
+because it exposes longer, is late after ``LATE_INTERVALS`` of its intervals."""
+LATE_INTERVALS = 1.5
+_INTERVALS = 8
 RETRY_S = 1.0
 _log = logging.getLogger(__name__)
 
@@ -36,6 +40,7 @@ class Watch:
         self._new_s = clock()
         self._frame_s = self._new_s
         self._age_s = 0.0
+        self._intervals_s: deque[float] = deque(maxlen=_INTERVALS)
         self._ever = False
         self._lost = "waiting for the camera"
 
@@ -43,6 +48,8 @@ class Watch:
         """Takes the next frame. A sensor's noise makes every real picture new; one repeated to the bit is frozen."""
         with self._lock:
             now_s = self._clock()
+            if self._pixels is not None:
+                self._intervals_s.append(frame.captured_s - self._frame_s)
             # Counted from when it was taken: what it waited for since then makes it no newer.
             if self._pixels is None or not np.array_equal(self._pixels, frame.pixels):
                 self._new_s = frame.captured_s
@@ -52,6 +59,7 @@ class Watch:
     def lost(self, why: object) -> None:
         with self._lock:
             self._lost, self._pixels = one_line(why), None
+            self._intervals_s.clear()
 
     @property
     def fault(self) -> str:
@@ -60,11 +68,13 @@ class Watch:
             now_s = self._clock()
             if self._lost:
                 return f"{'Camera lost' if self._ever else 'No camera'}: {self._lost}"
-            if self._age_s > LATE_S:
+            # The shortest of the last: one long gap is a fault, nothing but long ones is how this camera is.
+            late_s = max(LATE_S, LATE_INTERVALS * min(self._intervals_s, default=0.0))
+            if self._age_s > late_s:
                 return f"Camera late: its pictures are {self._age_s:.1f} s old"
-            if now_s - self._frame_s > LATE_S:
+            if now_s - self._frame_s > late_s:
                 return f"Camera late: no picture for {now_s - self._frame_s:.0f} s or more"
-            if now_s - self._new_s > LATE_S:
+            if now_s - self._new_s > late_s:
                 return "Camera frozen: it repeats the same picture"
             return ""
 

@@ -36,6 +36,16 @@ def default_cases_dir() -> Path:
     return (Path(data) if data else Path.home() / ".local" / "share") / "chromo-edge" / "cases"
 
 
+def default_state_dir() -> Path:
+    """Where a run leaves what the next one is to know: ``$STATE_DIRECTORY``, which systemd gives a service; else
+    ``chromo-edge`` in ``$XDG_STATE_HOME``."""
+    given = os.environ.get("STATE_DIRECTORY")
+    if given:
+        return Path(given.partition(":")[0])
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "chromo-edge"
+
+
 CONFIG_VARIABLE = "CHROMO_CONFIG"
 CONFIG_FILE = "chromo-edge.toml"
 CONFIG_PLACES = (Path(CONFIG_FILE), Path("/etc/chromo-edge") / CONFIG_FILE)

@@ -24,8 +24,8 @@ The command line prints one line, ``error: <message>``, and leaves with ``exit_c
 A message says what was expected, what came and what to do. No chromosome, a blurred frame and a low confidence are
 results, not errors. The trainer adds its own leaves in ``trainer/errors.py``.
 
-``FrameError`` stands apart from ``CameraError`` because a batch goes on after a bad file and a live run does not go on
-after a lost camera.
+``FrameError`` stands apart from ``CameraError`` because a batch goes on after a bad file, and a live run waits for a
+lost camera.
 """
 
 from __future__ import annotations

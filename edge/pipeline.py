@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +20,7 @@ import numpy as np
 from edge.cell.findings import said_of
 from edge.config import default_models_dir
 from edge.records import LABELS, Cell, Chromosome, Crop, Float32Array, Frame, Prediction, Region, Status
+from edge.runtime.network import compiled_models
 
 if TYPE_CHECKING:  # only for their names: a frame's way is known before its stages are loaded
     from edge.cell.arbiter import Judged
@@ -115,6 +117,11 @@ class Pipeline:
 
     def label(self, frame: Frame) -> Cell:
         """The labelled cell of ``frame``. A frame without a chromosome gives a cell of count 0, not an error."""
+        with compiled_models() as compiled:
+            cell = self._label(frame)
+        return replace(cell, models={**cell.models, **compiled}) if compiled else cell
+
+    def _label(self, frame: Frame) -> Cell:
         clock = _Clock()
         with clock.stage("locate"):
             frame = self._locator.prepared(frame)

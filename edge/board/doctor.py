@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge.board import host
-from edge.errors import ChromoError
+from edge.errors import ChromoError, ModelError
 
 State = Literal["ok", "warning", "fail"]
 
@@ -40,8 +40,9 @@ class Check:
         return asdict(self)
 
 
-def examine(models_dir: Path | None, camera: str | None) -> tuple[Check, ...]:
-    """All checks in a fixed order. ``camera``: a source to open and read one frame from; None: only look."""
+def examine(models_dir: Path | None, camera: str | None, delegate: str | None = None) -> tuple[Check, ...]:
+    """All checks in a fixed order. ``camera``: a source to open and read one frame from; ``delegate``: an accelerator
+    to compute on, in a child process; None: only look."""
     from functools import partial
 
     parts: tuple[Callable[[], tuple[Check, ...]], ...] = (
@@ -51,6 +52,7 @@ def examine(models_dir: Path | None, camera: str | None) -> tuple[Check, ...]:
         _cameras if camera is None else partial(_opened, camera),
         _groups,
         _accelerators,
+        *(() if delegate is None else (partial(_computed, delegate, models_dir),)),
         _disk,
         _memory,
         _heat,
@@ -151,13 +153,16 @@ def _exists(group: str) -> bool:
 
 
 def _accelerators() -> tuple[Check, ...]:
+    from edge.runtime.delegate import MENDS
+
     checks = []
     plugged = _coral()
     library = _library("libedgetpu.so.1")
     if plugged and library:
-        checks.append(Check("edgetpu", "ok", f"{plugged}, {library}"))
+        said = f"{plugged}, {library} (one picture: chromo-edge doctor --delegate edgetpu)"
+        checks.append(Check("edgetpu", "ok", said))
     elif plugged:
-        checks.append(Check("edgetpu", "warning", f"{plugged}, but no libedgetpu.so.1", "install libedgetpu1-std"))
+        checks.append(Check("edgetpu", "warning", f"{plugged}, but no libedgetpu.so.1", MENDS["edgetpu"]))
     else:
         checks.append(Check("edgetpu", "ok", "none; --delegate cpu"))
     try:
@@ -166,6 +171,37 @@ def _accelerators() -> tuple[Check, ...]:
         return tuple(checks)
     checks.append(Check("onnxruntime", "ok", f"{onnxruntime.__version__}: {', '.join(_providers(onnxruntime))}"))
     return tuple(checks)
+
+
+def _computed(delegate: str, models_dir: Path | None) -> tuple[Check, ...]:
+    """One picture through the classifier, as ``run --delegate`` would. Not without being asked: another process that
+    has the device open would lose it."""
+    import numpy as np
+
+    from edge.config import default_models_dir
+    from edge.runtime.bundle import load_bundle
+    from edge.runtime.delegate import MENDS
+    from edge.runtime.guarded import START_S, GuardedNetwork
+    from edge.runtime.network import networks_on, open_network
+
+    name = f"{delegate} at work"
+    try:
+        with networks_on(delegate):
+            bundle = load_bundle((models_dir or default_models_dir()) / "classifier", "classifier")
+            network = open_network(bundle, 1)
+    except ModelError as error:
+        return (Check(name, "fail", str(error), "mend the classifier first"),)
+    if not isinstance(network, GuardedNetwork):
+        return (Check(name, "ok", "the CPU needs no trial"),)
+    ends_s = time.monotonic() + START_S
+    while not network.accelerated and not network.failed and time.monotonic() < ends_s:
+        network.run_uint8(np.zeros(network.input_shape, np.uint8))
+        time.sleep(0.05)
+    works, said, mend = network.accelerated, network.status, MENDS[delegate]
+    network.close()
+    if works:
+        return (Check(name, "ok", said),)
+    return (Check(name, "fail", said.removesuffix(f"; {mend}"), mend),)
 
 
 def _providers(onnxruntime: object) -> list[str]:
@@ -193,8 +229,12 @@ def _library(name: str) -> str:
 
 
 def _disk() -> tuple[Check, ...]:
-    free_mb = shutil.disk_usage(Path.cwd()).free / 2**20
-    said = f"{free_mb / 1024:.1f} GB free in {Path.cwd()}"
+    from edge.config import default_cases_dir
+
+    cases = default_cases_dir().absolute()
+    there = next(folder for folder in (cases, *cases.parents) if folder.is_dir())
+    free_mb = shutil.disk_usage(there).free / 2**20
+    said = f"{free_mb / 1024:.1f} GB free for cases in {cases}"
     mend = "delete or move old results: df -h, du -sh *"
     state: State = "fail" if free_mb < LEAST_DISK_MB else "warning" if free_mb < TIGHT_DISK_MB else "ok"
     return (Check("disk", state, said, "" if state == "ok" else mend),)

@@ -1,7 +1,7 @@
 """Replacing a model on a board, and going back: one rename decides, so that no power cut leaves half a model.
 
-In ``models/<role>/`` the current ``bundle.json`` names its model file by content, ``previous.json`` is the bundle
-before it. What neither names is removed at the next install. A running program holds its model in memory and keeps it.
+In ``models/<role>/`` the current ``bundle.json`` names its files by content, ``previous.json`` is the bundle before it.
+What neither names is removed at the next install. A running program holds its model in memory and keeps it.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def install(source: Path, models_dir: Path) -> tuple[Installed, ...]:
     bundles = [load_bundle(folder, _task_of(folder)) for folder in folders]
     for bundle in bundles:
         _prove(bundle)
+        bundle.compiled_for("edgetpu")
     for bundle in bundles:
         try:
             _replace(bundle, models_dir / bundle.task)
@@ -108,6 +109,7 @@ def _task_of(folder: Path) -> Task:
 
 def _prove(bundle: Bundle) -> None:
     """What uses a model of this role takes it, and it answers: better known before the change than after."""
+    from edge.cell.arbiter import Arbiter
     from edge.cell.keep import Keeper
     from edge.classify.classifier import Classifier
     from edge.locate.boxes import BoxFinder
@@ -119,6 +121,7 @@ def _prove(bundle: Bundle) -> None:
         "separator": Separator,
         "classifier": Classifier,
         "verifier": Keeper.of,
+        "arbiter": Arbiter,
     }
     users[bundle.task](bundle, 1)
     network = open_network(bundle, 1)
@@ -128,22 +131,38 @@ def _prove(bundle: Bundle) -> None:
 def _replace(bundle: Bundle, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     target = f"{bundle.task}-{bundle.sha256[:8]}{bundle.model_path.suffix}"
+    files = {target: bundle.model_bytes}
     fields = _fields(bundle.model_path.parent / BUNDLE_FILE) | {"model": target}
-    if fields == _fields(folder / BUNDLE_FILE) and not _look(folder, bundle.task).trouble:
-        return  # in use already: the one before it must not be lost
-    _write(folder / f"{target}.part", bundle.model_bytes)
-    (folder / f"{target}.part").replace(folder / target)
+    for delegate, compiled in bundle.compiled.items():
+        name = f"{bundle.task}-{compiled.sha256[:8]}_{delegate}{compiled.path.suffix}"
+        files[name] = compiled.read()
+        fields["compiled"] = fields["compiled"] | {delegate: {"model": name, "sha256": compiled.sha256}}
+    for name, content in files.items():
+        _write(folder / f"{name}.part", content)
+        (folder / f"{name}.part").replace(folder / name)
     _write(folder / f"{BUNDLE_FILE}.part", json.dumps(fields, indent=2).encode() + b"\n")
-    if (folder / BUNDLE_FILE).is_file():
+    now = _fields(folder / BUNDLE_FILE)
+    if now and _identity(now) != _identity(fields):  # installed again, it is not the one before itself
         shutil.copyfile(folder / BUNDLE_FILE, folder / f"{PREVIOUS_FILE}.part")
         (folder / f"{PREVIOUS_FILE}.part").replace(folder / PREVIOUS_FILE)
     _sync(folder)
     (folder / f"{BUNDLE_FILE}.part").replace(folder / BUNDLE_FILE)
     _sync(folder)
-    named = {target, _fields(folder / PREVIOUS_FILE).get("model")}
+    named = _names(fields) | _names(_fields(folder / PREVIOUS_FILE))
     for path in folder.iterdir():
-        if path.suffix in (".tflite", ".onnx", ".part") and path.name not in named:
+        mine = {path.name, path.name.replace("_edgetpu.", ".")}  # also what was compiled by hand from one of them
+        if path.suffix in (".tflite", ".onnx", ".part") and not mine & named:
             path.unlink()
+
+
+def _names(fields: dict[str, Any]) -> set[str]:
+    """The files that a bundle names."""
+    return {str(one["model"]) for one in (fields, *fields.get("compiled", {}).values()) if "model" in one}
+
+
+def _identity(fields: dict[str, Any]) -> dict[str, Any]:
+    """What makes a bundle another one: neither its files' names nor the forms that it was compiled to."""
+    return {key: value for key, value in fields.items() if key not in ("model", "compiled")}
 
 
 def _fields(path: Path) -> dict[str, Any]:

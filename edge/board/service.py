@@ -36,10 +36,12 @@ StateDirectory=chromo-edge
 CacheDirectory=chromo-edge
 WorkingDirectory={state}
 Environment=XDG_CACHE_HOME=/var/cache/chromo-edge
+# Homes are read-only here.
+Environment=CHROMO_CASES={state}/cases
 Environment=PYTHONUNBUFFERED=1
 UMask=0077
 MemoryMax=1G
-TasksMax=64
+TasksMax=128
 
 # Only cameras, Edge TPU and GPU.
 DevicePolicy=closed

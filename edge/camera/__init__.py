@@ -11,9 +11,16 @@ from edge.camera.base import Camera
 from edge.errors import CameraError, CameraNotFound, ConfigError
 from edge.records import NOMINAL_UM_PER_PX
 
-__all__ = ["Camera", "open_camera"]
+__all__ = ["Camera", "is_device", "open_camera"]
 
 _log = logging.getLogger(__name__)
+
+
+def is_device(source: str | None) -> bool:
+    """Whether ``source`` names what may be unplugged and come back, not the simulated scope or stored frames."""
+    if source is None or source in ("picamera2", "csi", "genicam"):
+        return True
+    return source.isdecimal() or source.startswith("/dev/")
 
 
 def open_camera(
@@ -28,9 +35,8 @@ def open_camera(
 
     ``sim`` (seeded with ``seed``), ``picamera2``, ``/dev/videoN`` or its number, ``csi`` (Jetson), ``genicam``, a
     folder of pictures, a picture or a video file; None: the first that answers, picamera2 before ``/dev/video*``.
-    ``exposure_us`` and ``gain`` go to cameras that have such controls. A camera that is unplugged later is waited for
-    (``ReturningCamera``). Raises ``CameraNotFound`` or ``CameraTimeout``, ``FrameError`` for a folder or
-    file that holds no frames, ``ConfigError`` for a setting that is out of bounds.
+    ``exposure_us`` and ``gain`` go to cameras that have such controls. Raises ``CameraNotFound`` or ``CameraTimeout``,
+    ``FrameError`` for a folder or file that holds no frames, ``ConfigError`` for a setting that is out of bounds.
     """
     # Each import waits until it is needed: `import edge` and --help stay fast, and no source needs another's library.
     if (exposure_us is not None and exposure_us <= 0) or (gain is not None and not 0 <= gain < math.inf):
@@ -41,13 +47,8 @@ def open_camera(
         from edge.camera.simulated import SimulatedCamera
 
         return SimulatedCamera(seed=seed, um_per_px=um_per_px)
-    if source in ("picamera2", "csi", "genicam") or source.isdecimal() or source.startswith("/dev/"):
-        from edge.camera.returning import ReturningCamera
-
-        def device() -> Camera:
-            return _open_device(source, um_per_px, exposure_us, gain)
-
-        return ReturningCamera(device(), device)
+    if is_device(source):
+        return _open_device(source, um_per_px, exposure_us, gain)
     path = Path(source)
     if source and path.exists():
         from edge.camera.files import FolderCamera

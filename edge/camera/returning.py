@@ -1,4 +1,7 @@
-"""A live camera that may be unplugged and come back: the stream waits for it and goes on."""
+"""A live camera that may be unplugged and come back: the stream waits for it and goes on.
+
+Where the live page is served, ``edge.live.watch`` waits instead, and says on the page why.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ _log = logging.getLogger(__name__)
 class ReturningCamera:
     """The camera that ``reopen`` opens, again and again after it was lost; made with the first one already ``open``.
 
-    Frames are numbered through. While the camera is away none come: never an old one. ``waiting_for`` says for what,
-    and is empty while frames come.
+    Frames are numbered through. While the camera is away none come: never an old one. The log says why, each reason
+    once.
     """
 
     def __init__(self, camera: Camera, reopen: Callable[[], Camera], *, first_pause_s: float = FIRST_PAUSE_S) -> None:
         self.name = camera.name
-        self.waiting_for = ""
+        self._why = ""
         self._camera: Camera | None = camera
         self._reopen = reopen
         self._first_pause_s = first_pause_s
@@ -43,8 +46,7 @@ class ReturningCamera:
             except CameraError as why:
                 if self._closed.is_set():
                     return
-                self.waiting_for = str(why)
-                _log.warning("%s; waiting for it", why)
+                self._say(why)
                 camera.close()
                 with self._lock:
                     self._camera = None
@@ -54,6 +56,11 @@ class ReturningCamera:
         with self._lock:
             if self._camera is not None:
                 self._camera.close()
+
+    def _say(self, why: CameraError) -> None:
+        if str(why) != self._why:
+            self._why = str(why)
+            _log.warning("%s; waiting for it", why)
 
     def _here(self) -> Camera | None:
         """The camera, opened again if need be, however long that takes; None when closed meanwhile."""
@@ -68,13 +75,28 @@ class ReturningCamera:
             try:
                 camera = self._reopen()
             except CameraError as why:  # still away, or there and not usable yet: permissions come after the device
-                self.waiting_for = str(why)
+                self._say(why)
                 continue
             with self._lock:
                 self._camera = camera
             if self._closed.is_set():
                 camera.close()
                 return None
-            self.waiting_for = ""
+            self._why = ""
             _log.warning("%s: is back after %.1f s", self.name, time.monotonic() - lost_s)
         return None
+
+
+class AbsentCamera:
+    """In the place of a camera that did not answer; ``why`` is what its frames raise."""
+
+    name = "camera"
+
+    def __init__(self, why: CameraError) -> None:
+        self._why = why
+
+    def frames(self) -> Iterator[Frame]:
+        raise self._why
+        yield  # makes it an iterator, as every camera's
+
+    def close(self) -> None: ...

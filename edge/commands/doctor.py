@@ -17,6 +17,9 @@ def doctor(
     camera: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Open this camera too, and take a frame: /dev/video0, csi ...")
     ] = None,
+    delegate: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Compute a picture on this accelerator too: edgetpu or gpu.")
+    ] = None,
     models: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on.")
     ] = None,
@@ -26,7 +29,7 @@ def doctor(
     """What this board has and what is missing, each with its mend. Exit code 1 when something fails."""
     from edge.board.doctor import examine
 
-    checks = examine(models, camera)
+    checks = examine(models, camera, delegate)
     if json:
         typer.echo(jsonlib.dumps([check.to_json() for check in checks], indent=1))
     else:

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ import typer
 
 from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale
 from edge.commands.outputs import file_sinks
+from edge.errors import CameraError
 
 if TYPE_CHECKING:
     from edge.camera.base import Camera
@@ -76,8 +78,9 @@ def run(
     from rich.console import Console
 
     from edge.board.notify import Heartbeat
-    from edge.camera import open_camera
+    from edge.camera import is_device, open_camera
     from edge.camera.flatfield import FlatFieldCamera, read_flat_field
+    from edge.camera.returning import AbsentCamera, ReturningCamera
     from edge.config import default_cases_dir
     from edge.live.loop import run as run_loop
     from edge.logs import log_to
@@ -97,11 +100,23 @@ def run(
             stack.callback(logging.getLogger("edge").removeHandler, log_to(log))
         flat = read_flat_field(white) if white is not None else None
 
+        returns = is_device(source)
+
         def connect() -> Camera:
+            nonlocal source
             found = open_camera(source, um_per_px=um_per_px, exposure_us=exposure_us, gain=gain, seed=seed)
+            source = source or found.name  # once one has answered it is waited for, not replaced by another one
             return FlatFieldCamera(found, flat) if flat is not None else found
 
-        device = connect()
+        device: Camera
+        try:
+            device = connect()
+        except CameraError as why:
+            if headless or not returns:
+                raise
+            device = AbsentCamera(why)  # the page says so, and takes it when it comes
+        if headless and returns:
+            device = ReturningCamera(device, connect)
         stack.callback(lambda: device.close())
         truth_of = getattr(device, "truth_of", None)
         with networks_on(delegate):
@@ -128,7 +143,8 @@ def run(
                 port=port,
             )
             device, label_frame = page.camera, page.label
-            console.print(f"live page: {page.address}", soft_wrap=True, highlight=False)
+            for lead, address in zip_longest(("live page:",), page.addresses, fillvalue="       or:"):
+                console.print(f"{lead} {address}", soft_wrap=True, highlight=False)
             page.open_browser()
         stack.callback(view.close)
         sinks.append(view)

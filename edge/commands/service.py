@@ -1,4 +1,4 @@
-"""``chromo-edge install-service``: labels from power-on."""
+"""``chromo-edge install-service``: labels and the live page from power-on."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def install_service(
     show: Annotated[bool, typer.Option("--show", help="Only show the unit.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Run from power-on: shows the systemd unit, asks, writes it and starts it. Needs root (sudo)."""
+    """Run with its page from power-on: shows the systemd unit, asks, writes it and starts it. Needs root (sudo)."""
     from edge.board.service import UNIT_PATH, unit_text
 
-    program = [sys.executable, "-m", "edge.cli", "run", "--headless", *(words or [])]
+    program = [sys.executable, "-m", "edge.cli", "run", *(words or [])]
     text = unit_text(program, user=user or os.environ.get("SUDO_USER") or getpass.getuser(), listen=listen or [])
     typer.echo(text)
     if show:

@@ -6,8 +6,10 @@ camera that fails is opened again until it answers. ``Watch.fault`` says at any 
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
@@ -20,8 +22,12 @@ from edge.errors import ChromoError
 from edge.records import Frame, UInt8Array
 
 LATE_S = 0.7
-"""Without a new picture for this long the labels go: they must within one second."""
+"""Without a new picture for this long the labels go: they must within one second. A camera that needs longer for each,
+because it exposes longer, is late after ``LATE_INTERVALS`` of its intervals."""
+LATE_INTERVALS = 1.5
+_INTERVALS = 8
 RETRY_S = 1.0
+_log = logging.getLogger(__name__)
 
 
 class Watch:
@@ -34,21 +40,26 @@ class Watch:
         self._new_s = clock()
         self._frame_s = self._new_s
         self._age_s = 0.0
+        self._intervals_s: deque[float] = deque(maxlen=_INTERVALS)
+        self._ever = False
         self._lost = "waiting for the camera"
 
     def seen(self, frame: Frame) -> None:
         """Takes the next frame. A sensor's noise makes every real picture new; one repeated to the bit is frozen."""
         with self._lock:
             now_s = self._clock()
+            if self._pixels is not None:
+                self._intervals_s.append(frame.captured_s - self._frame_s)
             # Counted from when it was taken: what it waited for since then makes it no newer.
             if self._pixels is None or not np.array_equal(self._pixels, frame.pixels):
                 self._new_s = frame.captured_s
             self._pixels, self._frame_s, self._lost = frame.pixels, frame.captured_s, ""
-            self._age_s = now_s - frame.captured_s
+            self._age_s, self._ever = now_s - frame.captured_s, True
 
     def lost(self, why: object) -> None:
         with self._lock:
             self._lost, self._pixels = one_line(why), None
+            self._intervals_s.clear()
 
     @property
     def fault(self) -> str:
@@ -56,12 +67,14 @@ class Watch:
         with self._lock:
             now_s = self._clock()
             if self._lost:
-                return f"Camera lost: {self._lost}"
-            if self._age_s > LATE_S:
+                return f"{'Camera lost' if self._ever else 'No camera'}: {self._lost}"
+            # The shortest of the last: one long gap is a fault, nothing but long ones is how this camera is.
+            late_s = max(LATE_S, LATE_INTERVALS * min(self._intervals_s, default=0.0))
+            if self._age_s > late_s:
                 return f"Camera late: its pictures are {self._age_s:.1f} s old"
-            if now_s - self._frame_s > LATE_S:
+            if now_s - self._frame_s > late_s:
                 return f"Camera late: no picture for {now_s - self._frame_s:.0f} s or more"
-            if now_s - self._new_s > LATE_S:
+            if now_s - self._new_s > late_s:
                 return "Camera frozen: it repeats the same picture"
             return ""
 
@@ -88,6 +101,7 @@ class WatchedCamera:
         self._reopen = reopen
         self._viewer = viewer
         self._retry_s = retry_s
+        self._why = ""
         self._closed = threading.Event()
 
     def frames(self) -> Iterator[Frame]:
@@ -95,13 +109,14 @@ class WatchedCamera:
         while not self._closed.is_set():
             try:
                 for frame in self._camera.frames():
+                    self._is_back()
                     frame = replace(frame, index=index)
                     self._viewer.show(frame)
                     yield frame
                     index += 1
                 return
             except ChromoError as why:
-                self._viewer.lost(why)
+                self._is_lost(why)
                 self._camera.close()
             self._until_open()
 
@@ -109,12 +124,23 @@ class WatchedCamera:
         self._closed.set()
         self._camera.close()
 
+    def _is_lost(self, why: ChromoError) -> None:
+        self._viewer.lost(why)
+        if one_line(why) != self._why:
+            self._why = one_line(why)
+            _log.warning("%s; waiting for it", self._why)
+
+    def _is_back(self) -> None:
+        if self._why:
+            self._why = ""
+            _log.warning("the camera gives frames again")
+
     def _until_open(self) -> None:
         while not self._closed.wait(self._retry_s):
             try:
                 self._camera = self._reopen()
             except ChromoError as why:
-                self._viewer.lost(why)
+                self._is_lost(why)
                 continue
             if self._closed.is_set():  # closed while it was opened: no one else will close this one
                 self._camera.close()

@@ -8,9 +8,11 @@
      "preprocessing": {"<setting>": number | text},    how a picture becomes the input; read with Bundle.number()
      "calibration": {"<setting>": number},             how an output becomes a probability
      "data": {"name": "...", "split": "...", ...},     what it learned from
-     "command": "...", "git_commit": "..."}            how to make it again
+     "command": "...", "git_commit": "...",            how to make it again
+     "compiled": {"edgetpu": {"model": "<file>", "sha256": "..."}}}   optional: the same for an accelerator
 
-A bundle is verified whole before the interpreter sees a byte of it: the file's hash, then every field.
+A bundle is verified whole before the interpreter sees a byte of it: the file's hash, then every field. A compiled file
+is verified when its accelerator is asked for.
 """
 
 from __future__ import annotations
@@ -40,6 +42,22 @@ TASKS: tuple[Task, ...] = get_args(Task)
 """Every model that the pipeline needs, in the order in which they are used and made."""
 
 
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A model's form for an accelerator, and the hash that it must have."""
+
+    path: Path
+    sha256: str
+
+    def read(self) -> bytes:
+        """``BundleInvalid`` when it is not there or not what it was."""
+        return _read_model(self.path, self.sha256)
+
+    @property
+    def model_id(self) -> str:
+        return f"sha256:{self.sha256}"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
     """A verified model. ``model_bytes`` is what ``sha256`` was taken of; ``labels`` is ``LABELS`` for a classifier.
@@ -61,11 +79,24 @@ class Bundle:
     data: Mapping[str, str]
     command: str
     git_commit: str
+    compiled: Mapping[str, Compiled]
 
     @property
     def model_id(self) -> str:
         """How results name the model: ``sha256:<hex>``."""
         return f"sha256:{self.sha256}"
+
+    def compiled_for(self, delegate: str) -> Compiled | None:
+        """What the bundle names for ``delegate``. ``BundleInvalid``: a compiled file lies there that it does not
+        name."""
+        named = self.compiled.get(delegate)
+        stray = self.model_path.with_name(f"{self.model_path.stem}_{delegate}.tflite")
+        if named is None and stray.is_file():
+            raise BundleInvalid(
+                f"{stray}: expected its SHA-256 under 'compiled' in {BUNDLE_FILE}, found none; compile it again with "
+                f"'trainer {delegate} {stray.parent}', which writes it there"
+            )
+        return named
 
     def number(self, setting: str) -> float:
         """A number of ``preprocessing``; ``BundleInvalid`` if it is not there."""
@@ -125,6 +156,9 @@ def load_bundle(folder: Path, task: Task, file: str = BUNDLE_FILE) -> Bundle:
         data=MappingProxyType(fields["data"]),
         command=fields["command"],
         git_commit=fields["git_commit"],
+        compiled=MappingProxyType(
+            {name: Compiled(folder / one["model"], one["sha256"]) for name, one in fields.get("compiled", {}).items()}
+        ),
     )
 
 
@@ -174,6 +208,18 @@ def _is_size(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
+def _is_model_name(value: object) -> bool:
+    return isinstance(value, str) and MODEL_NAME.fullmatch(value) is not None
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
+def _is_compiled(value: object) -> bool:
+    return isinstance(value, dict) and _is_model_name(value.get("model")) and _is_sha256(value.get("sha256"))
+
+
 def _mapping_of(holds: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: isinstance(value, dict) and all(holds(v) for v in value.values())
 
@@ -182,12 +228,8 @@ CHECKS: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
     ("schema", "a whole number", _is_size),
     ("name", "text", _is_text),
     ("task", "locator, separator, classifier, verifier or arbiter", lambda v: v in TASKS),
-    (
-        "model",
-        "a plain file name ending in .tflite or .onnx",
-        lambda v: isinstance(v, str) and MODEL_NAME.fullmatch(v) is not None,
-    ),
-    ("sha256", "64 hex digits", lambda v: isinstance(v, str) and re.fullmatch("[0-9a-f]{64}", v) is not None),
+    ("model", "a plain file name ending in .tflite or .onnx", _is_model_name),
+    ("sha256", "64 hex digits", _is_sha256),
     ("labels", "a list of texts", lambda v: isinstance(v, list) and all(_is_text(x) for x in v)),
     (
         "input",
@@ -199,12 +241,16 @@ CHECKS: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
     ("data", "an object of texts", _mapping_of(_is_text)),
     ("command", "text", _is_text),
     ("git_commit", "text", _is_text),
+    ("compiled", "an object of model and sha256 an accelerator", _mapping_of(_is_compiled)),
 )
+OPTIONAL = {"compiled"}
 
 
 def _check_fields(path: Path, fields: dict[str, Any]) -> None:
     for name, expected, holds in CHECKS:
         if name not in fields:
+            if name in OPTIONAL:
+                continue
             raise BundleInvalid(f"{path}: field '{name}' is missing; not a model bundle, or a damaged one")
         if not holds(fields[name]):
             raise BundleInvalid(f"{path}: field '{name}' must be {expected}, got {_short(repr(fields[name]))}")

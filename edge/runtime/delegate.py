@@ -12,8 +12,9 @@ LIBRARIES = {
     "edgetpu": ("libedgetpu.so.1",),
     "gpu": ("libtensorflowlite_gpu_delegate.so", "libLiteRtGpuAccelerator.so"),
 }
-_MENDS = {
-    "edgetpu": "install libedgetpu1-std and plug the Coral in",
+MENDS = {
+    "edgetpu": "plug the Coral in and install libedgetpu (feranick's builds; the stock one crashes with runtimes from "
+    "2.12 on)",
     "gpu": "install the board's TFLite GPU delegate, or use --delegate cpu",
 }
 ONNX_PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
@@ -52,4 +53,4 @@ def load(delegate: str, libraries: tuple[str, ...] = ()) -> Any:
             reasons.append(str(error))
         except ValueError as error:
             reasons.append(f"{library} finds no device ({' '.join(str(error).split())})")
-    raise DelegateUnavailable(f"no {delegate}: {'; '.join(reasons)}; {_MENDS[delegate]}")
+    raise DelegateUnavailable(f"no {delegate}: {'; '.join(reasons)}; {MENDS[delegate]}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,15 @@ from edge.errors import BundleMismatch, ConfigError
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
 
+if TYPE_CHECKING:
+    from edge.runtime.guarded import Accelerator
+
 Shape = tuple[int, int, int, int]
 
 DELEGATES = ("cpu", "edgetpu", "gpu")
-_wanted: ContextVar[str] = ContextVar("delegate", default="cpu")
+_wanted: ContextVar[Accelerator | None] = ContextVar("accelerator", default=None)
+
+_compiled: ContextVar[dict[str, str] | None] = ContextVar("compiled", default=None)
 
 
 class PictureNetwork(Protocol):
@@ -39,14 +44,42 @@ class PictureNetwork(Protocol):
 
 @contextmanager
 def networks_on(delegate: str) -> Iterator[None]:
-    """Networks opened within run on ``delegate``, one of ``DELEGATES``. ``ConfigError`` for another word."""
+    """Networks opened within run on ``delegate``, one of ``DELEGATES``, together: an accelerator can be opened by one
+    process only. ``ConfigError`` for another word."""
     if delegate not in DELEGATES:
         raise ConfigError(f"expected --delegate {', '.join(DELEGATES)}, got {delegate!r}")
-    token = _wanted.set(delegate)
+    token = _wanted.set(_accelerator(delegate))
     try:
         yield
     finally:
         _wanted.reset(token)
+
+
+@contextmanager
+def compiled_models() -> Iterator[dict[str, str]]:
+    """Fills with the compiled models that compute anything within, in this thread, as a cell names them:
+    ``{"locator_edgetpu": "sha256:<hex>"}``."""
+    found: dict[str, str] = {}
+    token = _compiled.set(found)
+    try:
+        yield found
+    finally:
+        _compiled.reset(token)
+
+
+def computed_by(name: str, model_id: str) -> None:
+    """A network on an accelerator says what has just computed."""
+    found = _compiled.get()
+    if found is not None:
+        found[name] = model_id
+
+
+def _accelerator(delegate: str) -> Accelerator | None:
+    if delegate == "cpu":
+        return None
+    from edge.runtime.guarded import Accelerator
+
+    return Accelerator(delegate)
 
 
 def open_network(bundle: Bundle, threads: int) -> PictureNetwork:
@@ -58,11 +91,12 @@ def open_network(bundle: Bundle, threads: int) -> PictureNetwork:
             f"{bundle.model_path}: bundle.json says an input of {stated} px (height, width), "
             f"the model has {network.input_shape[1:3]}; export it again"
         )
-    if _wanted.get() == "cpu":
+    accelerator = _wanted.get()
+    if accelerator is None:
         return network
     from edge.runtime.guarded import GuardedNetwork
 
-    return GuardedNetwork.of_bundle(bundle, network, threads, _wanted.get())
+    return GuardedNetwork.of_bundle(bundle, network, threads, accelerator)
 
 
 def cpu_network(model: bytes, suffix: str, threads: int) -> PictureNetwork:

@@ -1,8 +1,8 @@
 """The child process that an accelerator lives in, and how its parent talks to it.
 
-``python -m edge.runtime.worker FD``: over the socket ``FD`` it is given (delegate, model, suffix, threads), answers
-``Ready`` or ``Failed``, then computes a batch at a time until the socket closes. Messages are pickles with their length
-in front; both ends are this program, the socket has no name.
+``python -m edge.runtime.worker FD``: over the socket ``FD`` it is given a delegate and every network's name with its
+model, suffix and threads; it answers ``Ready`` or ``Failed``, then computes (name, method, batch) at a time until the
+socket closes. Messages are pickles with their length in front; both ends are this program, the socket has no name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    pass
+    """``refused``: networks that the accelerator does not take, and why in one line."""
+
+    refused: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +64,33 @@ def _exactly(channel: socket.socket, length: int, deadline_s: float | None) -> b
 
 def serve(channel: socket.socket) -> None:
     """The child's life. Returns when the parent closes its end."""
-    from edge.errors import ChromoError
+    from edge.errors import BundleInvalid, ChromoError
     from edge.runtime.delegate import accelerated_network
 
     try:
-        network = accelerated_network(*receive(channel))
-        # Proven on one picture before the parent relies on it.
-        network.run_uint8(_blank(network.input_shape))
-        send(channel, Ready())
+        delegate, orders = receive(channel)
+        networks, refused = {}, {}
+        for name, order in orders.items():
+            try:
+                networks[name] = accelerated_network(delegate, *order)
+            except BundleInvalid as error:
+                refused[name] = _one_line(error)
+        if not networks:
+            raise BundleInvalid("; ".join(f"{name}: {why}" for name, why in refused.items()))
+        for network in networks.values():  # proven on one picture before the parent relies on it
+            network.run_uint8(_blank(network.input_shape))
+        send(channel, Ready(refused))
         while True:
-            method, batch = receive(channel)
-            send(channel, getattr(network, method)(batch))
+            name, method, batch = receive(channel)
+            send(channel, getattr(networks[name], method)(batch))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except (ChromoError, ValueError, RuntimeError) as error:
-        send(channel, Failed(" ".join(str(error).split())))
+        send(channel, Failed(_one_line(error)))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _blank(shape: tuple[int, ...]) -> Any:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from edge.cell.karyogram import ROWS
 from edge.records import Cell, Chromosome, Frame
-from edge.runtime.guarded import delegate_status
+from edge.runtime.guarded import acceleration
 
 _RATE_OVER_FRAMES = 20
 _STATUS_STYLE = {"accepted": "", "review": "bold yellow"}
@@ -51,7 +51,9 @@ class TerminalSink:
 
 def _line(cell: Cell, rate: float | None) -> str:
     parts = [f"{cell.frame} #{cell.index}", f"{cell.count}", cell.karyotype, f"{_reviews(cell)} to review"]
-    parts += [*cell.findings, _timing(cell, rate), *delegate_status()]
+    parts += [*cell.findings, _timing(cell, rate)]
+    if (computed := acceleration()) is not None:
+        parts.append(computed.said)
     return "  ".join(parts)
 
 
@@ -65,8 +67,8 @@ def _table(cell: Cell, rate: float | None) -> RenderableType:
             here = [Text(letter, style="dim"), *(_place(cell, label) for label in labels)]
             table.add_row(*here)
     foot = Text(f"{_reviews(cell)} to review (?)   {_timing(cell, rate)}", style="dim")
-    for status in delegate_status():
-        foot.append(f"\n{status}")
+    if (computed := acceleration()) is not None:
+        foot.append(f"\n{computed.said}")
     return Group(head, table, foot)
 
 

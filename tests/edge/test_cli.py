@@ -18,8 +18,10 @@ from PIL import Image
 
 import edge.camera
 import edge.pipeline
+from edge.camera.returning import ReturningCamera
 from edge.cli import main
-from edge.errors import BundleInvalid, CameraLost, FrameError
+from edge.errors import BundleInvalid, CameraLost, CameraNotFound, FrameError
+from edge.live.watch import WatchedCamera
 from edge.pipeline import Pipeline
 from edge.records import Frame
 from tests.edge.stages import bar_pipeline, draw_bars
@@ -220,7 +222,7 @@ def test_the_view_keeps_off_the_json_lines(chromo: Run, camera: Callable[[Bars],
 
 def test_an_unplugged_camera(chromo: Run, camera: Callable[[Bars], Bars]) -> None:
     bars = camera(Bars(1, CameraLost("bars: no frame any more; plug it in again")))
-    code, _, errors = chromo("run", "--camera", "--headless")
+    code, _, errors = chromo("run", "--camera", "sim", "--headless")
     assert (code, errors) == (4, "error: bars: no frame any more; plug it in again\n")
     assert bars.closed
 
@@ -273,13 +275,69 @@ def test_a_camera_opens_the_live_page(chromo: Run, camera: Callable[[Bars], Bars
     assert re.match(r"live page: http://127\.0\.0\.1:\d+/\n", said)
 
 
-def test_beyond_this_machine_the_address_holds_a_token(
-    chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path
+def test_beyond_this_machine_the_address_holds_a_token_that_the_next_start_keeps(
+    chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    camera(Bars())
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     words = ("--frames", 1, "--port", 0, "--host", "0.0.0.0", "--cases", tmp_path, "--models", TINY)
-    _, said, _ = chromo("run", *words)
-    assert re.match(r"live page: http://[^/]+:\d+/\?token=[\w-]{32,}\n", said)
+    tokens = []
+    for _ in range(2):
+        camera(Bars())
+        _, said, _ = chromo("run", *words)
+        (token,) = set(re.findall(r"^(?:live page|       or): http://[^/]+:\d+/\?token=([\w-]{32,})$", said, re.M))
+        tokens.append(token)
+    assert tokens[0] == tokens[1] == (tmp_path / "state" / "token").read_text().strip()
+
+
+def absent(monkeypatch: pytest.MonkeyPatch, times: int, then: Bars) -> list[object]:
+    """``open_camera`` that finds none ``times`` times; returns the sources that it is asked for."""
+    asked: list[object] = []
+
+    def open_camera(source: object, **_: object) -> Bars:
+        asked.append(source)
+        if len(asked) <= times:
+            raise CameraNotFound("no camera answers; connect one")
+        return then
+
+    monkeypatch.setattr(edge.camera, "open_camera", open_camera)
+    return asked
+
+
+def test_the_page_waits_for_a_camera_that_is_not_there_yet(
+    chromo: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(WatchedCamera.__init__.__kwdefaults__, "retry_s", 0.001)
+    asked = absent(monkeypatch, 3, Bars(2))
+    words = ("--frames", 2, "--port", 0, "--cases", tmp_path, "--models", TINY)
+    code, said, _ = chromo("run", "--camera", *words)
+    assert code == 0
+    assert said.startswith("live page: ")
+    assert asked == [None] * 4
+    assert [r.getMessage() for r in caplog.records if r.name == "edge.live.watch"] == [
+        "no camera answers; connect one; waiting for it",
+        "the camera gives frames again",
+    ]
+
+
+@pytest.mark.parametrize("words", [("--headless",), ("--camera", "webcam")])
+def test_without_a_page_or_for_no_cameras_name_nobody_waits(
+    chromo: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    asked = absent(monkeypatch, 1, Bars(2))
+    code, _, errors = chromo("run", *words)
+    assert (code, errors) == (4, "error: no camera answers; connect one\n")
+    assert len(asked) == 1
+
+
+def test_a_lost_camera_is_waited_for_and_not_replaced_by_another(
+    chromo: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(ReturningCamera.__init__.__kwdefaults__, "first_pause_s", 0.001)
+    monkeypatch.setitem(WatchedCamera.__init__.__kwdefaults__, "retry_s", 0.001)
+    for view in (("--headless",), ("--port", 0, "--cases", tmp_path)):
+        asked = absent(monkeypatch, 0, Bars(1, CameraLost("bars: unplugged")))
+        assert chromo("run", "--frames", 3, *view)[0] == 0
+        assert asked == [None, "bars", "bars"]
 
 
 def test_an_address_that_cannot_be_served(chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path) -> None:

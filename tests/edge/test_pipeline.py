@@ -16,6 +16,7 @@ from edge.cell.keep import Kept
 from edge.config import default_models_dir
 from edge.pipeline import Pipeline
 from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region
+from edge.runtime.network import computed_by
 from tests.builders import MODELS, make_prediction
 from tests.edge.stages import (
     BarAssigned,
@@ -49,6 +50,18 @@ def test_a_frame_becomes_a_cell() -> None:
     assert all(ms >= 0 for ms in cell.stage_ms.values())
     assert cell.models == MODELS
     assert list(cell.models) == ["locator", "separator", "classifier", "verifier", "arbiter"]
+
+
+def test_a_cell_names_the_compiled_models_that_computed_it() -> None:
+    compiled = f"sha256:{'a' * 64}"
+
+    class OnAccelerator(BarLocator):
+        def locate(self, frame: Frame) -> tuple[Region, ...]:
+            computed_by("locator_edgetpu", compiled)
+            return super().locate(frame)
+
+    cell = Pipeline(OnAccelerator(), BarClassifier(), cut_bars, keep_all, assign_bars).label(frame_of([21, 7]))
+    assert cell.models == MODELS | {"locator_edgetpu": compiled}
 
 
 def test_findings_are_provisional_while_a_chromosome_waits_for_review() -> None:

@@ -107,15 +107,15 @@ class Live:
 
     # The lens
 
-    def lens(self, **asked: Any) -> tuple[float, tuple[str, ...]]:
-        """Tells the camera; returns when it obeyed, monotonic seconds, and where the networks compute."""
+    def lens(self, **asked: Any) -> tuple[float, dict[str, bool]]:
+        """Tells the camera; returns when it obeyed, monotonic seconds, and which networks the accelerator computes."""
         asked["id"] = next(self._ids)
         self.process.stdin.write((json.dumps(asked) + "\n").encode())
         self.process.stdin.flush()
         answer = self._answers.get(timeout=PATIENCE_S)
         if "cell" in asked:
             self._under.append((answer["at_s"], asked["cell"]))
-        return float(answer["at_s"]), tuple(answer["delegates"])
+        return float(answer["at_s"]), dict(answer["accelerated"])
 
     def next_cell(self, **asked: Any) -> float:
         """Another cell comes under the lens in the same moment as what is asked for."""

@@ -28,7 +28,7 @@ from edge.camera.reader import DeviceCamera
 from edge.cli import main
 from edge.errors import CameraLost, CameraNotFound
 from edge.records import Cell, Frame, UInt8Array
-from edge.runtime.guarded import delegate_status
+from edge.runtime.guarded import acceleration
 from tests.edge.stages import bar_pipeline, draw_bars
 
 FPS = 15
@@ -105,7 +105,9 @@ def obey(lens: Lens, say: Callable[[dict[str, Any]], None]) -> None:
         lens.amount = asked.get("amount", lens.amount)
         lens.cell, lens.fault = asked.get("cell", lens.cell), asked.get("fault", lens.fault)
         (lens.healed.set if not lens.fault else lens.healed.clear)()
-        say({"done": asked["id"], "at_s": time.monotonic(), "delegates": delegate_status()})
+        computed = acceleration()
+        networks = dict(computed.networks) if computed is not None else {}
+        say({"done": asked["id"], "at_s": time.monotonic(), "accelerated": networks})
     os._exit(9)
 
 

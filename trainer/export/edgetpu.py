@@ -7,6 +7,7 @@ does not break a model: the compiler leaves it, and all that follows, to the pro
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from edge.runtime.bundle import BUNDLE_FILE
 from trainer.errors import ExportError
 from trainer.export.flat import FlatModel, Operator, read_flat
 from trainer.files import write_atomic
@@ -131,7 +133,8 @@ def _dense(operators: tuple[Operator, ...]) -> Finding:
 
 
 def compiled(model: Path, verdict: Verdict) -> Verdict:
-    """The verdict with the compiler's own words; writes ``<model>_edgetpu.tflite`` beside ``model``.
+    """The verdict with the compiler's own words; writes ``<model>_edgetpu.tflite`` beside ``model`` and names it, with
+    its hash, in the bundle there.
 
     The verdict as it is where there is no compiler. ``ExportError`` if the compiler fails.
     """
@@ -149,8 +152,20 @@ def compiled(model: Path, verdict: Verdict) -> Verdict:
         if done.returncode or not made.exists():
             last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
             raise ExportError(f"{COMPILER} refuses {model.name}: {last}")
-        write_atomic(model.with_name(made.name), made.read_bytes())
+        content = made.read_bytes()
+    write_atomic(model.with_name(made.name), content)
+    _name_in_bundle(model, made.name, content)
     return Verdict(verdict.findings, verdict.operators, said)
+
+
+def _name_in_bundle(model: Path, name: str, content: bytes) -> None:
+    path = model.with_name(BUNDLE_FILE)
+    if not path.is_file():
+        return
+    fields = json.loads(path.read_bytes())
+    compiled = {"model": name, "sha256": hashlib.sha256(content).hexdigest()}
+    fields["compiled"] = fields.get("compiled", {}) | {"edgetpu": compiled}
+    write_atomic(path, (json.dumps(fields, indent=2) + "\n").encode())
 
 
 def write_verdict(folder: Path, verdict: Verdict) -> None:

@@ -23,6 +23,7 @@ from edge.errors import CaseNotFound, ChromoError, EditConflict, EditRefused
 from edge.live.web.desk import FORMS, Desk, cell_message
 from edge.live.web.hub import Hub
 from edge.live.web.messages import Json
+from edge.runtime.guarded import acceleration
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -149,7 +150,8 @@ class _Pages:
         return JSONResponse({"ok": not fault, "fault": fault}, 503 if fault else 200)
 
     async def metrics(self, _: Request) -> Response:
-        text = self._hub.metrics.text(clients=self._hub.clients, fault=bool(self._hub.fault))
+        fault = bool(self._hub.fault)
+        text = self._hub.metrics.text(clients=self._hub.clients, fault=fault, computed=acceleration())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     async def _json(self, ask: Callable[[], Json]) -> Response:

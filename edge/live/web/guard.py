@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import logging
+import os
+import re
 import secrets
 import socket
 from dataclasses import dataclass
+from functools import partial
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -23,6 +28,8 @@ from starlette.websockets import WebSocketClose
 
 MOST_BODY_BYTES = 64 * 1024
 _COOKIE = "chromo_token"
+_TOKEN = re.compile(r"[\w-]{32,}")
+_log = logging.getLogger(__name__)
 _REFUSED_SOCKET = 1008
 """WebSocket close code: policy violation."""
 _HEADERS = {
@@ -50,6 +57,25 @@ def _split(address: str) -> SplitResult:
         return urlsplit(address)
     except ValueError:  # a bracket that does not close
         return urlsplit("")
+
+
+def kept_token(path: Path) -> str:
+    """The token in ``path``, so that a page that is open goes on after a restart; a new one where none is there that
+    this user alone may read. One that cannot be kept serves this run."""
+    try:
+        if path.stat().st_mode & 0o077 == 0 and _TOKEN.fullmatch(kept := path.read_text(encoding="ascii").strip()):
+            return kept
+    except (OSError, ValueError):
+        pass
+    token = new_token()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
+            file.write(f"{token}\n")
+    except OSError as error:
+        _log.warning("cannot keep the page's token in %s (%s); the next start has another one", path, error.strerror)
+    return token
 
 
 def new_token() -> str:

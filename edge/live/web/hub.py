@@ -27,6 +27,7 @@ from edge.live.watch import Watch
 from edge.live.web.messages import Json, labels_message
 from edge.live.web.metrics import Metrics
 from edge.records import Cell, Frame, UInt8Array
+from edge.runtime.guarded import acceleration
 
 MOST_CLIENTS = 8
 _IN_FLIGHT = 2
@@ -213,6 +214,7 @@ class Hub:
     def _tick(self) -> None:
         for client in self._clients:
             client.echo = client.clock
+        computed = acceleration()
         state = {
             "type": "state",
             "fault": self.fault,
@@ -220,6 +222,7 @@ class Hub:
             "frames_per_s": _rate(self._frame_times_s),
             "labels_per_s": _rate(self._label_times_s),
             "latency_ms": self._latency_ms,
+            "computed": computed.said if computed is not None else "",
         }
         self.tell(state)  # each time: the page knows by it that the board is alive
 

@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from pathlib import Path
 
+from edge.runtime.guarded import Acceleration
+
 _BUCKETS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.75, 1.0, 2.0)
 
 
@@ -34,7 +36,7 @@ class Metrics:
         with self._lock:
             return dict(self._counts)
 
-    def text(self, *, clients: int, fault: bool) -> str:
+    def text(self, *, clients: int, fault: bool, computed: Acceleration | None = None) -> str:
         with self._lock:
             lines = [
                 line
@@ -53,6 +55,11 @@ class Metrics:
         gauges = {"clients": clients, "camera_fault": int(fault), "resident_bytes": _resident_bytes()}
         for name, value in gauges.items():
             lines += [f"# TYPE chromo_{name} gauge", f"chromo_{name} {value}"]
+        if computed is not None:
+            lines.append("# TYPE chromo_accelerated gauge")
+            lines += [f'chromo_accelerated{{network="{name}"}} {int(on)}' for name, on in computed.networks.items()]
+            lines.append("# TYPE chromo_delegate_failures_total counter")
+            lines.append(f"chromo_delegate_failures_total {computed.failures}")
         return "\n".join(lines) + "\n"
 
 

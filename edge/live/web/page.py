@@ -10,12 +10,13 @@ from pathlib import Path
 from edge.camera.base import Camera
 from edge.cases.parts import Classify
 from edge.cases.store import CaseStore
+from edge.config import default_state_dir
 from edge.live.stage import Stage
 from edge.live.track import Steady
 from edge.live.watch import Watch, WatchedCamera
 from edge.live.web.app import make_app
 from edge.live.web.desk import Desk
-from edge.live.web.guard import is_loopback
+from edge.live.web.guard import is_loopback, kept_token
 from edge.live.web.hub import Hub
 from edge.live.web.metrics import Metrics
 from edge.live.web.server import WebServer
@@ -49,12 +50,13 @@ class LivePage:
         self.label = Steady(label, stage.scene_of)
         self._host = host
         self._store = CaseStore(cases)
+        token = None if is_loopback(host) else kept_token(default_state_dir() / "token")
         try:
-            self._server = WebServer(make_app(self.hub, Desk(self._store, case, self.hub, classify)), host, port)
+            self._server = WebServer(make_app(self.hub, Desk(self._store, case, self.hub, classify)), host, port, token)
         except BaseException:
             self._store.close()
             raise
-        self.address = self._server.address
+        self.address, self.addresses = self._server.address, self._server.addresses
 
     def put(self, frame: Frame, cell: Cell) -> None:
         self.hub.put(frame, cell)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import socket
+import struct
 import threading
 
 import h11
@@ -22,6 +24,8 @@ _UNFINISHED_S = 3.0
 """A request that is not there whole after this long, or twice, is not waited for."""
 _MOST_SOCKET_BYTES = 4096
 """A page only ever says which frame it has shown."""
+_SIOCGIFADDR = 0x8915
+"""linux/sockios.h: an interface's address."""
 _LIBRARIES = ("uvicorn.error", "asyncio")
 """The loggers that tell what a client sent wrong."""
 _ONE_LINE = OneLine("live page", logging.getLogger(__name__))
@@ -30,12 +34,14 @@ _ONE_LINE = OneLine("live page", logging.getLogger(__name__))
 class WebServer:
     """Serves ``app`` at ``host`` and ``port`` from when it is made until ``close``.
 
-    ``port`` None is the usual one, or any free one where that is taken; 0 is any free one. Raises ``ConfigError`` for
-    an address that cannot be served.
+    ``port`` None is the usual one, or any free one where that is taken; 0 is any free one. ``token``: what is asked for
+    beyond loopback; None: a new one. Raises ``ConfigError`` for an address that cannot be served.
     """
 
-    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", port: int | None = None) -> None:
-        self.token = None if is_loopback(host) else new_token()
+    def __init__(
+        self, app: ASGIApp, host: str = "127.0.0.1", port: int | None = None, token: str | None = None
+    ) -> None:
+        self.token = None if is_loopback(host) else token or new_token()
         self._socket = _listen(host, port)
         self._host = host
         self._port = int(self._socket.getsockname()[1])
@@ -63,13 +69,17 @@ class WebServer:
     @property
     def address(self) -> str:
         """What to open in a browser, with the token where one is asked for."""
-        name = self._host
-        if name in ("0.0.0.0", "::"):
+        return self.addresses[0]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All that lead here: served everywhere, the machine's name, that name as mDNS knows it, its IP addresses."""
+        names = (f"[{self._host}]" if ":" in self._host else self._host,)
+        if self._host in ("0.0.0.0", "::"):
             name = socket.gethostname()
-        elif ":" in name:
-            name = f"[{name}]"
+            names = (name, *(() if "." in name else (f"{name}.local",)), *_own_addresses())
         query = "" if self.token is None else f"?token={self.token}"
-        return f"http://{name}:{self._port}/{query}"
+        return tuple(f"http://{name}:{self._port}/{query}" for name in names)
 
     def close(self) -> None:
         self._server.should_exit = True
@@ -110,6 +120,19 @@ class _Impatient(H11Protocol):
             self.transport.abort()
         else:
             self._look = self.loop.call_later(_UNFINISHED_S, self._look_again)
+
+
+def _own_addresses() -> list[str]:
+    """The IPv4 address of each of this machine's interfaces but loopback; the names need somebody who resolves them."""
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        for _, name in socket.if_nameindex():
+            try:
+                answer = fcntl.ioctl(asked, _SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
+            except OSError:  # one without an address
+                continue
+            found.append(socket.inet_ntoa(answer[20:24]))
+    return [address for address in found if not is_loopback(address)]
 
 
 def _listen(host: str, port: int | None) -> socket.socket:

@@ -80,7 +80,7 @@ def test_a_hot_throttled_pi_with_a_coral(machine: Path, tmp_path: Path, monkeypa
     assert found["temperature"].said == "86 °C"
     assert found["throttling"].said == "now under-voltage, throttled; since the start under-voltage, throttled"
     assert found["memory"].state == "warning"
-    assert found["edgetpu"].mend == "install libedgetpu1-std"
+    assert "libedgetpu (feranick's builds; the stock one crashes" in found["edgetpu"].mend
     put(machine, "usr/lib/aarch64-linux-gnu/libedgetpu.so.1")
     assert states()["edgetpu"].state == "ok"
 
@@ -98,6 +98,35 @@ def test_nodes_that_are_no_cameras(machine: Path) -> None:
     said = states()["camera"].said
     assert "video10" in said
     assert "video-other" not in said
+
+
+def test_the_disk_is_the_one_that_cases_go_to(machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHROMO_CASES", str(tmp_path / "not" / "yet"))
+    asked: list[Path] = []
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or usage(10**12, 0, 10**12))
+    assert str(tmp_path / "not" / "yet") in states()["disk"].said
+    assert asked == [tmp_path]
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "said"),
+    [
+        ("works", "ok", "classifier on edgetpu"),
+        ("absent", "fail", "finds no device"),
+        ("crash", "fail", "was killed by signal 6"),
+    ],
+)
+def test_an_accelerator_is_tried_in_a_child(
+    library: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch, mode: str, state: str, said: str
+) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(library))
+    monkeypatch.setenv("FAKE_DELEGATE", mode)
+    check = {one.name: one for one in examine(tiny_models, None, "edgetpu")}["edgetpu at work"]
+    assert check.state == state
+    assert said in check.said
+    assert ("feranick's builds" in check.mend) == (state == "fail")
+    assert "feranick" not in check.said
 
 
 def test_a_full_disk_and_a_clock_of_1970(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

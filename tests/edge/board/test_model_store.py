@@ -52,12 +52,61 @@ def test_install_and_back_and_forth(tiny_models: Path, other: Path) -> None:
         assert name_of(tiny_models) == expected
 
 
+def changed(folder: Path, name: str, **fields: object) -> Path:
+    """A copy of a bundle that differs by its file's last byte, and in what is given."""
+    copy = folder.parent / name
+    shutil.copytree(folder, copy)
+    content = (copy / "model.tflite").read_bytes() + b"\1"
+    (copy / "model.tflite").write_bytes(content)
+    known = json.loads((copy / "bundle.json").read_text())
+    known |= {"sha256": hashlib.sha256(content).hexdigest(), "name": name} | fields
+    (copy / "bundle.json").write_text(json.dumps(known))
+    return copy
+
+
 def test_old_files_go_but_for_the_one_before(tiny_models: Path, other: Path) -> None:
     (tiny_models / "classifier" / "older.tflite").write_bytes(b"")
     (tiny_models / "classifier" / "half.part").write_bytes(b"")
     install(other, tiny_models)
+    install(changed(other, "third"), tiny_models)
     assert len(list((tiny_models / "classifier").glob("*.tflite"))) == 2
     assert not list((tiny_models / "classifier").glob("*.part"))
+    assert rollback(tiny_models, "classifier").name == "other"
+
+
+def test_installed_twice_the_one_before_is_still_there(tiny_models: Path, other: Path) -> None:
+    first = name_of(tiny_models)
+    for _ in range(2):
+        (done,) = install(other, tiny_models)
+        assert done.previous.startswith(first)
+    assert rollback(tiny_models, "classifier").name == first
+
+
+def test_the_compiled_form_comes_along(tiny_models: Path, other: Path) -> None:
+    (other / "tpu.tflite").write_bytes((other / "model.tflite").read_bytes())
+    digest = hashlib.sha256((other / "tpu.tflite").read_bytes()).hexdigest()
+    path = other / "bundle.json"
+    compiled = {"compiled": {"edgetpu": {"model": "tpu.tflite", "sha256": digest}}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | compiled))
+    install(other, tiny_models)
+    install(changed(other, "third", compiled={}), tiny_models)
+    assert load_bundle(tiny_models / "classifier", "classifier").compiled_for("edgetpu") is None
+    rollback(tiny_models, "classifier")
+    named = load_bundle(tiny_models / "classifier", "classifier").compiled_for("edgetpu")
+    assert named is not None
+    assert named.read() == (other / "tpu.tflite").read_bytes()
+
+
+def test_what_was_compiled_by_hand_stays(tiny_models: Path, other: Path) -> None:
+    install(other, tiny_models)
+    model = load_bundle(tiny_models / "classifier", "classifier").model_path
+    by_hand = model.with_name(f"{model.stem}_edgetpu.tflite")
+    by_hand.write_bytes(b"by hand")
+    install(other, tiny_models)
+    assert by_hand.exists()
+    (other / "model_edgetpu.tflite").write_bytes(b"by hand")
+    with pytest.raises(BundleInvalid, match="compile it again with 'trainer edgetpu"):
+        install(other, tiny_models)
 
 
 def test_installing_what_is_in_use_keeps_the_one_before(tiny_models: Path, other: Path) -> None:

@@ -13,15 +13,29 @@ import pytest
 
 from edge.board.notify import Heartbeat, notify
 from edge.board.service import unit_text
+from edge.camera.simulated import SimulatedCamera
 from edge.cli import main
 from edge.commands.service import write_unit
+from edge.config import default_cases_dir
 from edge.errors import ConfigError
+from edge.live.web.page import LivePage
+from tests.edge.stages import bar_pipeline
 
 
 def test_the_words_reach_the_program_as_they_are() -> None:
     text = unit_text(["/opt/py", "-m", "edge.cli", "run", "--jsonl", "my cells 100%$HOME"], user="pi")
     assert "ExecStart=/opt/py -m edge.cli run --jsonl 'my cells 100%%$$HOME'\n" in text
     assert "User=pi\n" in text
+
+
+def test_cases_go_where_the_sandbox_lets_it_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = unit_text(["x"], user="pi").splitlines()
+    assert "ProtectHome=read-only" in lines
+    settings = (line.removeprefix("Environment=").partition("=") for line in lines if line.startswith("Environment="))
+    for variable, _, value in settings:
+        monkeypatch.setenv(variable, value)
+    (state,) = (line.removeprefix("StateDirectory=") for line in lines if line.startswith("StateDirectory="))
+    assert default_cases_dir().is_relative_to(Path("/var/lib") / state)
 
 
 def test_who_may_connect() -> None:
@@ -52,11 +66,39 @@ def test_the_unit_is_shown_and_nothing_written(
     monkeypatch.setattr("typer.confirm", lambda _: False)
     assert main(["install-service", "--", "--camera", "sim"]) == 0
     said = capsys.readouterr().out
-    assert "-m edge.cli run --headless --camera sim\n" in said
+    assert "-m edge.cli run --camera sim\n" in said  # with the page: --headless is whose wish it is
     assert said.endswith("nothing was written\n")
     assert not (tmp_path / "unit").exists()
     with pytest.raises(ConfigError, match="run it with sudo"):
         write_unit(Path("/dev/null/unit"), "")
+
+
+def test_no_browser_is_opened_without_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    pipeline = bar_pipeline()
+    camera = SimulatedCamera()
+    page = LivePage(
+        camera,
+        SimulatedCamera,
+        pipeline.label,
+        classify=pipeline.classify,
+        cases=tmp_path,
+        case="today",
+        host="127.0.0.1",
+        port=0,
+    )
+    try:
+        for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
+            monkeypatch.delenv(variable, raising=False)
+        page.open_browser()
+        assert opened == []
+        monkeypatch.setenv("DISPLAY", ":0")
+        page.open_browser()
+        assert opened == [page.address]
+    finally:
+        page.close()
+        camera.close()
 
 
 @pytest.fixture

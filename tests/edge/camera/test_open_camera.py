@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.camera import open_camera
+from edge.camera import is_device, open_camera
 from edge.camera.files import FolderCamera
-from edge.camera.returning import ReturningCamera
+from edge.camera.reader import DeviceCamera
 from edge.camera.simulated import SimulatedCamera
 from edge.errors import CameraNotFound, ConfigError, FrameError
 from tests.edge.camera.fake_picamera2 import install
@@ -41,11 +41,17 @@ def test_folder_without_pictures(tmp_path: Path) -> None:
         open_camera(str(tmp_path))
 
 
+@pytest.mark.parametrize("source", [None, "picamera2", "csi", "genicam", "0", "/dev/video0"])
+def test_what_may_be_unplugged_and_come_back(source: str | None) -> None:
+    assert is_device(source)
+    assert not any(map(is_device, ("sim", "webcam", "cells/", "a.png")))
+
+
 def test_picamera2_is_the_first_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
     camera = open_camera(None)
     camera.close()
-    assert isinstance(camera, ReturningCamera)
+    assert isinstance(camera, DeviceCamera)
     assert camera.name == "picamera2"
 
 

@@ -39,7 +39,10 @@ def test_a_sound_camera_has_no_fault() -> None:
 
 
 def test_before_the_first_frame_it_says_so() -> None:
-    assert "waiting" in Watch(Clock()).fault
+    watch = Watch(Clock())
+    assert "waiting" in watch.fault
+    watch.lost(CameraNotFound("no camera answers"))
+    assert watch.fault == "No camera: no camera answers"
 
 
 def test_a_late_camera_is_named_within_a_second() -> None:
@@ -49,6 +52,40 @@ def test_a_late_camera_is_named_within_a_second() -> None:
     assert watch.fault.startswith("Camera late")
     watch.seen(frame(clock, 202))
     assert watch.fault == ""
+
+
+def test_long_exposures_are_not_late() -> None:
+    clock = Clock()
+    watch = Watch(clock)
+    for level in range(200, 204):
+        watch.seen(frame(clock, level))
+        clock.now_s += 2.0
+    assert watch.fault == ""
+    clock.now_s += 1.1
+    assert watch.fault.startswith("Camera late: no picture for 3 s")
+    watch.seen(frame(clock, 204))
+    assert watch.fault == ""
+
+
+def test_one_long_gap_makes_no_slow_camera() -> None:
+    clock = Clock()
+    watch = running(clock)
+    clock.now_s += 5.0
+    watch.seen(frame(clock, 202))
+    clock.now_s += 0.8
+    assert watch.fault.startswith("Camera late")
+
+
+def test_a_camera_that_is_back_is_measured_anew() -> None:
+    clock = Clock()
+    watch = running(clock)
+    watch.lost(CameraLost("unplugged"))
+    clock.now_s += 30.0
+    for level in (202, 203):
+        watch.seen(frame(clock, level))
+        clock.now_s += 0.1
+    clock.now_s += 0.7
+    assert watch.fault.startswith("Camera late")
 
 
 def test_a_frozen_camera_keeps_coming_with_the_same_picture() -> None:

@@ -1,7 +1,7 @@
 """An accelerator that computes rightly, then goes wrong: ``python -m tests.edge.runtime.faulty_worker FAULT AFTER FD``.
 
 It is the real child process, with the CPU in the accelerator's place; call number ``AFTER`` (the warm-up is 0) hangs,
-crashes, throws, or gives what is wrong.
+crashes, throws, or gives what is wrong. Each network has its warm-up.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ FAULT, AFTER = sys.argv[1], int(sys.argv[2])
 
 
 class Faulty(Network):
-    calls = 0
+    calls = 0  # of all networks
 
     def run_uint8(self, pixels: UInt8Array) -> dict[str, Float32Array]:
         answer = super().run_uint8(pixels)
-        self.calls += 1
-        if self.calls <= AFTER:
+        Faulty.calls += 1
+        if Faulty.calls <= AFTER:
             return answer
         match FAULT:
             case "hang":
@@ -39,6 +39,9 @@ class Faulty(Network):
                 raise RuntimeError("EdgeTpuDelegateForCustomOp failed to invoke")
             case "wrong":
                 return {name: np.flip(values, -1) + 1 for name, values in answer.items()}
+            case "one wrong":  # of several networks, the second one that computes
+                wrong = Faulty.calls == AFTER + 1
+                return {name: values + wrong * 5 for name, values in answer.items()}
             case "nan":
                 return {name: values * np.float32("nan") for name, values in answer.items()}
             case "stop":

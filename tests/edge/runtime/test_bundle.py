@@ -56,6 +56,22 @@ def test_a_sound_bundle(tmp_path: Path) -> None:
         bundle.preprocessing["um_per_px"] = 1.0  # type: ignore[index]
 
 
+def test_the_compiled_file_is_named_with_its_hash(tmp_path: Path) -> None:
+    folder = write(tmp_path, compiled={"edgetpu": {"model": "tpu.tflite", "sha256": fields()["sha256"]}})
+    named = load_bundle(folder, "classifier").compiled_for("edgetpu")
+    assert named is not None
+    with pytest.raises(BundleInvalid, match="cannot be read"):
+        named.read()
+    (folder / "tpu.tflite").write_bytes(MODEL)
+    assert named.read() == MODEL
+    (folder / "tpu.tflite").write_bytes(MODEL[:-1])
+    with pytest.raises(BundleInvalid, match="truncated or changed"):
+        named.read()
+    for wrong in ("tpu.tflite", {"edgetpu": {"model": "../tpu.tflite", "sha256": fields()["sha256"]}}):
+        with pytest.raises(BundleInvalid, match="field 'compiled' must be an object of model and sha256"):
+            load_bundle(write(tmp_path, compiled=wrong), "classifier")
+
+
 def flip(folder: Path) -> None:
     changed = bytearray(MODEL)
     changed[len(changed) // 2] ^= 1

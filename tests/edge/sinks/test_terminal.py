@@ -7,6 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
+from edge.runtime.guarded import Acceleration
 from edge.sinks.terminal import TerminalSink
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 
@@ -25,6 +26,13 @@ def test_a_pipe_gets_one_line_a_frame() -> None:
     assert len(lines) == 3
     assert lines[0] == "a.png #0  46  46,XX  1 to review  locate 9 ms, straighten 1 ms, classify 12 ms, assign 0 ms"
     assert "frames/s" in lines[1]
+
+
+def test_what_an_accelerator_does_not_compute_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    fallen = Acceleration("edgetpu", {"classifier": False, "locator": False}, 2)
+    monkeypatch.setattr("edge.sinks.terminal.acceleration", lambda: fallen)
+    assert shown(screen=False).splitlines()[0].endswith("  on cpu, not edgetpu")
+    assert "on cpu, not edgetpu" in shown(screen=True)
 
 
 def test_a_long_line_is_not_broken() -> None:

@@ -92,6 +92,9 @@ def test_the_compiler_runs_where_it_is(classifier: Path, tmp_path: Path, monkeyp
     verdict = compiled(classifier, verdict_on(classifier))
     assert verdict.compiler == "Operators mapped: 40"
     assert classifier.with_name(f"{classifier.stem}_edgetpu.tflite").read_bytes() == classifier.read_bytes()
+    named = load_bundle(classifier.parent, "classifier").compiled_for("edgetpu")
+    assert named is not None
+    assert named.read() == classifier.read_bytes()
 
 
 def test_a_compiler_that_refuses_is_an_export_error(

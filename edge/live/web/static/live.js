@@ -94,7 +94,7 @@ export class Live {
     if (message.echo !== null) this.echoed = message.echo;
     $("rates").textContent =
       `${message.frames_per_s.toFixed(1)} frames/s · ${message.labels_per_s.toFixed(1)} labels/s · ` +
-      `${message.latency_ms} ms from capture to label`;
+      `${message.latency_ms} ms from capture to label` + (message.computed && ` · ${message.computed}`);
     if (message.scene !== this.scene) this.scene = 0; // the picture on the screen is no longer what is under the lens
     this.setFault(message.fault || this.old());
   }

@@ -24,11 +24,15 @@ from edge.errors import CameraLost
 from edge.live.web.hub import MOST_CLIENTS
 from edge.live.web.messages import NOTICE
 from edge.records import Frame
+from edge.runtime.guarded import Acceleration
 from tests.edge.live.web.serving import DRAWN, Served, serving
 
 Json = dict[str, Any]
 PATIENCE_S = 60.0
 """A busy machine is no failure."""
+
+
+FALLEN = Acceleration("edgetpu", {"classifier": True, "locator": False}, 3)
 
 
 @pytest.fixture
@@ -183,6 +187,21 @@ def test_a_client_that_talks_nonsense_harms_nobody(served: Served, said: str) ->
         socket.send(said)
         served.show()
         assert told(other, lambda m: m["type"] == "labels")["count"] == 46
+
+
+def test_an_accelerator_that_fell_back_is_told_on_the_page_and_in_the_metrics(
+    served: Served, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with live(served) as socket:
+        assert told(socket, lambda m: m["type"] == "state")["computed"] == ""
+        assert "accelerated" not in http.get("/metrics").text
+        for module in ("hub", "app"):
+            monkeypatch.setattr(f"edge.live.web.{module}.acceleration", lambda: FALLEN)
+        told(socket, lambda m: m["type"] == "state" and m["computed"] == "on edgetpu, but locator on cpu")
+    lines = http.get("/metrics").text.splitlines()
+    assert 'chromo_accelerated{network="classifier"} 1' in lines
+    assert 'chromo_accelerated{network="locator"} 0' in lines
+    assert "chromo_delegate_failures_total 3" in lines
 
 
 @pytest.mark.parametrize("said", ["[" * 4000, '{"now": 1' + "0" * 400 + "}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import socket
 import time
@@ -16,7 +17,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from edge.errors import ConfigError
-from edge.live.web.guard import MOST_BODY_BYTES, is_loopback
+from edge.live.web.guard import MOST_BODY_BYTES, is_loopback, kept_token
 from edge.live.web.server import WebServer
 from tests.edge.live.web.serving import Served, serving
 
@@ -112,6 +113,38 @@ def test_the_token_moves_into_a_cookie_and_out_of_the_address(guarded: Served) -
     cookie = {"Cookie": said.partition(";")[0]}
     with open_socket(f"ws://127.0.0.1:{port_of(guarded)}/live", additional_headers=cookie) as socket:
         assert socket.recv(timeout=60)
+
+
+def test_the_token_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "token"
+    token = kept_token(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert kept_token(path) == token
+    path.chmod(0o644)  # others may have read it
+    fresh = kept_token(path)
+    assert fresh != token
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text("short\n")
+    assert kept_token(path) not in ("short", fresh)
+
+
+def test_a_token_that_cannot_be_kept_serves_this_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    assert len(kept_token(tmp_path / "file" / "token")) >= 32
+    assert "the next start has another one" in caplog.text
+
+
+def test_every_printed_address_is_answered(guarded: Served) -> None:
+    """The machine's name, its .local name and its IP addresses: whatever of them the laptop can resolve."""
+    name = socket.gethostname()
+    hosts = [httpx.URL(address).host for address in guarded.web.addresses]
+    assert hosts[:1] == [name.lower()]
+    assert "." in name or f"{name.lower()}.local" in hosts
+    assert all(ipaddress.ip_address(host) for host in hosts[2:])
+    for address in guarded.web.addresses:
+        host = httpx.URL(address).netloc.decode()
+        given = f"{local(guarded)}/?token={guarded.web.token}"
+        assert get(given, headers={"Host": host}).status_code == 303, address
 
 
 def test_a_program_sends_the_token_as_bearer(guarded: Served) -> None:

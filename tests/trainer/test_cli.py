@@ -104,7 +104,7 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (
             ["export", "data", "data", "--out", "m", "--int8"],
             9,
-            "expected one of locator.keras, separator.keras, classifier.keras, verifier.keras",
+            "expected a run folder with one of locator.keras, separator.keras, classifier.keras, verifier.keras",
         ),
         (["export", "data", "data", "--out", "m", "--int8", "--float32"], 2, "give one of them at a time"),
     ],

@@ -34,7 +34,7 @@ def export_command(
     dynamic: Annotated[bool, typer.Option("--dynamic", help="int8 weights, activations quantized on the fly.")] = False,
     int16x8: Annotated[bool, typer.Option("--int16x8", help="int16 activations, int8 weights.")] = False,
     onnx: Annotated[bool, typer.Option("--onnx", help="ONNX for TensorRT: int8 as Q/DQ, float beside it.")] = False,
-    edgetpu: Annotated[bool, typer.Option("--edgetpu", help="int8 that must be ready for the Edge TPU.")] = False,
+    edgetpu: Annotated[bool, typer.Option("--edgetpu", help="int8 that the Edge TPU must take.")] = False,
     models: Annotated[
         Path,
         typer.Option(
@@ -84,7 +84,10 @@ def edgetpu_command(
     model: Annotated[Path, typer.Argument(metavar="DIR", help="A bundle, as in models/classifier.")],
     debug: Debug = False,
 ) -> None:
-    """Say whether a bundle is ready for the Edge TPU, and what is in the way; compile it where the compiler is."""
+    """Say whether a bundle is ready for the Edge TPU, how far it goes there, and what is in the way.
+
+    Where edgetpu_compiler is installed it compiles what is of integers and static; the rest stays with the processor.
+    """
     from trainer.export.bundle import any_bundle
 
     _require_edgetpu(any_bundle(model).model_path)
@@ -114,9 +117,9 @@ def _require_edgetpu(model: Path) -> None:
     from trainer.export.edgetpu import check, compiled, print_verdict, write_verdict
 
     verdict = check(model.read_bytes())
-    if verdict.ready:
+    if verdict.compilable:
         verdict = compiled(model, verdict)
     write_verdict(model.parent, verdict)
     print_verdict(verdict, f"{model.parent.name}: ready for the Edge TPU?")
-    if not verdict.ready:
+    if not (verdict.ready or verdict.compiled):
         raise ExportError(f"{model.parent} is not ready for the Edge TPU: {verdict.in_the_way}")

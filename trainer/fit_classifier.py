@@ -8,7 +8,7 @@ polarity is not, so the first net tells it, given the label (label-guided alignm
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from trainer.data.cropset import (
 from trainer.data.sources import holds_cutouts, splits_at, stamp_of
 from trainer.distill import distilled, load_teachers
 from trainer.errors import DatasetError
+from trainer.files import shipped_models
 from trainer.loop import Batch, Losses, Plan, train
 from trainer.mix import Mix, mix_batch
 from trainer.networks.enhanced import DEPTH
@@ -71,7 +72,7 @@ class ClassifierConfig:
     whether right or wrong: what is easy teaches little."""
     drawn_cells: int = 0
     """Metaphases drawn from the band tables, added as training crops."""
-    models: str = "models"
+    models: str = field(default_factory=lambda: str(shipped_models()))
     """Folder of the locator and separator that cut frames into crops."""
     network: Architecture = AS_SHIPPED
     depth: int = DEPTH

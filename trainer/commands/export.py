@@ -40,6 +40,7 @@ def export_command(
         typer.Option(
             metavar="DIR",
             help="Folder of the other models: whose finds a verifier judges, which cut frames for a bundle's export.",
+            show_default="the ones shipped",
         ),
     ] = MODELS,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Calibrate on N val frames or crops.")] = None,

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-MODELS = Path("models")
+from trainer.files import shipped_models
+
+MODELS = shipped_models()
 
 FrameFolder = Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
@@ -17,7 +19,12 @@ Seed = Annotated[int, typer.Option(help="Decides every random choice.")]
 Resume = Annotated[
     bool, typer.Option("--resume/--fresh", help="Go on with the run there, or remove it and start over.")
 ]
-Cutters = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the locator/ and separator/ that cut frames.")]
+Cutters = Annotated[
+    Path,
+    typer.Option(
+        metavar="DIR", help="Folder of the locator/ and separator/ that cut frames.", show_default="the ones shipped"
+    ),
+]
 Models = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the models. [default: the ones shipped]")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that each network may use.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from edge.config import default_models_dir
 from trainer.export.tflite import Form
+from trainer.files import shipped_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Shipment:
     out: Path
     form: Form | Literal["onnx"]
     command: str
-    models: Path = field(default_factory=default_models_dir)
+    models: Path = field(default_factory=shipped_models)
     """The locator, separator and classifier that find what a verifier judges, and cut frames for a bundle's export."""
     limit: int | None = None
     """Only so many val frames or crops; None for all."""

@@ -84,17 +84,23 @@ class ClassifierConfig:
     mix: Mix = "none"
     unaugmented: tuple[str, ...] = ()
     """Changes of ``trainer.augment.CHANGES`` to do without."""
+    augmented: tuple[str, ...] = ()
+    """Other strengths than the usual, each NAME=STRENGTH, see ``Strengths.with_strengths``."""
     laboratory: float = 0.0
     """Share of the crops that are made as if in another laboratory, 0..1, see ``trainer.augment``."""
 
 
-LATER = ("network", "depth", "teachers", "teacher_weight", "mix", "unaugmented", "laboratory", "doubtful_repeats")
+LATER = (
+    *("network", "depth", "teachers", "teacher_weight", "mix"),
+    *("unaugmented", "augmented", "laboratory", "doubtful_repeats"),
+)
 """Settings that a run folder holds only where they differ from the default: runs from before they came go on."""
 
 
 def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/classifier.keras``."""
-    strengths = replace(DEFAULT, laboratory_share=config.laboratory).without(config.unaugmented)
+    strengths = replace(DEFAULT, laboratory_share=config.laboratory)
+    strengths = strengths.with_strengths(config.augmented).without(config.unaugmented)
     keras.utils.set_random_seed(config.seed)
     network = build_classifier(config.network, config.dropout, config.width, config.depth)
     run = Run.open(out, stated(config), resume)

@@ -79,6 +79,7 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (["search", "crops.zip", "--out", "s", "--rates", "fast"], 2, "--rates must be numbers with commas between"),
         (["search", "crops.zip", "--out", "data/images.csv"], 2, "cannot be used"),
         (["fit", "classifier", "crops.zip", "--out", "r", "--unaugmented", "magic"], 2, "no augmentation is called"),
+        (["fit", "classifier", "crops.zip", "--out", "r", "--augment", "defocus=2"], 2, "defocus_share must be 0"),
         (["evaluate", "frames", "data", "--wrong"], 2, "--wrong"),
         (["fit", "locator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
         (

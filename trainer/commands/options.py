@@ -26,6 +26,13 @@ Cutters = Annotated[
     ),
 ]
 Models = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the models. [default: the ones shipped]")]
+Augment = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=STRENGTH",
+        help="Augmentation with another strength: brightness=0.08, defocus=0.2; may be several.",
+    ),
+]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that each network may use.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]

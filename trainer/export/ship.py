@@ -40,6 +40,7 @@ from trainer.export.specimen import Specimen, specimen_of
 from trainer.export.tflite import convert
 from trainer.export.verifier import ship_verifier
 from trainer.files import write_atomic
+from trainer.runs import LOG_FILE
 
 LOCATOR_SIDE_PX = 512
 LEAST_SCORES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
@@ -67,7 +68,8 @@ def ship(shipment: Shipment) -> Bundle:
     if shipment.form == "onnx":
         write_beside(bundle, models, proofs)
     _keep(weights_of(shipment.run), shipment.out / WEIGHTS_FILE)
-    _keep(shipment.run / LAYERS_FILE, shipment.out / LAYERS_FILE)
+    for name in (LAYERS_FILE, LOG_FILE):
+        _keep(shipment.run / name, shipment.out / name)
     write_atomic(shipment.out / "report.json", (json.dumps(figures | proofs[0], indent=2) + "\n").encode())
     return bundle
 

@@ -61,6 +61,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, network in zip(("locator", "separator", "classifier", "verifier"), networks, strict=True):
         (root / name).mkdir()
         network.save(root / name / f"{name}.keras")
+    (root / "locator" / "log.csv").write_text("step,heat\n1,2.0\n")
     crops.pick(crops.cell == 0).save(root / "classifier" / "train.npz")
     crops.pick(crops.cell == 1).save(root / "classifier" / "val.npz")
     pixels = drawn_looks(12)
@@ -100,7 +101,8 @@ def test_shipped_bundles_label_a_drawn_frame(runs: Path, shipped: Path) -> None:
         assert bundle.command == "trainer export --int8"
         assert (folder / "weights.keras").read_bytes() == (runs / name / f"{name}.keras").read_bytes()
         names = sorted(p.name for p in folder.iterdir())
-        assert names == sorted(["bundle.json", bundle.model_path.name, "report.json", "weights.keras"])
+        kept = ["log.csv"] if name == "locator" else []
+        assert names == sorted(["bundle.json", bundle.model_path.name, "report.json", "weights.keras", *kept])
 
     locator = load_bundle(shipped / "locator", "locator")
     assert (locator.input_height_px, locator.input_width_px) == (SIDE_PX, SIDE_PX)

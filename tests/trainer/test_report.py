@@ -18,6 +18,7 @@ from edge.runtime.bundle import TASKS, Task, load_bundle
 from edge.runtime.macs import count_macs
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.cli import main
+from trainer.export.edgetpu import check
 from trainer.export.flat import read_flat
 from trainer.judged import Judged
 from trainer.report import card_html, confused_pairs, worst_cells
@@ -99,6 +100,28 @@ def test_every_model_has_a_page_without_data(task: Task, tmp_path: Path) -> None
 def test_only_a_classifier_is_judged_on_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(TINY / "locator"), "cells.zip", "--out", str(tmp_path / "r.html")]) == 2
     assert "expected a classifier to judge on cells.zip, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_shipped_pages_are_of_the_shipped_models(task: Task, models_dir: Path) -> None:
+    """They hold no picture but diagrams: the data's are not to be passed on."""
+    page = (models_dir / task / "report.html").read_bytes()
+    assert load_bundle(models_dir / task, task).sha256.encode() in page, f"trainer report models/{task} makes it anew"
+    assert len(page) < 400_000
+    assert b"Learning curves" in page
+    assert b"Contact sheet of the worst crops" not in page
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_shipped_cards_say_what_the_bundle_says(task: Task, models_dir: Path) -> None:
+    card = (models_dir / task / "card.md").read_text(encoding="utf-8")
+    bundle = load_bundle(models_dir / task, task)
+    assert f"\n{bundle.command}\n" in card
+    reach = check(bundle.model_bytes).reach
+    mapped = f"first {reach.mapped} of {reach.operators} operators, {reach.macs_share:.0%}".replace("%", " %")
+    assert (mapped if reach.left else f"all {reach.operators} operators") in card
+    for said in ("## Intended use", "## Out of scope", "Apache-2.0", "| terms of the data |", "](report.html)"):
+        assert said in card
 
 
 @pytest.mark.parametrize("short", [True, False])

@@ -60,6 +60,11 @@ class Strengths:
             if not 0 <= value <= (1 if field.name.endswith("_share") else np.inf):
                 raise ConfigError(f"{field.name} must be 0 (off) or more, a share at most 1; got {value}")
 
+    def with_strengths(self, stated: Iterable[str]) -> Strengths:
+        """With other strengths, each stated as NAME=STRENGTH: ``brightness=0.08``, ``defocus=0.2``. NAME is one of
+        ``CHANGES``, or a strength's own where a change has several. ``ConfigError`` for what cannot be read or be."""
+        return replace(self, **dict(_strength(text) for text in stated))
+
     def only(self, name: str) -> Strengths:
         """One change of ``CHANGES`` as it is here, every other one off."""
         return self.without(other for other in CHANGES if other != name)
@@ -94,6 +99,20 @@ CHANGES: dict[str, tuple[str, ...]] = {
 }
 """Each change by the name that switches it, and the strengths that make it."""
 DEFAULT = Strengths()
+
+
+def _strength(stated: str) -> tuple[str, float]:
+    """The field of ``Strengths`` and its value that NAME=STRENGTH says."""
+    name, _, number = stated.partition("=")
+    named = CHANGES.get(name, (name,))
+    if named[0] not in {field.name for field in fields(Strengths)}:
+        raise ConfigError(f"no augmentation is called '{name}'; there are {', '.join(CHANGES)}")
+    if len(named) > 1:
+        raise ConfigError(f"'{name}' has more than one strength; say {' or '.join(f'{field}=...' for field in named)}")
+    try:
+        return named[0], float(number)
+    except ValueError:
+        raise ConfigError(f"expected an augmentation as NAME=STRENGTH, such as defocus=0.2, got '{stated}'") from None
 
 
 def augment(pixels: UInt8Array, rng: np.random.Generator, flip: bool, strengths: Strengths = DEFAULT) -> Float32Array:

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, whenever the process dies."""
+"""Files that are either whole or not there, whenever the process dies; and where the shipped models are."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import os
 import shutil
 from pathlib import Path
 
+from edge.config import default_models_dir
 from edge.errors import SinkError
 from edge.sinks.files import replacing
+
+
+def shipped_models() -> Path:
+    """``default_models_dir()``, relative where it lies below the current folder: a run keeps it among its settings, and
+    is to go on after the checkout has moved."""
+    models = default_models_dir()
+    return models.relative_to(Path.cwd()) if models.is_relative_to(Path.cwd()) else models
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -8,7 +8,7 @@ polarity is not, so the first net tells it, given the label (label-guided alignm
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from trainer.data.cropset import (
 from trainer.data.sources import holds_cutouts, splits_at, stamp_of
 from trainer.distill import distilled, load_teachers
 from trainer.errors import DatasetError
+from trainer.files import shipped_models
 from trainer.loop import Batch, Losses, Plan, train
 from trainer.mix import Mix, mix_batch
 from trainer.networks.enhanced import DEPTH
@@ -71,7 +72,7 @@ class ClassifierConfig:
     whether right or wrong: what is easy teaches little."""
     drawn_cells: int = 0
     """Metaphases drawn from the band tables, added as training crops."""
-    models: str = "models"
+    models: str = field(default_factory=lambda: str(shipped_models()))
     """Folder of the locator and separator that cut frames into crops."""
     network: Architecture = AS_SHIPPED
     depth: int = DEPTH
@@ -83,17 +84,23 @@ class ClassifierConfig:
     mix: Mix = "none"
     unaugmented: tuple[str, ...] = ()
     """Changes of ``trainer.augment.CHANGES`` to do without."""
+    augmented: tuple[str, ...] = ()
+    """Other strengths than the usual, each NAME=STRENGTH, see ``Strengths.with_strengths``."""
     laboratory: float = 0.0
     """Share of the crops that are made as if in another laboratory, 0..1, see ``trainer.augment``."""
 
 
-LATER = ("network", "depth", "teachers", "teacher_weight", "mix", "unaugmented", "laboratory", "doubtful_repeats")
+LATER = (
+    *("network", "depth", "teachers", "teacher_weight", "mix"),
+    *("unaugmented", "augmented", "laboratory", "doubtful_repeats"),
+)
 """Settings that a run folder holds only where they differ from the default: runs from before they came go on."""
 
 
 def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/classifier.keras``."""
-    strengths = replace(DEFAULT, laboratory_share=config.laboratory).without(config.unaugmented)
+    strengths = replace(DEFAULT, laboratory_share=config.laboratory)
+    strengths = strengths.with_strengths(config.augmented).without(config.unaugmented)
     keras.utils.set_random_seed(config.seed)
     network = build_classifier(config.network, config.dropout, config.width, config.depth)
     run = Run.open(out, stated(config), resume)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from trainer.data.looks import LookSet, looks_of_frames
+from trainer.files import shipped_models
 from trainer.loop import Batch, Plan, train
 from trainer.networks.start import widen_weights
 from trainer.networks.verifier import build_verifier
@@ -37,7 +38,7 @@ class VerifierConfig:
     seed: int = 1
     start: str = ""
     """Weights (.keras) to go on from; empty: from nothing."""
-    models: str = "models"
+    models: str = field(default_factory=lambda: str(shipped_models()))
     """Folder of the locator, separator and classifier whose finds are judged."""
     width: float = 1.0
     """Times as many channels; weights to start from may have fewer."""

@@ -1,6 +1,8 @@
-"""One page about one classifier: figures, confusion, calibration, its worst crops, learning curves, its card's facts.
+"""One page about one model: its card, figures, learning curves, layers; of a classifier that was judged on data also
+confusion, calibration and its worst crops.
 
-The page holds its pictures and needs nothing else. They are the user's data: it belongs into the user's folder.
+The page holds its pictures and needs nothing else. Crops among them are the user's data: such a page belongs into the
+user's folder.
 """
 
 from __future__ import annotations
@@ -14,11 +16,14 @@ from typing import Any
 import numpy as np
 
 from edge.records import LABELS
-from edge.runtime.bundle import load_bundle
+from edge.runtime.bundle import BUNDLE_FILE, Bundle
 from trainer.errors import DatasetError
+from trainer.export.bundle import any_bundle
+from trainer.export.edgetpu import check
+from trainer.export.flat import read_flat
 from trainer.judged import Judged
-from trainer.report_pictures import confusion_picture, reliability_picture
-from trainer.runs import Run
+from trainer.report_pictures import confusion_picture, in_few_colours, reliability_picture
+from trainer.runs import LOG_FILE, Run
 from trainer.score_crops import score_crops
 from trainer.sheet import Tile, dark_on_light, draw_sheet
 
@@ -29,45 +34,92 @@ WORST_CELLS = 8
 SURE = 0.9
 CONFUSED_PAIRS = 10
 LARGE_FIELDS = ("labels", "schema")
+LONG_FIELD = 400
+"""Characters of a fact beyond which it is not shown: the keeper's eighty weights."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What the page is about: the bundle's folder, the name of the data, the split, and the run folder with the log of
-    its training, or None."""
+class Judgement:
+    """A classifier's word on a split of some data; ``crops``: whether its worst crops are shown."""
 
-    model: Path
     data: str
     split: str
-    run: Path | None
+    judged: Judged
+    crops: bool = True
 
 
-def page(subject: Subject, judged: Judged) -> str:
-    """The page as HTML. ``DatasetError``: ``subject.run`` holds no log."""
+def page(model: Path, run: Path | None, judgement: Judgement | None = None) -> str:
+    """The page as HTML about the bundle in ``model``; ``run`` is the folder with the log of its training, or None.
+
+    ``ModelError``: no sound bundle; ``DatasetError``: ``run`` holds no log.
+    """
     from jinja2 import Environment
     from markupsafe import Markup
 
-    figures = score_crops(judged.truth, judged.scores, judged.assigned or None)
+    bundle = any_bundle(model)
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["percent"] = lambda share: "-" if share is None else f"{100 * share:.1f} %"
+    environment.filters["count"] = lambda number: f"{number:,}"
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
-        title=subject.model.name,
-        data=subject.data,
-        split=subject.split,
-        figures=figures,
-        polarity=judged.polarity_accuracy,
-        weakest=min(figures["per_class"].items(), key=lambda item: float(item[1]["f1"])),
-        confused=confused_pairs(figures["confusion"]),
-        confusion=embedded(confusion_picture(figures["confusion"])),
-        reliability=embedded(reliability_picture(judged.scores.max(1), judged.said == judged.actual)),
-        worst=embedded(worst_sheet(judged)),
-        worst_count=min(WORST, len(judged.truth)),
-        worst_cells=worst_cells(judged),
-        curves=_curves(subject.run),
-        facts=bundle_facts(subject.model),
-        card=Markup(card_html(subject.model)),
+        title=model.name,
+        task=bundle.task,
+        judged=None if judgement is None else judged_parts(judgement),
+        curves=_curves(run),
+        layers=layers_of(bundle),
+        edgetpu=str(check(bundle.model_bytes).reach) if bundle.model_path.suffix == ".tflite" else "",
+        facts=facts_of(model / BUNDLE_FILE) | {"bytes": f"{len(bundle.model_bytes):,}"},
+        figures=facts_of(model / "report.json"),
+        card=Markup(card_html(model)),
     )
+
+
+def judged_parts(judgement: Judgement) -> dict[str, Any]:
+    """What the page shows of a classifier's word on data."""
+    judged = judgement.judged
+    figures = score_crops(judged.truth, judged.scores, judged.assigned or None)
+    return {
+        "data": judgement.data,
+        "split": judgement.split,
+        "figures": figures,
+        "polarity": judged.polarity_accuracy,
+        "weakest": min(figures["per_class"].items(), key=lambda item: float(item[1]["f1"])),
+        "confused": confused_pairs(figures["confusion"]),
+        "confusion": embedded(in_few_colours(confusion_picture(figures["confusion"]))),
+        "reliability": embedded(
+            in_few_colours(reliability_picture(judged.scores.max(1), judged.said == judged.actual))
+        ),
+        "worst": embedded(worst_sheet(judged)) if judgement.crops else "",
+        "worst_count": min(WORST, len(judged.truth)),
+        "worst_cells": worst_cells(judged),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator of the exported model: ``output`` is its shape, ``weights`` and ``zeros`` count its kernel's."""
+
+    kind: str
+    output: str
+    number: str
+    """Of what kind its output's numbers are."""
+    weights: int
+    zeros: float
+    macs: int
+
+
+def layers_of(bundle: Bundle) -> list[Layer]:
+    """Every operator in the order in which they run; none of an ONNX model, which onnx.json tells about."""
+    if bundle.model_path.suffix != ".tflite":
+        return []
+    layers = []
+    for op in read_flat(bundle.model_bytes).operators:
+        kernels = [t for t in op.inputs if t.values and len(t.shape) > 1]
+        weights = sum(t.values for t in kernels)
+        zeros = sum(t.zeros for t in kernels) / max(1, weights)
+        out = op.outputs[0]
+        layers.append(Layer(op.name, " x ".join(map(str, out.shape[1:])), out.dtype.lower(), weights, zeros, op.macs))
+    return layers
 
 
 def embedded(png: bytes) -> str:
@@ -124,16 +176,13 @@ def worst_sheet(judged: Judged) -> bytes:
     return draw_sheet(rows, tile_px=(88, 128), title_px=0)
 
 
-def bundle_facts(model: Path) -> dict[str, str]:
-    """What ``bundle.json`` and ``report.json`` say, one line a fact."""
-    bundle = load_bundle(model, "classifier")
-    facts = {"bytes": f"{len(bundle.model_bytes):,}"}
-    for name in ("bundle.json", "report.json"):
-        path = model / name
-        if path.is_file():
-            stored = json.loads(path.read_bytes())
-            facts |= {key: _shown(value) for key, value in stored.items() if key not in LARGE_FIELDS}
-    return facts
+def facts_of(path: Path) -> dict[str, str]:
+    """What a JSON object says, one line a fact; {} if there is no such file."""
+    if not path.is_file():
+        return {}
+    stored = json.loads(path.read_bytes())
+    facts = {key: _shown(value) for key, value in stored.items() if key not in LARGE_FIELDS}
+    return {key: text if len(text) <= LONG_FIELD else f"see {path.name}" for key, text in facts.items()}
 
 
 def card_html(model: Path) -> str:
@@ -151,10 +200,10 @@ def card_html(model: Path) -> str:
 def _curves(run: Path | None) -> str:
     if run is None:
         return ""
-    if not (run / "log.csv").is_file():
-        raise DatasetError(f"{run}: expected a run folder with log.csv, found none; name the folder of trainer fit")
+    if not (run / LOG_FILE).is_file():
+        raise DatasetError(f"{run}: expected a run folder with {LOG_FILE}, found none; name the folder of trainer fit")
     picture = Run(run).curves()
-    return embedded(picture) if picture else ""
+    return embedded(in_few_colours(picture)) if picture else ""
 
 
 def _shown(value: Any) -> str:

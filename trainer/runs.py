@@ -39,6 +39,7 @@ from trainer.files import write_atomic
 
 KEPT_CHECKPOINTS = 3
 STEP_DIGITS = 8
+LOG_FILE = "log.csv"
 
 
 class RunWarning(UserWarning):
@@ -159,7 +160,7 @@ class Run:
 
     @property
     def _log_path(self) -> Path:
-        return self.folder / "log.csv"
+        return self.folder / LOG_FILE
 
     @property
     def _checkpoints(self) -> Path:

@@ -22,13 +22,13 @@ import random
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from edge.errors import ConfigError
 from edge.records import LABELS
-from trainer.files import share
+from trainer.files import share, shipped_models
 from trainer.search_results import results_of, write_results
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class SearchConfig:
     batches: tuple[int, ...] = (32, 128)
     depths: tuple[int, ...] = (1, 2, 3)
     seed: int = 1
-    models: str = "models"
+    models: str = field(default_factory=lambda: str(shipped_models()))
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

@@ -18,8 +18,9 @@ AXES = {"rate": "learning rate", "batch": "batch size", "depth": "residual block
 
 def results_of(study: optuna.Study) -> dict[str, Any]:
     """``settings`` of the search and its finished ``trials``, the best first: number, rate, batch, depth, steps,
-    val_accuracy, seconds."""
-    done = [t for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE" and t.value is not None]
+    val_accuracy, seconds; ``running``: the numbers of those that another process is at."""
+    trials = study.get_trials(deepcopy=False)
+    done = [t for t in trials if t.state.name == "COMPLETE" and t.value is not None]
     rows = [
         {
             "trial": t.number,
@@ -33,6 +34,7 @@ def results_of(study: optuna.Study) -> dict[str, Any]:
     ]
     return {
         "settings": study.user_attrs.get("settings", {}),
+        "running": [t.number for t in trials if t.state.name == "RUNNING"],
         "trials": sorted(rows, key=lambda row: (-row["val_accuracy"], row["trial"])),
     }
 
@@ -46,13 +48,16 @@ def write_results(results: dict[str, Any], out: Path) -> None:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """The trials as a table, the best first."""
+    """The trials as a table, the best first, and which are still to come."""
     columns = ("trial", *AXES, "steps", "val_accuracy", "seconds")
     shown = [[f"{row[c]:.3g}" if c == "rate" else str(row[c]) for c in columns] for row in results["trials"]]
     settings = results["settings"]
     head = f"{len(shown)} trials on {', '.join(settings['data'])}, {settings['samples']} crops each\n"
     lines = [columns, ["---:"] * len(columns), *shown]
-    return head + "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    numbers = ", ".join(map(str, results["running"]))
+    rest = f"\nstill running in another process, not in the table: trial {numbers}\n" if numbers else ""
+    return f"{head}\n{table}{rest}"
 
 
 def picture(trials: list[dict[str, Any]]) -> bytes:

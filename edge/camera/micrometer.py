@@ -16,8 +16,12 @@ from edge.records import Float32Array, UInt8Array
 
 _LEAST_LINES = 3
 _LEAST_PITCH_PX = 4.0
-_LEAST_REPEAT = 0.55
-"""Correlation of the profile with itself one pitch on: drawn rulings reach 0.98, metaphases 0.43."""
+_LEAST_REPEAT = 0.8
+"""Correlation of the profile with itself one pitch on: drawn rulings reach 0.98, one with chromosomes all over it 0.88,
+metaphases 0.43."""
+_MOST_ALONG = 0.6
+"""The same along the lines: of drawn rulings, long lines among short ones, at most 0.44; of sheets of pictures, which
+repeat both ways, 0.73 and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Ruling:
 def find_ruling(pixels: UInt8Array) -> Ruling:
     """The ruling in a frame uint8 (H, W), bright lines on dark or dark on bright.
 
-    ``FrameError`` when no even ruling of at least three lines is seen.
+    ``FrameError`` when no even ruling of at least three lines is seen, or what repeats along the lines as well.
     """
     coarse = _angle(pixels)
     # Across the lines exactly, their edges in the profile are steepest.
@@ -48,6 +52,12 @@ def find_ruling(pixels: UInt8Array) -> Ruling:
         raise FrameError(
             "expected a picture of a stage micrometer, sharp, with at least three lines; found no even ruling "
             f"(repeat {max(repeat, 0):.2f}, expected {_LEAST_REPEAT}); focus on the lines and take it again"
+        )
+    _, along = _measure(_profile(pixels, angle + np.pi / 2))
+    if along > _MOST_ALONG:
+        raise FrameError(
+            "expected a picture of a stage micrometer; this one repeats along its lines too, as a grid or a sheet of "
+            f"pictures does (repeat {along:.2f}, at most {_MOST_ALONG}); take one of a ruling in one direction"
         )
     degrees = float((np.degrees(angle) + 90) % 180 - 90)
     return Ruling(pitch, degrees, repeat)

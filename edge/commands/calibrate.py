@@ -32,4 +32,7 @@ def calibrate(
         found = {"um_per_px": round(scale, 6), "pitch_px": round(ruling.pitch_px, 3)}
         typer.echo(jsonlib.dumps(found | {"angle_deg": round(ruling.angle_deg, 2), "repeat": round(ruling.repeat, 3)}))
         return
-    typer.echo(f"--um-per-px {scale:.5f}   ({ruling.pitch_px:.2f} px a line, {ruling.angle_deg:.1f} degrees)")
+    typer.echo(
+        f"--um-per-px {scale:.5f}   ({ruling.pitch_px:.2f} px a line, {ruling.angle_deg:.1f} degrees, "
+        f"repeat {min(ruling.repeat, 1):.2f} of 1)"
+    )

@@ -21,11 +21,7 @@ from edge.errors import BundleInvalid, ModelError
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.blocks import blocks_of, in_blocks
 from edge.runtime.bundle import Bundle
-from edge.runtime.network import PictureNetwork, Shape, open_network
-
-MOST_AT_ONCE = 64
-"""A cell's crops fit. A runtime keeps what its largest batch ever took: at 128 the four networks kept 30 MB more after
-the first frame full of debris."""
+from edge.runtime.network import MOST_AT_ONCE, PictureNetwork, Shape, open_network
 
 
 class Network:

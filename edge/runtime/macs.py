@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from edge.runtime.interpreter import undelegated
+
+Sizes = tuple[int, ...]
 
 _BY_OUTPUT = {"CONV_2D", "DEPTHWISE_CONV_2D"}
 """Each output place meets each weight once; a weight's own output channel is the output's last axis."""
@@ -24,10 +27,13 @@ def count_macs(model: bytes) -> int:
     return sum(_macs(operator, tensors) for operator in interpreter._get_ops_details()) // batch
 
 
-def _macs(operator: dict[str, Any], tensors: dict[int, tuple[int, ...]]) -> int:
-    name = operator["op_name"]
+def _macs(operator: dict[str, Any], tensors: dict[int, Sizes]) -> int:
     inputs = [tensors.get(int(i), ()) for i in operator["inputs"]]
-    output = tensors.get(int(operator["outputs"][0]), ())
+    return macs_of(operator["op_name"], inputs, tensors.get(int(operator["outputs"][0]), ()))
+
+
+def macs_of(name: str, inputs: Sequence[Sizes], output: Sizes) -> int:
+    """Multiply-accumulates of one operator, by the shapes of its inputs and of its output."""
     if name in _BY_OUTPUT:
         return math.prod(output[:3]) * math.prod(inputs[1])
     if name == "TRANSPOSE_CONV":  # output shape, weights, input

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int, int, int]
 
+MOST_AT_ONCE = 64
+"""A cell's crops fit. A runtime keeps what its largest batch ever took: at 128 the four networks kept 30 MB more after
+the first frame full of debris."""
+
 DELEGATES = ("cpu", "edgetpu", "gpu")
 _wanted: ContextVar[Accelerator | None] = ContextVar("accelerator", default=None)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edge.errors import BundleInvalid, DelegateUnavailable, ModelError
 from edge.records import Float32Array, UInt8Array
-from edge.runtime.network import Shape
+from edge.runtime.network import MOST_AT_ONCE, Shape
 
 CPU = "CPUExecutionProvider"
 
@@ -57,14 +57,14 @@ class OnnxNetwork:
         batch, height, width, channels = inputs[0].shape
         self.input_shape: Shape = (1, int(height), int(width), int(channels))
         self.input_dtype: np.dtype[Any] = np.dtype(np.float32)
-        self._one_by_one = batch == 1
+        self._at_once = 1 if batch == 1 else MOST_AT_ONCE
 
     def run(self, batch: npt.NDArray[np.floating[Any]]) -> dict[str, Float32Array]:
         shaped = batch[..., None] if batch.ndim == 3 else batch
         if shaped.shape[1:] != self.input_shape[1:] or len(shaped) == 0:
             raise ValueError(f"expected a batch (n >= 1, {self.input_shape[1:]}), got {batch.shape}")
         real = np.ascontiguousarray(shaped, np.float32)
-        parts = [real[i : i + 1] for i in range(len(real))] if self._one_by_one else [real]
+        parts = [real[i : i + self._at_once] for i in range(0, len(real), self._at_once)]
         try:
             answers = [self._session.run(self._outputs, {self._input: part}) for part in parts]
         except Exception as error:

@@ -176,6 +176,30 @@ def test_every_strength_belongs_to_a_change() -> None:
     assert {field.name for field in fields(Strengths)} - switched == {"bend_px", "gradient"}  # only with their shares
 
 
+def test_strengths_are_stated_by_name() -> None:
+    stated = Strengths().with_strengths(["brightness=0.08", "defocus=0.2", "zoom_long=0"])
+    assert stated == Strengths(brightness=0.08, defocus_share=0.2, zoom_long=0.0)
+    assert Strengths().with_strengths([]) == Strengths()
+    rng = [np.random.default_rng(1) for _ in range(2)]
+    brighter = augment(bar(), rng[0], False, Strengths().with_strengths(["brightness=0.3"]))
+    assert not np.allclose(brighter, augment(bar(), rng[1], False))
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ("magic=1", "no augmentation is called 'magic'; there are mirror, shift"),
+        ("zoom=0.1", r"more than one strength; say zoom_long=\.\.\. or zoom_wide"),
+        ("defocus", "expected an augmentation as NAME=STRENGTH, such as defocus=0.2, got 'defocus'"),
+        ("defocus=much", "got 'defocus=much'"),
+        ("defocus=1.5", r"defocus_share must be 0 \(off\) or more, a share at most 1; got 1.5"),
+    ],
+)
+def test_strengths_that_cannot_be(stated: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Strengths().with_strengths([stated])
+
+
 @pytest.mark.parametrize("wrong", [{"noise_share": 1.2}, {"turn_rad": -0.1}])
 def test_impossible_strengths(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=r"must be 0 \(off\) or more, a share at most 1; got"):

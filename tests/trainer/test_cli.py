@@ -11,6 +11,7 @@ from tests.trainer.datasets import crops_zip, metaphase_folder
 from trainer.cli import main
 from trainer.data.metaphase import read_frames
 from trainer.evaluate import sample_frames
+from trainer.files import shipped_models
 
 LINES = [
     {
@@ -78,6 +79,7 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (["search", "crops.zip", "--out", "s", "--rates", "fast"], 2, "--rates must be numbers with commas between"),
         (["search", "crops.zip", "--out", "data/images.csv"], 2, "cannot be used"),
         (["fit", "classifier", "crops.zip", "--out", "r", "--unaugmented", "magic"], 2, "no augmentation is called"),
+        (["fit", "classifier", "crops.zip", "--out", "r", "--augment", "defocus=2"], 2, "defocus_share must be 0"),
         (["evaluate", "frames", "data", "--wrong"], 2, "--wrong"),
         (["fit", "locator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
         (
@@ -104,7 +106,7 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (
             ["export", "data", "data", "--out", "m", "--int8"],
             9,
-            "expected one of locator.keras, separator.keras, classifier.keras, verifier.keras",
+            "expected a run folder with one of locator.keras, separator.keras, classifier.keras, verifier.keras",
         ),
         (["export", "data", "data", "--out", "m", "--int8", "--float32"], 2, "give one of them at a time"),
     ],
@@ -144,6 +146,17 @@ def test_help_is_quick_because_tensorflow_stays_out() -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_models_default_to_the_shipped_ones_wherever_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models_dir: Path
+) -> None:
+    monkeypatch.chdir(models_dir.parent)
+    assert shipped_models() == Path("models")  # a run that holds it goes on after the checkout has moved
+    monkeypatch.chdir(tmp_path)
+    assert shipped_models() == models_dir
+    monkeypatch.setenv("CHROMO_MODELS", str(tmp_path / "mine"))
+    assert shipped_models() == Path("mine")
 
 
 def test_a_sample_is_seeded_and_keeps_the_order(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The page about a classifier, made with a tiny real bundle, and the figures it shares with ``evaluate``."""
+"""The page about a model, made with tiny real bundles, and the figures it shares with ``evaluate``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
 from edge.records import LABELS
+from edge.runtime.bundle import TASKS, Task, load_bundle
+from edge.runtime.macs import count_macs
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.cli import main
+from trainer.export.edgetpu import check
+from trainer.export.flat import read_flat
 from trainer.judged import Judged
 from trainer.report import card_html, confused_pairs, worst_cells
 from trainer.score_crops import score_crops
@@ -64,6 +68,60 @@ def test_a_page_without_a_log_has_no_curves(tmp_path: Path, capsys: pytest.Captu
     assert "Learning curves" not in (tmp_path / "r.html").read_text(encoding="utf-8")
     assert main([*arguments, "--run", str(tmp_path)]) == 8
     assert "expected a run folder with log.csv, found none" in capsys.readouterr().err
+
+
+def test_crops_can_be_left_out(model: Path, tmp_path: Path) -> None:
+    data = cutouts_zip(tmp_path / "cells.zip", donors=1)
+    arguments = ["report", str(model), str(data), "--split", "train", "--no-crops", "--out", str(tmp_path / "r.html")]
+    assert main(arguments) == 0
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    found = Pictures()
+    found.feed(html)
+    assert len(found.sources) == 3  # confusion, calibration, curves
+    assert "Left out: they are pictures of the data" in html
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_model_has_a_page_without_data(task: Task, tmp_path: Path) -> None:
+    folder = tmp_path / task
+    shutil.copytree(TINY / task, folder)
+    (folder / "report.json").write_text(json.dumps({"form": "int8", "parity_agreement": 0.9876}))
+    assert main(["report", str(folder), "--out", str(tmp_path / "r.html")]) == 0
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    bundle = load_bundle(folder, task)
+    assert f"{count_macs(bundle.model_bytes):,}</td>" in html
+    assert html.count("<td>CONV_2D</td>") == sum(op.name == "CONV_2D" for op in read_flat(bundle.model_bytes).operators)
+    assert "<td>0.9876</td>" in html
+    assert bundle.sha256 in html
+    assert "On the Edge TPU: " in html
+    assert "<img" not in html
+
+
+def test_only_a_classifier_is_judged_on_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(TINY / "locator"), "cells.zip", "--out", str(tmp_path / "r.html")]) == 2
+    assert "expected a classifier to judge on cells.zip, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_shipped_pages_are_of_the_shipped_models(task: Task, models_dir: Path) -> None:
+    """They hold no picture but diagrams: the data's are not to be passed on."""
+    page = (models_dir / task / "report.html").read_bytes()
+    assert load_bundle(models_dir / task, task).sha256.encode() in page, f"trainer report models/{task} makes it anew"
+    assert len(page) < 400_000
+    assert b"Learning curves" in page
+    assert b"Contact sheet of the worst crops" not in page
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_shipped_cards_say_what_the_bundle_says(task: Task, models_dir: Path) -> None:
+    card = (models_dir / task / "card.md").read_text(encoding="utf-8")
+    bundle = load_bundle(models_dir / task, task)
+    assert f"\n{bundle.command}\n" in card
+    reach = check(bundle.model_bytes).reach
+    mapped = f"first {reach.mapped} of {reach.operators} operators, {reach.macs_share:.0%}".replace("%", " %")
+    assert (mapped if reach.left else f"all {reach.operators} operators") in card
+    for said in ("## Intended use", "## Out of scope", "Apache-2.0", "| terms of the data |", "](report.html)"):
+        assert said in card
 
 
 @pytest.mark.parametrize("short", [True, False])

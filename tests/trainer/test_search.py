@@ -19,6 +19,7 @@ from edge.errors import ConfigError  # noqa: E402
 from tests.trainer.drawn import cutouts_zip  # noqa: E402
 from trainer import search as search_module  # noqa: E402
 from trainer.search import SearchConfig, in_state, open_study, revive, search  # noqa: E402
+from trainer.search_results import markdown, results_of  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 GRID = ["--rates", "0.001,0.004", "--batches", "2", "--depths", "1", "--samples", "4"]
@@ -118,6 +119,20 @@ def test_only_the_dead_are_revived(tmp_path: Path) -> None:
     assert search_module._folder(again, tmp_path) == tmp_path / "trials" / f"{dead.number:04d}"
     assert again.suggest_categorical("rate", (0.001, 0.004)) == dead.params["rate"]
     assert not in_state(study, "WAITING"), unbegun  # it was not of the grid and nothing of it was lost
+
+
+def test_a_table_names_the_trials_that_another_process_is_at(tmp_path: Path, untrained: list[float]) -> None:
+    (tmp_path / "trials").mkdir()
+    (tmp_path / "trials" / "0000.lock").touch()
+    theirs = open_study(config(tmp_path), tmp_path, "").ask()
+    with search_module._lock(tmp_path / "trials" / "0000.lock"):
+        found = results_of(search(config(tmp_path), tmp_path))
+    assert (found["running"], [row["trial"] for row in found["trials"]]) == ([theirs.number], [1])
+    assert markdown(found).endswith("still running in another process, not in the table: trial 0\n")
+    again = results_of(search(config(tmp_path), tmp_path))  # its process died
+    assert again["running"] == []
+    assert "still running" not in markdown(again)
+    assert len(again["trials"]) == 2
 
 
 def test_what_cannot_be_searched(tmp_path: Path, untrained: list[float]) -> None:

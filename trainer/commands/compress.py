@@ -9,7 +9,9 @@ import typer
 
 from trainer.commands.options import Debug, Resume, Seed, Steps
 
-Run = Annotated[Path, typer.Argument(metavar="RUNDIR", help="Run folder of a finished fit, or of a pruned run.")]
+Run = Annotated[
+    Path, typer.Argument(metavar="RUNDIR", help="Run folder of a finished fit or of a pruned run, or a bundle.")
+]
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="What it was trained on.")]
 Out = Annotated[Path, typer.Option(metavar="RUNDIR2", help="New run folder: config, log, curves, layers.json.")]
 Batch = Annotated[int, typer.Option(min=1, help="Samples a step; a locator wants about 8.")]

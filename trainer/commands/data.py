@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,23 +72,26 @@ def report(
 def check(
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Sets, as for report.")], debug: Debug = False
 ) -> None:
-    """No case or donor and no picture may be in two splits; an error names the first that is."""
-    from trainer.data.census import census
+    """No case or donor of a set, no picture of any two, may be in two splits; an error names the first that is."""
+    from trainer.data.census import census, digests, in_two_splits
     from trainer.data.sources import read_all
     from trainer.errors import DatasetError
 
+    seen = []
     for path in data:
-        figures = census(read_all(path))
-        if figures["same_pictures"]:
-            raise DatasetError(
-                f"{path}: {len(figures['same_pictures'])} picture(s) in more than one split, "
-                f"first {_pair(figures['same_pictures'][0])}; remove one of them"
-            )
+        contents = read_all(path)
+        figures = census(contents)
+        seen += [replace(picture, file=f"{path}: {picture.file}") for picture in digests(contents)]
         for split, counts in figures["splits"].items():
             known = f"; no {'donor' if figures['form'] == 'classes' else 'case'} is stated" * (not counts["cases"])
             print(f"{path.name}, {split}: " + ", ".join(f"{n} {what}" for what, n in counts.items()) + known)
         if len(figures["skipped"]):
             print(f"{path.name}: {len(figures['skipped'])} file(s) left out; trainer data report names them")
+    pairs = in_two_splits(seen)
+    if pairs:
+        raise DatasetError(
+            f"{len(pairs)} picture(s) in more than one split, first {_pair(pairs[0])}; remove one of them"
+        )
 
 
 @data.command()

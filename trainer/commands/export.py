@@ -1,9 +1,10 @@
-"""``trainer export``: a run's network as a bundle, in one of its forms; ``edgetpu`` and ``weigh`` judge bundles."""
+"""``trainer export``: a trained network as a bundle, in one of its forms; ``edgetpu`` and ``weigh`` judge bundles."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,13 +12,19 @@ from edge.errors import ConfigError
 from trainer.commands.line import command_line
 from trainer.commands.options import MODELS, Debug
 
-if TYPE_CHECKING:
-    from trainer.export.shipment import Shipment
-
 
 def export_command(
-    run: Annotated[Path, typer.Argument(metavar="RUNDIR", help="Run folder of a finished fit, prune or quantize.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="What it was trained on; its val split calibrates.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUNDIR",
+            help="Run folder of a finished fit, prune or quantize; or a bundle, such as models/classifier.",
+        ),
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="What it was trained on; its val split calibrates a run's network."),
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The bundle's folder, as in models/locator.")],
     int8: Annotated[
         bool, typer.Option("--int8", help="Integers throughout, inputs and outputs too; the default.")
@@ -26,16 +33,23 @@ def export_command(
     float16: Annotated[bool, typer.Option("--float16", help="Weights in half the bits, float arithmetic.")] = False,
     dynamic: Annotated[bool, typer.Option("--dynamic", help="int8 weights, activations quantized on the fly.")] = False,
     int16x8: Annotated[bool, typer.Option("--int16x8", help="int16 activations, int8 weights.")] = False,
-    onnx: Annotated[bool, typer.Option("--onnx", help="ONNX, float and int8 Q/DQ, for TensorRT; no bundle.")] = False,
-    edgetpu: Annotated[bool, typer.Option("--edgetpu", help="int8 that must be ready for the Edge TPU.")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="ONNX for TensorRT: int8 as Q/DQ, float beside it.")] = False,
+    edgetpu: Annotated[bool, typer.Option("--edgetpu", help="int8 that the Edge TPU must take.")] = False,
     models: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="For a verifier: folder of the other models, whose finds it judges."),
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the other models: whose finds a verifier judges, which cut frames for a bundle's export.",
+            show_default="the ones shipped",
+        ),
     ] = MODELS,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Calibrate on N val frames or crops.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Convert a run's network, prove it against the trained one, calibrate it on val and write it as a bundle."""
+    """Convert a trained network, prove it against the trained one, calibrate it on val and write it as a bundle.
+
+    A bundle in place of a run comes out in another form, with the calibration that it had.
+    """
     given = {"int8": int8, "float32": float32, "float16": float16, "dynamic": dynamic, "int16x8": int16x8}
     given |= {"onnx": onnx, "edgetpu": edgetpu}
     forms = [name for name, wanted in given.items() if wanted] or ["int8"]
@@ -46,15 +60,23 @@ def export_command(
     from trainer.export.shipment import Shipment
     from trainer.export.tflite import FORMS, Form
 
-    of_run: dict[str, Form] = {name: name for name in FORMS} | {"onnx": "float32", "edgetpu": "int8"}
-    shipment = Shipment(run, data, out, of_run[forms[0]], command_line(), models, limit)
-    if onnx:
-        _export_onnx(shipment)
-        return
-    bundle = ship(shipment)
+    shipped_as: dict[str, Form | Literal["onnx"]] = {
+        **{name: name for name in FORMS},
+        "onnx": "onnx",
+        "edgetpu": "int8",
+    }
+    bundle = ship(Shipment(run, data, out, shipped_as[forms[0]], command_line(), models, limit))
     plain = {key: value for key, value in bundle.calibration.items() if not key.startswith("keep_")}
     calibration = ", ".join(f"{key} {value:g}" for key, value in plain.items())
     print(f"{bundle.model_path}: {len(bundle.model_bytes)} bytes; {calibration}")
+    report = json.loads((out / "report.json").read_bytes())
+    print(
+        f"{report['form']}: the same answer on {report['parity_agreement']:.2%} of {report['parity_pictures']} val "
+        f"pictures; scores differ by {report['parity_mean_difference']:.5f} on average, "
+        f"{report['parity_largest_difference']:.3f} at most"
+    )
+    if onnx:
+        print(f"{out / bundle.task}.onnx: the same in float32; trtexec --onnx builds an engine of either on the board")
     if edgetpu:
         _require_edgetpu(bundle.model_path)
 
@@ -63,7 +85,10 @@ def edgetpu_command(
     model: Annotated[Path, typer.Argument(metavar="DIR", help="A bundle, as in models/classifier.")],
     debug: Debug = False,
 ) -> None:
-    """Say whether a bundle is ready for the Edge TPU, and what is in the way; compile it where the compiler is."""
+    """Say whether a bundle is ready for the Edge TPU, how far it goes there, and what is in the way.
+
+    Where edgetpu_compiler is installed it compiles what is of integers and static; the rest stays with the processor.
+    """
     from trainer.export.bundle import any_bundle
 
     _require_edgetpu(any_bundle(model).model_path)
@@ -88,27 +113,14 @@ def register(app: typer.Typer) -> None:
     app.command("weigh")(weigh_command)
 
 
-def _export_onnx(shipment: Shipment) -> None:
-    from trainer.export.onnx import ship_onnx
-    from trainer.export.ship import specimen
-
-    it = specimen(shipment)
-    for parity in ship_onnx(it, shipment.out):
-        print(
-            f"{parity.form}: the same answer on {parity.agreement:.2%} of {parity.pictures} val pictures; "
-            f"scores differ by {parity.mean_difference:.5f} on average, {parity.largest_difference:.3f} at most"
-        )
-    print(f"wrote {shipment.out}/{it.task}.onnx and {it.task}-qdq.onnx; trtexec --onnx builds the engine on the board")
-
-
 def _require_edgetpu(model: Path) -> None:
     from trainer.errors import ExportError
     from trainer.export.edgetpu import check, compiled, print_verdict, write_verdict
 
     verdict = check(model.read_bytes())
-    if verdict.ready:
+    if verdict.compilable:
         verdict = compiled(model, verdict)
     write_verdict(model.parent, verdict)
     print_verdict(verdict, f"{model.parent.name}: ready for the Edge TPU?")
-    if not verdict.ready:
+    if not (verdict.ready or verdict.compiled):
         raise ExportError(f"{model.parent} is not ready for the Edge TPU: {verdict.in_the_way}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trainer.commands.bfloat16 import Bfloat16, convolve_in_bfloat16
-from trainer.commands.options import MODELS, Batch, Cutters, Debug, FrameFolder, Resume, Seed, Steps
+from trainer.commands.options import MODELS, Augment, Batch, Cutters, Debug, FrameFolder, Resume, Seed, Steps
 
 fit = typer.Typer()
 
@@ -172,6 +172,7 @@ def fit_classifier_command(
         list[str] | None,
         typer.Option(metavar="CHANGE", help="Augmentation to do without, as trainer data preview names it."),
     ] = None,
+    augment: Augment = None,
     laboratory: Annotated[
         float, typer.Option(min=0, max=1, help="Share of crops made as if in another laboratory.")
     ] = 0.0,
@@ -202,6 +203,7 @@ def fit_classifier_command(
         teacher_weight=teacher_weight,
         mix=pick_mix(mix),
         unaugmented=tuple(unaugmented or ()),
+        augmented=tuple(augment or ()),
         laboratory=laboratory,
         dropout=dropout,
     )

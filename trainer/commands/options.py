@@ -9,8 +9,9 @@ import typer
 
 from edge.commands.options import Debug as Debug
 from edge.commands.options import Threads as Threads
+from trainer.files import shipped_models
 
-MODELS = Path("models")
+MODELS = shipped_models()
 MOST_SEED = 2**31 - 1
 
 FrameFolder = Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")]
@@ -21,6 +22,18 @@ Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Decides every ran
 Resume = Annotated[
     bool, typer.Option("--resume/--fresh", help="Go on with the run there, or remove it and start over.")
 ]
-Cutters = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the locator/ and separator/ that cut frames.")]
+Cutters = Annotated[
+    Path,
+    typer.Option(
+        metavar="DIR", help="Folder of the locator/ and separator/ that cut frames.", show_default="the ones shipped"
+    ),
+]
 Models = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the models. [default: the ones shipped]")]
+Augment = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=STRENGTH",
+        help="Augmentation with another strength: brightness=0.08, defocus=0.2; may be several.",
+    ),
+]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="The figures as JSON.")]

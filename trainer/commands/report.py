@@ -1,20 +1,32 @@
-"""``trainer report``: one self-contained page about one classifier."""
+"""``trainer report``: one self-contained page about one model."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge.errors import ConfigError
 from trainer.commands.options import MODELS, Cutters, Debug, Split, Threads
+
+if TYPE_CHECKING:
+    from trainer.report import Judgement
 
 
 def report(
-    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="The classifier's bundle.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Cut-outs or frames, as for trainer evaluate.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The page, HTML; holds pictures of the data.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="A bundle, as in models/locator.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The page, HTML.")],
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DATA]", help="Cut-outs or frames to judge a classifier on, as for trainer evaluate crops."
+        ),
+    ] = None,
     split: Split = "test",
+    crops: Annotated[
+        bool, typer.Option("--crops/--no-crops", help="Whether its worst crops are shown: pictures of the data.")
+    ] = True,
     run: Annotated[
         Path | None,
         typer.Option(
@@ -25,15 +37,34 @@ def report(
     threads: Threads = 2,
     debug: Debug = False,
 ) -> None:
-    """Figures per class, confusion, calibration, worst crops, learning curves and the card, as one HTML page."""
+    """The card, figures, learning curves and layers of a model as one HTML page.
+
+    With DATA, of a classifier also figures per class, confusion, calibration and worst crops there.
+    """
+    from trainer.files import write_result
+    from trainer.report import page
+    from trainer.runs import LOG_FILE
+
+    judgement = None if data is None else _judge(model, data, split, models, threads, crops)
+    log = run if run is not None else model if (model / LOG_FILE).is_file() else None
+    html = page(model, log, judgement).encode()
+    write_result(out, html, "--out")
+    judged = "" if judgement is None else f", {len(judgement.judged.truth)} chromosomes"
+    print(f"{out}: {len(html)} bytes{judged}")
+
+
+def _judge(model: Path, data: Path, split: str, models: Path, threads: int, crops: bool) -> Judgement:
     from trainer.commands.progress import tracked
     from trainer.evaluate import judge_with
-    from trainer.files import write_result
+    from trainer.export.bundle import any_bundle
     from trainer.labelled import labelled_cells
-    from trainer.report import Subject, page
+    from trainer.report import Judgement
 
-    judged = judge_with(model, tracked(labelled_cells(data, split, models), "cells"), threads)
-    log = run if run is not None else model if (model / "log.csv").is_file() else None
-    html = page(Subject(model, data.name, split, log), judged).encode()
-    write_result(out, html, "--out")
-    print(f"{out}: {len(html)} bytes, {len(judged.truth)} chromosomes")
+    task = any_bundle(model).task
+    if task != "classifier":
+        raise ConfigError(
+            f"expected a classifier to judge on {data.name}, {model} holds a {task}; leave DATA out, and measure it "
+            "with trainer evaluate frames"
+        )
+    cells = labelled_cells(data, split, models)
+    return Judgement(data.name, split, judge_with(model, tracked(cells, "cells"), threads), crops)

@@ -29,7 +29,7 @@ class Tuning:
     suffices: the weights are nearly right already."""
 
     run: str
-    """Folder of the finished fit, or of a pruned one."""
+    """Folder of the finished fit, of a pruned one, or a bundle with its float weights."""
     data: str
     """What it was trained on; used where the run folder does not keep its crops."""
     steps: int
@@ -69,7 +69,7 @@ def lessons_of(task: Task, tuning: Tuning, out: Path, network: Any) -> Lessons:
         )
     if task == "classifier":
         return _of_classifier(tuning, out, network)
-    return _of_locator(tuning) if task == "locator" else _of_separator(tuning)
+    return _of_locator(tuning, out.parent) if task == "locator" else _of_separator(tuning, out.parent)
 
 
 def _of_classifier(tuning: Tuning, out: Path, network: Any) -> Lessons:
@@ -89,20 +89,20 @@ def _of_classifier(tuning: Tuning, out: Path, network: Any) -> Lessons:
     )
 
 
-def _of_locator(tuning: Tuning) -> Lessons:
+def _of_locator(tuning: Tuning, store: Path) -> Lessons:
     from trainer.data.framecache import train_frames
     from trainer.fit_locator import CLIP_NORM, LocatorConfig, losses, stack_windows
 
     config = LocatorConfig(tuning.data, tuning.steps, tuning.batch)
-    frames = train_frames(Path(tuning.data), Path(tuning.run).parent)
+    frames = train_frames(Path(tuning.data), store)
     return Lessons(losses, lambda rng: stack_windows(frames, rng, config), lambda _: {}, CLIP_NORM)
 
 
-def _of_separator(tuning: Tuning) -> Lessons:
+def _of_separator(tuning: Tuning, store: Path) -> Lessons:
     from trainer.data.framecache import train_frames
     from trainer.fit_separator import CLIP_NORM, VAL_ROIS, figures, held_rois, losses, stack_rois
 
-    data, store = Path(tuning.data), Path(tuning.run).parent
+    data = Path(tuning.data)
     frames, held = train_frames(data, store), held_rois(data, store, VAL_ROIS)
     return Lessons(
         losses,

@@ -28,7 +28,7 @@ from edge.records import LABELS, BoolArray, Crop, Float32Array, Prediction, Regi
 from edge.runtime.bundle import load_bundle
 from trainer.data.columns import Columns
 from trainer.data.looks import changed
-from trainer.data.metaphase import read_frames
+from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import stamp_of
 from trainer.errors import DatasetError
 
@@ -63,14 +63,21 @@ class Listener:
 def cells_of_frames(source: Path, split: str, models: Path, store: Path, seed: int) -> CellSet:
     """The cells of a split, kept in ``store`` for the next run; train frames are changed before, with ``seed``.
     ``DatasetError`` if nothing is found."""
-    listener = Listener()
-    pipeline = _pipeline(models, listener)
-    hashes = [model.removeprefix("sha256:")[:8] for model in pipeline.models.values()]
+    hashes = [model.removeprefix("sha256:")[:8] for model in _pipeline(models, Listener()).models.values()]
     path = store / ("-".join(filter(None, (f"cells{seed}", source.name, stamp_of(source), split, *hashes))) + ".npz")
     if path.exists():
         return CellSet.load(path)
+    made = cells_at(read_frames(source, split), split, models, seed)
+    made.save(path)
+    return made
+
+
+def cells_at(truths: Sequence[FrameTruth], split: str, models: Path, seed: int) -> CellSet:
+    """The cells of these frames of a split, as ``cells_of_frames`` makes them."""
+    listener = Listener()
+    pipeline = _pipeline(models, listener)
     rows = []
-    for number, truth in enumerate(track(read_frames(source, split), f"cells of {split} frames")):
+    for number, truth in enumerate(track(truths, f"cells of {split} frames")):
         frame, boxes = read_frame(truth.path, number), truth.boxes_px.astype(np.float32)
         if split == "train":
             frame, boxes = changed(frame, boxes, np.random.default_rng((seed, number)))
@@ -79,10 +86,8 @@ def cells_of_frames(source: Path, split: str, models: Path, store: Path, seed: i
         if listener.heard:
             rows.append(_row(listener.heard[-1], boxes, [LABELS.index(label) for label in truth.labels]))
     if not rows:
-        raise DatasetError(f"{source}: nothing is found in split '{split}' by the models in {models}")
-    made = CellSet(*(np.stack(column) for column in zip(*rows, strict=True)))
-    made.save(path)
-    return made
+        raise DatasetError(f"nothing is found in {len(truths)} frame(s) of split '{split}' by the models in {models}")
+    return CellSet(*(np.stack(column) for column in zip(*rows, strict=True)))
 
 
 def _pipeline(models: Path, listener: Listener) -> Pipeline:

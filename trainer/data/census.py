@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,15 @@ from trainer.sheet import Tile
 EXAMPLES = 14
 SIZE_SHARES = (0, 5, 50, 95, 100)
 """Percentiles that a size is reported at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A picture's split and file, and what is the same for the same picture."""
+
+    split: str
+    file: str
+    sha256: bytes
 
 
 def census(contents: Contents) -> dict[str, Any]:
@@ -47,28 +57,29 @@ def census(contents: Contents) -> dict[str, Any]:
             for label in LABELS
             if len(lengths := np.array([length for _, own, length in marks if own == label]))
         },
-        "same_pictures": same_pictures(contents),
+        "same_pictures": in_two_splits(digests(contents)),
         "edited": count_edited(contents.path) if contents.form == "corrections" else None,
         "skipped": [{"file": s.file, "reason": s.reason} for s in contents.skipped],
     }
 
 
-def same_pictures(contents: Contents) -> list[dict[str, str]]:
+def in_two_splits(pictures: Iterable[Digest]) -> list[dict[str, str]]:
     """Pairs of identical pictures in different splits: ``{split: file, other split: file}``."""
-    first: dict[bytes, tuple[str, str]] = {}
+    first: dict[bytes, Digest] = {}
     pairs = []
-    for split, name, digest in _digests(contents):
-        before = first.setdefault(digest, (split, name))
-        if before[0] != split:
-            pairs.append({before[0]: before[1], split: name})
+    for picture in pictures:
+        before = first.setdefault(picture.sha256, picture)
+        if before.split != picture.split:
+            pairs.append({_shown(before.split): before.file, _shown(picture.split): picture.file})
     return pairs
 
 
-def _digests(contents: Contents) -> Iterable[tuple[str, str, bytes]]:
+def digests(contents: Contents) -> Iterable[Digest]:
+    """Of every picture of the set."""
     for f in contents.frames:
-        yield f.split, f.image, hashlib.sha256(f.path.read_bytes()).digest()
+        yield Digest(f.split, f.image, hashlib.sha256(f.path.read_bytes()).digest())
     for c in contents.cutouts:
-        yield c.split, c.file, hashlib.sha256(repr(c.pixels.shape).encode() + c.pixels.tobytes()).digest()
+        yield Digest(c.split, c.file, hashlib.sha256(repr(c.pixels.shape).encode() + c.pixels.tobytes()).digest())
 
 
 def examples(contents: Contents, seed: int) -> list[tuple[str, list[Tile]]]:

@@ -21,7 +21,7 @@ from edge.overlap import box_iou
 from edge.records import LABELS, Frame, Region, UInt8Array
 from trainer.data.columns import Columns
 from trainer.data.crops import CropTruth, read_crops
-from trainer.data.metaphase import read_frames
+from trainer.data.metaphase import FrameTruth, read_frames
 
 UP, DOWN, UNKNOWN = 1, 0, -1
 NOTHING = -1
@@ -89,13 +89,19 @@ def boxes_of(regions: Sequence[Region]) -> npt.NDArray[np.float32]:
 
 
 def crops_of_frames(source: Path, split: str, locator: Locator) -> CropSet:
-    """The crops of all chromosomes of a folder of metaphase frames, as the models cut them; no polarity yet.
+    """``crops_of`` all frames of a split."""
+    return crops_of(read_frames(source, split), locator, f"crops of {split} frames")
+
+
+def crops_of(truths: Sequence[FrameTruth], locator: Locator, what: str) -> CropSet:
+    """The crops of all chromosomes of metaphase frames, as the models cut them; no polarity yet. ``what`` is said of it
+    on the bar that shows how far it is.
 
     In every other frame a chromosome's box is the located one, if there is one, as it will be at the microscope; what
     was located there and is none comes along, labelled NOTHING. In the others the boxes are the people's.
     """
     pixels, labels, cells, cases = [], [], [], []
-    for number, truth in enumerate(track(read_frames(source, split), f"crops of {split} frames")):
+    for number, truth in enumerate(track(truths, what)):
         frame = locator.prepared(read_frame(truth.path, number))
         names = [LABELS.index(name) for name in truth.labels]
         if number % 2:

@@ -111,6 +111,12 @@ def train_frames(data: Path, store: Path) -> list[CachedFrame]:
     return load_cache(read_frames(data, "train"), store / "frames-train.cache")
 
 
+def prepared(truths: Sequence[FrameTruth]) -> list[CachedFrame]:
+    """Prepared now, and nothing kept of it."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(_prepare, truths))
+
+
 def load_cache(truths: Sequence[FrameTruth], store: Path) -> list[CachedFrame]:
     """The prepared frames, from ``store`` when it holds exactly these, else made now and stored there."""
     names = [t.image for t in truths]
@@ -122,8 +128,7 @@ def load_cache(truths: Sequence[FrameTruth], store: Path) -> list[CachedFrame]:
                 return list(frames)
         except (pickle.UnpicklingError, EOFError, ValueError, AttributeError):
             pass  # a half-written cache is made anew
-    with ThreadPoolExecutor(2) as pool:
-        made = list(pool.map(_prepare, truths))
+    made = prepared(truths)
     store.parent.mkdir(parents=True, exist_ok=True)
     part = store.with_suffix(".part")
     with part.open("wb") as f:

@@ -31,7 +31,7 @@ from edge.records import Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
 from trainer.data.columns import Columns
 from trainer.data.cropset import boxes_of
-from trainer.data.metaphase import read_frames
+from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import stamp_of
 from trainer.errors import DatasetError
 
@@ -58,23 +58,43 @@ class LookSet(Columns):
 def looks_of_frames(source: Path, split: str, models: Path, store: Path, seed: int) -> LookSet:
     """The doubtful objects found in a split, kept in ``store`` for the next run; train frames are changed before, with
     ``seed``. ``DatasetError`` if nothing is found."""
-    locator, bundle = load_locator(models), load_bundle(models / "classifier", "classifier")
-    hashes = [model.removeprefix("sha256:")[:8] for model in (*locator.models.values(), bundle.model_id)]
+    lookers = load_lookers(models)
+    hashes = [model.removeprefix("sha256:")[:8] for model in lookers.ids]
     path = store / ("-".join(filter(None, (f"doubted{seed}", source.name, stamp_of(source), split, *hashes))) + ".npz")
     if path.exists():
         return LookSet.load(path)
-    classifier = Classifier(bundle)
+    made = looks_at(read_frames(source, split), split, lookers, seed)
+    made.save(path)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Lookers:
+    """The models whose finds are looked at, and their ids."""
+
+    locator: Locator
+    classifier: Classifier
+    ids: tuple[str, ...]
+
+
+def load_lookers(models: Path) -> Lookers:
+    """Of the bundles in ``models``; ``ModelError`` for one that is missing or damaged."""
+    locator, bundle = load_locator(models), load_bundle(models / "classifier", "classifier")
+    return Lookers(locator, Classifier(bundle), (*locator.models.values(), bundle.model_id))
+
+
+def looks_at(truths: Sequence[FrameTruth], split: str, lookers: Lookers, seed: int) -> LookSet:
+    """The doubtful objects found in ``truths``; train frames are changed before, with ``seed``. ``DatasetError`` if
+    nothing is found."""
     found = []
-    for number, truth in enumerate(track(read_frames(source, split), f"looking at {split} frames")):
+    for number, truth in enumerate(track(truths, f"looking at {split} frames")):
         frame, boxes = read_frame(truth.path, number), truth.boxes_px.astype(np.float32)
         if split == "train":
             frame, boxes = changed(frame, boxes, np.random.default_rng((seed, number)))
-        found += looks_of(frame, boxes, locator, classifier)
+        found += looks_of(frame, boxes, lookers.locator, lookers.classifier)
     if not found:
-        raise DatasetError(f"{source}: nothing is found in split '{split}' by the models in {models}")
-    made = LookSet.join(found)
-    made.save(path)
-    return made
+        raise DatasetError(f"nothing doubtful is found in {len(truths)} frames of split '{split}'; give more frames")
+    return LookSet.join(found)
 
 
 def looks_of(frame: Frame, boxes: Float32Array, locator: Locator, classifier: Classifier) -> list[LookSet]:

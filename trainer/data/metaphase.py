@@ -56,6 +56,12 @@ def read_frames(folder: Path, split: str) -> list[FrameTruth]:
     return frames_at(folder, split)
 
 
+def some_frames(folder: Path, split: str, count: int) -> list[FrameTruth]:
+    """At most ``count`` of ``read_frames``, spread evenly over them."""
+    frames = read_frames(folder, split)
+    return [frames[k] for k in np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).astype(np.intp))]
+
+
 def read_tables(folder: Path) -> list[FrameTruth]:
     """All frames of ``images.csv`` with their boxes of ``boxes.csv``; whether the pictures are there is not checked."""
     images = read_table(folder / "images.csv", IMAGE_COLUMNS)

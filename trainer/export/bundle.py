@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge.errors import BundleMismatch, ModelError
-from edge.runtime.bundle import BUNDLE_FILE, SCHEMA, TASKS, Bundle, Task, load_bundle
-from edge.runtime.interpreter import Network
+from edge.runtime.bundle import BUNDLE_FILE, SCHEMA, TASKS, TFLITE_MARK, Bundle, Task, load_bundle
+from edge.runtime.network import cpu_network
 from trainer.errors import ExportError
 from trainer.files import write_atomic
 
@@ -18,7 +18,7 @@ from trainer.files import write_atomic
 def write_bundle(
     folder: Path,
     task: Task,
-    tflite: bytes,
+    model: bytes,
     *,
     labels: Sequence[str],
     preprocessing: Mapping[str, float | str],
@@ -27,23 +27,25 @@ def write_bundle(
     command: str,
     name: str = "",
 ) -> Bundle:
-    """Write ``tflite`` and its ``bundle.json`` into ``folder`` and return the bundle as the edge reads it back.
+    """Write ``model``, TFLite or ONNX, and its ``bundle.json`` into ``folder`` and return the bundle as the edge reads
+    it back.
 
     The input's height and width are read off the model. ``name`` is the folder's unless given. The model's file carries
     its hash in its name and ``bundle.json`` is replaced last, so a reader sees the old bundle or the new one, whenever
     the process dies. ``ExportError``: the folder cannot be written, or what was written is refused by the edge.
     """
-    sha256 = hashlib.sha256(tflite).hexdigest()
-    model = f"{task}-{sha256[:8]}.tflite"
+    sha256 = hashlib.sha256(model).hexdigest()
+    suffix = suffix_of(model)
+    file = f"{task}-{sha256[:8]}{suffix}"
     try:
-        _, height, width, _ = Network(tflite, threads=1).input_shape
+        _, height, width, _ = cpu_network(model, suffix, threads=1).input_shape
     except ModelError as error:
         raise ExportError(f"{folder}: the exported model does not load: {error}") from error
     fields = {
         "schema": SCHEMA,
         "name": name or folder.name,
         "task": task,
-        "model": model,
+        "model": file,
         "sha256": sha256,
         "labels": list(labels),
         "input": {"height_px": height, "width_px": width},
@@ -54,17 +56,22 @@ def write_bundle(
         "git_commit": git_commit(),
     }
     try:
-        write_atomic(folder / model, tflite)
+        write_atomic(folder / file, model)
         write_atomic(folder / BUNDLE_FILE, (json.dumps(fields, indent=2) + "\n").encode())
         bundle = load_bundle(folder, task)
-        for old in folder.glob(f"{task}-*.tflite"):
-            if old.name != model:
+        for old in folder.glob(f"{task}-*"):
+            if old.suffix in (".tflite", ".onnx") and old.name != file:
                 old.unlink()
     except OSError as error:
         raise ExportError(f"{folder}: cannot write the model bundle: {error.strerror}") from error
     except ModelError as error:
         raise ExportError(f"{folder}: the bundle written is refused: {error}") from error
     return bundle
+
+
+def suffix_of(model: bytes) -> str:
+    """What a file of ``model`` ends in."""
+    return ".tflite" if model[4:8] == TFLITE_MARK else ".onnx"
 
 
 def any_bundle(folder: Path) -> Bundle:

@@ -2,17 +2,19 @@
 where ``edgetpu_compiler`` is on PATH, it runs too.
 
 What it asks for: "TensorFlow models on the Edge TPU", coral.ai/docs/edgetpu/models-intro. An operator outside the lists
-does not break a model: the compiler leaves it, and all that follows, to the processor.
+does not break a model: the compiler leaves it, and all that follows, to the processor. What is not static or not of
+integers throughout it refuses.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
 import subprocess
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edge.runtime.bundle import BUNDLE_FILE
@@ -39,6 +41,8 @@ MAPPED = {
     "QUANTIZE": 2,
 }
 """Operators, with the highest version, that were seen mapped in compiled models."""
+NEEDED = ("integers", "shapes", "subgraphs")
+"""Checks without which the compiler refuses a model as a whole."""
 CONDITIONAL = {
     "RESIZE_NEAREST_NEIGHBOR": "mapped or not depending on its sizes, says Coral",
     "RESIZE_BILINEAR": "mapped or not depending on its sizes, says Coral",
@@ -59,16 +63,43 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """How far into a model the chip surely goes: so many of its ``operators``, ``macs_share`` (0..1) of its
+    multiply-accumulates; ``left`` is the first operator after them, "" where none is left."""
+
+    mapped: int
+    operators: int
+    macs_share: float
+    left: str
+
+    def __str__(self) -> str:
+        if not self.left:
+            return f"all {self.operators} operators"
+        return (
+            f"the first {self.mapped} of {self.operators} operators, {self.macs_share:.0%} of the arithmetic; "
+            f"from {self.left} on the processor"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     findings: tuple[Finding, ...]
     operators: dict[str, int]
     """How often each operator (with its version) stands in the model."""
+    reach: Reach
     compiler: str
     """What the compiler said, or that it is not here."""
+    compiled: bool = False
 
     @property
     def ready(self) -> bool:
+        """Whether all of it is surely mapped."""
         return all(finding.ok for finding in self.findings)
+
+    @property
+    def compilable(self) -> bool:
+        """Whether the compiler takes it, be it that some of it stays with the processor."""
+        return all(finding.ok for finding in self.findings if finding.check in NEEDED)
 
     @property
     def in_the_way(self) -> str:
@@ -88,7 +119,15 @@ def check(tflite: bytes) -> Verdict:
     ]
     kinds = [f"{op.name} v{op.version}" for op in flat.operators]
     counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
-    return Verdict(tuple(findings), counts, f"{COMPILER} is not on PATH; not compiled")
+    return Verdict(tuple(findings), counts, _reach(flat.operators), f"{COMPILER} is not on PATH; not compiled")
+
+
+def _reach(operators: tuple[Operator, ...]) -> Reach:
+    surely = (op.version <= MAPPED.get(op.name, 0) for op in operators)
+    mapped = sum(1 for _ in itertools.takewhile(bool, surely))
+    macs = [op.macs for op in operators]
+    left = f"{operators[mapped].name} v{operators[mapped].version}" if mapped < len(operators) else ""
+    return Reach(mapped, len(operators), sum(macs[:mapped]) / max(1, sum(macs)), left)
 
 
 def _operators(operators: tuple[Operator, ...]) -> list[Finding]:
@@ -155,7 +194,7 @@ def compiled(model: Path, verdict: Verdict) -> Verdict:
         content = made.read_bytes()
     write_atomic(model.with_name(made.name), content)
     _name_in_bundle(model, made.name, content)
-    return Verdict(verdict.findings, verdict.operators, said)
+    return replace(verdict, compiler=said, compiled=True)
 
 
 def _name_in_bundle(model: Path, name: str, content: bytes) -> None:
@@ -182,3 +221,4 @@ def print_verdict(verdict: Verdict, title: str) -> None:
         table.add_row(finding.check, "yes" if finding.ok else "NO", finding.detail)
     table.add_row("all", "yes" if verdict.ready else "NO", verdict.compiler.splitlines()[-1])
     Console().print(table)
+    print(f"on the Edge TPU: {verdict.reach}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.runtime.macs import macs_of
 from trainer.errors import ExportError
 
 
@@ -33,6 +34,11 @@ class Operator:
     version: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+
+    @property
+    def macs(self) -> int:
+        """Its multiply-accumulates, of one picture."""
+        return macs_of(self.name, [t.shape for t in self.inputs], self.outputs[0].shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The trained network of a run folder, plain or quantization-aware."""
+"""The trained network of a run folder, plain or quantization-aware, or the float one that a bundle keeps."""
 
 from __future__ import annotations
 
@@ -7,29 +7,50 @@ from typing import Any
 
 import tf_keras as keras
 
-from edge.runtime.bundle import TASKS, Task
+from edge.runtime.bundle import BUNDLE_FILE, TASKS, Task
 from trainer.compress.layers import quantize_scope
 from trainer.errors import ExportError, first_line
+from trainer.export.bundle import any_bundle
+from trainer.networks import arbiter as _arbiter  # noqa: F401  a file's own layers must be known before it is read
+
+WEIGHTS_FILE = "weights.keras"
+"""A bundle's own float network."""
 
 
-def task_of(run: Path) -> Task:
-    """Which network the run folder holds."""
+def is_run(folder: Path) -> bool:
+    """Whether it is the folder of a finished run rather than a bundle."""
+    return any((folder / f"{task}.keras").exists() for task in TASKS)
+
+
+def task_of(folder: Path) -> Task:
+    """Which network the run folder or bundle holds. ``ExportError``: neither; ``ModelError``: a damaged bundle."""
     for task in TASKS:
-        if (run / f"{task}.keras").exists():
+        if (folder / f"{task}.keras").exists():
             return task
+    if (folder / BUNDLE_FILE).exists() and (folder / WEIGHTS_FILE).exists():
+        return any_bundle(folder).task
     files = ", ".join(f"{task}.keras" for task in TASKS)
-    raise ExportError(f"{run}: expected one of {files}; finish `trainer fit` first")
+    raise ExportError(
+        f"{folder}: expected a run folder with one of {files}, or a bundle with {BUNDLE_FILE} and {WEIGHTS_FILE}; "
+        "finish `trainer fit` first, or name a folder such as models/classifier"
+    )
 
 
-def load_float(run: Path) -> Any:
+def weights_of(folder: Path) -> Path:
+    """The file of the float network; errors as ``task_of``."""
+    own = folder / f"{task_of(folder)}.keras"
+    return own if own.exists() else folder / WEIGHTS_FILE
+
+
+def load_float(folder: Path) -> Any:
     """The float network; of a quantization-aware run, the one with the same weights and no rounding."""
-    return _load(run / f"{task_of(run)}.keras")
+    return _load(weights_of(folder))
 
 
-def load_for_int8(run: Path) -> Any:
+def load_for_int8(folder: Path) -> Any:
     """The quantization-aware network where the run made one, else the float network, to be quantized afterwards."""
-    aware = run / f"{task_of(run)}.h5"
-    return _load(aware) if aware.exists() else load_float(run)
+    aware = folder / f"{task_of(folder)}.h5"
+    return _load(aware) if aware.exists() else load_float(folder)
 
 
 def _load(path: Path) -> Any:

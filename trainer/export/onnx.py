@@ -1,8 +1,8 @@
 """ONNX for an NVIDIA Jetson, where TFLite has no GPU: float, and int8 as Q/DQ pairs, from which TensorRT builds its
-engine on the board itself.
+engine on the board itself. The int8 one makes the bundle; the float one lies beside it.
 
 TensorRT takes int8 only with every zero point at 0 and biases in float: so activations are symmetric too, which costs
-what lies below zero after a ReLU half its range. Both files are checked in onnxruntime against the Keras network.
+what lies below zero after a ReLU half its range.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from edge.records import UInt8Array
+from edge.runtime.bundle import Bundle
 from trainer.errors import ExportError, first_line
-from trainer.export.parity import Parity, measure, require
-from trainer.export.prove import batches, joined, real, trained_outputs
+from trainer.export.prove import real
 from trainer.export.specimen import Specimen
 from trainer.export.tflite import output_names
 from trainer.files import write_atomic
@@ -34,33 +34,32 @@ making one kernel of them."""
 REPORT_FILE = "onnx.json"
 
 
-def ship_onnx(it: Specimen, out: Path) -> tuple[Parity, Parity]:
-    """Write ``<task>.onnx``, ``<task>-qdq.onnx`` and ``onnx.json``; returns the parity of both.
+def to_both(it: Specimen) -> dict[str, bytes]:
+    """The int8 model and the float one, by their names in ``parity.BOUNDS``.
 
     The input is ``image`` (n, height, width, channels) float32 in 0..1; n is 1 for a locator, else open.
-    ``ExportError``: the network cannot be converted, or an answer is out of bounds; nothing is written then.
+    ``ExportError``: the network cannot be converted.
     """
     exact = to_onnx(it.network, *it.size_px, batch=1 if it.task == "locator" else None)
-    quantized = to_qdq(exact, it.samples)
-    trained = trained_outputs(it.network, it.proof)
-    parities = [
-        require(measure(it.task, form, trained, joined([run_onnx(model, part) for part in _fed(it)])))
-        for form, model in (("onnx float32", exact), ("onnx int8", quantized))
-    ]
-    files = {f"{it.task}.onnx": exact, f"{it.task}-qdq.onnx": quantized}
+    return {"onnx int8": to_qdq(exact, it.samples), "onnx float32": exact}
+
+
+def write_beside(bundle: Bundle, models: Mapping[str, bytes], proofs: Sequence[Mapping[str, float | str]]) -> None:
+    """Into the folder of the int8 model's bundle: ``<task>.onnx``, the float one, and ``onnx.json`` about both, with
+    the ``proofs`` of each. ``ExportError`` if it cannot be written."""
+    folder, name = bundle.model_path.parent, f"{bundle.task}.onnx"
+    files = {bundle.model_path.name: bundle.model_bytes, name: models["onnx float32"]}
     report = {
         "opset": OPSET,
-        "files": {name: {"bytes": len(model)} for name, model in files.items()},
-        "parity": [parity.figures() for parity in parities],
-        "operators": operators(quantized),
+        "files": {file: {"bytes": len(model)} for file, model in files.items()},
+        "parity": list(proofs),
+        "operators": operators(bundle.model_bytes),
     }
     try:
-        for name, model in files.items():
-            write_atomic(out / name, model)
-        write_atomic(out / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
+        write_atomic(folder / name, models["onnx float32"])
+        write_atomic(folder / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
     except OSError as error:
-        raise ExportError(f"{out}: cannot write the ONNX files: {error.strerror}") from error
-    return parities[0], parities[1]
+        raise ExportError(f"{folder}: cannot write the ONNX files: {error.strerror}") from error
 
 
 def to_onnx(network: Any, height_px: int, width_px: int, batch: int | None) -> bytes:
@@ -98,6 +97,7 @@ def to_qdq(model: bytes, samples: Sequence[UInt8Array]) -> bytes:
             picture = next(pictures, None)
             return None if picture is None else {INPUT: real(picture[None])}
 
+    _imported("onnxruntime").set_default_logger_severity(3)  # it warns of Resize as tf2onnx writes it, which is right
     logging.getLogger().addFilter(_no_advice)
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -130,23 +130,11 @@ def _no_advice(record: logging.LogRecord) -> bool:
     return "pre-processing before quantization" not in record.getMessage()
 
 
-def run_onnx(model: bytes, pixels: UInt8Array) -> dict[str, npt.NDArray[np.float32]]:
-    """Outputs by name for uint8 (n, height, width[, channels]), on the processor."""
-    onnxruntime = _imported("onnxruntime")
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {INPUT: real(pixels)}), strict=True))
-
-
 def operators(model: bytes) -> dict[str, int]:
     """How often each operator stands in the graph."""
     onnx = _imported("onnx")
     kinds = [node.op_type for node in onnx.load_from_string(model).graph.node]
     return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
-
-
-def _fed(it: Specimen) -> list[UInt8Array]:
-    return [it.proof[i : i + 1] for i in range(len(it.proof))] if it.task == "locator" else batches(it.proof)
 
 
 def _imported(module: str) -> Any:

@@ -10,32 +10,32 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from edge.records import UInt8Array
-from edge.runtime.interpreter import Network
+from edge.runtime.network import cpu_network
+from trainer.export.bundle import suffix_of
 from trainer.export.flat import read_flat
 from trainer.export.parity import Outputs, Parity, measure, require
 from trainer.export.specimen import Specimen
-from trainer.export.tflite import Form, output_names
+from trainer.export.tflite import output_names
 
 AT_ONCE_PX = 4 << 20
 
 
-def prove(it: Specimen, form: Form, tflite: bytes) -> dict[str, float | str]:
-    """Figures of the exported model: its parity with the trained network, and its size.
+def prove(it: Specimen, form: str, model: bytes) -> dict[str, float | str]:
+    """Figures of the exported model: its parity with the trained network, and its size. ``form`` is one of
+    ``parity.BOUNDS``.
 
     ``ExportError`` if parity is out of bounds.
     """
-    parity = require(compare(it, form, tflite))
-    flat = read_flat(tflite)
-    return parity.figures() | {
-        "bytes": flat.bytes,
-        "gzip_bytes": flat.gzip_bytes,
-        "zero_share": flat.zero_share,
-    }
+    figures = require(compare(it, form, model)).figures() | {"bytes": len(model)}
+    if suffix_of(model) == ".tflite":
+        flat = read_flat(model)
+        figures |= {"gzip_bytes": flat.gzip_bytes, "zero_share": flat.zero_share}
+    return figures
 
 
-def compare(it: Specimen, form: Form, tflite: bytes) -> Parity:
+def compare(it: Specimen, form: str, model: bytes) -> Parity:
     """How an exported model's answers differ from its network's, whatever the bounds."""
-    exported = Network(tflite)
+    exported = cpu_network(model, suffix_of(model), threads=2)
     parts = [exported.run_uint8(part) for part in batches(it.proof)]
     return measure(it.task, form, trained_outputs(it.network, it.proof), joined(parts))
 

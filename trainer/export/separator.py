@@ -14,12 +14,12 @@ from trainer.export.shipment import Shipment
 from trainer.fit_separator import VAL_ROIS, figures, held_rois, judge
 
 
-def ship_separator(network: Any, tflite: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
+def ship_separator(network: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
     """Write the bundle; the figures are those of ``trainer.fit_separator.judge``, exported and Keras."""
     bundle = write_bundle(
         shipment.out,
         "separator",
-        tflite,
+        model,
         labels=[],
         preprocessing={"um_per_px": LOCATOR_UM_PER_PX, "box_px": BOX_PX, "input": "grey / 255 around a box, the box"},
         calibration={},

@@ -1,11 +1,14 @@
-"""From a finished run to ``models/<name>``: convert, calibrate on val, prove parity, write bundle and report."""
+"""From a finished run to ``models/<name>``: convert, prove parity, calibrate on val, write bundle and report. Or from a
+bundle to the same network in another form, whose calibration it keeps.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,13 +26,14 @@ from edge.locate.locator import at_scale
 from edge.locate.straighten import MEDIAN_ROWS
 from edge.overlap import box_iou
 from edge.records import LABELS, Crop, Float32Array
-from edge.runtime.bundle import Bundle
+from edge.runtime.bundle import Bundle, Task
 from trainer.compress.report import LAYERS_FILE
 from trainer.data.cropset import NOTHING, CropSet
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.export.arbiter import ship_arbiter
-from trainer.export.bundle import write_bundle
-from trainer.export.networks import load_float, load_for_int8
+from trainer.export.bundle import any_bundle, write_bundle
+from trainer.export.networks import WEIGHTS_FILE, is_run, load_float, load_for_int8, weights_of
+from trainer.export.onnx import to_both, write_beside
 from trainer.export.prove import prove
 from trainer.export.separator import ship_separator
 from trainer.export.shipment import Shipment
@@ -37,6 +41,7 @@ from trainer.export.specimen import Specimen, specimen_of
 from trainer.export.tflite import convert
 from trainer.export.verifier import ship_verifier
 from trainer.files import write_atomic
+from trainer.runs import LOG_FILE
 
 LOCATOR_SIDE_PX = 512
 LEAST_SCORES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
@@ -48,36 +53,77 @@ FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_
 
 
 def specimen(shipment: Shipment) -> Specimen:
-    """The run's network and the pictures that its export is made and proved with."""
+    """The trained network and the pictures that its export is made and proved with."""
     network = (load_for_int8 if shipment.form == "int8" else load_float)(shipment.run)
-    return specimen_of(shipment.run, shipment.data, network, LOCATOR_SIDE_PX)
+    return specimen_of(shipment, network, LOCATOR_SIDE_PX)
 
 
 def ship(shipment: Shipment) -> Bundle:
     """Write the bundle; returns it as the edge reads it back. ``ExportError``: it does not say what the network says;
     nothing is written then."""
     it = specimen(shipment)
-    tflite = convert(shipment.form, it.network, it.samples, *it.size_px)
-    proven = prove(it, shipment.form, tflite)
-    ways = {
+    models = _converted(it, shipment)
+    proofs = [prove(it, form, model) for form, model in models.items()]
+    model = next(iter(models.values()))
+    bundle, figures = _way(it, shipment)(it.network, model, shipment)
+    if shipment.form == "onnx":
+        write_beside(bundle, models, proofs)
+    _keep(weights_of(shipment.run), shipment.out / WEIGHTS_FILE)
+    for name in (LAYERS_FILE, LOG_FILE):
+        _keep(shipment.run / name, shipment.out / name)
+    write_atomic(shipment.out / "report.json", (json.dumps(figures | proofs[0], indent=2) + "\n").encode())
+    return bundle
+
+
+def _converted(it: Specimen, shipment: Shipment) -> dict[str, bytes]:
+    """The model that makes the bundle, and what comes with it; by their names in ``parity.BOUNDS``."""
+    if shipment.form == "onnx":
+        return to_both(it)
+    return {shipment.form: convert(shipment.form, it.network, it.samples, *it.size_px)}
+
+
+Way = Callable[[Any, bytes, Shipment], tuple[Bundle, dict[str, Any]]]
+"""Writes the bundle of a network and its exported model, and says what was measured of it on val."""
+
+
+def _way(it: Specimen, shipment: Shipment) -> Way:
+    if not is_run(shipment.run):
+        return _ship_as_calibrated
+    ways: dict[Task, Way] = {
         "locator": _ship_locator,
         "separator": ship_separator,
         "classifier": _ship_classifier,
         "verifier": ship_verifier,
         "arbiter": ship_arbiter,
     }
-    bundle, figures = ways[it.task](it.network, tflite, shipment)
-    shutil.copyfile(shipment.run / f"{it.task}.keras", shipment.out / "weights.keras")
-    if (shipment.run / LAYERS_FILE).exists():
-        shutil.copyfile(shipment.run / LAYERS_FILE, shipment.out / LAYERS_FILE)
-    write_atomic(shipment.out / "report.json", (json.dumps(figures | proven, indent=2) + "\n").encode())
-    return bundle
+    return ways[it.task]
 
 
-def _ship_locator(_: Any, tflite: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
+def _ship_as_calibrated(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
+    """The network of a bundle in another form: parity says how little its answers changed, so what they mean stays."""
+    was = any_bundle(shipment.run)
+    bundle = write_bundle(
+        shipment.out,
+        was.task,
+        model,
+        labels=was.labels,
+        preprocessing=was.preprocessing,
+        calibration=was.calibration,
+        data=was.data,
+        command=shipment.command,
+    )
+    return bundle, {}
+
+
+def _keep(source: Path, target: Path) -> None:
+    if source.exists() and source.resolve() != target.resolve():
+        shutil.copyfile(source, target)
+
+
+def _ship_locator(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
     preprocessing = {"um_per_px": LOCATOR_UM_PER_PX, "input": "grey / 255"}
     facts = {"labels": [], "preprocessing": preprocessing, **shipment.facts()}
-    write = partial(write_bundle, shipment.out, "locator", tflite, **facts)
+    write = partial(write_bundle, shipment.out, "locator", model, **facts)
     finder = BoxFinder(write(calibration=FIRST_GUESS))
     best, figures = _calibrate_locator(finder, read_frames(shipment.data, "val")[: shipment.limit])
     return write(calibration=best), figures
@@ -130,14 +176,14 @@ def _hits(found: npt.NDArray[np.floating], stated: Float32Array) -> int:
     return len(_pairs(found.astype(np.float32), stated)[0])
 
 
-def _ship_classifier(network: Any, tflite: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
+def _ship_classifier(network: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
     from trainer.fit_classifier import predict, stored_crops
 
     _, val = (crops.pick(crops.label != NOTHING) for crops in stored_crops(shipment.run))
     rng = np.random.default_rng(0)
     preprocessing = {"median_rows": MEDIAN_ROWS, "input": "absorption, straightened"}
     facts = {"labels": LABELS, "preprocessing": preprocessing, **shipment.facts()}
-    write = partial(write_bundle, shipment.out, "classifier", tflite, **facts)
+    write = partial(write_bundle, shipment.out, "classifier", model, **facts)
     bundle = write(calibration={"temperature": 1.0})
     rows = rng.permutation(len(val))[: shipment.limit or 12_000]
     some = val.pick(np.isin(np.arange(len(val)), rows))
@@ -145,11 +191,11 @@ def _ship_classifier(network: Any, tflite: bytes, shipment: Shipment) -> tuple[B
     scores = np.stack([p.scores for p in predictions]).astype(np.float64)
     temperature = fit_temperature(np.log(np.maximum(scores, 1e-12)), some.label)
     keras_says = predict(network, some.pixels)[0].argmax(1)
-    int8_says = _one_way(bundle, some)
+    exported_says = _one_way(bundle, some)
     figures = {
         "val_crops": len(some),
         "val_accuracy": float((scores.argmax(1) == some.label).mean()),
-        "keras_tflite_agreement": float((keras_says == int8_says).mean()),
+        "keras_tflite_agreement": float((keras_says == exported_says).mean()),
         "temperature": temperature,
     }
     return write(calibration={"temperature": temperature}), figures

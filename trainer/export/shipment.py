@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from trainer.export.tflite import Form
+from trainer.files import shipped_models
 
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What to ship and where: the run folder, the data that calibrates, the bundle's folder, the command."""
+    """What to ship and where: the run folder, or a bundle to be had in another form; the data that gives ranges, proof
+    and, to a run's network, its calibration; the new bundle's folder; the command."""
 
     run: Path
     data: Path
     out: Path
-    form: Form
+    form: Form | Literal["onnx"]
     command: str
-    models: Path = Path("models")
-    """For a verifier: the locator, separator and classifier whose finds it will judge."""
+    models: Path = field(default_factory=shipped_models)
+    """The locator, separator and classifier that find what a verifier judges, and cut frames for a bundle's export."""
     limit: int | None = None
     """Only so many val frames or crops; None for all."""
 

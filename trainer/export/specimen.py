@@ -14,17 +14,20 @@ import tf_keras as keras
 from edge.camera.files import read_frame
 from edge.locate.field import dark_on_bright
 from edge.locate.grid import HEADS
+from edge.locate.locator import load_locator
 from edge.records import UInt8Array
 from edge.runtime.bundle import Task
 from trainer.compress.layers import quantize_scope
-from trainer.data.cells import CellSet
-from trainer.data.cropset import NOTHING
-from trainer.data.framecache import shrink, train_frames
-from trainer.data.looks import LookSet
-from trainer.data.metaphase import FrameTruth, read_frames
+from trainer.data.cells import CellSet, cells_at
+from trainer.data.cropset import NOTHING, CropSet, crops_of
+from trainer.data.framecache import CachedFrame, prepared, shrink, train_frames
+from trainer.data.looks import LookSet, load_lookers, looks_at
+from trainer.data.metaphase import FrameTruth, read_frames, some_frames
 from trainer.data.rois import draw_rois
+from trainer.data.sources import holds_cutouts
 from trainer.errors import ExportError
-from trainer.export.networks import task_of
+from trainer.export.networks import is_run, task_of
+from trainer.export.shipment import Shipment
 from trainer.networks.blocks import without_teachers
 from trainer.networks.separator import OUTPUTS
 from trainer.networks.verifier import OUTPUTS as VERIFIED
@@ -32,6 +35,8 @@ from trainer.networks.verifier import OUTPUTS as VERIFIED
 SAMPLES = 96
 ROI_SAMPLES = 400
 PROOF_FRAMES, PROOF_ROIS, PROOF_CROPS = 8, 400, 2000
+FRAMES = {"train": 24, "val": 40}
+"""From which a bundle's export takes its pictures, as a run's takes them from all or from what the run kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,16 +55,16 @@ class Specimen:
         return self.proof.shape[1], self.proof.shape[2]
 
 
-def specimen_of(run: Path, data: Path, network: Any, locator_side_px: int) -> Specimen:
-    """``ExportError`` if there is no val picture to prove the export on."""
-    task = task_of(run)
-    if task == "classifier":
-        return _classifier(run, network)
-    if task == "verifier":
-        return _verifier(run, network)
-    if task == "arbiter":
-        return _arbiter(run, network)
-    return _locator(data, network, locator_side_px) if task == "locator" else _separator(run, data, network)
+def specimen_of(shipment: Shipment, network: Any, locator_side_px: int) -> Specimen:
+    """Pictures that the run kept; for a bundle, which keeps none, pictures of the data.
+
+    ``ExportError`` if there is no val picture to prove the export on.
+    """
+    task = task_of(shipment.run)
+    if task == "locator":
+        return _locator(shipment.data, network, locator_side_px)
+    ways = {"separator": _separator, "classifier": _classifier, "verifier": _verifier, "arbiter": _arbiter}
+    return ways[task](shipment, network)
 
 
 def _locator(data: Path, network: Any, side_px: int) -> Specimen:
@@ -80,31 +85,71 @@ def _window(truth: FrameTruth, side_px: int) -> UInt8Array:
     return np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_CONSTANT, value=ground), np.uint8)
 
 
-def _separator(run: Path, data: Path, network: Any) -> Specimen:
-    from trainer.fit_separator import VAL_SEED, val_frames
+def _separator(shipment: Shipment, network: Any) -> Specimen:
+    from trainer.fit_separator import VAL_SEED
 
-    samples = draw_rois(train_frames(data, run.parent), np.random.default_rng(0), ROI_SAMPLES)
-    proof = draw_rois(val_frames(data, run.parent), np.random.default_rng(VAL_SEED), PROOF_ROIS)
+    train, val = _prepared_frames(shipment)
+    samples = draw_rois(train, np.random.default_rng(0), ROI_SAMPLES)
+    proof = draw_rois(val, np.random.default_rng(VAL_SEED), PROOF_ROIS)
     return Specimen("separator", without_teachers(network, OUTPUTS), list(samples.inputs), proof.inputs)
 
 
-def _verifier(run: Path, network: Any) -> Specimen:
-    train, val = (LookSet.load(run / f"{name}.npz") for name in ("train", "val"))
+def _prepared_frames(shipment: Shipment) -> tuple[list[CachedFrame], list[CachedFrame]]:
+    from trainer.fit_separator import val_frames
+
+    if is_run(shipment.run):
+        store = shipment.run.parent
+        return train_frames(shipment.data, store), val_frames(shipment.data, store)
+    train, val = (prepared(some_frames(shipment.data, split, count)) for split, count in FRAMES.items())
+    return train, val
+
+
+def _verifier(shipment: Shipment, network: Any) -> Specimen:
+    if is_run(shipment.run):
+        train, val = (LookSet.load(shipment.run / f"{split}.npz") for split in FRAMES)
+    else:
+        lookers = load_lookers(shipment.models)
+        train, val = (
+            looks_at(some_frames(shipment.data, split, count), split, lookers, seed=0)
+            for split, count in FRAMES.items()
+        )
     return Specimen("verifier", without_teachers(network, VERIFIED), list(train.pixels), val.pixels)
 
 
-def _arbiter(run: Path, network: Any) -> Specimen:
-    train, val = (CellSet.load(run / f"{name}.npz") for name in ("train", "val"))
+def _arbiter(shipment: Shipment, network: Any) -> Specimen:
+    if is_run(shipment.run):
+        train, val = (CellSet.load(shipment.run / f"{split}.npz") for split in FRAMES)
+    else:
+        train, val = (
+            cells_at(some_frames(shipment.data, split, count), split, shipment.models, seed=0)
+            for split, count in FRAMES.items()
+        )
     return Specimen("arbiter", network, list(train.table), val.table)
 
 
-def _classifier(run: Path, network: Any) -> Specimen:
-    from trainer.fit_classifier import stored_crops
-
-    train, val = (crops.pick(crops.label != NOTHING) for crops in stored_crops(run))
+def _classifier(shipment: Shipment, network: Any) -> Specimen:
+    train, val = (crops.pick(crops.label != NOTHING) for crops in _train_and_val_crops(shipment))
     if len(val) == 0:
-        raise ExportError(f"{run}: expected val crops to prove the export on, val.npz holds none; fit on more cells")
+        raise ExportError(
+            f"{shipment.run}: expected val crops to prove the export on, found none; fit on more cells, or for a "
+            "bundle name data with a val split"
+        )
     rows = np.random.default_rng(0).permutation(len(train))[: 4 * SAMPLES]
     samples = [p if k % 2 else np.ascontiguousarray(p[::-1]) for k, p in enumerate(train.pixels[rows])]
     proven = np.sort(np.random.default_rng(1).permutation(len(val))[:PROOF_CROPS])
     return Specimen("classifier", network, samples, val.pixels[proven])
+
+
+def _train_and_val_crops(shipment: Shipment) -> tuple[CropSet, CropSet]:
+    from trainer.fit_classifier import cut_out, stored_crops
+
+    if is_run(shipment.run):
+        return stored_crops(shipment.run)
+    if holds_cutouts(shipment.data):
+        return cut_out(shipment.data)
+    locator = load_locator(shipment.models)
+    train, val = (
+        crops_of(some_frames(shipment.data, split, count), locator, f"crops of {split} frames")
+        for split, count in FRAMES.items()
+    )
+    return train, val

@@ -26,11 +26,11 @@ KEEPER_C = 0.1
 """Of its logistic regression over terms of unit spread; chosen by five-fold cross-validation by case, on val."""
 
 
-def ship_verifier(_: Any, tflite: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
+def ship_verifier(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
     """Write the bundle; the figures say how the keeper does on the objects that it was weighed on."""
     preprocessing = {"object_px": OBJECT_PX, "input": "grey / 255 around an object, its pixels, others' claims"}
     facts = {"labels": [], "preprocessing": preprocessing, **shipment.facts()}
-    write = partial(write_bundle, shipment.out, "verifier", tflite, **facts)
+    write = partial(write_bundle, shipment.out, "verifier", model, **facts)
     weights, figures = _weigh(write(calibration=EVEN_WEIGHTS), shipment)
     return write(calibration=weights), figures
 

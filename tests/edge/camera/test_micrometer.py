@@ -63,6 +63,38 @@ def test_nothing_is_no_ruling() -> None:
             find_ruling(pixels)
 
 
+def draw_sheet(seed: int, tile_px: tuple[int, int]) -> np.ndarray:
+    """Ten rows of a dozen dark bars on light tiles of (width, height), as a sheet of chromosomes."""
+    rng = np.random.default_rng(seed)
+    width, height = tile_px
+    sheet = np.full((10 * (height + 20), 12 * (width + 6)), 245, np.uint8)
+    for row in range(10):
+        for column in range(12):
+            x, y = column * (width + 6), row * (height + 20)
+            sheet[y : y + height, x : x + width] = 205
+            half = int(rng.integers(height // 6, height // 2))
+            bands = np.repeat(rng.integers(60, 160, half), 2)[: 2 * half]
+            sheet[y + height // 2 - half : y + height // 2 + half, x + width // 3 : x + 2 * width // 3] = bands[:, None]
+    return sheet
+
+
+@pytest.mark.parametrize("tile_px", [(32, 128), (64, 96), (40, 80)])
+def test_a_sheet_of_pictures_is_no_ruling(tile_px: tuple[int, int]) -> None:
+    for seed in range(3):
+        with pytest.raises(FrameError, match="repeats along its lines too"):
+            find_ruling(draw_sheet(seed, tile_px))
+
+
+def test_a_doubtful_repeat_is_refused() -> None:
+    rng = np.random.default_rng(1)
+    pixels = draw_ruling(40, 3).astype(float)
+    cover = cv2.GaussianBlur(rng.normal(0, 1, pixels.shape), (0, 0), 12)
+    assert find_ruling(pixels.astype(np.uint8)).repeat > 0.95
+    spoilt = np.clip(pixels + 70 * cover / cover.std(), 0, 255).astype(np.uint8)
+    with pytest.raises(FrameError, match=r"no even ruling \(repeat 0\.[67]\d, expected 0\.8\)"):
+        find_ruling(spoilt)
+
+
 def test_two_lines_are_too_few() -> None:
     with pytest.raises(FrameError):
         find_ruling(draw_ruling(420, 0))
@@ -74,5 +106,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["calibrate", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["um_per_px"] == pytest.approx(0.1, rel=0.004)
     assert main(["calibrate", str(path), "--pitch-um", "20"]) == 0
-    assert capsys.readouterr().out.startswith(("--um-per-px 0.19", "--um-per-px 0.20"))
+    said = capsys.readouterr().out
+    assert said.startswith(("--um-per-px 0.19", "--um-per-px 0.20"))
+    assert "repeat 0.9" in said or "repeat 1.00" in said
     assert main(["calibrate", str(path), "--pitch-um", "0"]) == 2

@@ -29,7 +29,7 @@ def pixels(n: int) -> np.ndarray:
     return np.random.default_rng(n).integers(0, 256, (n, 16, 12), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("n", [1, 3, 46])
+@pytest.mark.parametrize("n", [1, 3, 46, 130])
 def test_it_says_what_litert_says(n: int) -> None:
     network, right = OnnxNetwork(MODEL, 1), Network(HERE / "float.tflite", 1)
     assert network.input_shape == right.input_shape == (1, 16, 12, 1)

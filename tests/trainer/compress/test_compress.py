@@ -23,7 +23,7 @@ from trainer.compress.prune import prune  # noqa: E402
 from trainer.compress.quantize import quantization_aware, quantize  # noqa: E402
 from trainer.compress.report import layers_of, print_layers, read_layers, zero_share  # noqa: E402
 from trainer.compress.tune import Tuning, lessons_of  # noqa: E402
-from trainer.data.cropset import crops_of_cutouts  # noqa: E402
+from trainer.data.cropset import CropSet, crops_of_cutouts  # noqa: E402
 from trainer.errors import ExportError  # noqa: E402
 from trainer.export.networks import load_float, load_for_int8  # noqa: E402
 from trainer.export.prove import trained_outputs  # noqa: E402
@@ -31,6 +31,7 @@ from trainer.export.tflite import convert  # noqa: E402
 
 L = keras.layers
 STEPS = 3
+TINY = Path(__file__).parents[2] / "edge" / "tiny"
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +146,16 @@ def test_ranges_are_measured_and_a_cameras_byte_stays_a_byte(base: Path) -> None
     label = network(pictures[0], training=False)[0].numpy()
     measured = [value for name, value in ranges.items() if name.startswith("quant_label/")]
     assert sorted(measured) == pytest.approx([label.min(), label.max()], rel=1e-4)
+
+
+def test_a_bundle_is_pruned_as_a_run_is(base: Path, tmp_path: Path) -> None:
+    shutil.copytree(TINY / "classifier", tmp_path / "bundle")
+    shutil.copy(base / "classifier.keras", tmp_path / "bundle" / "weights.keras")
+    source = Tuning(str(tmp_path / "bundle"), str(base.parent / "crops.zip"), STEPS, batch=4)
+    weights = prune(source, 0.6, tmp_path / "pruned", resume=True)
+    assert weights == tmp_path / "pruned" / "classifier.keras"
+    assert all(zero.mean() > 0.5 for zero in zeros_of(load_float(weights.parent)).values())
+    assert len(CropSet.load(tmp_path / "pruned" / "val.npz")) > 0  # cut from the data, so that it can be exported
 
 
 def test_a_sparsity_that_cannot_be(base: Path, tmp_path: Path) -> None:

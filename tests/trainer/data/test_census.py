@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.trainer.data.forms import coco_folder, corrections_folder, voc_folder
-from tests.trainer.datasets import crops_zip, metaphase_folder
+from tests.trainer.datasets import CROPS, crops_zip, metaphase_folder
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.cli import main
 from trainer.sheet import Tile, draw_sheet
@@ -62,11 +62,25 @@ def test_check_passes_honest_splits(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_check_names_a_case_and_a_picture_in_two_splits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "check", str(metaphase_folder(tmp_path / "same"))]) == 8  # all its frames are alike
     assert "3 picture(s) in more than one split" not in (said := capsys.readouterr().err)
-    assert "2 picture(s) in more than one split, first a1.png (train) and b1.png (test)" in said
+    same = tmp_path / "same"
+    assert f"2 picture(s) in more than one split, first {same}: a1.png (train) and {same}: b1.png (test)" in said
     folder = voc_folder(tmp_path / "voc")
     (folder / "cases.csv").write_text("image,case\np1_1.png,a\np1_2.png,b\np2_1.png,a\n")
     assert main(["data", "check", str(folder)]) == 8
     assert "first 'a' in test and train" in capsys.readouterr().err
+
+
+def test_check_compares_the_pictures_of_all_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = (crops_zip(tmp_path / name) for name in ("a.zip", "b.zip"))
+    assert main(["data", "check", str(one), str(other)]) == 0  # the same ones, each in the same split
+    swapped = CROPS.replace("train", "TRAIN").replace("test", "train").replace("TRAIN", "test")
+    other = crops_zip(tmp_path / "swapped.zip", swapped)
+    assert main(["data", "check", str(other)]) == 0
+    capsys.readouterr()
+    assert main(["data", "check", str(one), str(other)]) == 8
+    assert f"4 picture(s) in more than one split, first {one}: k/1_0.webp (train) and {other}: k/1_0.webp (test)" in (
+        capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("kind", ["cut-outs", "frames"])

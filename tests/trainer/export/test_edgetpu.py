@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from edge.records import LABELS
 from edge.runtime.bundle import load_bundle
+from edge.runtime.macs import count_macs
 from trainer.cli import main
 from trainer.errors import ExportError
 from trainer.export import edgetpu
 from trainer.export.bundle import write_bundle
 from trainer.export.edgetpu import Verdict, check, compiled
+from trainer.export.flat import read_flat
 
 TINY = Path(__file__).parents[2] / "edge" / "tiny"
 RUNTIME = Path(__file__).parents[2] / "edge" / "runtime"
@@ -44,7 +48,7 @@ def test_the_classifier_is_ready(classifier: Path, capsys: pytest.CaptureFixture
     assert report["ready"] is True
     assert sum(report["operators"].values()) > 30
     assert "CONV_2D v3" in report["operators"]
-    assert "ready for the Edge TPU?" in capsys.readouterr().out
+    assert "on the Edge TPU: all " in capsys.readouterr().out
 
 
 def test_the_locator_names_its_resize(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,6 +56,19 @@ def test_the_locator_names_its_resize(capsys: pytest.CaptureFixture[str]) -> Non
     assert not verdict.ready
     assert [f.check.split()[0] for f in verdict.findings if not f.ok] == ["RESIZE_NEAREST_NEIGHBOR"]
     assert "depending on its sizes" in verdict.in_the_way
+    assert verdict.compilable
+
+
+def test_how_far_the_chip_goes_ends_at_the_first_that_is_not_surely_mapped() -> None:
+    model = load_bundle(TINY / "locator", "locator").model_bytes
+    names = [op.name for op in read_flat(model).operators]
+    reach = check(model).reach
+    assert (reach.mapped, reach.operators) == (names.index("RESIZE_NEAREST_NEIGHBOR"), len(names))
+    macs = [op.macs for op in read_flat(model).operators]
+    assert sum(macs) == count_macs(model)
+    assert reach.macs_share == pytest.approx(sum(macs[: reach.mapped]) / sum(macs))
+    assert 0.1 < reach.macs_share < 1
+    assert str(reach).endswith("from RESIZE_NEAREST_NEIGHBOR v3 on the processor")
 
 
 def test_floats_dense_per_channel_and_size_are_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,10 +101,7 @@ def stand_in(folder: Path, script: str) -> None:
 
 
 def test_the_compiler_runs_where_it_is(classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(
-        tmp_path / "bin",
-        'for m; do :; done; cp "$m" "$3/$(basename "$m" .tflite)_edgetpu.tflite"; echo "Operators mapped: 40"',
-    )
+    stand_in(tmp_path / "bin", COMPILES)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
     verdict = compiled(classifier, verdict_on(classifier))
     assert verdict.compiler == "Operators mapped: 40"
@@ -95,6 +109,32 @@ def test_the_compiler_runs_where_it_is(classifier: Path, tmp_path: Path, monkeyp
     named = load_bundle(classifier.parent, "classifier").compiled_for("edgetpu")
     assert named is not None
     assert named.read() == classifier.read_bytes()
+
+
+COMPILES = 'for m; do :; done; cp "$m" "$3/$(basename "$m" .tflite)_edgetpu.tflite"; echo "Operators mapped: 40"'
+
+
+def test_a_model_of_which_some_stays_with_the_processor_is_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(TINY / "locator", tmp_path / "locator")
+    assert main(["edgetpu", str(tmp_path / "locator")]) == ExportError.exit_code  # no compiler: nobody knows
+    stand_in(tmp_path / "bin", COMPILES)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    assert main(["edgetpu", str(tmp_path / "locator")]) == 0
+    assert len(list((tmp_path / "locator").glob("*_edgetpu.tflite"))) == 1
+    report = json.loads((tmp_path / "locator" / "edgetpu.json").read_text())
+    assert (report["ready"], report["compiled"], report["compiler"]) == (False, True, "Operators mapped: 40")
+
+
+def test_a_float_model_is_not_given_to_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not verdict_on(RUNTIME / "float.tflite").compilable
+    stand_in(tmp_path / "bin", "exit 1")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    facts = {"labels": LABELS, "preprocessing": {}, "calibration": {}, "data": {}, "command": "tests"}
+    write_bundle(tmp_path / "real", "classifier", (RUNTIME / "float.tflite").read_bytes(), **facts)
+    assert main(["edgetpu", str(tmp_path / "real")]) == ExportError.exit_code
+    assert not json.loads((tmp_path / "real" / "edgetpu.json").read_text())["compiled"]
 
 
 def test_a_compiler_that_refuses_is_an_export_error(

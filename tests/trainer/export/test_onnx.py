@@ -15,12 +15,13 @@ pytest.importorskip("onnxruntime", reason="the onnx extra is not installed")
 
 import onnx
 
+from edge.records import LABELS
+from edge.runtime.onnx import OnnxNetwork
 from tests.trainer.small import small_classifier
 from tests.trainer.tiny import drawn_crops
-from trainer.errors import ExportError
-from trainer.export.onnx import OPSET, run_onnx, ship_onnx
-from trainer.export.parity import BOUNDS, Bounds
-from trainer.export.prove import trained_outputs
+from trainer.export.bundle import write_bundle
+from trainer.export.onnx import OPSET, to_both, write_beside
+from trainer.export.prove import prove, trained_outputs
 from trainer.export.specimen import Specimen
 
 
@@ -33,22 +34,26 @@ def specimen() -> Specimen:
 @pytest.fixture(scope="module")
 def folder(specimen: Specimen, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("onnx")
-    ship_onnx(specimen, out)
+    models = to_both(specimen)
+    proofs = [prove(specimen, form, model) for form, model in models.items()]
+    facts = {"preprocessing": {}, "calibration": {}, "data": {}, "command": "tests"}
+    write_beside(write_bundle(out, "classifier", models["onnx int8"], labels=LABELS, **facts), models, proofs)
     return out
 
 
 def test_both_files_answer_as_keras(folder: Path, specimen: Specimen) -> None:
     expected = trained_outputs(specimen.network, specimen.proof)
-    said = run_onnx((folder / "classifier.onnx").read_bytes(), specimen.proof)
+    said = OnnxNetwork((folder / "classifier.onnx").read_bytes()).run_uint8(specimen.proof)
     for name, value in expected.items():
         np.testing.assert_allclose(said[name], value, atol=1e-4)
     report = json.loads((folder / "onnx.json").read_text())
-    assert [entry["form"] for entry in report["parity"]] == ["onnx float32", "onnx int8"]
+    assert [entry["form"] for entry in report["parity"]] == ["onnx int8", "onnx float32"]
     assert all(entry["parity_pictures"] == 18 for entry in report["parity"])
 
 
 def test_every_zero_point_is_zero_and_weights_are_per_channel(folder: Path) -> None:
-    graph = onnx.load(folder / "classifier-qdq.onnx").graph
+    (quantized,) = folder.glob("classifier-*.onnx")
+    graph = onnx.load(quantized).graph
     constants = {c.name: onnx.numpy_helper.to_array(c) for c in graph.initializer}
     kinds = [node.op_type for node in graph.node]
     assert kinds.count("QuantizeLinear") >= 5
@@ -61,12 +66,3 @@ def test_every_zero_point_is_zero_and_weights_are_per_channel(folder: Path) -> N
     assert graph.input[0].name == "image"
     assert not graph.input[0].type.tensor_type.shape.dim[0].dim_value  # all crops of a cell go through at once
     assert onnx.load(folder / "classifier.onnx").opset_import[0].version == OPSET
-
-
-def test_nothing_is_written_when_parity_breaks(
-    specimen: Specimen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(BOUNDS, "onnx int8", Bounds(1.01, 0, 0))
-    with pytest.raises(ExportError, match="onnx int8 does not say what the trained network says"):
-        ship_onnx(specimen, tmp_path / "out")
-    assert not (tmp_path / "out").exists()

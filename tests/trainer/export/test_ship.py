@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from edge.locate.grid import HEADS
 from edge.locate.separate import BOX_PX, ROI_PX
 from edge.pipeline import load_pipeline
 from edge.records import LABELS, Frame
-from edge.runtime.bundle import TASKS, load_bundle
+from edge.runtime.bundle import TASKS, Task, load_bundle
 from edge.runtime.interpreter import Network
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from tests.trainer.tiny import (
@@ -67,6 +69,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, network in zip(TASKS, networks, strict=True):
         (root / name).mkdir()
         network.save(root / name / f"{name}.keras")
+    (root / "locator" / "log.csv").write_text("step,heat\n1,2.0\n")
     crops.pick(crops.cell == 0).save(root / "classifier" / "train.npz")
     crops.pick(crops.cell == 1).save(root / "classifier" / "val.npz")
     pixels = drawn_looks(12)
@@ -77,54 +80,131 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def shipment(runs: Path, name: str, models: Path, form: Form = "int8") -> Shipment:
+def shipment(runs: Path, name: Task, models: Path, form: Form | Literal["onnx"] = "int8") -> Shipment:
     return Shipment(runs / name, runs / "frames", models / name, form, "trainer export --int8", models, limit=24)
 
 
-def test_shipped_bundles_label_a_drawn_frame(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ship_module, "LOCATOR_SIDE_PX", SIDE_PX)
-    monkeypatch.setattr(specimen_module, "ROI_SAMPLES", 24)
-    monkeypatch.setitem(BOUNDS, "int8", Bounds(0, 0.1, 1))  # an untrained locator is near its threshold everywhere
+@pytest.fixture(scope="module", autouse=True)
+def _small() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ship_module, "LOCATOR_SIDE_PX", SIDE_PX)
+        patch.setattr(specimen_module, "ROI_SAMPLES", 24)
+        patch.setattr(specimen_module, "PROOF_ROIS", 24)
+        for form in ("int8", "onnx int8"):  # an untrained locator is near its threshold everywhere
+            patch.setitem(BOUNDS, form, Bounds(0, 0.1, 1))
+        yield
+
+
+@pytest.fixture(scope="module")
+def shipped(runs: Path) -> Path:
+    """The folder of the five bundles that the runs make."""
     for name in TASKS:
-        bundle = ship(shipment(runs, name, tmp_path, "float32" if name == "arbiter" else "int8"))
-        folder = tmp_path / name
-        assert load_bundle(folder, bundle.task).sha256 == bundle.sha256
+        ship(shipment(runs, name, runs / "models", "float32" if name == "arbiter" else "int8"))
+    return runs / "models"
+
+
+def test_shipped_bundles_label_a_drawn_frame(runs: Path, shipped: Path) -> None:
+    for name in TASKS:
+        folder = shipped / name
+        bundle = load_bundle(folder, name)
         assert bundle.command == "trainer export --int8"
         assert (folder / "weights.keras").read_bytes() == (runs / name / f"{name}.keras").read_bytes()
         names = sorted(p.name for p in folder.iterdir())
-        assert names == sorted(["bundle.json", bundle.model_path.name, "report.json", "weights.keras"])
+        kept = ["log.csv"] if name == "locator" else []
+        assert names == sorted(["bundle.json", bundle.model_path.name, "report.json", "weights.keras", *kept])
 
-    locator = load_bundle(tmp_path / "locator", "locator")
+    locator = load_bundle(shipped / "locator", "locator")
     assert (locator.input_height_px, locator.input_width_px) == (SIDE_PX, SIDE_PX)
     assert locator.calibration["least_score"] in LEAST_SCORES
     assert locator.calibration["most_iou"] in MOST_IOUS
-    figures = json.loads((tmp_path / "locator" / "report.json").read_text())
+    figures = json.loads((shipped / "locator" / "report.json").read_text())
     assert figures["val_frames"] == 1
     shares = [value for name, value in figures.items() if "located" in name or "precision" in name]
     assert len(shares) >= 2
     assert all(0 <= share <= 1 for share in shares)
 
-    separator = load_bundle(tmp_path / "separator", "separator")
+    separator = load_bundle(shipped / "separator", "separator")
     assert (separator.input_height_px, separator.input_width_px) == (ROI_PX, ROI_PX)
     assert separator.number("box_px") == BOX_PX
-    figures = json.loads((tmp_path / "separator" / "report.json").read_text())
+    figures = json.loads((shipped / "separator" / "report.json").read_text())
     assert figures["val_chromosomes"] == 24
     for name in ("val_iou", "val_box_iou", "val_boxed"):
         assert 0 <= figures[name] <= 1
         assert figures[name] == pytest.approx(figures[f"{name}_keras"], abs=0.1)
 
-    classifier = load_bundle(tmp_path / "classifier", "classifier")
+    classifier = load_bundle(shipped / "classifier", "classifier")
     assert classifier.labels == LABELS
-    figures = json.loads((tmp_path / "classifier" / "report.json").read_text())
+    figures = json.loads((shipped / "classifier" / "report.json").read_text())
     assert figures["val_crops"] == 24
     assert figures["keras_tflite_agreement"] > 0.7
     assert classifier.calibration["temperature"] == figures["temperature"]
     assert figures["temperature"] > 1  # an untrained network is sure of nothing
 
     pixels = draw_metaphase(3, size_px=(440, 480)).pixels  # larger than the input: in tiles
-    cell = load_pipeline(tmp_path, threads=1).label(Frame(pixels, 0, 0.0, "drawn.png"))
-    assert cell.models == {task: load_bundle(tmp_path / task, task).model_id for task in TASKS}
+    cell = load_pipeline(shipped, threads=1).label(Frame(pixels, 0, 0.0, "drawn.png"))
+    assert cell.models == {task: load_bundle(shipped / task, task).model_id for task in TASKS}
     assert all(c.label in LABELS for c in cell.chromosomes)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_bundle_comes_out_in_another_form_and_keeps_its_calibration(
+    name: Task, runs: Path, shipped: Path, tmp_path: Path
+) -> None:
+    was = load_bundle(shipped / name, name)
+    bundle = ship(Shipment(shipped / name, runs / "frames", tmp_path / name, "float32", "again", shipped))
+    assert (bundle.task, bundle.command, bundle.name) == (name, "again", name)
+    assert (bundle.labels, bundle.calibration, bundle.preprocessing) == (was.labels, was.calibration, was.preprocessing)
+    assert bundle.data == was.data
+    assert Network.of_bundle(bundle, 1).input_dtype == np.float32
+    assert (tmp_path / name / "weights.keras").read_bytes() == (shipped / name / "weights.keras").read_bytes()
+    report = json.loads((tmp_path / name / "report.json").read_text())
+    assert report["form"] == "float32"
+    assert report["parity_pictures"] > 0
+
+
+def test_a_classifiers_bundle_may_be_exported_with_cut_outs_and_in_place(
+    runs: Path, shipped: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(shipped / "classifier", tmp_path / "classifier")
+    here, cutouts = tmp_path / "classifier", runs / "crops.zip"
+    bundle = ship(Shipment(here, cutouts, here, "float16", "again", tmp_path / "no models needed"))
+    names = sorted(p.name for p in here.iterdir())
+    assert names == sorted(["bundle.json", bundle.model_path.name, "report.json", "weights.keras"])
+
+
+def test_onnx_bundles_label_a_drawn_frame(runs: Path, shipped: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tf2onnx", reason="the onnx extra is not installed")
+    pytest.importorskip("onnxruntime", reason="the onnx extra is not installed")
+    for name in TASKS:
+        bundle = ship(Shipment(shipped / name, runs / "frames", tmp_path / name, "onnx", "trainer export", shipped))
+        assert bundle.model_path.suffix == ".onnx"
+        assert bundle.calibration == load_bundle(shipped / name, name).calibration
+        report = json.loads((tmp_path / name / "onnx.json").read_text())
+        assert set(report["files"]) == {bundle.model_path.name, f"{name}.onnx"}
+    frame = Frame(draw_metaphase(3, size_px=(240, 240)).pixels, 0, 0.0, "drawn.png")
+    cell = load_pipeline(tmp_path, threads=1).label(frame)
+    assert cell.models == {name: load_bundle(tmp_path / name, name).model_id for name in TASKS}
+    said, expected = (Network.of_bundle(load_bundle(at / "separator", "separator")) for at in (tmp_path, shipped))
+    rois = np.stack(drawn_rois(6))
+    after, before = said.run_uint8(rois), expected.run_uint8(rois)
+    assert after.keys() == before.keys()
+    for output, values in before.items():
+        assert np.corrcoef(after[output].ravel(), values.ravel())[0, 1] > 0.95, output
+
+
+def test_nothing_is_written_when_parity_breaks(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BOUNDS, "float16", Bounds(1.01, 0, 0))
+    with pytest.raises(ExportError, match="float16 does not say what the trained network says"):
+        ship(shipment(runs, "classifier", tmp_path, "float16"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_is_calibrated_in_onnx_too(runs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tf2onnx", reason="the onnx extra is not installed")
+    bundle = ship(shipment(runs, "classifier", tmp_path, "onnx"))
+    report = json.loads((tmp_path / "classifier" / "report.json").read_text())
+    assert (report["form"], report["val_crops"]) == ("onnx int8", 24)
+    assert bundle.calibration["temperature"] == report["temperature"] != 1
 
 
 def test_a_classifier_in_float32_is_keras(runs: Path, tmp_path: Path) -> None:
@@ -142,7 +222,7 @@ def test_a_classifier_in_float32_is_keras(runs: Path, tmp_path: Path) -> None:
 def test_what_a_run_folder_holds(runs: Path, tmp_path: Path) -> None:
     for task in TASKS:
         assert task_of(runs / task) == task
-    with pytest.raises(ExportError, match="finish `trainer fit` first"):
+    with pytest.raises(ExportError, match=r"expected a run folder .*, or a bundle with .*finish `trainer fit` first"):
         task_of(tmp_path)
 
 

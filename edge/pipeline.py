@@ -20,7 +20,7 @@ from edge.config import default_models_dir
 from edge.records import LABELS, Cell, Chromosome, Crop, Float32Array, Frame, Prediction, Region, Status
 
 CANDIDATES = 3
-"""How many labels a chromosome's crop alone is reported with; the assigned one is always among them."""
+"""How many labels a chromosome is reported with; the assigned one is always among them."""
 
 
 class Locator(Protocol):
@@ -44,14 +44,23 @@ class Classifier(Protocol):
     def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]: ...
 
 
-class Keeper(Protocol):
+class Judged(Protocol):
+    """What the whole cell makes of the ``predictions``: their scores, and the log odds of each being a chromosome."""
+
+    @property
+    def predictions(self) -> Sequence[Prediction]: ...
+
+    @property
+    def odds(self) -> Float32Array: ...
+
+
+class Judge(Protocol):
     @property
     def models(self) -> Mapping[str, str]: ...
 
     def __call__(
         self, frame: Frame, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction]
-    ) -> Float32Array:
-        """The log odds of each object being a chromosome."""
+    ) -> Judged: ...
 
 
 class Assigned(Protocol):
@@ -77,19 +86,19 @@ Assign = Callable[[Sequence[Prediction], Float32Array], Sequence[Assigned]]
 
 
 class Pipeline:
-    """Labels frames. ``locator``, ``classifier`` and ``keep`` hold the models; ``straighten`` and ``assign`` are
+    """Labels frames. ``locator``, ``classifier`` and ``judge`` hold the models; ``straighten`` and ``assign`` are
     functions."""
 
     def __init__(
-        self, locator: Locator, classifier: Classifier, straighten: Straighten, keep: Keeper, assign: Assign
+        self, locator: Locator, classifier: Classifier, straighten: Straighten, judge: Judge, assign: Assign
     ) -> None:
         self._locator = locator
         self._classifier = classifier
         self._classifying = threading.Lock()  # an interpreter serves one thread at a time
         self._straighten = straighten
-        self._keep = keep
+        self._judge = judge
         self._assign = assign
-        self.models = {**locator.models, **classifier.models, **keep.models}
+        self.models = {**locator.models, **classifier.models, **judge.models}
 
     def label(self, frame: Frame) -> Cell:
         """The labelled cell of ``frame``. A frame without a chromosome gives a cell of count 0, not an error."""
@@ -98,15 +107,15 @@ class Pipeline:
             frame = self._locator.prepared(frame)
             regions = self._locator.locate(frame)
         crops, predictions = self._read(frame, regions, (), clock)
-        assigned = self._decide(frame, regions, crops, predictions, clock)
+        judged, assigned = self._decide(frame, regions, crops, predictions, clock)
         with clock.stage("locate"):
             seen = self._locator.look_again(frame, regions, [label.index for label in assigned])
         if len(seen) > len(regions):
             more = self._read(frame, seen[len(regions) :], seen[: len(regions)], clock)
             regions, crops, predictions = seen, (*crops, *more[0]), (*predictions, *more[1])
-            assigned = self._decide(frame, regions, crops, predictions, clock)
+            judged, assigned = self._decide(frame, regions, crops, predictions, clock)
 
-        looks = list(zip(regions, crops, predictions, strict=True))
+        looks = list(zip(regions, crops, judged, strict=True))
         chromosomes = tuple(_chromosome(*looks[label.index], label) for label in assigned)
         karyotype, findings = said_of(chromosomes)
         height_px, width_px = frame.pixels.shape
@@ -143,19 +152,21 @@ class Pipeline:
         crops: Sequence[Crop],
         predictions: Sequence[Prediction],
         clock: _Clock,
-    ) -> Sequence[Assigned]:
+    ) -> tuple[Sequence[Prediction], Sequence[Assigned]]:
+        """The predictions as the whole cell leaves them, and the labels."""
         with clock.stage("assign"):
-            return self._assign(predictions, self._keep(frame, regions, crops, predictions)) if predictions else ()
+            judged = self._judge(frame, regions, crops, predictions)
+            return judged.predictions, self._assign(judged.predictions, judged.odds)
 
 
 def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
-    """The pipeline over the bundles ``locator``, ``separator``, ``classifier`` and ``verifier`` in ``models_dir``
-    (default: where models live).
+    """The pipeline over the bundles ``locator``, ``separator``, ``classifier``, ``verifier`` and ``arbiter`` in
+    ``models_dir`` (default: where models live).
 
     Raises ``ModelError`` when one is missing, changed or made for something else.
     """
+    from edge.cell.arbiter import load_judge
     from edge.cell.assign import assign
-    from edge.cell.keep import Keeper as LearnedKeeper
     from edge.classify.classifier import Classifier as LearnedClassifier
     from edge.locate.locator import load_locator
     from edge.locate.straighten import straighten
@@ -164,8 +175,7 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
     folder = models_dir if models_dir is not None else default_models_dir()
     locator = load_locator(folder, threads)
     classifier = LearnedClassifier(load_bundle(folder / "classifier", "classifier"), threads)
-    keep = LearnedKeeper.of(load_bundle(folder / "verifier", "verifier"), threads)
-    return Pipeline(locator, classifier, straighten, keep, assign)
+    return Pipeline(locator, classifier, straighten, load_judge(folder, threads), assign)
 
 
 class _Clock:

@@ -125,7 +125,8 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chromosome:
-    """One chromosome of a labelled cell. ``candidates``: (label, probability) from the crop alone, best first."""
+    """One chromosome of a labelled cell. ``candidates``: (label, probability) from the crop and what lies beside it,
+    before labels are assigned, best first."""
 
     region: Region
     crop: Crop

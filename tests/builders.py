@@ -13,7 +13,7 @@ from edge.records import LABELS, Box, Cell, Chromosome, Crop, Frame, Prediction,
 NORMAL_FEMALE = [label for label in LABELS[:22] for _ in range(2)] + ["X", "X"]
 MODELS = {
     role: "sha256:" + letter * 64
-    for role, letter in (("locator", "a"), ("separator", "c"), ("classifier", "b"), ("verifier", "d"))
+    for role, letter in (("locator", "a"), ("separator", "c"), ("classifier", "b"), ("verifier", "d"), ("arbiter", "e"))
 }
 
 

@@ -21,7 +21,7 @@ from trainer.score import score
 from trainer.score_crops import score_crops
 
 BoxLabeller = Callable[[Frame, npt.NDArray[np.int64]], tuple[list[str], list[str]]]
-"""A frame and its boxes to one label a box: of the crops alone, and after the assignment over the cell."""
+"""A frame and its boxes to one label a box: of the crops alone, and after what the whole cell makes of them."""
 
 
 def sample_frames(truths: Sequence[FrameTruth], limit: int | None, seed: int) -> list[FrameTruth]:
@@ -86,6 +86,7 @@ def frame_figures(lines: Sequence[dict[str, Any]], truths: Sequence[FrameTruth])
 
 def box_labeller(models: Path | None, threads: int) -> BoxLabeller:
     """Labels given boxes with the shipped models, so that the classifier is measured without the locator's misses."""
+    from edge.cell.arbiter import load_judge
     from edge.cell.assign import assign
     from edge.classify.classifier import Classifier
     from edge.config import default_models_dir
@@ -96,11 +97,15 @@ def box_labeller(models: Path | None, threads: int) -> BoxLabeller:
     folder = models if models is not None else default_models_dir()
     locator = load_locator(folder, threads)
     classifier = Classifier(load_bundle(folder / "classifier", "classifier"), threads)
+    judge = load_judge(folder, threads)
 
     def label(frame: Frame, boxes: npt.NDArray[np.int64]) -> tuple[list[str], list[str]]:
         frame = locator.prepared(frame)
-        predictions = classifier.classify(straighten(frame, locator.regions_for_boxes(frame, boxes)))
-        return _alone(predictions), [assigned.label for assigned in assign(predictions)]
+        regions = locator.regions_for_boxes(frame, boxes)
+        crops = straighten(frame, regions)
+        predictions = classifier.classify(crops)
+        beside = judge(frame, regions, crops, predictions).predictions
+        return _alone(predictions), [assigned.label for assigned in assign(beside)]
 
     return label
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge.cell.compare import match
-from edge.cell.findings import claims_numerical
+from edge.cell.findings import claims_of
 from edge.records import LABELS
 from trainer.data.metaphase import FrameTruth
 
@@ -89,7 +89,7 @@ def score(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> F
     Boxes are matched one to one (Hungarian on IoU) and a pair counts at IoU >= 0.5. ``end_to_end``: true chromosomes
     that are located and carry the right label; its 95 % interval resamples cases, not frames. ``accepted_share``: of
     the located ones, those not left for review. ``corrections``: missed + spurious + wrongly labelled.
-    ``numerical_stated``: what a cell's findings claim (``edge.cell.findings.claims_numerical``: a loss of an autosome
+    ``numerical_stated``: what a cell's findings claim (``edge.cell.findings.claims_of``: a loss of an autosome
     in one cell is no claim) against the case's stated karyotype; ``numerical_corrected``: the same after one
     correction, see ``after_one_correction``; ``numerical_boxes``: against what the findings claim of the true boxes,
     which not all carry what their case does; ``numerical_boxes_corrected``: the same after one correction. A line for a
@@ -107,8 +107,8 @@ def _tally(line: Mapping[str, Any], truth: FrameTruth) -> _Tally:
     accepted = [found[i].get("status") == "accepted" for i, _, _ in pairs]
     true_counts, found_counts = Counter(truth.labels), Counter(c["label"] for c in found)
     corrected = after_one_correction(found_counts, true_counts)
-    stated, shown = truth.finding == "numerical", claims_numerical(true_counts)
-    called, still_called = claims_numerical(_known(found_counts)), claims_numerical(corrected)
+    stated, shown = truth.finding == "numerical", bool(claims_of(true_counts))
+    called, still_called = bool(claims_of(known_counts(found_counts))), bool(claims_of(corrected))
     return _Tally(
         case=truth.case,
         truth=len(truth.labels),
@@ -157,7 +157,7 @@ def after_one_correction(found: Counter[str], true: Counter[str]) -> Counter[str
     """The copies of each class once a technician has put one right where a class has too many or too few: one of a
     class that has too many gets the name of one that has too few; where none has too few it goes, where none has too
     many a missed one is drawn. Of several the first in the order of the karyogram. What is no class is left out."""
-    found = _known(found)
+    found = known_counts(found)
     mended = found.copy()
     for wrong, by in ((found - true, -1), (true - found, 1)):
         first = min(wrong, key=LABELS.index, default=None)
@@ -166,7 +166,7 @@ def after_one_correction(found: Counter[str], true: Counter[str]) -> Counter[str
     return +mended
 
 
-def _known(counts: Counter[str]) -> Counter[str]:
+def known_counts(counts: Counter[str]) -> Counter[str]:
     """Less what is no class: another program's word."""
     return Counter({label: copies for label, copies in counts.items() if label in LABELS})
 

@@ -134,12 +134,10 @@ def findings_of_cell(
     return _said(_balance(counts, markers, derivatives), losses=False)
 
 
-def claims_numerical(counts: Mapping[str, int]) -> bool:
-    """Whether the findings of one cell with these ``counts`` claim a gain or unusual sex chromosomes. Raises like
-    ``karyotype_of``."""
-    cell = _balance(counts, 0, ())
-    gains = any(change > 0 for change in cell.autosome_change.values())
-    return cell.ploidy > 2 or gains or (_tells_sex(cell, losses=False) and bool(_sex_findings(cell.sex)))
+def claims_of(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Of the findings of one cell with these ``counts`` those that claim something of the patient: gains, unusual sex
+    chromosomes, ploidy. Raises like ``karyotype_of``."""
+    return tuple(finding for finding in findings_of_cell(counts) if not finding.startswith(_PLAIN))
 
 
 def _tells_sex(cell: _Balance, losses: bool) -> bool:

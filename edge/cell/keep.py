@@ -65,14 +65,9 @@ class Keeper:
     def models(self) -> dict[str, str]:
         return self.verifier.models
 
-    def __call__(
-        self, frame: Frame, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction]
-    ) -> Float32Array:
-        """The log odds of each region, float32 (n,); of two that are the same, the likelier keeps them."""
-        seen = look(self.verifier, frame, regions, crops, predictions)
-        odds = np.full(len(regions), IMPOSSIBLE_NATS, np.float32)
-        odds[seen.rows] = terms(seen.weighed) @ self.weights
-        return odds
+    def odds(self, seen: Seen) -> Float32Array:
+        """The log odds of each object seen, float32 (m,)."""
+        return np.asarray(terms(seen.weighed) @ self.weights, np.float32)
 
 
 def look(

@@ -41,20 +41,24 @@ class BoxFinder:
         shift = (bundle.calibrated("box_shift_x_px"), bundle.calibrated("box_shift_y_px"))
         self.shift = np.array(shift * 2, np.float32)
 
-    def find(self, picture: UInt8Array) -> Found:
+    def find(self, picture: UInt8Array, both_ways: bool = True) -> Found:
         """The boxes, centred on their chromosomes, best first; ``picture`` uint8 (H, W) at the locator's scale."""
-        return find_boxes(self.maps(picture), self._least_score, self._most_iou)
+        return find_boxes(self.maps(picture, both_ways), self._least_score, self._most_iou)
 
-    def middle_tile(self, picture: UInt8Array, darkness: UInt8Array) -> tuple[Float32Array, UInt8Array]:
-        """Corner (x, y) and pixels of the tile, within ``picture`` (H, W), about the middle of what is dark."""
-        ys, xs = (darkness.sum(axis, dtype=np.int64) for axis in (1, 0))
-        sides = [min(side, n) for side, n in zip(self._side_px, picture.shape, strict=True)]
-        middles = [int(np.searchsorted(along.cumsum(), along.sum() / 2)) for along in (ys, xs)]
-        y, x = (min(max(m - s // 2, 0), n - s) for m, s, n in zip(middles, sides, picture.shape, strict=True))
-        return np.array([x, y], np.float32), picture[y : y + sides[0], x : x + sides[1]]
+    def middle_tile(self, shape: tuple[int, ...], scale: float, darkness: UInt8Array) -> tuple[slice, slice]:
+        """Rows and columns of a picture of ``shape`` (H, W) that fill a tile at ``scale``, about the middle of what is
+        dark; ``darkness`` is the picture's, of any size."""
+        spans = []
+        for axis, (side, length) in enumerate(zip(self._side_px, shape, strict=True)):
+            along = darkness.sum(1 - axis, dtype=np.int64)
+            middle = np.searchsorted(along.cumsum(), along.sum() / 2) * length / len(along)
+            span = min(int(side / scale), length)
+            first = min(max(int(middle) - span // 2, 0), length - span)
+            spans.append(slice(first, first + span))
+        return spans[0], spans[1]
 
-    def maps(self, picture: UInt8Array) -> Maps:
-        """The network's maps of the whole picture."""
+    def maps(self, picture: UInt8Array, both_ways: bool = True) -> Maps:
+        """The network's maps of the whole picture, read ``both_ways`` unless it has too many tiles."""
         height, width = picture.shape
         rows, cols = (-(-n // STRIDE_PX) for n in (height, width))
         ground = int(*grey_levels(np.ascontiguousarray(picture[::8, ::8]), (GROUND_SHARE,)))
@@ -64,7 +68,7 @@ class BoxFinder:
         canvas[:height, :width] = picture
         outputs: dict[str, Float32Array] = {}
         tiles = list(_tiles(canvas.shape, self._side_px))
-        read = self._read_both_ways if len(tiles) <= MOST_BOTH_WAYS else self._read
+        read = self._read_both_ways if both_ways and len(tiles) <= MOST_BOTH_WAYS else self._read
         for (y, x), inner in tiles:
             answer = read(canvas[y : y + self._side_px[0], x : x + self._side_px[1]])
             for name in HEADS:

@@ -2,7 +2,7 @@
 
 ``bundle.json`` (schema 1)::
 
-    {"schema": 1, "name": "...", "task": "locator" | "separator" | "classifier" | "verifier",
+    {"schema": 1, "name": "...", "task": "locator" | "separator" | "classifier" | "verifier" | "arbiter",
      "model": "<file>.tflite" or "<file>.onnx", "sha256": "<64 hex digits>",
      "labels": ["1", ...], "input": {"height_px": 128, "width_px": 64},
      "preprocessing": {"<setting>": number | text},    how a picture becomes the input; read with Bundle.number()
@@ -34,7 +34,7 @@ TFLITE_MARK = b"TFL3"
 ONNX_MARK = b"\x08"
 """ModelProto's first field, ir_version, a varint."""
 
-Task = Literal["locator", "separator", "classifier", "verifier"]
+Task = Literal["locator", "separator", "classifier", "verifier", "arbiter"]
 TASKS: tuple[Task, ...] = get_args(Task)
 """Every model that the pipeline needs, in the order in which they are used and made."""
 
@@ -180,7 +180,7 @@ def _mapping_of(holds: Callable[[object], bool]) -> Callable[[object], bool]:
 CHECKS: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
     ("schema", "a whole number", _is_size),
     ("name", "text", _is_text),
-    ("task", "locator, separator, classifier or verifier", lambda v: v in TASKS),
+    ("task", "locator, separator, classifier, verifier or arbiter", lambda v: v in TASKS),
     (
         "model",
         "a plain file name ending in .tflite or .onnx",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from edge.cell.arbiter import Judged
 from edge.pipeline import Pipeline
 from edge.records import Crop, Float32Array, Frame, Prediction, Region, Status, UInt8Array
 from tests.builders import MODELS, make_prediction
@@ -62,10 +63,12 @@ class BarAssigned:
 
 
 class KeepAll:
-    models = {"verifier": MODELS["verifier"]}  # noqa: RUF012
+    models = {role: MODELS[role] for role in ("verifier", "arbiter")}  # noqa: RUF012
 
-    def __call__(self, frame: Frame, regions: Sequence[Region], crops: object, predictions: object) -> Float32Array:
-        return np.full(len(regions), 9, np.float32)
+    def __call__(
+        self, frame: Frame, regions: Sequence[Region], crops: object, predictions: Sequence[Prediction]
+    ) -> Judged:
+        return Judged(tuple(predictions), np.full(len(regions), 9, np.float32))
 
 
 keep_all = KeepAll()

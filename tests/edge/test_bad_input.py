@@ -15,6 +15,7 @@ from PIL import Image
 
 import edge.pipeline
 from edge.cli import main
+from edge.runtime.bundle import TASKS
 from tests.edge.stages import bar_pipeline, draw_bars
 
 
@@ -159,7 +160,7 @@ def test_a_flat_frame_is_an_empty_cell(
     assert (tmp_path / "k" / "flat.png").is_file()
 
 
-@pytest.mark.parametrize("name", ["locator", "separator", "classifier", "verifier"])
+@pytest.mark.parametrize("name", TASKS)
 def test_a_model_with_one_flipped_byte(
     models_dir: Path, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -175,7 +176,7 @@ def test_a_model_with_one_flipped_byte(
     assert name in one_error_line(capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("name", ["locator", "separator", "classifier", "verifier"])
+@pytest.mark.parametrize("name", TASKS)
 def test_a_truncated_model(models_dir: Path, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     models = tmp_path / "models"
     shutil.copytree(models_dir, models)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.cell.arbiter import Judged
 from edge.config import default_models_dir
 from edge.pipeline import Pipeline
 from edge.records import Crop, Float32Array, Frame, Prediction, Region
@@ -43,7 +44,7 @@ def test_a_frame_becomes_a_cell() -> None:
     assert list(cell.stage_ms) == ["locate", "straighten", "classify", "assign"]
     assert all(ms >= 0 for ms in cell.stage_ms.values())
     assert cell.models == MODELS
-    assert list(cell.models) == ["locator", "separator", "classifier", "verifier"]
+    assert list(cell.models) == ["locator", "separator", "classifier", "verifier", "arbiter"]
 
 
 def test_findings_are_provisional_while_a_chromosome_waits_for_review() -> None:
@@ -102,7 +103,7 @@ def test_all_crops_go_through_the_classifier_in_one_call() -> None:
     assert classifier.calls == 1
 
 
-def test_candidates_are_the_crops_own_best_first_and_hold_the_assigned_label() -> None:
+def test_candidates_are_the_likeliest_first_and_hold_the_assigned_label() -> None:
     scores = np.full(24, 0.01, np.float32)
     scores[[0, 1, 2]] = 0.4, 0.2, 0.15
     scores[21] = 1 - scores.sum() + 0.01
@@ -123,8 +124,10 @@ def test_candidates_are_the_crops_own_best_first_and_hold_the_assigned_label() -
 
 def test_what_is_taken_for_no_chromosome_is_not_in_the_cell() -> None:
     class KeepTwo(KeepAll):
-        def __call__(self, frame: object, regions: object, crops: object, predictions: object) -> Float32Array:
-            return np.array([2, -3, 0.5, -1], np.float32)
+        def __call__(
+            self, frame: Frame, regions: Sequence[Region], crops: object, predictions: Sequence[Prediction]
+        ) -> Judged:
+            return Judged(tuple(predictions), np.array([2, -3, 0.5, -1], np.float32))
 
     pipeline = Pipeline(BarLocator(), BarClassifier(), cut_bars, KeepTwo(), assign_bars)
     cell = pipeline.label(frame_of([5, 6, 7, 8]))

@@ -226,6 +226,13 @@ def test_a_class_that_never_lies_alone_is_named(donors: list[Donor]) -> None:
         next(composites(bases_of(less, 1, 0), less, 0.1, 0))
 
 
+def test_cells_have_the_karyotypes_asked_for_in_turn(donors: list[Donor]) -> None:
+    made = list(composites(bases_of(donors, 3, 0), donors, 0.1, 0, ["47,XX,+21", "45,X"]))
+    assert [cell.karyotype for cell in made] == ["47,XX,+21", "45,X", "47,XX,+21"]
+    counts = [Counter(one.label for one in cell.chromosomes) for cell in made]
+    assert [(c["21"], c["X"], c.total()) for c in counts] == [(3, 2, 47), (2, 1, 45), (3, 2, 47)]
+
+
 def test_the_command(frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, sheet = tmp_path / "out", tmp_path / "sheet.png"
     assert main(["simulate", str(frames), "--out", str(out), "--cells", "1", "--sheet", str(sheet)]) == 0
@@ -233,6 +240,8 @@ def test_the_command(frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert cv2.imread(str(sheet)).shape[1] > 900
     assert len(masked_frames(out)) == 1
     assert main(["data", "check", str(out)]) == 0
+    assert main(["simulate", str(frames), "--out", str(out), "--karyotype", "46,XX,t(9;22)"]) == 2
+    assert "expected a karyotype of whole chromosomes" in capsys.readouterr().err
     assert main(["simulate", str(frames), "--out", str(sheet)]) == 7
     assert "name another file with --out" in capsys.readouterr().err
     assert main(["simulate", str(frames), "--out", str(out), "--split", "exam"]) == 8

@@ -14,6 +14,7 @@ import numpy as np
 import tf_keras as keras
 
 from edge.camera.metaphase import draw_metaphase
+from edge.cell.arbiter import SEATS, TABLE_WIDTH
 from edge.cell.verify import LOOK_PX, OBJECT_PX, looks
 from edge.locate.grid import HEADS, LOCATOR_UM_PER_PX
 from edge.locate.separate import BOX_PX, ROI_PX, make_rois, roi_matrix
@@ -23,7 +24,9 @@ from edge.runtime.bundle import Bundle
 from tests.trainer.drawn import boxes_of
 from trainer.data.framecache import SCALE, shrink
 from trainer.export.bundle import write_bundle
-from trainer.export.tflite import to_int8
+from trainer.export.tflite import to_int8, to_tflite
+from trainer.networks.arbiter import OUTPUTS as OUTPUTS_ADDED
+from trainer.networks.arbiter import build_arbiter
 from trainer.networks.blocks import without_teachers
 from trainer.networks.enhanced import build_enhanced
 from trainer.networks.locator import build_locator
@@ -134,6 +137,20 @@ def verifier_bundle(folder: Path) -> Bundle:
     return _bundle(folder, "verifier", model, (), {}, {"object_px": OBJECT_PX})
 
 
+def tiny_arbiter() -> Any:
+    keras.utils.set_random_seed(7)
+    network = awaken(build_arbiter(width=8, depth=1), 7)
+    for name in OUTPUTS_ADDED:  # a fresh network's add nothing
+        kernel, bias = network.get_layer(name).get_weights()
+        network.get_layer(name).set_weights([np.random.default_rng(7).normal(0, 0.2, kernel.shape), bias])
+    return network
+
+
+def arbiter_bundle(folder: Path) -> Bundle:
+    model = to_tflite(tiny_arbiter(), SEATS, TABLE_WIDTH)
+    return _bundle(folder, "arbiter", model, (), {}, {})
+
+
 def _bundle(folder: Path, task: Any, model: bytes, labels: Any, calibration: Any, preprocessing: Any) -> Bundle:
     write: Callable[..., Bundle] = write_bundle
     return write(
@@ -154,3 +171,4 @@ if __name__ == "__main__":
     separator_bundle(models / "separator")
     classifier_bundle(models / "classifier")
     verifier_bundle(models / "verifier")
+    arbiter_bundle(models / "arbiter")

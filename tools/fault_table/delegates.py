@@ -16,7 +16,7 @@ from edge.runtime.bundle import load_bundle
 from fault_table.live import PATIENCE_S, Live
 from fault_table.record import Bench, Fault, Try
 
-ROLES = ("locator", "separator", "classifier", "verifier")
+ROLES = ("locator", "separator", "classifier", "verifier", "arbiter")
 
 
 def _workers(pid: int) -> list[int]:

@@ -15,6 +15,7 @@ fit = typer.Typer()
 Out = Annotated[Path, typer.Option(metavar="RUNDIR", help="Run folder: config, log, curves, checkpoints.")]
 Rate = Annotated[float, typer.Option(help="Peak learning rate.")]
 Start = Annotated[Path | None, typer.Option(metavar="FILE", help="Weights to go on from.", show_default=False)]
+Passes = Annotated[int, typer.Option(min=1, help="How often to look through the frames, changed each time.")]
 Width = Annotated[float, typer.Option(min=0.25, help="Times as many channels; weights to start from may have fewer.")]
 
 
@@ -87,7 +88,7 @@ def fit_verifier_command(
         Path, typer.Option(metavar="DIR", help="Folder of the locator/, separator/ and classifier/ to be judged.")
     ] = MODELS,
     width: Width = 1.0,
-    passes: Annotated[int, typer.Option(min=1, help="How often to look through the frames, changed each time.")] = 1,
+    passes: Passes = 1,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
@@ -98,6 +99,32 @@ def fit_verifier_command(
         str(data), steps, batch, rate, seed=seed, start=_text(start), models=str(models), width=width, passes=passes
     )
     print(f"weights: {fit_verifier(config, out, resume)}")
+
+
+@fit.command("arbiter")
+def fit_arbiter_command(
+    data: FrameFolder,
+    out: Out,
+    steps: Steps = 6_000,
+    batch: Batch = 32,
+    seed: Seed = 1,
+    rate: Rate = 1e-3,
+    models: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the four other models, whose words are heard.")
+    ] = MODELS,
+    width: Annotated[int, typer.Option(min=8, help="Numbers that stand for an object.")] = 64,
+    depth: Annotated[int, typer.Option(min=1, help="How often the objects exchange what they know.")] = 3,
+    passes: Passes = 1,
+    resume: Resume = True,
+    debug: Debug = False,
+) -> None:
+    """Train the arbiter on what the other models find and say in frames."""
+    from trainer.fit_arbiter import ArbiterConfig, fit_arbiter
+
+    config = ArbiterConfig(
+        str(data), steps, batch, rate, seed=seed, models=str(models), width=width, depth=depth, passes=passes
+    )
+    print(f"weights: {fit_arbiter(config, out, resume)}")
 
 
 @fit.command("classifier")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,7 +39,7 @@ def frames(
 ) -> None:
     """Located, labelled and counted: the measures over a split of metaphase frames.
 
-    Also by how crowded the true boxes are (alone, touching, crossing), by class and by frame.
+    Also by how crowded the true boxes are (alone, touching, crossing), by class, by karyotype and by frame.
     """
     from edge.sinks.files import writable_folder
     from trainer.data.metaphase import read_frames
@@ -51,6 +52,7 @@ def frames(
         sample_frames,
         write_figures,
     )
+    from trainer.score_karyotypes import by_karyotype
     from trainer.score_kinds import detail_figures, outcomes_of
 
     if lines is not None and jsonl is not None:
@@ -66,12 +68,14 @@ def frames(
     if lines is None and boxes:
         figures |= box_figures(tracked(truths, "true boxes"), box_labeller(models, threads))
     outcomes = outcomes_of(labelled, truths)
-    details = detail_figures(outcomes)
+    karyotypes = {name: asdict(told) for name, told in by_karyotype(labelled, truths).items()}
+    details = {**detail_figures(outcomes), "by_karyotype": karyotypes}
     if json is not None:
         write_figures(json, figures | details)
     print_figures(figures, f"{data.name}, {split}: {figures['frames']} frames of {figures['cases']} cases")
     _print_rows("kind", details["by_kind"].items(), "by likely kind of the true boxes")
     _print_rows("class", details["per_class"].items(), "by class")
+    _print_rows("karyotype", karyotypes.items(), "numerical findings, by what the true boxes claim")
     rows = [(row["image"], row) for row in details["per_frame"][:WORST_ROWS]]
     _print_rows("frame", rows, f"the {len(rows)} worst frames", without=("image", "case"))
     if worst is not None:

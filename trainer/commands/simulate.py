@@ -25,6 +25,10 @@ def simulate(
     crossing: Annotated[
         float, typer.Option(min=0, max=1, metavar="SHARE", help="Laid across another; about as many touch one.")
     ] = 0.15,
+    karyotype: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ISCN", help="Of the cells, in turn, as 47,XY,+21; may be several; else normal ones."),
+    ] = None,
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Contact sheet as PNG: some, with and without outlines.")
     ] = None,
@@ -34,14 +38,17 @@ def simulate(
 
     For trainer evaluate masks: people's boxes do not tell whose a pixel is where chromosomes touch or cross.
     """
+    from edge.camera.metaphase import chromosomes_of
     from trainer.data.metaphase import read_frames
     from trainer.files import write_result
     from trainer.sheet import draw_sheet
     from trainer.simulate.compose import bases_of, composites, gather
     from trainer.simulate.store import TILE_PX, sheet_rows, store
 
+    for stated in karyotype or ():
+        chromosomes_of(stated)  # refused now, and not in the middle
     donors = gather(read_frames(data, split), seed)
-    made = composites(tracked(bases_of(donors, cells, seed), "cells"), donors, crossing, seed)
+    made = composites(tracked(bases_of(donors, cells, seed), "cells"), donors, crossing, seed, karyotype or ())
     first = list(islice(made, SHEET_CELLS))
     stored = store(chain(first, made), out, split)
     if sheet is not None:

@@ -58,12 +58,14 @@ class Lessons:
 def lessons_of(task: Task, tuning: Tuning, out: Path, network: Any) -> Lessons:
     """The lessons of the run that is tuned. A classifier's crops are shared with it, so ``out`` can be exported.
 
-    ``ConfigError`` for a verifier: what it learns from is found by the others' bundles, which a tuning does not name.
+    ``ConfigError`` for a verifier or an arbiter: what these learn from is found by the others' bundles, which a tuning
+    does not name.
     """
-    if task == "verifier":
+    if task in ("verifier", "arbiter"):
         raise ConfigError(
-            f"{tuning.run} is a verifier's run; quantize and prune take a locator's, a separator's or a classifier's. "
-            "Its int8 export is made after training, as the shipped one"
+            f"{tuning.run} is the run of a network of the kind {task}; quantize and prune take a locator's, a "
+            "separator's or a classifier's. "
+            "Theirs is exported after training, as the shipped ones"
         )
     if task == "classifier":
         return _of_classifier(tuning, out, network)

@@ -12,9 +12,9 @@ from edge.runtime.bundle import Task
 from trainer.errors import ExportError
 
 Outputs = Mapping[str, npt.NDArray[np.float32]]
-MAPS = {"locator": "heat", "separator": "mask", "verifier": "whole"}
+MAPS = {"locator": "heat", "separator": "mask", "verifier": "whole", "arbiter": "label"}
 """The output of theirs that is judged, cell by cell."""
-DECIDED = {"classifier": 0.05, "locator": 0.2, "separator": 0.2, "verifier": 0.2}
+DECIDED = {"classifier": 0.05, "locator": 0.2, "separator": 0.2, "verifier": 0.2, "arbiter": 0.2}
 """A network is decided between two readings that far apart; closer ones may change places without harm. A locator's
 centre fades out over several cells, and a mask over its edge, so that their rims always lie near the threshold."""
 MAP_SHARE = 0.999

@@ -27,6 +27,7 @@ from edge.runtime.bundle import Bundle
 from trainer.compress.report import LAYERS_FILE
 from trainer.data.cropset import NOTHING, CropSet
 from trainer.data.metaphase import FrameTruth, read_frames
+from trainer.export.arbiter import ship_arbiter
 from trainer.export.bundle import write_bundle
 from trainer.export.networks import load_float, load_for_int8
 from trainer.export.prove import prove
@@ -63,6 +64,7 @@ def ship(shipment: Shipment) -> Bundle:
         "separator": ship_separator,
         "classifier": _ship_classifier,
         "verifier": ship_verifier,
+        "arbiter": ship_arbiter,
     }
     bundle, figures = ways[it.task](it.network, tflite, shipment)
     shutil.copyfile(shipment.run / f"{it.task}.keras", shipment.out / "weights.keras")

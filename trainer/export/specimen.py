@@ -17,6 +17,7 @@ from edge.locate.grid import HEADS
 from edge.records import UInt8Array
 from edge.runtime.bundle import Task
 from trainer.compress.layers import quantize_scope
+from trainer.data.cells import CellSet
 from trainer.data.cropset import NOTHING
 from trainer.data.framecache import shrink, train_frames
 from trainer.data.looks import LookSet
@@ -56,6 +57,8 @@ def specimen_of(run: Path, data: Path, network: Any, locator_side_px: int) -> Sp
         return _classifier(run, network)
     if task == "verifier":
         return _verifier(run, network)
+    if task == "arbiter":
+        return _arbiter(run, network)
     return _locator(data, network, locator_side_px) if task == "locator" else _separator(run, data, network)
 
 
@@ -88,6 +91,11 @@ def _separator(run: Path, data: Path, network: Any) -> Specimen:
 def _verifier(run: Path, network: Any) -> Specimen:
     train, val = (LookSet.load(run / f"{name}.npz") for name in ("train", "val"))
     return Specimen("verifier", without_teachers(network, VERIFIED), list(train.pixels), val.pixels)
+
+
+def _arbiter(run: Path, network: Any) -> Specimen:
+    train, val = (CellSet.load(run / f"{name}.npz") for name in ("train", "val"))
+    return Specimen("arbiter", network, list(train.table), val.table)
 
 
 def _classifier(run: Path, network: Any) -> Specimen:

@@ -21,6 +21,7 @@ import tensorflow as tf
 from edge.records import UInt8Array
 from trainer.compress.layers import QUANT, is_quantization_aware
 from trainer.errors import ExportError, first_line
+from trainer.export.slim import slim
 
 Form = Literal["int8", "float32", "float16", "dynamic", "int16x8"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -44,7 +45,7 @@ def convert(form: Form, network: Any, samples: Iterable[UInt8Array], height_px: 
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if form == "float16":
             converter.target_spec.supported_types = [tf.float16]
-        return bytes(converter.convert())
+        return _converted(converter)
     except (ValueError, RuntimeError) as error:
         raise ExportError(f"{network.name} cannot be converted to {form}: {first_line(error)}") from error
 
@@ -63,7 +64,7 @@ def to_int8(network: Any, samples: Iterable[UInt8Array], height_px: int, width_p
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    return bytes(converter.convert())
+    return _converted(converter)
 
 
 def to_int16x8(network: Any, samples: Iterable[UInt8Array], height_px: int, width_px: int) -> bytes:
@@ -73,7 +74,7 @@ def to_int16x8(network: Any, samples: Iterable[UInt8Array], height_px: int, widt
     converter.representative_dataset = lambda: _feed(network, samples, height_px, width_px)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int16
-    return bytes(converter.convert())
+    return _converted(converter)
 
 
 def to_tflite(network: Any, height_px: int, width_px: int) -> bytes:
@@ -84,6 +85,10 @@ def to_tflite(network: Any, height_px: int, width_px: int) -> bytes:
 def output_names(network: Any) -> Sequence[str]:
     """The outputs' names as the edge knows them; tfmot puts its mark before each."""
     return [name.split(":")[0].removeprefix(QUANT) for name in network.output_names]
+
+
+def _converted(converter: Any) -> bytes:
+    return slim(bytes(converter.convert()))
 
 
 def _feed(

@@ -110,16 +110,21 @@ def bases_of(donors: Sequence[Donor], count: int, seed: int) -> list[Donor]:
     return [large[order[number % len(order)]] for number in range(count)]
 
 
-def composites(bases: Iterable[Donor], donors: Sequence[Donor], crossing: float, seed: int) -> Iterator[Composite]:
-    """One composite on each of ``bases``; the same seed makes the same ones. ``DatasetError``: a class has no lone
-    chromosome in any of ``donors``."""
+def composites(
+    bases: Iterable[Donor], donors: Sequence[Donor], crossing: float, seed: int, karyotypes: Sequence[str] = ()
+) -> Iterator[Composite]:
+    """One composite on each of ``bases``, of ``karyotypes`` in turn; without any, 46,XY where the base has a Y and else
+    46,XX. The same seed makes the same ones. ``DatasetError``: a class has no lone chromosome in any of ``donors``."""
     for number, base in enumerate(bases):
-        yield compose(base, donors, crossing, np.random.default_rng([seed, number]))
+        own = "46,XY" if "Y" in base.truth.labels else "46,XX"
+        karyotype = karyotypes[number % len(karyotypes)] if karyotypes else own
+        yield compose(base, donors, karyotype, crossing, np.random.default_rng([seed, number]))
 
 
-def compose(base: Donor, donors: Sequence[Donor], crossing: float, rng: np.random.Generator) -> Composite:
-    """One composite on the ground of ``base``: 46,XY if it has a Y, else 46,XX."""
-    karyotype = "46,XY" if "Y" in base.truth.labels else "46,XX"
+def compose(
+    base: Donor, donors: Sequence[Donor], karyotype: str, crossing: float, rng: np.random.Generator
+) -> Composite:
+    """One composite on the ground of ``base``; ``karyotype`` as ``edge.camera.metaphase.chromosomes_of`` takes it."""
     picked = _pick(chromosomes_of(karyotype), base, donors, rng)
     turned = [_turn(one, rng) for one in picked]
     pixels, known = opened(base.truth)

@@ -19,6 +19,7 @@ import pytest
 from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAside, Split, Swap
 from edge.cases.store import CaseStore
 from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
+from edge.runtime.bundle import TASKS
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
 
 KILLS = 50
@@ -401,7 +402,7 @@ def test_the_log_tells_what_the_machine_said(store: CaseStore) -> None:
     opened, captured, edited = store.log("A-1")
     assert opened.said == {"name": "A-1"}
     assert captured.said["labels"]["3"] == [NORMAL_FEMALE[3], 0.9, "review"]
-    assert set(captured.said["models"]) == {"locator", "separator", "classifier", "verifier"}
+    assert set(captured.said["models"]) == set(TASKS)
     assert captured.said["frame_sha256"] == store.cell(id).captured.frame_sha256
     assert (edited.actor, edited.said) == ("lee", {"edit": "set_aside", "reason": "too few bands"})
     assert store.log("A-1", after=2) == (edited,)

@@ -7,7 +7,7 @@ from iscn_authenticator import is_valid_karyotype
 
 from edge.cell.findings import (
     AUTOSOMES,
-    claims_numerical,
+    claims_of,
     findings_of,
     findings_of_cell,
     is_incomplete,
@@ -122,7 +122,7 @@ def test_what_one_cell_lacks_is_named_and_claims_nothing(
     counts: dict[str, int], findings: tuple[str, ...], claimed: bool
 ) -> None:
     assert findings_of_cell(counts) == findings
-    assert claims_numerical(counts) is claimed
+    assert bool(claims_of(counts)) is claimed
     kept = provisional(findings, unsure=1, total=46)[1:]
     assert any(finding.startswith("possible") for finding in kept) is claimed
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from edge.cell.arbiter import Judge, Known
 from edge.cell.keep import BEYOND_DOUBT_NATS, IMPOSSIBLE_NATS, MOST_NATS, TERMS, WEIGHED, Keeper, terms
 from edge.errors import BundleInvalid
 from edge.records import Crop, Float32Array, Frame, Region
@@ -41,6 +42,19 @@ def weighing(verifier: Says | None = None, **weights: float) -> Keeper:
     return Keeper(verifier or Says(), known)  # type: ignore[arg-type]
 
 
+class Silent:
+    """An arbiter that adds nothing."""
+
+    models: dict[str, str] = {}  # noqa: RUF012
+
+    def hear(self, known: Known) -> tuple[Float32Array, Float32Array]:
+        return np.zeros(len(known.odds), np.float32), np.zeros(known.scores.shape, np.float32)
+
+
+def odds_of(keeper: Keeper, regions: list, crops: list, predictions: list) -> Float32Array:
+    return Judge(keeper, Silent())(FRAME, regions, crops, predictions).odds
+
+
 KEEPER = weighing(score=1, single=1, covered=-2)
 
 
@@ -57,30 +71,30 @@ def crops(n: int) -> list[Crop]:
 
 
 def test_the_classifier_overrules_a_hesitant_locator_both_ways() -> None:
-    assert (KEEPER(FRAME, boxes_apart(3), crops(3), seen_as([0.9, 0.1, 0.6])) > 0).tolist() == [True, False, True]
+    assert (odds_of(KEEPER, boxes_apart(3), crops(3), seen_as([0.9, 0.1, 0.6])) > 0).tolist() == [True, False, True]
 
 
 def test_a_sure_locator_outweighs_a_slight_doubt() -> None:
-    assert KEEPER(FRAME, boxes_apart(1, score=0.9), crops(1), seen_as([0.3]))[0] > 0
+    assert odds_of(KEEPER, boxes_apart(1, score=0.9), crops(1), seen_as([0.3]))[0] > 0
 
 
 def test_two_views_can_count_only_together() -> None:
     pale_and_long = weighing(stain_length=-8.0)
     marked = [make_crop(0, rows=60, stain=160), make_crop(1, rows=20, stain=80), make_crop(2, rows=60, stain=80)]
-    odds = pale_and_long(FRAME, boxes_apart(3), marked, seen_as([0.9] * 3))
+    odds = odds_of(pale_and_long, boxes_apart(3), marked, seen_as([0.9] * 3))
     lengths, stains = np.array([60, 20, 60]) / 128, np.array([160, 80, 80]) / 80
     assert odds == pytest.approx(-8 * lengths * stains, rel=1e-3)
 
 
 def test_what_the_verifier_says_counts_up_to_a_bound() -> None:
-    odds = weighing(Says(1.5, -3.0, -99.0), whole=2.0)(FRAME, boxes_apart(3), crops(3), seen_as([0.9] * 3))
+    odds = odds_of(weighing(Says(1.5, -3.0, -99.0), whole=2.0), boxes_apart(3), crops(3), seen_as([0.9] * 3))
     assert odds.tolist() == [3.0, -6.0, -2 * MOST_NATS]
 
 
 def test_of_two_boxes_on_one_object_the_likelier_stays_and_the_other_claims_nothing() -> None:
     regions = [make_region(0, (0, 0, 20, 60)), make_region(1, (100, 0, 120, 60)), make_region(2, (1, 0, 21, 60))]
     verifier = Says(-1.0, 2.0)
-    odds = weighing(verifier, whole=1.0)(FRAME, regions, crops(3), seen_as([0.6, 0.9, 0.8]))
+    odds = odds_of(weighing(verifier, whole=1.0), regions, crops(3), seen_as([0.6, 0.9, 0.8]))
     assert odds.tolist() == [IMPOSSIBLE_NATS, -1.0, 2.0]
     ((asked, chances),) = verifier.asked
     assert asked == [1, 2]
@@ -95,14 +109,14 @@ def test_what_is_beyond_doubt_is_not_looked_at_again() -> None:
     sure = [replace(make_prediction(k, "1", 0.995), single=0.99) for k in range(4)]
     sure[0] = replace(make_prediction(0, "1", 0.9), single=0.99)
     verifier = Says(-1.0, -2.0, -3.0)
-    odds = weighing(verifier, whole=1.0)(FRAME, regions, crops(4), sure)
+    odds = odds_of(weighing(verifier, whole=1.0), regions, crops(4), sure)
     ((asked, chances),) = verifier.asked
     assert (asked, len(chances)) == ([0, 3], 4)
     assert odds.tolist() == pytest.approx([-1.0, BEYOND_DOUBT_NATS, BEYOND_DOUBT_NATS, -2.0])
 
 
 def test_nothing_located_nothing_kept() -> None:
-    assert KEEPER(FRAME, [], [], []).shape == (0,)
+    assert odds_of(KEEPER, [], [], []).shape == (0,)
 
 
 def test_terms_are_one_what_is_weighed_and_each_product_once() -> None:

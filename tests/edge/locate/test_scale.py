@@ -10,6 +10,7 @@ import pytest
 
 from edge.camera.metaphase import draw_metaphase
 from edge.locate.decode import Found
+from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.locate.leftover import darkness_of
 from edge.locate.locator import CLEARLY_OFF, FURTHEST_OFF, Locator, at_scale, load_locator, resized
 from edge.locate.scale import relative_size, shrunk, size_at_a_glance
@@ -132,33 +133,52 @@ def test_what_the_boxes_do_not_confirm_is_not_changed(believing: Believing) -> N
     assert believing.asked == 1
 
 
-@pytest.mark.parametrize(("shape", "tile"), [((100, 400), (100, 128)), ((400, 400), (128, 128)), ((40, 50), (40, 50))])
+@pytest.mark.parametrize(("shape", "span"), [((100, 400), (100, 256)), ((400, 400), (256, 256)), ((40, 50), (40, 50))])
 def test_the_middle_tile_lies_about_the_stain_within_the_picture(
-    believing: Believing, shape: tuple[int, int], tile: tuple[int, int]
+    believing: Believing, shape: tuple[int, int], span: tuple[int, int]
 ) -> None:
-    rng = np.random.default_rng(0)
-    picture = rng.integers(0, 255, shape, np.uint8)
-    darkness = np.zeros(shape, np.uint8)
-    darkness[shape[0] // 2 - 5 : shape[0] // 2 + 5, -30:] = 90
-    (x, y), pixels = believing._boxes.middle_tile(picture, darkness)
-    assert pixels.shape == tile
-    np.testing.assert_array_equal(pixels, picture[int(y) : int(y) + tile[0], int(x) : int(x) + tile[1]])
-    assert x + tile[1] == shape[1]  # as far right as it can lie
-    assert y == pytest.approx((shape[0] - tile[0]) // 2, abs=1)
+    darkness = np.zeros((shape[0] * 2, shape[1] * 2), np.uint8)  # another size than the picture's
+    darkness[shape[0] - 10 : shape[0] + 10, -60:] = 90
+    rows, cols = believing._boxes.middle_tile(shape, 0.5, darkness)  # the tile's 128 px are 256 of the picture's
+    assert (rows.stop - rows.start, cols.stop - cols.start) == span
+    assert cols.stop == shape[1]  # as far right as it can lie
+    assert rows.start == pytest.approx((shape[0] - span[0]) // 2, abs=1)
 
 
-def test_a_rival_scale_is_believed_by_the_boxes_of_one_tile(
-    believing: Believing, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("zoom", [0.5, 2.0])
+def test_a_rival_scale_is_believed_by_the_boxes_of_one_tile_read_once(
+    believing: Believing, monkeypatch: pytest.MonkeyPatch, zoom: float
+) -> None:
+    frame = taken_at(zoom)
+    other = replace(frame, um_per_px=NOMINAL_UM_PER_PX / zoom)
+    scale = other.um_per_px / LOCATOR_UM_PER_PX
+    rows, cols = believing._boxes.middle_tile(frame.pixels.shape, scale, darkness_of(at_scale(frame)[0]))
+    x, y = (side.start + np.array([1.0, 60.0, -1.0]) for side in (cols, rows))  # the last lies outside of the tile
+    centres = np.stack([x, y], axis=1) * SCALE
+    found = np.concatenate([centres - 5, centres + 5], axis=1).astype(np.float32)
+    monkeypatch.setattr(believing, "_found", lambda _: Found(found, np.array([0.7, 0.99, 0.99], np.float32)))
+    asked = []
+    for sure, better in ((0.95, True), (0.6, False)):
+
+        def find(picture: UInt8Array, both_ways: bool, sure: float = sure) -> Found:
+            asked.append((picture.shape, both_ways))
+            return Found(found[:3], np.array([sure, sure, sure], np.float32))
+
+        monkeypatch.setattr(believing._boxes, "find", find)
+        assert Locator._looks_better(believing, other, frame) is better
+    assert all(max(shape) <= 128 and not twice for shape, twice in asked)
+
+
+@pytest.mark.parametrize(("score", "asked"), [(0.8, 0), (0.7, 1)])
+def test_boxes_that_convince_leave_no_doubt_about_the_scale(
+    believing: Believing, monkeypatch: pytest.MonkeyPatch, score: float, asked: int
 ) -> None:
     frame = taken_at(2)
-    other = replace(frame, um_per_px=NOMINAL_UM_PER_PX / 2)
-    # The last one lies outside of the tile and does not count.
-    boxes = np.array([[480, 480, 510, 510], [500, 480, 520, 500], [10, 10, 40, 40]], np.float32)
-    monkeypatch.setattr(believing, "_found", lambda _: Found(boxes, np.array([0.7, 0.99, 0.99], np.float32)))
-    for sure, better in ((0.95, True), (0.6, False)):
-        rival = Found(boxes[:2], np.array([sure, sure], np.float32))
-        monkeypatch.setattr(believing._boxes, "find", lambda _, rival=rival: rival)
-        assert Locator._looks_better(believing, other, frame) is better
+    found = Found(np.zeros((9, 4), np.float32), np.full(9, score, np.float32))
+    monkeypatch.setattr(believing, "_found", lambda _: found)
+    believed = believing.believe(NOMINAL_UM_PER_PX / 2).prepared(frame)
+    assert believing.asked == asked
+    assert (believed is frame) is (asked == 0)
 
 
 def test_a_stated_scale_is_trusted(believing: Believing) -> None:

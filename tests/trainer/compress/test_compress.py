@@ -163,7 +163,7 @@ def attention() -> Any:
 
 
 def test_a_verifiers_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is a verifier's run; quantize and prune take"):
+    with pytest.raises(ConfigError, match="of the kind verifier; quantize and prune take"):
         lessons_of("verifier", Tuning("runs/verifier", "DATA", 10, 4), tmp_path, None)
 
 

@@ -1,0 +1,118 @@
+"""The arbiter learns from whole cells, some of them with chromosomes too few or too many."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
+
+from edge.cell.arbiter import COLUMNS, SEATS, TABLE_WIDTH
+from edge.records import LABELS
+from edge.runtime.bundle import load_bundle
+from edge.runtime.interpreter import Network
+from tests.trainer.drawn import frames_folder
+from tests.trainer.tiny import tiny_arbiter
+from trainer import fit_arbiter
+from trainer.data.cells import NO_LABEL, CellSet, cells_of_frames
+from trainer.export.ship import ship
+from trainer.export.shipment import Shipment
+from trainer.fit_arbiter import ArbiterConfig, check, lone_ones, make_batch
+from trainer.networks.arbiter import build_arbiter
+
+
+def drawn_cells(count: int, seed: int = 0) -> CellSet:
+    """Cells of 46 chromosomes and 4 objects that are none. Every other chromosome is a Y, is taken for something else,
+    and shares half of its mask with the next; the others are what they are taken for."""
+    rng = np.random.default_rng(seed)
+    table = np.zeros((count, SEATS, TABLE_WIDTH), np.uint8)
+    label = np.full((count, SEATS), NO_LABEL, np.int8)
+    whole = np.zeros((count, SEATS), np.bool_)
+    table[:, :50] = 128
+    table[:, :50, 0] = 255
+    for name in ("iou", "shared", "scores"):
+        table[..., COLUMNS[name]] = 0
+    said = rng.integers(0, 23, (count, 46))
+    label[:, :46], whole[:, :46] = np.where(np.arange(46) % 2, said, LABELS.index("Y")), True
+    cell, seat = np.ogrid[:count, :46]
+    table[cell, seat, COLUMNS["scores"].start + said] = 250
+    table[cell, seat, COLUMNS["scores"].start + LABELS.index("Y")] = 200
+    for k in range(0, 46, 2):
+        table[:, k, COLUMNS["shared"].start + k + 1] = 128
+    return CellSet(table, whole, label)
+
+
+def test_a_fresh_network_adds_nothing_and_a_batch_is_what_it_takes() -> None:
+    cells = drawn_cells(6)
+    batch = make_batch(cells, lone_ones(cells, np.random.default_rng(0)), np.random.default_rng(1), 4)
+    keep, label = build_arbiter(width=16, depth=1)(batch[0], training=False)
+    assert (keep.shape, label.shape) == ((4, SEATS, 1), (4, SEATS, 24))
+    assert not np.any(keep)
+    assert not np.any(label)
+
+
+def test_chromosomes_leave_and_join_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_arbiter, "SHORT", 1.0)
+    monkeypatch.setattr(fit_arbiter, "OVERFULL", 1.0)
+    monkeypatch.setattr(fit_arbiter, "OVERLOOKED", 0.0)
+    cells = drawn_cells(8)
+    table = cells.table.copy()
+    table[..., COLUMNS["weighed"]] = 0  # nothing near: all may be put elsewhere
+    cells = CellSet(table, cells.whole, cells.label)
+    strangers = lone_ones(cells, np.random.default_rng(0))
+    assert not strangers.rows[:, COLUMNS["iou"].start :].any()
+    x, whole, label = make_batch(cells, strangers, np.random.default_rng(2), 16)
+    there = x[..., 0, 0] > 0
+    assert (there.sum(1) != 50).any()
+    assert not x[~there].any()
+    assert not whole[~there].any()
+    assert ((label >= 0) == (whole > 0)).all()
+    for rows, seats in zip(x[..., 0], there, strict=True):
+        assert not rows[:, COLUMNS["shared"]][:, ~seats].any()
+    counts = {int(n) for n in there.sum(1) - 50}
+    assert counts <= {-1, 0, 1, 2}
+    assert len(counts) > 1
+
+
+def said(network: Any, table: np.ndarray) -> np.ndarray:
+    """(96, 25)."""
+    answers = network(table[None, ..., None].astype(np.float32) / 255, training=False)
+    return np.concatenate([np.asarray(each)[0] for each in answers], axis=1)
+
+
+def test_seats_mean_nothing_and_what_two_share_does() -> None:
+    network, table = tiny_arbiter(), drawn_cells(1).table[0]
+    before = said(network, table)
+    order = np.random.default_rng(3).permutation(SEATS)
+    moved = table[order]
+    for name in ("iou", "shared"):
+        moved[:, COLUMNS[name]] = moved[:, COLUMNS[name]][:, order]
+    np.testing.assert_allclose(said(network, moved), before[order], atol=1e-4)
+    apart = table.copy()
+    apart[0, COLUMNS["shared"]] = 0
+    assert np.abs(said(network, apart) - before)[0].max() > 1e-3
+
+
+def test_the_check_counts_what_the_table_says() -> None:
+    figures = check(build_arbiter(width=16, depth=1), drawn_cells(2))
+    assert figures["val_named"] == 0.5
+    assert figures["val_keep"] == pytest.approx(np.log(2), abs=0.03)  # odds at the middle of their range
+
+
+def test_the_run_and_its_bundle(tmp_path: Path, tiny_models: Path) -> None:
+    frames, models = frames_folder(tmp_path / "frames", ("train", "val"), side_px=400), tiny_models
+    config = ArbiterConfig(str(frames), 2, 2, models=str(models), width=8, depth=1)
+    run = tmp_path / "runs" / "arbiter"
+    weights = fit_arbiter.fit_arbiter(config, run, resume=False)
+    assert weights == run / "arbiter.keras"
+    bundle = ship(Shipment(run, frames, models / "arbiter", "float32", "trainer export", models))
+    assert bundle.task == "arbiter"
+    report = json.loads((models / "arbiter" / "report.json").read_text())
+    assert report["parity_agreement"] > 0.99
+    held = cells_of_frames(frames, "val", models, run.parent, 0)
+    said = Network.of_bundle(load_bundle(models / "arbiter", "arbiter"), 1).run_uint8(held.table[:1])
+    assert said["label"].shape == (1, SEATS, len(LABELS))

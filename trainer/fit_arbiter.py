@@ -1,0 +1,207 @@
+"""Trains the arbiter on what the other models find and say in the train frames: ``trainer fit arbiter``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+import tf_keras as keras
+
+from edge.cell.arbiter import COLUMNS, MOST_ODDS, NATS, SEATS
+from edge.cell.keep import WEIGHED
+from edge.records import LABELS, Float32Array, UInt8Array
+from trainer.data.cells import NO_LABEL, CellSet, cells_of_frames
+from trainer.loop import Batch, Plan, train
+from trainer.networks.arbiter import KNOWN, build_arbiter
+from trainer.runs import Run
+
+CLIP_NORM = 5.0
+LABEL_WEIGHT = 0.5
+KEEP_SMOOTHING, LABEL_SMOOTHING = 0.01, 0.03
+VAL_SEED = 0
+"""Changes nothing: val frames are looked at as they are."""
+SPECIMENS = 100
+"""Cells of train that stay with the run, for its export; all of val do."""
+OVERLOOKED = 0.01
+"""Share of objects that are left out."""
+SHORT, OVERFULL = 0.3, 0.6
+"""Share of cells that lack one chromosome or two, and that have one to three too many."""
+STRANGERS = 5000
+"""Lone chromosomes that are put into other cells."""
+SURENESS, NOISE = (-0.1, 0.15), 0.015
+"""How much surer or less sure the labels are made, as a normal of the log; and noise on all that is known."""
+PLACE_SPREAD = 32.0
+"""Of 255, of places for a stranger."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArbiterConfig:
+    data: str
+    steps: int
+    batch: int = 32
+    rate: float = 1e-3
+    decay: float = 1e-3
+    seed: int = 1
+    models: str = "models"
+    """Folder of the locator, separator, classifier and verifier whose words are heard."""
+    width: int = 64
+    depth: int = 3
+    dropout: float = 0.1
+    passes: int = 1
+    """How often the train frames are looked through, changed anew each time: with ``seed`` and the numbers after it."""
+
+
+def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
+    """Trains and returns the path of the averaged weights, ``out/arbiter.keras``."""
+    keras.utils.set_random_seed(config.seed)
+    run = Run.open(out, asdict(config), resume)
+    network = build_arbiter(config.width, config.depth, config.dropout)
+    known, held = cells_for(config, out.parent)
+    known.pick(np.arange(min(SPECIMENS, len(known)))).save(out / "train.npz")
+    held.save(out / "val.npz")
+    rows = known.table[known.table[..., 0] > 0][:, KNOWN]
+    network.get_layer("usual").adapt(rows[:: max(1, len(rows) // 100_000)].astype(np.float32) / 255)
+    strangers = lone_ones(known, np.random.default_rng(config.seed))
+    train(
+        run,
+        network,
+        Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed),
+        losses,
+        lambda rng: make_batch(known, strangers, rng, config.batch),
+        lambda: check(network, held),
+    )
+    weights = out / "arbiter.keras"
+    network.save(weights)
+    return weights
+
+
+def cells_for(config: ArbiterConfig, store: Path) -> tuple[CellSet, CellSet]:
+    """Train and val cells, kept in ``store``."""
+    data, models = Path(config.data), Path(config.models)
+    seeds = range(config.seed, config.seed + config.passes)
+    known = CellSet.join([cells_of_frames(data, "train", models, store, seed) for seed in seeds])
+    return known, cells_of_frames(data, "val", models, store, VAL_SEED)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strangers:
+    """``rows`` uint8 (n, 300) of tables, of chromosomes that nothing touches, and their ``label`` (n,)."""
+
+    rows: UInt8Array
+    label: npt.NDArray[np.int8]
+
+
+def lone_ones(cells: CellSet, rng: np.random.Generator) -> Strangers:
+    """Chromosomes that share next to nothing with others, ``STRANGERS`` of them at most."""
+    near = [
+        cells.table[..., COLUMNS["weighed"]][..., WEIGHED.index(name)] for name in ("covered", "weaker", "stronger")
+    ]
+    lone = cells.whole & (near[0] < 13) & (near[1] < 26) & (near[2] < 26)
+    cell, seat = np.nonzero(lone)
+    some = np.sort(rng.permutation(len(cell))[:STRANGERS])
+    rows = cells.table[cell[some], seat[some]].copy()
+    for name in ("iou", "shared"):
+        rows[:, COLUMNS[name]] = 0
+    return Strangers(rows, cells.label[cell[some], seat[some]])
+
+
+def make_batch(cells: CellSet, strangers: Strangers, rng: np.random.Generator, count: int) -> Batch:
+    """table (B, 96, 300, 1) in 0..1, whole (B, 96), label (B, 96) with NO_LABEL: some cells with chromosomes too few or
+    too many, so that copies tell nothing; labels more or less sure, and noise."""
+    picked = rng.integers(len(cells), size=count)
+    table, whole, label = (each[picked].copy() for each in (cells.table, cells.whole, cells.label))
+    for k in range(count):
+        there = table[k, :, 0] > 0
+        gone = rng.random(SEATS) < OVERLOOKED
+        if rng.random() < SHORT and whole[k].any():
+            gone[rng.choice(np.flatnonzero(whole[k]), rng.integers(1, 3))] = True
+        _leave(table[k], gone)
+        whole[k, gone], label[k, gone] = False, NO_LABEL
+        if rng.random() < OVERFULL and len(strangers.rows):
+            free = np.flatnonzero(~there | gone)[: rng.integers(1, 4)]
+            drawn = rng.integers(len(strangers.rows), size=len(free))
+            table[k, free] = strangers.rows[drawn]
+            places = 127.5 + rng.normal(0, PLACE_SPREAD, (len(free), 2))
+            table[k, free, COLUMNS["place"]] = np.clip(places, 0, 255).astype(np.uint8)
+            whole[k, free], label[k, free] = True, strangers.label[drawn]
+    x = table.astype(np.float32) / np.float32(255)
+    seated = x[..., :1]
+    sureness = np.exp(rng.normal(*SURENESS, (count, 1, 1))).astype(np.float32)
+    scores = COLUMNS["scores"]
+    x[..., scores] = np.clip(1 - (1 - x[..., scores]) * sureness, 0, 1) * seated
+    others = slice(KNOWN.start, scores.start)
+    x[..., others] += rng.normal(0, NOISE, x[..., others].shape).astype(np.float32) * seated
+    return x[..., None], whole.astype(np.float32), label.astype(np.float32)
+
+
+def _leave(table: UInt8Array, gone: npt.NDArray[np.bool_]) -> None:
+    """Objects leave the table (96, 300) and what others share with them, in place."""
+    table[gone] = 0
+    for name in ("iou", "shared"):
+        table[:, COLUMNS[name]][:, gone] = 0
+
+
+def losses(network: Any, table: Any, whole: Any, label: Any) -> tuple[Any, dict[str, Any]]:
+    """Cross entropies of being a mark of a chromosome, and of the label of those that are."""
+    odds, logs, there = _known(table)
+    keep, more = network(table, training=True)
+    parts = {
+        "keep": _mean(
+            tf.nn.sigmoid_cross_entropy_with_logits(
+                whole * (1 - 2 * KEEP_SMOOTHING) + KEEP_SMOOTHING, odds + keep[..., 0]
+            ),
+            there,
+        ),
+        "label": _mean(
+            tf.nn.softmax_cross_entropy_with_logits(
+                tf.one_hot(tf.cast(tf.maximum(label, 0), tf.int32), len(LABELS)) * (1 - LABEL_SMOOTHING)
+                + LABEL_SMOOTHING / len(LABELS),
+                logs + more,
+            ),
+            tf.cast(label > NO_LABEL, tf.float32),
+        ),
+    }
+    return parts["keep"] + LABEL_WEIGHT * parts["label"], parts
+
+
+def _known(table: Any) -> tuple[Any, Any, Any]:
+    """Log odds (B, 96), log scores (B, 96, 24) and whether there is an object (B, 96), as the table has them."""
+    rows = table[..., 0]
+    return (
+        (rows[..., COLUMNS["odds"].start] - 0.5) * (2 * MOST_ODDS),
+        (rows[..., COLUMNS["scores"]] - 1) * NATS,
+        rows[..., 0],
+    )
+
+
+def _mean(values: Any, weights: Any) -> Any:
+    return tf.reduce_sum(values * weights) / tf.maximum(tf.reduce_sum(weights), 1.0)
+
+
+def check(network: Any, held: CellSet) -> dict[str, float]:
+    """On val: mean cross entropy in nats of being a mark, and of the label; the share of labels that are likeliest.
+    Nothing where no chromosome was found."""
+    call = tf.function(lambda x: network(x, training=False))
+    odds: list[Float32Array] = []
+    logs: list[Float32Array] = []
+    for start in range(0, len(held), 32):
+        x = held.table[start : start + 32, ..., None].astype(np.float32) / np.float32(255)
+        known = [np.asarray(each) for each in _known(x)[:2]]
+        keep, more = (np.asarray(each) for each in call(x))
+        odds.append(known[0] + keep[..., 0])
+        logs.append(known[1] + more)
+    there, named = held.table[..., 0] > 0, held.label > NO_LABEL
+    if not named.any():
+        return {}
+    right = np.where(held.whole, 1, -1)[there] * np.concatenate(odds)[there]
+    said, true = np.concatenate(logs)[named], held.label[named].astype(np.int64)
+    chances = said - np.logaddexp.reduce(said, axis=1, keepdims=True)
+    return {
+        "val_keep": float(np.logaddexp(0, -right).mean()),
+        "val_label": float(-chances[np.arange(len(true)), true].mean()),
+        "val_named": float((said.argmax(1) == true).mean()),
+    }

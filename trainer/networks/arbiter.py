@@ -1,0 +1,110 @@
+"""The arbiter network: all objects of a cell tell one another what they are and what they share.
+
+Input ``(B, 96, 300, 1)`` float32 in 0..1, the table of ``edge.cell.arbiter``: a row an object. Outputs, to be added to
+what was known: ``keep`` ``(B, 96, 1)`` to the log odds of being a chromosome, ``label`` ``(B, 96, 24)`` to the log
+scores. A fresh network adds nothing.
+
+A transformer (Vaswani 2017) over objects, small, whose attention also depends on what each two share, as edges do in
+graph transformers (Ying 2021): boxes and masks in common, distance, which is likelier, how alike their labels and their
+bands are. What two objects share also weighs without competing with the other objects (``_Exchange``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from edge.cell.arbiter import COLUMNS, FARTHEST, MOST_ODDS, NATS, PROFILE_PARTS, SEATS, TABLE_WIDTH
+from edge.records import LABELS
+
+L = keras.layers
+OUTPUTS = ("keep", "label")
+PAIRED = 7
+_HEADS = 4
+_BLIND = 1e4
+"""Nats by which an empty seat is overlooked."""
+KNOWN = slice(COLUMNS["weighed"].start, COLUMNS["profile"].start)
+"""Of an object itself, but its profile."""
+
+
+@keras.utils.register_keras_serializable("chromo")
+class _Read(keras.layers.Layer):  # type: ignore[misc]
+    """Table (B, 96, 300, 1) to what is known of each (B, 96, n), its profile (B, 96, 64), of each two (B, 96, 96, 7),
+    and whether there is one (B, 96, 1)."""
+
+    def call(self, table: Any) -> tuple[Any, ...]:
+        rows = table[..., 0]
+        there, scores, odds, place = (rows[..., COLUMNS[name]] for name in ("there", "scores", "odds", "place"))
+        profile, iou, shared = (rows[..., COLUMNS[name]] for name in ("profile", "iou", "shared"))
+        return rows[..., KNOWN], profile, _pairs(there, scores, odds, place, profile, iou, shared), there
+
+
+def _pairs(there: Any, scores: Any, odds: Any, place: Any, profile: Any, iou: Any, shared: Any) -> Any:
+    """(B, 96, 96, 7): boxes and masks in common, nearness, which is likelier, likeness of labels and of bands."""
+    stain = profile[..., :PROFILE_PARTS]
+    bands = stain - tf.reduce_mean(stain, -1, keepdims=True) * tf.cast(stain > 0, tf.float32)
+    bands /= tf.maximum(tf.sqrt(tf.reduce_sum(bands * bands, -1, keepdims=True)), 1e-3)
+    likely = tf.exp((scores - 1) * (NATS / 2)) * there  # the root of each score
+    apart = (place[:, :, None] - place[:, None]) * (2 * FARTHEST)
+    distance = tf.sqrt(tf.reduce_sum(apart * apart, -1) + 1e-6)
+    stronger = tf.tanh((tf.transpose(odds, (0, 2, 1)) - odds) * (2 * MOST_ODDS / 4))
+    each = (
+        iou,
+        shared,
+        tf.transpose(shared, (0, 2, 1)),
+        tf.exp(-distance),
+        stronger,
+        tf.matmul(likely, likely, transpose_b=True),
+        tf.matmul(bands, bands, transpose_b=True),
+    )
+    return tf.stack(each, -1)
+
+
+@keras.utils.register_keras_serializable("chromo")
+class _Exchange(keras.layers.Layer):  # type: ignore[misc]
+    """Attention of ``_HEADS`` heads among objects ``x`` (B, 96, D), with what each two share (B, 96, 96, C) as its
+    bias, and, in the same heads, a sum of what the others are, weighed by what is shared alone."""
+
+    def build(self, shapes: Any) -> None:
+        width = shapes[0][-1]
+        self._ask, self._answer, self._value = (L.Dense(width, use_bias=False) for _ in range(3))
+        self._bias, self._gate, self._out = L.Dense(_HEADS), L.Dense(_HEADS, activation="relu"), L.Dense(width)
+        for layer in (self._ask, self._answer, self._value, self._out):
+            layer.build(shapes[0])
+        for layer in (self._bias, self._gate):
+            layer.build(shapes[1])
+
+    def call(self, inputs: Any) -> Any:
+        x, shared, there = inputs
+        ask, answer, value = (self._parted(layer(x)) for layer in (self._ask, self._answer, self._value))
+        seen = tf.transpose(there, (0, 2, 1))[:, None]
+        bias, gate = (tf.transpose(layer(shared), (0, 3, 1, 2)) for layer in (self._bias, self._gate))
+        near = tf.matmul(ask, answer, transpose_b=True) / float(np.sqrt(ask.shape[-1])) + bias + (seen - 1) * _BLIND
+        told = tf.matmul(tf.nn.softmax(near) + gate * seen, value)
+        return self._out(tf.reshape(tf.transpose(told, (0, 2, 1, 3)), (-1, SEATS, x.shape[-1])))
+
+    @staticmethod
+    def _parted(x: Any) -> Any:
+        return tf.transpose(tf.reshape(x, (-1, SEATS, _HEADS, x.shape[-1] // _HEADS)), (0, 2, 1, 3))
+
+
+def build_arbiter(width: int = 64, depth: int = 3, dropout: float = 0.1) -> Any:
+    """The network; ``width`` numbers an object, ``depth`` exchanges."""
+    table = keras.Input((SEATS, TABLE_WIDTH, 1), name="table")
+    known, profile, pairs, there = _Read(name="read")(table)
+    known = L.Normalization(name="usual")(known)
+    profile = L.Dense(24, activation="relu")(profile)
+    x = L.Dense(width)(L.Concatenate()([known, profile]))
+    shared = L.Dense(16, activation="relu")(pairs)
+    for _ in range(depth):
+        told = _Exchange()([L.LayerNormalization()(x), shared, there])
+        x = L.Add()([x, L.Dropout(dropout)(told)])
+        thought = L.Dense(width)(L.Dense(2 * width, activation="relu")(L.LayerNormalization()(x)))
+        x = L.Add()([x, L.Dropout(dropout)(thought)])
+    x = L.LayerNormalization()(x)
+    keep = L.Dense(1, kernel_initializer="zeros", name="keep")(x)
+    label = L.Dense(len(LABELS), kernel_initializer="zeros", name="label")(x)
+    return keras.Model(table, [keep, label], name="arbiter")

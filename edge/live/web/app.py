@@ -19,7 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from edge.bands import centromere, load_bands
-from edge.errors import CaseNotFound, ChromoError, EditConflict, EditRefused
+from edge.errors import CapturedBefore, CaseNotFound, ChromoError, EditConflict, EditRefused
 from edge.live.web.desk import FORMS, Desk, cell_message
 from edge.live.web.hub import Hub
 from edge.live.web.messages import Json
@@ -173,11 +173,13 @@ async def _follow_store(hub: Hub, desk: Desk) -> None:
 
 
 async def _told(request: Request, error: Exception) -> Response:
-    """A failure as JSON; a conflict comes with the cell as it is now."""
+    """A failure as JSON; a conflict and a second capture come with the cell as it is now."""
     answer: Json = {"error": " ".join(str(error).split())}
     if isinstance(error, EditConflict):
         answer["cell"] = cell_message(error.newer, "")
-    statuses = ((EditConflict, 409), (EditRefused, 422), (CaseNotFound, 404))
+    elif isinstance(error, CapturedBefore):
+        answer["cell"] = cell_message(error.cell, "")
+    statuses = ((EditConflict, 409), (CapturedBefore, 409), (EditRefused, 422), (CaseNotFound, 404))
     status = next((status for kind, status in statuses if isinstance(error, kind)), 500)
     return JSONResponse(answer, status)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge.cases import parts
+from edge.cases.again import seen_before
 from edge.cases.codec import edit_from_json
 from edge.cases.edits import Change, Draw, Join, Redo, Split, Undo
 from edge.cases.export import case_json, cells_csv, chromosomes_csv, tally_json
@@ -16,7 +17,7 @@ from edge.cases.report import ReportInput, report_pdf
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.cases.tally import tally
-from edge.errors import CaseNotFound, EditRefused
+from edge.errors import CapturedBefore, CaseNotFound, EditRefused
 from edge.live.byhand import missed
 from edge.live.web.cutouts import cutout_png, trimmed
 from edge.live.web.hub import Hub
@@ -38,7 +39,7 @@ class Desk:
         self._name = name
         self._hub = hub
         self._classify = classify
-        self._opening = threading.Lock()
+        self._capturing = threading.Lock()
 
     @property
     def head(self) -> int:
@@ -46,17 +47,25 @@ class Desk:
         return self._store.head().seq
 
     def capture(self, actor: str) -> Json:
-        """Keeps the cell under the lens. Raises ``EditRefused`` while there is nothing sound to keep."""
+        """Keeps the cell under the lens. Raises ``EditRefused`` while there is nothing sound to keep, and
+        ``CapturedBefore`` where it is a cell of the case already."""
         labelled = self._hub.capturable
         if labelled is None:
             why = self._hub.fault or "the stage moves or has just stopped; wait for the labels, then capture"
             raise EditRefused(why)
-        with self._opening:
+        with self._capturing:  # two who press at once mean one cell
             try:
-                self._store.case(self._name)
+                known = seen_before(labelled.cell, self._store.cells(self._name))
             except CaseNotFound:
+                known = None
                 self._store.new_case(self._name, actor)
-        return cell_message(self._store.capture(self._name, labelled.frame, labelled.cell, actor), actor)
+            if known is not None:
+                aside = ", which is set aside" if known.set_aside else ""
+                raise CapturedBefore(
+                    f"this is cell {known.captured.number} already{aside}; move on, or open it with K", known
+                )
+            state = self._store.capture(self._name, labelled.frame, labelled.cell, actor)
+        return cell_message(state, actor)
 
     def case(self) -> Json:
         try:

@@ -81,8 +81,7 @@ function openKaryogram() {
 async function openCell(id) {
   const opened = await api.cell(id);
   if (picture.tool) picture.stop();
-  karyogram.hold(null);
-  karyogram.selected = null;
+  karyogram.leave();
   show(opened);
   view("karyogram");
 }
@@ -99,6 +98,7 @@ function turnPage(forward) {
 
 function show(newCell) {
   if (cell && newCell.id === cell.id && newCell.revision < cell.revision) return;
+  if (newCell.id !== cell?.id) karyogram.leave();
   cell = newCell;
   $("karyotype").textContent = cell.karyotype;
   $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
@@ -122,11 +122,14 @@ function say(text) {
 // Edits go one after another, each on what the one before gave
 
 function queued(work) {
-  busy = busy.then(work).catch((error) => {
-    if (error.cell) show({ ...error.cell, can_undo: cell.can_undo, can_redo: cell.can_redo });
-    say(error.message);
-  });
+  busy = busy.then(work).catch(refused);
   return busy;
+}
+
+// What was refused because of a cell as it is now comes with that cell: it is shown, and K opens it.
+async function refused(error) {
+  if (error.cell) show(await api.cell(error.cell.id).catch(() => error.cell));
+  say(error.message);
 }
 
 function edit(change, done = "") {
@@ -217,9 +220,7 @@ function capture() {
   if (!live.capturable) return say("Nothing to capture: wait for labels");
   capturing = true;
   queued(async () => {
-    const captured = await api.capture();
-    karyogram.selected = null;
-    show(captured);
+    show(await api.capture());
     view("karyogram");
     say("");
   }).finally(() => (capturing = false));

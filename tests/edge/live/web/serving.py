@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.camera.metaphase import draw_metaphase
+from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
 from edge.cases.store import CaseStore
 from edge.live.stage import Stage
 from edge.live.watch import Watch
@@ -22,7 +22,7 @@ from edge.records import Cell, Frame
 from tests.edge.live.test_focus import true_cell
 from tests.edge.stages import BarClassifier
 
-DRAWN = draw_metaphase(2, crowding=0.0)
+DRAWN, OTHER = (draw_metaphase(seed, crowding=0.0) for seed in (2, 3))
 
 
 class Clock:
@@ -42,6 +42,7 @@ class Served:
     web: WebServer
     clock: Clock
     index: int = 0
+    drawn: SimulatedMetaphase = DRAWN
 
     @property
     def base(self) -> str:
@@ -49,13 +50,18 @@ class Served:
 
     def frame(self) -> Frame:
         """The next frame of a still stage: the same cell in new noise."""
-        noise = np.random.default_rng(self.index).normal(0, 1.5, DRAWN.pixels.shape)
-        pixels = np.clip(DRAWN.pixels + noise, 0, 255).astype(np.uint8)
+        noise = np.random.default_rng(self.index).normal(0, 1.5, self.drawn.pixels.shape)
+        pixels = np.clip(self.drawn.pixels + noise, 0, 255).astype(np.uint8)
         self.index += 1
         return Frame(pixels, self.index, self.clock.now_s, "sim")
 
     def cell(self) -> Cell:
-        return true_cell(DRAWN)
+        return true_cell(self.drawn)
+
+    def move_on(self) -> None:
+        """Another cell comes under the lens."""
+        self.drawn = OTHER
+        self.show()
 
     def show(self, frames: int = 3) -> None:
         """Shows and labels so many frames."""

@@ -7,6 +7,7 @@ import json
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -370,7 +371,29 @@ def test_an_unknown_export(http: httpx.Client, cell: Json) -> None:
     assert http.post("/api/case/export", json={"actor": "kim", "form": "../x"}).status_code == 422
 
 
-def test_cells_are_tallied(http: httpx.Client, cell: Json) -> None:
+def test_a_still_stage_gives_one_cell(served: Served, http: httpx.Client, cell: Json) -> None:
+    """Whatever was done with it: each capture more would count what it shows again."""
+    served.show()
+    again = http.post("/api/capture", json={"actor": "lee"})
+    assert (again.status_code, again.json()["cell"]["id"]) == (409, cell["id"])
+    assert again.json()["error"] == "this is cell 1 already; move on, or open it with K"
+    aside = edit(http, cell, {"edit": "set_aside", "reason": "poor spread"})
+    assert aside.json()["set_aside"] == "poor spread"
+    again = http.post("/api/capture", json={"actor": "lee"})
+    assert "cell 1 already, which is set aside" in again.json()["error"]
+    assert [c["number"] for c in http.get("/api/case").json()["cells"]] == [1]
+
+
+def test_two_who_capture_at_once_mean_one_cell(served: Served, http: httpx.Client) -> None:
+    served.show()
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(http.post, "/api/capture", json={"actor": f"kim {k}"}) for k in range(6)]
+        codes = sorted(one.result().status_code for one in asked)
+    assert codes == [201, 409, 409, 409, 409, 409]
+
+
+def test_cells_are_tallied(served: Served, http: httpx.Client, cell: Json) -> None:
+    served.move_on()
     http.post("/api/capture", json={"actor": "kim"})
     result = http.get("/api/case").json()["tally"]
     assert result["karyotype"] == "46,XX[2]"

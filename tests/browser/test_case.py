@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from edge.cases.store import CaseStore
@@ -27,3 +28,36 @@ def test_what_the_cells_find_together_stands_beside_the_tally(models_dir: Path, 
         page.keyboard.press("Enter")
         page.keyboard.press("l")
         expect(page.locator("#case-findings li")).to_have_text(["trisomy 21 (Down syndrome)"])
+
+
+@pytest.mark.parametrize(
+    "tools", [["f", "s", "j", "c", "m", "e", "Delete"], ["n", "a", "u", "r", "b", "Enter", "ArrowUp"]]
+)
+def test_a_cell_without_a_chromosome(models_dir: Path, tmp_path: Path, page: Page, tools: list[str]) -> None:
+    """``case add`` takes one of any frame; no key breaks the page (``page`` fails on a script's error)."""
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        store.capture("S1", make_frame(300, 340), make_cell([]), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        page.locator("#cells button").click()
+        expect(page.locator("#corrections")).to_contain_text("0 chromosomes")
+        for key in tools:
+            page.keyboard.press(key)
+            if key in "fsjcmeDelete":
+                expect(page.locator("#said")).to_contain_text("no chromosome in this cell")
+                page.evaluate("document.getElementById('said').textContent = ''")
+
+
+def test_an_empty_field_cannot_be_captured(scope: str, page: Page) -> None:
+    page.goto(scope)
+    expect(page.locator("#capture")).to_be_enabled()
+    held = page.evaluate(
+        """async () => {
+            const { Live } = await import("/app/live.js");
+            const live = Object.create(Live.prototype);
+            Object.assign(live, { fault: "", scene: 3 });
+            return [0, 1].map((count) => ((live.labels = { scene: 3, count }), live.capturable));
+        }"""
+    )
+    assert held == [False, True]

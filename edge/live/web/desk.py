@@ -53,6 +53,8 @@ class Desk:
         if labelled is None:
             why = self._hub.fault or "the stage moves or has just stopped; wait for the labels, then capture"
             raise EditRefused(why)
+        if labelled.cell.count == 0:
+            raise EditRefused("there is no chromosome under the lens; move to a metaphase, then capture")
         with self._capturing:  # two who press at once mean one cell
             try:
                 known = seen_before(labelled.cell, self._store.cells(self._name))

@@ -24,7 +24,7 @@ export class Live {
   }
 
   get capturable() {
-    return this.labelsHold();
+    return this.labelsHold() && this.labels.count > 0;
   }
 
   connect() {
@@ -136,7 +136,7 @@ export class Live {
     const overlay = $("overlay");
     overlay.classList.toggle("gone", !holds);
     overlay.dataset.labels = holds ? this.labels.chromosomes.length : 0;
-    $("capture").disabled = !holds;
+    $("capture").disabled = !this.capturable;
     this.guide(holds);
   }
 

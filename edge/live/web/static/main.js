@@ -204,20 +204,26 @@ const DO = {
     edit({ edit: chromosome.excluded ? "restore" : "exclude", chromosome: chromosome.id });
   },
 };
+const OF_ONE = ["flip", "swap", "join", "cut", "marker", "derivative", "exclude"]; // a cell may have no chromosome at all
 const KEYS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s: "swap", j: "join", c: "cut", d: "draw", m: "marker", e: "derivative", delete: "exclude" };
 
 for (const button of document.querySelectorAll("[data-do]")) {
   button.addEventListener("click", () => {
-    DO[button.dataset.do]();
+    act(button.dataset.do);
     if (!["cut", "draw"].includes(button.dataset.do)) focusSelected();
   });
+}
+
+function act(name) {
+  if (OF_ONE.includes(name) && !karyogram.chromosome()) return say("There is no chromosome in this cell: draw one, D");
+  DO[name]();
 }
 
 // Keyboard
 
 function capture() {
   if (capturing) return; // a second press means the same cell
-  if (!live.capturable) return say("Nothing to capture: wait for labels");
+  if (!live.capturable) return say("Nothing to capture: wait for the labels of a metaphase");
   capturing = true;
   queued(async () => {
     show(await api.capture());
@@ -258,7 +264,7 @@ function inKaryogram(event) {
   else if (key === "enter" && !onTool) enter();
   else if (key === "b") selected.nextResolution();
   else if (key === "p") picture.enlarge(!document.body.classList.contains("large-picture"));
-  else if (KEYS[key]) clearTyped(), DO[KEYS[key]]();
+  else if (KEYS[key]) clearTyped(), act(KEYS[key]);
   else if (key === "escape") escape();
   else if (key === "l") view("live");
   else return;
@@ -277,7 +283,7 @@ document.addEventListener("keydown", (event) => {
   const undoing = (event.ctrlKey || event.metaKey) && document.body.dataset.view === "karyogram" && !typing;
   if (undoing && ["z", "y"].includes(event.key.toLowerCase())) {
     event.preventDefault();
-    return DO[event.key.toLowerCase() === "y" || event.shiftKey ? "redo" : "undo"]();
+    return act(event.key.toLowerCase() === "y" || event.shiftKey ? "redo" : "undo");
   }
   if (typing || event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
   if (event.key === "?") return $("help").showModal();

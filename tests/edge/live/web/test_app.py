@@ -392,6 +392,16 @@ def test_two_who_capture_at_once_mean_one_cell(served: Served, http: httpx.Clien
     assert codes == [201, 409, 409, 409, 409, 409]
 
 
+def test_a_field_without_a_chromosome_is_no_cell(served: Served, http: httpx.Client) -> None:
+    served.show()
+    labelled = served.hub.labelled
+    assert labelled is not None
+    served.hub.put(labelled.frame, replace(labelled.cell, chromosomes=()))
+    answer = http.post("/api/capture", json={"actor": "kim"})
+    assert (answer.status_code, served.store.cases()) == (422, ())
+    assert "no chromosome under the lens" in answer.json()["error"]
+
+
 def test_cells_are_tallied(served: Served, http: httpx.Client, cell: Json) -> None:
     served.move_on()
     http.post("/api/capture", json={"actor": "kim"})

@@ -61,3 +61,35 @@ def test_an_empty_field_cannot_be_captured(scope: str, page: Page) -> None:
         }"""
     )
     assert held == [False, True]
+
+
+def test_a_cell_is_set_aside_and_taken_back(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        for k, labels in enumerate((NORMAL_FEMALE, [*NORMAL_FEMALE, "8"])):
+            store.capture("S1", make_frame(300, 340, index=k), make_cell(labels), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        page.locator("#cells button").first.click()
+        expect(page.locator("#corrections")).to_contain_text("Cell 2 ")
+        page.keyboard.press("t")
+        page.keyboard.press("Enter")  # without a reason nothing happens
+        expect(page.locator("#aside")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("#aside")).to_be_hidden()
+        page.keyboard.press("t")
+        page.keyboard.type("too few bands")
+        page.keyboard.press("Enter")
+        expect(page.locator("#aside-why")).to_have_text("Set aside: too few bands")
+        page.keyboard.press("l")
+        expect(page.locator("#tally")).to_have_text("46,XX[1]")
+        expect(page.locator("#cells button").first).to_contain_text("set aside")
+        page.keyboard.press("k")
+        page.get_by_role("button", name="Take back").click()
+        expect(page.locator("#aside-why")).to_be_hidden()
+        expect(page.get_by_role("button", name="Set aside")).to_be_visible()
+        page.keyboard.press("?")
+        expect(page.locator("#help")).to_contain_text("set the cell aside")
+    with CaseStore(tmp_path) as store:
+        said = [entry.said for entry in store.log("S1") if entry.act == "edit"]
+    assert said == [{"edit": "set_aside", "reason": "too few bands"}, {"edit": "take_back"}]

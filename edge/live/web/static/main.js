@@ -1,6 +1,7 @@
 // The page: two views, the keyboard, and every edit's way to the server and back.
 
 import { actor, api } from "./api.js";
+import { Aside } from "./aside.js";
 import { offerExports, showCase } from "./case.js";
 import { Karyogram } from "./karyogram.js";
 import { Live } from "./live.js";
@@ -30,6 +31,7 @@ const picture = new Picture($("cell-frame"), {
 });
 
 const selected = new Selected($("selected"), (id, label) => edit({ edit: "relabel", chromosome: id, label }));
+const aside = new Aside(edit);
 offerExports(say);
 
 // Views
@@ -104,6 +106,7 @@ function show(newCell) {
   $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("left").textContent = cell.unsure ? `${cell.unsure} to review` : "All reviewed";
   $("corrections").textContent = `Cell ${cell.number} · ${cell.count} chromosomes · ${cell.corrections} corrected`;
+  aside.show(cell);
   tool("undo").disabled = !cell.can_undo;
   tool("redo").disabled = !cell.can_redo;
   tool("next").disabled = tool("accept-rest").disabled = cell.unsure === 0;
@@ -203,9 +206,10 @@ const DO = {
     const chromosome = karyogram.chromosome();
     edit({ edit: chromosome.excluded ? "restore" : "exclude", chromosome: chromosome.id });
   },
+  aside: () => aside.toggle(cell),
 };
 const OF_ONE = ["flip", "swap", "join", "cut", "marker", "derivative", "exclude"]; // a cell may have no chromosome at all
-const KEYS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s: "swap", j: "join", c: "cut", d: "draw", m: "marker", e: "derivative", delete: "exclude" };
+const KEYS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s: "swap", j: "join", c: "cut", d: "draw", m: "marker", e: "derivative", delete: "exclude", t: "aside" };
 
 for (const button of document.querySelectorAll("[data-do]")) {
   button.addEventListener("click", () => {

@@ -324,6 +324,7 @@ def test_a_missed_one_is_drawn_along_its_middle(served: Served, http: httpx.Clie
         {"edit": "join", "chromosomes": "1"},
         {"edit": "relabel", "chromosome": 1, "label": "23"},
         {"edit": "relabel", "chromosome": True, "label": "2"},
+        {"edit": "set_aside", "reason": " "},
         {"edit": "undo", "revision": 1},
         {"edit": "nothing"},
         {},

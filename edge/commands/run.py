@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -123,7 +122,7 @@ def run(
                 pipeline.label,
                 classify=pipeline.classify,
                 cases=cases or default_cases_dir(),
-                case=case or time.strftime("%Y-%m-%d"),
+                case=case,
                 host=host,
                 port=port,
             )

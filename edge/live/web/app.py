@@ -157,18 +157,19 @@ class _Pages:
 
     async def _changed(self, ask: Callable[[], Json], status: int = 200) -> Response:
         answer = await run_in_threadpool(ask)
-        self._hub.tell({"type": "case", "head": await run_in_threadpool(lambda: self._desk.head)})
+        self._hub.tell({"type": "case", **await run_in_threadpool(lambda: self._desk.now)})
         return JSONResponse(answer, status)
 
 
 async def _follow_store(hub: Hub, desk: Desk) -> None:
-    """Tells the pages when somebody else changed the store: another page's server or the command line."""
-    known = -1
+    """Tells the pages when somebody else changed the store, another page's server or the command line, and when the day
+    changed the case."""
+    known: Json = {}
     while True:
-        head = await run_in_threadpool(lambda: desk.head)
-        if head != known:
-            known = head
-            hub.tell({"type": "case", "head": head})
+        now = await run_in_threadpool(lambda: desk.now)
+        if now != known:
+            known = now
+            hub.tell({"type": "case", **now})
         await asyncio.sleep(_HEAD_EVERY_S)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edge.cases import parts
@@ -31,20 +32,35 @@ _FAR_PX = 1e5
 _HAND_MADE = ("split", "join", "draw")
 
 
-class Desk:
-    """One case open at a time; ``name`` is made when the first cell is captured, unless it is there already."""
+def today_local() -> str:
+    """The day on the technician's wall, as 2026-01-31."""
+    return time.strftime("%Y-%m-%d")
 
-    def __init__(self, store: CaseStore, name: str, hub: Hub, classify: Classify) -> None:
+
+class Desk:
+    """One case open at a time: ``case``, or where that is None the one of the day, by ``today``. It is made when the
+    first cell is captured, unless it is there already."""
+
+    def __init__(
+        self, store: CaseStore, case: str | None, hub: Hub, classify: Classify, today: Callable[[], str] = today_local
+    ) -> None:
         self._store = store
-        self._name = name
+        self._case = case
+        self._today = today
         self._hub = hub
         self._classify = classify
         self._capturing = threading.Lock()
 
     @property
-    def head(self) -> int:
-        """Changes whenever anything in the store does, through this page, another or the command line."""
-        return self._store.head().seq
+    def name(self) -> str:
+        """The open case's."""
+        return self._case or self._today()
+
+    @property
+    def now(self) -> Json:
+        """The open case, and the head, which changes whenever anything in the store does, through this page, another or
+        the command line."""
+        return {"name": self.name, "head": self._store.head().seq}
 
     def capture(self, actor: str) -> Json:
         """Keeps the cell under the lens. Raises ``EditRefused`` while there is nothing sound to keep, and
@@ -56,28 +72,29 @@ class Desk:
         if labelled.cell.count == 0:
             raise EditRefused("there is no chromosome under the lens; move to a metaphase, then capture")
         with self._capturing:  # two who press at once mean one cell
+            name = self.name
             try:
-                known = seen_before(labelled.cell, self._store.cells(self._name))
+                known = seen_before(labelled.cell, self._store.cells(name))
             except CaseNotFound:
                 known = None
-                self._store.new_case(self._name, actor)
+                self._store.new_case(name, actor)
             if known is not None:
                 aside = ", which is set aside" if known.set_aside else ""
                 raise CapturedBefore(
                     f"this is cell {known.captured.number} already{aside}; move on, or open it with K", known
                 )
-            state = self._store.capture(self._name, labelled.frame, labelled.cell, actor)
+            state = self._store.capture(name, labelled.frame, labelled.cell, actor)
         return cell_message(state, actor)
 
     def case(self) -> Json:
+        now = self.now
         try:
-            cells = self._store.cells(self._name)
+            cells = self._store.cells(now["name"])
         except CaseNotFound:
             cells = ()
         result = tally(cells)
         return {
-            "name": self._name,
-            "head": self.head,
+            **now,
             "notice": NOTICE,
             "cells": [_summary(c) for c in cells],
             "tally": {**tally_json(result), "exclusion": result.exclusion},
@@ -87,14 +104,15 @@ class Desk:
         """The open case as a file: ``form`` is one of ``FORMS``. The log keeps that it was asked for."""
         if form not in FORMS:
             raise EditRefused(f"expected an export as {', '.join(FORMS)}; got {form!r}")
-        case, cells, head = self._store.case(self._name), self._store.cells(self._name), self._store.head()
+        name = self.name
+        case, cells, head = self._store.case(name), self._store.cells(name), self._store.head()
         if form == "report":
             content = report_pdf(ReportInput(case, cells, head, self._store.frame))
         elif form == "json":
             content = case_json(case, cells, head).encode()
         else:
             content = (cells_csv if form == "cells" else chromosomes_csv)(cells).encode()
-        self._store.note(self._name, actor, {"as": [form], "head": head.sha256})
+        self._store.note(name, actor, {"as": [form], "head": head.sha256})
         return content
 
     def cell(self, id: int, actor: str) -> Json:

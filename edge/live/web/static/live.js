@@ -66,7 +66,7 @@ export class Live {
   told(message) {
     if (message.type === "state") this.state(message);
     else if (message.type === "labels") this.take(message);
-    else if (message.type === "case") this.onCase(message.head);
+    else if (message.type === "case") this.onCase(message);
     else if (message.type === "ended") this.setFault("The run has ended");
   }
 

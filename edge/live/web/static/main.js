@@ -12,13 +12,14 @@ const $ = (id) => document.getElementById(id);
 
 let cell = null;
 let head = -1;
+let caseName = ""; // of the open one
 let cells = []; // of the case, as last heard, in the order of their capture
 let typed = "";
 let busy = Promise.resolve();
 let capturing = false;
 
 actor.load();
-const live = new Live((newHead) => newHead !== head && refreshCase());
+const live = new Live((now) => (now.head !== head || now.name !== caseName) && refreshCase());
 const karyogram = new Karyogram($("rows"), {
   onSelect: (chromosome) => (picture.show(cell, chromosome?.id ?? null), selected.show(cell, chromosome)),
   onMove: (id, place) => moveTo(id, place),
@@ -64,6 +65,7 @@ async function refreshCase() {
   const now = await api.case().catch((error) => say(error.message));
   if (!now) return;
   head = now.head;
+  caseName = now.name;
   cells = now.cells;
   $("to-karyogram").disabled = cells.length === 0;
   showCase(now, openCell);

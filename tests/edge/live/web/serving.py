@@ -43,6 +43,7 @@ class Served:
     clock: Clock
     index: int = 0
     drawn: SimulatedMetaphase = DRAWN
+    day: str = "today"
 
     @property
     def base(self) -> str:
@@ -76,9 +77,9 @@ def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[Served]:
     clock = Clock()
     hub = Hub(Stage(), Watch(clock), Metrics())
     with CaseStore(folder) as store:
-        app = make_app(hub, Desk(store, "today", hub, BarClassifier().classify))
-        web = WebServer(app, host, 0)
+        app = make_app(hub, Desk(store, None, hub, BarClassifier().classify, lambda: served.day))
+        served = Served(hub, store, WebServer(app, host, 0), clock)
         try:
-            yield Served(hub, store, web, clock)
+            yield served
         finally:
-            web.close()
+            served.web.close()

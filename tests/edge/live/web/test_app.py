@@ -411,6 +411,17 @@ def test_cells_are_tallied(served: Served, http: httpx.Client, cell: Json) -> No
     assert result["exclusion"].startswith("2 cells exclude")
 
 
+def test_each_day_has_its_own_case(served: Served, http: httpx.Client, cell: Json) -> None:
+    """A board that runs for months puts what it captures into the day's; the pages are told at midnight."""
+    with live(served) as socket:
+        head = told(socket, lambda m: m["type"] == "case")["head"]
+        served.day = "tomorrow"
+        told(socket, lambda m: m["type"] == "case" and (m["name"], m["head"]) == ("tomorrow", head))
+    assert http.get("/api/case").json()["cells"] == []
+    assert http.post("/api/capture", json={"actor": "kim"}).json()["case"] == "tomorrow"
+    assert [len(served.store.cells(day)) for day in ("today", "tomorrow")] == [1, 1]
+
+
 def test_two_people_on_one_cell(http: httpx.Client, cell: Json) -> None:
     one, other = with_label(cell, "22")
     first = edit(http, cell, {"edit": "relabel", "chromosome": one["id"], "label": "21"}, actor="kim")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import IO, Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -27,6 +27,7 @@ from edge.live.web.messages import Json
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 _HEAD_EVERY_S = 1.0
+_PIECE_BYTES = 1 << 20
 _RESOLUTIONS = (400, 550, 850)
 
 
@@ -100,8 +101,8 @@ class _Pages:
     async def export(self, request: Request) -> Response:
         asked = await _body(request)
         actor, form = _actor(asked), asked.get("form")
-        content = await run_in_threadpool(lambda: self._desk.export(form, actor))
-        return Response(content, media_type=FORMS[str(form)])
+        file = await run_in_threadpool(lambda: self._desk.export(form, actor))
+        return StreamingResponse(_pieces(file), media_type=FORMS[str(form)])
 
     async def capture(self, request: Request) -> Response:
         asked = await _body(request)
@@ -197,6 +198,12 @@ async def _body(request: Request) -> dict[str, Any]:
     if not isinstance(asked, dict):
         raise EditRefused("expected a JSON object")
     return asked
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
 
 
 def _actor(asked: Json) -> str:

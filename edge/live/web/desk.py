@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from io import BytesIO
+from typing import IO, Any
 
 from edge.cases import parts
 from edge.cases.again import seen_before
 from edge.cases.codec import edit_from_json
 from edge.cases.edits import Change, Draw, Join, Redo, Split, Undo
 from edge.cases.export import case_json, cells_csv, chromosomes_csv, tally_json
+from edge.cases.files import zipped_case
 from edge.cases.parts import Classify
 from edge.cases.places import Placed
 from edge.cases.report import ReportInput, report_pdf
@@ -25,7 +27,13 @@ from edge.live.web.hub import Hub
 from edge.live.web.messages import NOTICE, Json, outlines_of
 from edge.records import Region
 
-FORMS = {"report": "application/pdf", "json": "application/json", "cells": "text/csv", "chromosomes": "text/csv"}
+FORMS = {
+    "report": "application/pdf",
+    "json": "application/json",
+    "cells": "text/csv",
+    "chromosomes": "text/csv",
+    "all": "application/zip",
+}
 """What a case can be taken away as, and its media type."""
 _MOST_POINTS = 200
 _FAR_PX = 1e5
@@ -100,20 +108,23 @@ class Desk:
             "tally": {**tally_json(result), "exclusion": result.exclusion},
         }
 
-    def export(self, form: object, actor: str) -> bytes:
-        """The open case as a file: ``form`` is one of ``FORMS``. The log keeps that it was asked for."""
+    def export(self, form: object, actor: str) -> IO[bytes]:
+        """The open case as a file to read and close: ``form`` is one of ``FORMS``, ``all`` what ``chromo-edge case
+        export`` writes. The log keeps that it was asked for."""
         if form not in FORMS:
             raise EditRefused(f"expected an export as {', '.join(FORMS)}; got {form!r}")
         name = self.name
         case, cells, head = self._store.case(name), self._store.cells(name), self._store.head()
-        if form == "report":
-            content = report_pdf(ReportInput(case, cells, head, self._store.frame))
+        if form == "all":
+            file = zipped_case(self._store, name)
+        elif form == "report":
+            file = BytesIO(report_pdf(ReportInput(case, cells, head, self._store.frame)))
         elif form == "json":
-            content = case_json(case, cells, head).encode()
+            file = BytesIO(case_json(case, cells, head).encode())
         else:
-            content = (cells_csv if form == "cells" else chromosomes_csv)(cells).encode()
+            file = BytesIO((cells_csv if form == "cells" else chromosomes_csv)(cells).encode())
         self._store.note(name, actor, {"as": [form], "head": head.sha256})
-        return content
+        return file
 
     def cell(self, id: int, actor: str) -> Json:
         return cell_message(self._store.cell(id), actor)

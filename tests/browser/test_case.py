@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from edge.cases.store import CaseStore
-from tests.browser.conftest import running
+from tests.browser.conftest import capture, running
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 
 
@@ -93,3 +93,36 @@ def test_a_cell_is_set_aside_and_taken_back(models_dir: Path, tmp_path: Path, pa
     with CaseStore(tmp_path) as store:
         said = [entry.said for entry in store.log("S1") if entry.act == "edit"]
     assert said == [{"edit": "set_aside", "reason": "too few bands"}, {"edit": "take_back"}]
+
+
+def test_the_next_patient_begins_without_a_restart(
+    models_dir: Path, tmp_path: Path, page: Page, browser: Browser
+) -> None:
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        store.capture("S1", make_frame(300, 340), make_cell(), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        context = browser.new_context()
+        other = context.new_page()
+        other.goto(address)
+        other.locator("#cells button").click()
+        page.goto(address)
+        field = page.locator("#case-name")
+        expect(field).to_have_value("S1")
+        field.fill("S9")
+        field.press("Escape")  # nothing was opened
+        expect(field).to_have_value("S1")
+        field.fill("S2")
+        field.press("Enter")
+        expect(page.locator("#live-said")).to_have_text("Case S2 is open")
+        expect(page.locator("#no-cells")).to_be_visible()
+        expect(other.locator("#case-name")).to_have_value("S2")
+        expect(other.locator("#corrections")).to_contain_text("Case S1 · Cell 1 ")  # still being corrected
+        other.keyboard.press("PageDown")
+        expect(other.locator("#said")).to_have_text("Case S2 is open; this cell is of case S1")
+        context.close()
+        capture(page)
+        expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
+        assert page.locator("#case-names option").evaluate_all("all => all.map((o) => o.value)") == ["S2", "S1"]
+    with CaseStore(tmp_path) as store:
+        assert [(case.name, len(case.cells)) for case in store.cases()] == [("S2", 1), ("S1", 1)]

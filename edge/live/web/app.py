@@ -56,6 +56,7 @@ def make_app(hub: Hub, desk: Desk) -> Starlette:
         *(Route(f"/app/{name}", pages.static(name)) for name in static_files()),
         WebSocketRoute("/live", pages.live),
         Route("/api/case", pages.case),
+        Route("/api/case/open", pages.open, methods=["POST"]),
         Route("/api/case/export", pages.export, methods=["POST"]),
         Route("/api/capture", pages.capture, methods=["POST"]),
         Route("/api/cells/{id:number}", pages.cell),
@@ -98,15 +99,22 @@ class _Pages:
     async def case(self, _: Request) -> Response:
         return await self._json(self._desk.case)
 
+    async def open(self, request: Request) -> Response:
+        asked = await _body(request)
+        name, actor = asked.get("name"), _actor(asked)
+        if not isinstance(name, str):
+            raise EditRefused("expected under name that of the case to open")
+        return await self._changed(lambda: self._desk.open(name, actor))
+
     async def export(self, request: Request) -> Response:
         asked = await _body(request)
-        actor, form = _actor(asked), asked.get("form")
-        file = await run_in_threadpool(lambda: self._desk.export(form, actor))
+        actor, form, shown = _actor(asked), asked.get("form"), _shown(asked)
+        file = await run_in_threadpool(lambda: self._desk.export(form, actor, shown))
         return StreamingResponse(_pieces(file), media_type=FORMS[str(form)])
 
     async def capture(self, request: Request) -> Response:
         asked = await _body(request)
-        return await self._changed(lambda: self._desk.capture(_actor(asked)), 201)
+        return await self._changed(lambda: self._desk.capture(_actor(asked), _shown(asked)), 201)
 
     async def cell(self, request: Request) -> Response:
         actor = request.query_params.get("actor", "")
@@ -211,6 +219,14 @@ def _actor(asked: Json) -> str:
     if not isinstance(actor, str):
         raise EditRefused("expected under actor the name of who does this")
     return actor
+
+
+def _shown(asked: Json) -> str | None:
+    """The case that the page shows, where it says so."""
+    shown = asked.get("case")
+    if not isinstance(shown, str | None):
+        raise EditRefused("expected under case the name of the one that the page shows")
+    return shown
 
 
 def _revision(asked: Json) -> int:

@@ -14,6 +14,7 @@ from edge.cases.codec import edit_from_json
 from edge.cases.edits import Change, Draw, Join, Redo, Split, Undo
 from edge.cases.export import case_json, cells_csv, chromosomes_csv, tally_json
 from edge.cases.files import zipped_case
+from edge.cases.names import checked_name
 from edge.cases.parts import Classify
 from edge.cases.places import Placed
 from edge.cases.report import ReportInput, report_pdf
@@ -46,8 +47,11 @@ def today_local() -> str:
 
 
 class Desk:
-    """One case open at a time: ``case``, or where that is None the one of the day, by ``today``. It is made when the
-    first cell is captured, unless it is there already."""
+    """One case open at a time: ``case``, or where that is None the one of the day, by ``today``, until another one is
+    opened. It is made when the first cell is captured, unless it is there already.
+
+    Who captures or exports may say which case the page shows; another one that is open meanwhile refuses it.
+    """
 
     def __init__(
         self, store: CaseStore, case: str | None, hub: Hub, classify: Classify, today: Callable[[], str] = today_local
@@ -57,7 +61,7 @@ class Desk:
         self._today = today
         self._hub = hub
         self._classify = classify
-        self._capturing = threading.Lock()
+        self._changing = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -70,7 +74,19 @@ class Desk:
         the command line."""
         return {"name": self.name, "head": self._store.head().seq}
 
-    def capture(self, actor: str) -> Json:
+    def open(self, name: str, actor: str) -> Json:
+        """Opens the case of that name for all pages, made if there is none; that of the day gives way to the next
+        day's. Raises ``EditRefused`` for a name that cannot be one."""
+        name = checked_name(name)
+        with self._changing:
+            try:
+                self._store.case(name)
+            except CaseNotFound:
+                self._store.new_case(name, actor)
+            self._case = None if name == self._today() else name
+        return self.case()
+
+    def capture(self, actor: str, shown: str | None = None) -> Json:
         """Keeps the cell under the lens. Raises ``EditRefused`` while there is nothing sound to keep, and
         ``CapturedBefore`` where it is a cell of the case already."""
         labelled = self._hub.capturable
@@ -79,8 +95,8 @@ class Desk:
             raise EditRefused(why)
         if labelled.cell.count == 0:
             raise EditRefused("there is no chromosome under the lens; move to a metaphase, then capture")
-        with self._capturing:  # two who press at once mean one cell
-            name = self.name
+        with self._changing:  # two who press at once mean one cell
+            name = self._open(shown)
             try:
                 known = seen_before(labelled.cell, self._store.cells(name))
             except CaseNotFound:
@@ -103,17 +119,18 @@ class Desk:
         result = tally(cells)
         return {
             **now,
+            "cases": [case.name for case in self._store.cases()],
             "notice": NOTICE,
             "cells": [_summary(c) for c in cells],
             "tally": {**tally_json(result), "exclusion": result.exclusion},
         }
 
-    def export(self, form: object, actor: str) -> IO[bytes]:
+    def export(self, form: object, actor: str, shown: str | None = None) -> IO[bytes]:
         """The open case as a file to read and close: ``form`` is one of ``FORMS``, ``all`` what ``chromo-edge case
         export`` writes. The log keeps that it was asked for."""
         if form not in FORMS:
             raise EditRefused(f"expected an export as {', '.join(FORMS)}; got {form!r}")
-        name = self.name
+        name = self._open(shown)
         case, cells, head = self._store.case(name), self._store.cells(name), self._store.head()
         if form == "all":
             file = zipped_case(self._store, name)
@@ -149,6 +166,13 @@ class Desk:
     def picture(self, id: int) -> bytes:
         """PNG of the frame that the cell was captured from."""
         return self._store.images.png(self._store.cell(id).captured.frame_sha256)
+
+    def _open(self, shown: str | None) -> str:
+        """The open case's name. Raises ``EditRefused`` where the page still shows another."""
+        name = self.name
+        if shown not in (None, name):
+            raise EditRefused(f"case {name} is open now, and the page showed {shown}; look again, then repeat it")
+        return name
 
     def _change(self, id: int, asked: Mapping[str, Any]) -> Change:
         """The edit asked for; what is drawn by hand comes as a line and becomes chromosomes here."""

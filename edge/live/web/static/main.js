@@ -2,11 +2,12 @@
 
 import { actor, api } from "./api.js";
 import { Aside } from "./aside.js";
-import { offerExports, showCase } from "./case.js";
+import { offerCases, offerExports, showCase } from "./case.js";
 import { Karyogram } from "./karyogram.js";
 import { Live } from "./live.js";
 import { Picture } from "./picture.js";
 import { Selected } from "./selected.js";
+import { typed } from "./typed.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -14,7 +15,6 @@ let cell = null;
 let head = -1;
 let caseName = ""; // of the open one
 let cells = []; // of the case, as last heard, in the order of their capture
-let typed = "";
 let busy = Promise.resolve();
 let capturing = false;
 
@@ -34,6 +34,14 @@ const picture = new Picture($("cell-frame"), {
 const selected = new Selected($("selected"), (id, label) => edit({ edit: "relabel", chromosome: id, label }));
 const aside = new Aside(edit);
 offerExports(say);
+offerCases((name) =>
+  queued(async () => {
+    await api.open(name);
+    await refreshCase();
+    view("live");
+    say(`Case ${name} is open`);
+  }),
+);
 
 // Views
 
@@ -45,7 +53,7 @@ function view(name) {
     if (other === name) $(`to-${other}`).setAttribute("aria-current", "page");
     else $(`to-${other}`).removeAttribute("aria-current");
   }
-  typed = "";
+  typed.clear();
   if (name === "karyogram") {
     karyogram.fit();
     picture.draw();
@@ -69,6 +77,7 @@ async function refreshCase() {
   cells = now.cells;
   $("to-karyogram").disabled = cells.length === 0;
   showCase(now, openCell);
+  if (cell) tellWhere();
   if (cells.some((c) => c.id === cell?.id)) queued(refresh);
 }
 
@@ -78,7 +87,7 @@ async function refresh() {
 }
 
 function openKaryogram() {
-  if (cell) view("karyogram");
+  if (cell?.case === caseName) view("karyogram");
   else if (cells.length) openCell(cells.at(-1).id);
 }
 
@@ -92,6 +101,7 @@ async function openCell(id) {
 
 function turnPage(forward) {
   queued(async () => {
+    if (cell.case !== caseName) return say(`Case ${caseName} is open; this cell is of case ${cell.case}`);
     const others = cells.filter((c) => (forward ? c.number > cell.number : c.number < cell.number));
     const other = others.at(forward ? 0 : -1);
     if (!other) return say(`This is the ${forward ? "last" : "first"} cell of the case`);
@@ -107,12 +117,17 @@ function show(newCell) {
   $("karyotype").textContent = cell.karyotype;
   $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("left").textContent = cell.unsure ? `${cell.unsure} to review` : "All reviewed";
-  $("corrections").textContent = `Cell ${cell.number} · ${cell.count} chromosomes · ${cell.corrections} corrected`;
+  tellWhere();
   aside.show(cell);
   tool("undo").disabled = !cell.can_undo;
   tool("redo").disabled = !cell.can_redo;
   tool("next").disabled = tool("accept-rest").disabled = cell.unsure === 0;
   karyogram.show(cell);
+}
+
+function tellWhere() {
+  const elsewhere = cell.case === caseName ? "" : `Case ${cell.case} · `;
+  $("corrections").textContent = `${elsewhere}Cell ${cell.number} · ${cell.count} chromosomes · ${cell.corrections} corrected`;
 }
 
 function tool(name) {
@@ -232,45 +247,34 @@ function capture() {
   if (!live.capturable) return say("Nothing to capture: wait for the labels of a metaphase");
   capturing = true;
   queued(async () => {
-    show(await api.capture());
+    show(await api.capture(caseName));
     view("karyogram");
     say("");
   }).finally(() => (capturing = false));
 }
 
-function type(key) {
-  const longer = typed + key.toUpperCase();
-  typed = /^([1-9]|1[0-9]|2[0-2]|X|Y)$/.test(longer) ? longer : /^([1-9]|X|Y)$/i.test(key) ? key.toUpperCase() : typed;
-  $("typed").textContent = typed ? `→ ${typed} ⏎` : "";
-}
-
 function enter() {
   const chromosome = karyogram.chromosome();
   if (!chromosome) return;
-  const label = typed;
-  clearTyped();
+  const { label } = typed;
+  typed.clear();
   if (label) edit({ edit: "relabel", chromosome: chromosome.id, label }, `It is a ${label}`).then(next);
   else if (chromosome.status === "review" && !chromosome.excluded) accept([chromosome.id], "Accepted").then(next);
   else next();
-}
-
-function clearTyped() {
-  typed = "";
-  $("typed").textContent = "";
 }
 
 function inKaryogram(event) {
   const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const key = event.key.toLowerCase();
   const onTool = event.target.closest("aside") !== null;
-  if (arrows[event.key]) clearTyped(), karyogram.step(...arrows[event.key]);
+  if (arrows[event.key]) typed.clear(), karyogram.step(...arrows[event.key]);
   else if (/^page(up|down)$/.test(key) && event.target.id !== "findings") turnPage(key === "pagedown");
-  else if (/^[0-9xy]$/.test(key)) type(key);
-  else if (key === "backspace") clearTyped();
+  else if (/^[0-9xy]$/.test(key)) typed.add(key);
+  else if (key === "backspace") typed.clear();
   else if (key === "enter" && !onTool) enter();
   else if (key === "b") selected.nextResolution();
   else if (key === "p") picture.enlarge(!document.body.classList.contains("large-picture"));
-  else if (KEYS[key]) clearTyped(), act(KEYS[key]);
+  else if (KEYS[key]) typed.clear(), act(KEYS[key]);
   else if (key === "escape") escape();
   else if (key === "l") view("live");
   else return;
@@ -278,7 +282,7 @@ function inKaryogram(event) {
 }
 
 function escape() {
-  if (typed) clearTyped();
+  if (typed.label) typed.clear();
   else if (document.body.classList.contains("large-picture")) picture.enlarge(false);
   else if (karyogram.held) karyogram.hold(null);
   else view("live");

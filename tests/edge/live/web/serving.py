@@ -26,10 +26,11 @@ DRAWN, OTHER = (draw_metaphase(seed, crowding=0.0) for seed in (2, 3))
 
 
 class Clock:
-    """The watch's: stands still until the test moves it."""
+    """The watch's, and the wall's day: stands still until the test moves it."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.day = "today"
 
     def __call__(self) -> float:
         return self.now_s
@@ -43,7 +44,6 @@ class Served:
     clock: Clock
     index: int = 0
     drawn: SimulatedMetaphase = DRAWN
-    day: str = "today"
 
     @property
     def base(self) -> str:
@@ -77,9 +77,9 @@ def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[Served]:
     clock = Clock()
     hub = Hub(Stage(), Watch(clock), Metrics())
     with CaseStore(folder) as store:
-        app = make_app(hub, Desk(store, None, hub, BarClassifier().classify, lambda: served.day))
-        served = Served(hub, store, WebServer(app, host, 0), clock)
+        app = make_app(hub, Desk(store, None, hub, BarClassifier().classify, lambda: clock.day))
+        web = WebServer(app, host, 0)
         try:
-            yield served
+            yield Served(hub, store, web, clock)
         finally:
-            served.web.close()
+            web.close()

@@ -416,11 +416,44 @@ def test_each_day_has_its_own_case(served: Served, http: httpx.Client, cell: Jso
     """A board that runs for months puts what it captures into the day's; the pages are told at midnight."""
     with live(served) as socket:
         head = told(socket, lambda m: m["type"] == "case")["head"]
-        served.day = "tomorrow"
+        served.clock.day = "tomorrow"
         told(socket, lambda m: m["type"] == "case" and (m["name"], m["head"]) == ("tomorrow", head))
     assert http.get("/api/case").json()["cells"] == []
     assert http.post("/api/capture", json={"actor": "kim"}).json()["case"] == "tomorrow"
     assert [len(served.store.cells(day)) for day in ("today", "tomorrow")] == [1, 1]
+
+
+def test_the_next_patient_has_a_case_of_their_own(served: Served, http: httpx.Client, cell: Json) -> None:
+    """It is told to all pages, and what a page does to the case that it still shows is refused."""
+    with live(served) as socket:
+        opened = http.post("/api/case/open", json={"actor": "kim", "name": " S2 "})
+        assert (opened.status_code, opened.json()["name"], opened.json()["cells"]) == (200, "S2", [])
+        assert opened.json()["cases"] == ["S2", "today"]
+        told(socket, lambda m: m["type"] == "case" and m["name"] == "S2")
+    for path, asked in (("capture", {}), ("case/export", {"form": "json"})):
+        late = http.post(f"/api/{path}", json={"actor": "kim", "case": "today", **asked})
+        assert late.status_code == 422
+        assert "case S2 is open now, and the page showed today" in late.json()["error"]
+    captured = http.post("/api/capture", json={"actor": "kim", "case": "S2"})
+    assert (captured.status_code, captured.json()["case"], captured.json()["number"]) == (201, "S2", 1)
+    served.clock.day = "tomorrow"
+    assert http.get("/api/case").json()["name"] == "S2"
+
+
+def test_a_case_is_opened_again_and_that_of_the_day_goes_with_it(
+    served: Served, http: httpx.Client, cell: Json
+) -> None:
+    for name in ("S2", "today"):
+        opened = http.post("/api/case/open", json={"actor": "kim", "name": name}).json()
+    assert [c["id"] for c in opened["cells"]] == [cell["id"]]
+    served.clock.day = "tomorrow"
+    assert http.get("/api/case").json()["name"] == "tomorrow"
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 101, 7, None])
+def test_a_case_that_cannot_be_opened(http: httpx.Client, cell: Json, name: object) -> None:
+    assert http.post("/api/case/open", json={"actor": "kim", "name": name}).status_code == 422
+    assert http.get("/api/case").json()["cases"] == ["today"]
 
 
 def test_two_people_on_one_cell(http: httpx.Client, cell: Json) -> None:

@@ -16,6 +16,7 @@
     ├── StoreError               exit 6   the case store cannot be read or written
     │   ├── CaseNotFound                  no case or cell of that name
     │   ├── EditRefused                   an edit that cannot be made of this cell
+    │   ├── CapturedBefore                the same field is a cell of the case already
     │   ├── EditConflict                  someone else edited the same chromosome first
     │   └── StoreDamaged                  a picture, a record or the log is not what was written
     └── SinkError                exit 7   a result cannot be written
@@ -92,6 +93,14 @@ class CaseNotFound(StoreError):
 
 class EditRefused(StoreError):
     pass
+
+
+class CapturedBefore(StoreError):
+    """``cell`` is what was captured of the same field, as it is now."""
+
+    def __init__(self, message: str, cell: CellState) -> None:
+        super().__init__(message)
+        self.cell = cell
 
 
 class EditConflict(StoreError):

@@ -88,14 +88,16 @@ def add(
 ) -> None:
     """Label stored frames and add each as a cell.
 
-    A frame that cannot be read is reported, the others are added, and the exit code is 3.
+    A frame that is in the case already is skipped. One that cannot be read is reported, the others are added, and the
+    exit code is 3.
     """
     from edge.camera.files import read_frame
+    from edge.cases.images import picture_sha256
     from edge.pipeline import load_pipeline
 
     check_scale(um_per_px)
     with _open(store) as opened:
-        opened.case(case)
+        known = {state.captured.frame_sha256: state.captured.number for state in opened.cells(case)}
         pipeline = load_pipeline(models, threads)
         failed = added = 0
         for path in _listed(frames):
@@ -103,12 +105,16 @@ def add(
                 if isinstance(path, FrameError):
                     raise path
                 frame = read_frame(path, added, um_per_px)
+                if number := known.get(picture_sha256(frame.pixels)):
+                    print(f"skipped {path.name}: it is cell {number} already")
+                    continue
                 cell = pipeline.label(frame)
             except FrameError as error:
                 failed += 1
                 print(f"error: {one_line(error)}", file=sys.stderr)
                 continue
             state = opened.capture(case, frame, cell, by)
+            known[state.captured.frame_sha256] = state.captured.number
             added += 1
             print(f"cell {state.captured.number}: {path.name}  {state.karyotype}  {len(state.unsure)} to review")
     if failed:

@@ -106,6 +106,10 @@ class SetAside:
 
     reason: str
 
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise EditRefused("a cell is set aside for a reason, which the log keeps; got none")
+
 
 @dataclass(frozen=True, slots=True)
 class TakeBack:

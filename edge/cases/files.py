@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from edge.cases import export
 from edge.cases.corrections import LINES, write_corrections
 from edge.cases.ometiff import ome_tiff
 from edge.cases.report import ReportInput, report_pdf
 from edge.cases.store import CaseStore
-from edge.sinks.files import writable_folder, write_bytes
+from edge.errors import SinkError
+from edge.sinks.files import reason, writable_folder, write_bytes
+
+EVERY_FORM = ("png", "csv", "json", "ome-tiff", "corrections")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,7 @@ class Written:
 
 
 def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) -> Written:
-    """Writes ``case`` in each of ``forms``: png, csv, json, ome-tiff, corrections. Raises ``SinkError``."""
+    """Writes ``case`` in each of ``forms``, which are of ``EVERY_FORM``. Raises ``SinkError``."""
     writable_folder(folder)
     states = store.cells(case)
     paths: list[Path] = []
@@ -50,6 +56,22 @@ def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) 
         _, left_out = write_corrections(store, case, folder / "corrections")
         paths.append(folder / "corrections" / LINES)
     return Written(tuple(paths), len(states), left_out)
+
+
+def zipped_case(store: CaseStore, case: str) -> IO[bytes]:
+    """``case`` in every form as a ZIP archive, in a file without a name that goes when it is closed: a long case is
+    larger than a board's memory should give. Raises ``SinkError``."""
+    try:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - who asked closes it
+        with tempfile.TemporaryDirectory() as name, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            folder = Path(name)
+            write_case(store, case, folder, EVERY_FORM)
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                archive.write(path, path.relative_to(folder))
+        file.seek(0)
+    except OSError as error:
+        raise SinkError(f"cannot write in {tempfile.gettempdir()}: {reason(error)}; free some space there") from error
+    return file
 
 
 def write_report(store: CaseStore, case: str, path: Path) -> str:

@@ -14,6 +14,11 @@ from edge.errors import StoreDamaged, StoreError
 from edge.records import UInt8Array
 
 
+def picture_sha256(pixels: UInt8Array) -> str:
+    """The name under which ``pixels``, uint8 (H, W), are kept."""
+    return hashlib.sha256(png_of(pixels)).hexdigest()
+
+
 class Images:
     """Grey pictures in ``folder``, as ``ab/abcd....png``."""
 

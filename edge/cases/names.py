@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.errors import EditRefused, StoreError
+from edge.errors import EditRefused
 
 LONGEST_NAME = 100
 
@@ -10,7 +10,7 @@ LONGEST_NAME = 100
 def checked_name(name: str) -> str:
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise StoreError(f"a case's name must be 1 to {LONGEST_NAME} printable characters; got {name!r}")
+        raise EditRefused(f"a case's name must be 1 to {LONGEST_NAME} printable characters; got {name!r}")
     return name
 
 

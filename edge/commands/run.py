@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import zip_longest
@@ -138,7 +137,7 @@ def run(
                 pipeline.label,
                 classify=pipeline.classify,
                 cases=cases or default_cases_dir(),
-                case=case or time.strftime("%Y-%m-%d"),
+                case=case,
                 host=host,
                 port=port,
             )

@@ -100,7 +100,7 @@ def karyogram(live: Page) -> Page:
 
 
 def capture(page: Page) -> None:
-    """Captures with the keyboard; again where the stage moved at that very moment."""
+    """Captures with the keyboard; again where the stage moved at that very moment, or the cell is captured already."""
     for _ in range(10):
         expect(page.locator("#capture")).to_be_enabled()
         page.keyboard.press("Space")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from edge.cases.store import CaseStore
-from tests.browser.conftest import running
+from tests.browser.conftest import capture, running
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 
 
@@ -27,3 +28,101 @@ def test_what_the_cells_find_together_stands_beside_the_tally(models_dir: Path, 
         page.keyboard.press("Enter")
         page.keyboard.press("l")
         expect(page.locator("#case-findings li")).to_have_text(["trisomy 21 (Down syndrome)"])
+
+
+@pytest.mark.parametrize(
+    "tools", [["f", "s", "j", "c", "m", "e", "Delete"], ["n", "a", "u", "r", "b", "Enter", "ArrowUp"]]
+)
+def test_a_cell_without_a_chromosome(models_dir: Path, tmp_path: Path, page: Page, tools: list[str]) -> None:
+    """``case add`` takes one of any frame; no key breaks the page (``page`` fails on a script's error)."""
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        store.capture("S1", make_frame(300, 340), make_cell([]), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        page.locator("#cells button").click()
+        expect(page.locator("#corrections")).to_contain_text("0 chromosomes")
+        for key in tools:
+            page.keyboard.press(key)
+            if key in "fsjcmeDelete":
+                expect(page.locator("#said")).to_contain_text("no chromosome in this cell")
+                page.evaluate("document.getElementById('said').textContent = ''")
+
+
+def test_an_empty_field_cannot_be_captured(scope: str, page: Page) -> None:
+    page.goto(scope)
+    expect(page.locator("#capture")).to_be_enabled()
+    held = page.evaluate(
+        """async () => {
+            const { Live } = await import("/app/live.js");
+            const live = Object.create(Live.prototype);
+            Object.assign(live, { fault: "", scene: 3 });
+            return [0, 1].map((count) => ((live.labels = { scene: 3, count }), live.capturable));
+        }"""
+    )
+    assert held == [False, True]
+
+
+def test_a_cell_is_set_aside_and_taken_back(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        for k, labels in enumerate((NORMAL_FEMALE, [*NORMAL_FEMALE, "8"])):
+            store.capture("S1", make_frame(300, 340, index=k), make_cell(labels), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        page.locator("#cells button").first.click()
+        expect(page.locator("#corrections")).to_contain_text("Cell 2 ")
+        page.keyboard.press("t")
+        page.keyboard.press("Enter")  # without a reason nothing happens
+        expect(page.locator("#aside")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("#aside")).to_be_hidden()
+        page.keyboard.press("t")
+        page.keyboard.type("too few bands")
+        page.keyboard.press("Enter")
+        expect(page.locator("#aside-why")).to_have_text("Set aside: too few bands")
+        page.keyboard.press("l")
+        expect(page.locator("#tally")).to_have_text("46,XX[1]")
+        expect(page.locator("#cells button").first).to_contain_text("set aside")
+        page.keyboard.press("k")
+        page.get_by_role("button", name="Take back").click()
+        expect(page.locator("#aside-why")).to_be_hidden()
+        expect(page.get_by_role("button", name="Set aside")).to_be_visible()
+        page.keyboard.press("?")
+        expect(page.locator("#help")).to_contain_text("set the cell aside")
+    with CaseStore(tmp_path) as store:
+        said = [entry.said for entry in store.log("S1") if entry.act == "edit"]
+    assert said == [{"edit": "set_aside", "reason": "too few bands"}, {"edit": "take_back"}]
+
+
+def test_the_next_patient_begins_without_a_restart(
+    models_dir: Path, tmp_path: Path, page: Page, browser: Browser
+) -> None:
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        store.capture("S1", make_frame(300, 340), make_cell(), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        context = browser.new_context()
+        other = context.new_page()
+        other.goto(address)
+        other.locator("#cells button").click()
+        page.goto(address)
+        field = page.locator("#case-name")
+        expect(field).to_have_value("S1")
+        field.fill("S9")
+        field.press("Escape")  # nothing was opened
+        expect(field).to_have_value("S1")
+        field.fill("S2")
+        field.press("Enter")
+        expect(page.locator("#live-said")).to_have_text("Case S2 is open")
+        expect(page.locator("#no-cells")).to_be_visible()
+        expect(other.locator("#case-name")).to_have_value("S2")
+        expect(other.locator("#corrections")).to_contain_text("Case S1 · Cell 1 ")  # still being corrected
+        other.keyboard.press("PageDown")
+        expect(other.locator("#said")).to_have_text("Case S2 is open; this cell is of case S1")
+        context.close()
+        capture(page)
+        expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
+        assert page.locator("#case-names option").evaluate_all("all => all.map((o) => o.value)") == ["S2", "S1"]
+    with CaseStore(tmp_path) as store:
+        assert [(case.name, len(case.cells)) for case in store.cases()] == [("S2", 1), ("S1", 1)]

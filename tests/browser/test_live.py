@@ -115,6 +115,19 @@ def test_a_failing_camera_blanks_the_labels_and_says_why(
     expect(page.locator("#capture")).to_be_enabled()
 
 
+def test_a_still_field_is_one_cell(tapped: tuple[Tap, str], page: Page) -> None:
+    """A second capture of it is refused, on a page that has opened no cell too, and K opens the first."""
+    page.goto(tapped[1])
+    capture(page)
+    page.goto(tapped[1])
+    expect(page.locator("#capture")).to_be_enabled()
+    page.keyboard.press("Space")
+    expect(page.locator("#live-said")).to_have_text("this is cell 1 already; move on, or open it with K")
+    expect(page.locator("#cells li")).to_have_count(1)
+    page.keyboard.press("k")
+    expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
+
+
 def test_a_silent_board_blanks_the_labels(models_dir: Path, tmp_path: Path, page: Page) -> None:
     with running("--camera", "sim", cases=tmp_path) as address:
         page.goto(address)

@@ -152,6 +152,10 @@ class Live:
     # The desk
 
     def capture(self) -> httpx.Response:
+        """What is under the lens, into a case of its own: in one case a cell is captured once."""
+        opened = self.http.post("/api/case/open", json={"actor": "kim", "name": f"{CASE} {time.monotonic_ns()}"})
+        if opened.status_code != 200:
+            return opened
         answer = self.http.post("/api/capture", json={"actor": "kim"})
         if answer.status_code == 201:
             self.ledger.cell(answer.json()["id"])

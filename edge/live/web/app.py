@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import IO, Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from edge.bands import centromere, load_bands
-from edge.errors import CaseNotFound, ChromoError, EditConflict, EditRefused
+from edge.errors import CapturedBefore, CaseNotFound, ChromoError, EditConflict, EditRefused
 from edge.live.web.desk import FORMS, Desk, cell_message
 from edge.live.web.hub import Hub
 from edge.live.web.messages import Json
@@ -28,6 +28,7 @@ from edge.runtime.guarded import acceleration
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 _HEAD_EVERY_S = 1.0
+_PIECE_BYTES = 1 << 20
 _RESOLUTIONS = (400, 550, 850)
 
 
@@ -56,6 +57,7 @@ def make_app(hub: Hub, desk: Desk) -> Starlette:
         *(Route(f"/app/{name}", pages.static(name)) for name in static_files()),
         WebSocketRoute("/live", pages.live),
         Route("/api/case", pages.case),
+        Route("/api/case/open", pages.open, methods=["POST"]),
         Route("/api/case/export", pages.export, methods=["POST"]),
         Route("/api/capture", pages.capture, methods=["POST"]),
         Route("/api/cells/{id:number}", pages.cell),
@@ -98,15 +100,22 @@ class _Pages:
     async def case(self, _: Request) -> Response:
         return await self._json(self._desk.case)
 
+    async def open(self, request: Request) -> Response:
+        asked = await _body(request)
+        name, actor = asked.get("name"), _actor(asked)
+        if not isinstance(name, str):
+            raise EditRefused("expected under name that of the case to open")
+        return await self._changed(lambda: self._desk.open(name, actor))
+
     async def export(self, request: Request) -> Response:
         asked = await _body(request)
-        actor, form = _actor(asked), asked.get("form")
-        content = await run_in_threadpool(lambda: self._desk.export(form, actor))
-        return Response(content, media_type=FORMS[str(form)])
+        actor, form, shown = _actor(asked), asked.get("form"), _shown(asked)
+        file = await run_in_threadpool(lambda: self._desk.export(form, actor, shown))
+        return StreamingResponse(_pieces(file), media_type=FORMS[str(form)])
 
     async def capture(self, request: Request) -> Response:
         asked = await _body(request)
-        return await self._changed(lambda: self._desk.capture(_actor(asked)), 201)
+        return await self._changed(lambda: self._desk.capture(_actor(asked), _shown(asked)), 201)
 
     async def cell(self, request: Request) -> Response:
         actor = request.query_params.get("actor", "")
@@ -159,27 +168,30 @@ class _Pages:
 
     async def _changed(self, ask: Callable[[], Json], status: int = 200) -> Response:
         answer = await run_in_threadpool(ask)
-        self._hub.tell({"type": "case", "head": await run_in_threadpool(lambda: self._desk.head)})
+        self._hub.tell({"type": "case", **await run_in_threadpool(lambda: self._desk.now)})
         return JSONResponse(answer, status)
 
 
 async def _follow_store(hub: Hub, desk: Desk) -> None:
-    """Tells the pages when somebody else changed the store: another page's server or the command line."""
-    known = -1
+    """Tells the pages when somebody else changed the store, another page's server or the command line, and when the day
+    changed the case."""
+    known: Json = {}
     while True:
-        head = await run_in_threadpool(lambda: desk.head)
-        if head != known:
-            known = head
-            hub.tell({"type": "case", "head": head})
+        now = await run_in_threadpool(lambda: desk.now)
+        if now != known:
+            known = now
+            hub.tell({"type": "case", **now})
         await asyncio.sleep(_HEAD_EVERY_S)
 
 
 async def _told(request: Request, error: Exception) -> Response:
-    """A failure as JSON; a conflict comes with the cell as it is now."""
+    """A failure as JSON; a conflict and a second capture come with the cell as it is now."""
     answer: Json = {"error": " ".join(str(error).split())}
     if isinstance(error, EditConflict):
         answer["cell"] = cell_message(error.newer, "")
-    statuses = ((EditConflict, 409), (EditRefused, 422), (CaseNotFound, 404))
+    elif isinstance(error, CapturedBefore):
+        answer["cell"] = cell_message(error.cell, "")
+    statuses = ((EditConflict, 409), (CapturedBefore, 409), (EditRefused, 422), (CaseNotFound, 404))
     status = next((status for kind, status in statuses if isinstance(error, kind)), 500)
     return JSONResponse(answer, status)
 
@@ -198,11 +210,25 @@ async def _body(request: Request) -> dict[str, Any]:
     return asked
 
 
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
+
+
 def _actor(asked: Json) -> str:
     actor = asked.get("actor")
     if not isinstance(actor, str):
         raise EditRefused("expected under actor the name of who does this")
     return actor
+
+
+def _shown(asked: Json) -> str | None:
+    """The case that the page shows, where it says so."""
+    shown = asked.get("case")
+    if not isinstance(shown, str | None):
+        raise EditRefused("expected under case the name of the one that the page shows")
+    return shown
 
 
 def _revision(asked: Json) -> int:

@@ -3,88 +3,145 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from typing import IO, Any
 
 from edge.cases import parts
+from edge.cases.again import seen_before
 from edge.cases.codec import edit_from_json
 from edge.cases.edits import Change, Draw, Join, Redo, Split, Undo
 from edge.cases.export import case_json, cells_csv, chromosomes_csv, tally_json
+from edge.cases.files import zipped_case
+from edge.cases.names import checked_name
 from edge.cases.parts import Classify
 from edge.cases.places import Placed
 from edge.cases.report import ReportInput, report_pdf
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.cases.tally import tally
-from edge.errors import CaseNotFound, EditRefused
+from edge.errors import CapturedBefore, CaseNotFound, EditRefused
 from edge.live.byhand import missed
 from edge.live.web.cutouts import cutout_png, trimmed
 from edge.live.web.hub import Hub
 from edge.live.web.messages import NOTICE, Json, outlines_of
 from edge.records import Region
 
-FORMS = {"report": "application/pdf", "json": "application/json", "cells": "text/csv", "chromosomes": "text/csv"}
+FORMS = {
+    "report": "application/pdf",
+    "json": "application/json",
+    "cells": "text/csv",
+    "chromosomes": "text/csv",
+    "all": "application/zip",
+}
 """What a case can be taken away as, and its media type."""
 _MOST_POINTS = 200
 _FAR_PX = 1e5
 _HAND_MADE = ("split", "join", "draw")
 
 
-class Desk:
-    """One case open at a time; ``name`` is made when the first cell is captured, unless it is there already."""
+def today_local() -> str:
+    """The day on the technician's wall, as 2026-01-31."""
+    return time.strftime("%Y-%m-%d")
 
-    def __init__(self, store: CaseStore, name: str, hub: Hub, classify: Classify) -> None:
+
+class Desk:
+    """One case open at a time: ``case``, or where that is None the one of the day, by ``today``, until another one is
+    opened. It is made when the first cell is captured, unless it is there already.
+
+    Who captures or exports may say which case the page shows; another one that is open meanwhile refuses it.
+    """
+
+    def __init__(
+        self, store: CaseStore, case: str | None, hub: Hub, classify: Classify, today: Callable[[], str] = today_local
+    ) -> None:
         self._store = store
-        self._name = name
+        self._case = case
+        self._today = today
         self._hub = hub
         self._classify = classify
-        self._opening = threading.Lock()
+        self._changing = threading.Lock()
 
     @property
-    def head(self) -> int:
-        """Changes whenever anything in the store does, through this page, another or the command line."""
-        return self._store.head().seq
+    def name(self) -> str:
+        """The open case's."""
+        return self._case or self._today()
 
-    def capture(self, actor: str) -> Json:
-        """Keeps the cell under the lens. Raises ``EditRefused`` while there is nothing sound to keep."""
+    @property
+    def now(self) -> Json:
+        """The open case, and the head, which changes whenever anything in the store does, through this page, another or
+        the command line."""
+        return {"name": self.name, "head": self._store.head().seq}
+
+    def open(self, name: str, actor: str) -> Json:
+        """Opens the case of that name for all pages, made if there is none; that of the day gives way to the next
+        day's. Raises ``EditRefused`` for a name that cannot be one."""
+        name = checked_name(name)
+        with self._changing:
+            try:
+                self._store.case(name)
+            except CaseNotFound:
+                self._store.new_case(name, actor)
+            self._case = None if name == self._today() else name
+        return self.case()
+
+    def capture(self, actor: str, shown: str | None = None) -> Json:
+        """Keeps the cell under the lens. Raises ``EditRefused`` while there is nothing sound to keep, and
+        ``CapturedBefore`` where it is a cell of the case already."""
         labelled = self._hub.capturable
         if labelled is None:
             why = self._hub.fault or "the stage moves or has just stopped; wait for the labels, then capture"
             raise EditRefused(why)
-        with self._opening:
+        if labelled.cell.count == 0:
+            raise EditRefused("there is no chromosome under the lens; move to a metaphase, then capture")
+        with self._changing:  # two who press at once mean one cell
+            name = self._open(shown)
             try:
-                self._store.case(self._name)
+                known = seen_before(labelled.cell, self._store.cells(name))
             except CaseNotFound:
-                self._store.new_case(self._name, actor)
-        return cell_message(self._store.capture(self._name, labelled.frame, labelled.cell, actor), actor)
+                known = None
+                self._store.new_case(name, actor)
+            if known is not None:
+                aside = ", which is set aside" if known.set_aside else ""
+                raise CapturedBefore(
+                    f"this is cell {known.captured.number} already{aside}; move on, or open it with K", known
+                )
+            state = self._store.capture(name, labelled.frame, labelled.cell, actor)
+        return cell_message(state, actor)
 
     def case(self) -> Json:
+        now = self.now
         try:
-            cells = self._store.cells(self._name)
+            cells = self._store.cells(now["name"])
         except CaseNotFound:
             cells = ()
         result = tally(cells)
         return {
-            "name": self._name,
-            "head": self.head,
+            **now,
+            "cases": [case.name for case in self._store.cases()],
             "notice": NOTICE,
             "cells": [_summary(c) for c in cells],
             "tally": {**tally_json(result), "exclusion": result.exclusion},
         }
 
-    def export(self, form: object, actor: str) -> bytes:
-        """The open case as a file: ``form`` is one of ``FORMS``. The log keeps that it was asked for."""
+    def export(self, form: object, actor: str, shown: str | None = None) -> IO[bytes]:
+        """The open case as a file to read and close: ``form`` is one of ``FORMS``, ``all`` what ``chromo-edge case
+        export`` writes. The log keeps that it was asked for."""
         if form not in FORMS:
             raise EditRefused(f"expected an export as {', '.join(FORMS)}; got {form!r}")
-        case, cells, head = self._store.case(self._name), self._store.cells(self._name), self._store.head()
-        if form == "report":
-            content = report_pdf(ReportInput(case, cells, head, self._store.frame))
+        name = self._open(shown)
+        case, cells, head = self._store.case(name), self._store.cells(name), self._store.head()
+        if form == "all":
+            file = zipped_case(self._store, name)
+        elif form == "report":
+            file = BytesIO(report_pdf(ReportInput(case, cells, head, self._store.frame)))
         elif form == "json":
-            content = case_json(case, cells, head).encode()
+            file = BytesIO(case_json(case, cells, head).encode())
         else:
-            content = (cells_csv if form == "cells" else chromosomes_csv)(cells).encode()
-        self._store.note(self._name, actor, {"as": [form], "head": head.sha256})
-        return content
+            file = BytesIO((cells_csv if form == "cells" else chromosomes_csv)(cells).encode())
+        self._store.note(name, actor, {"as": [form], "head": head.sha256})
+        return file
 
     def cell(self, id: int, actor: str) -> Json:
         return cell_message(self._store.cell(id), actor)
@@ -109,6 +166,13 @@ class Desk:
     def picture(self, id: int) -> bytes:
         """PNG of the frame that the cell was captured from."""
         return self._store.images.png(self._store.cell(id).captured.frame_sha256)
+
+    def _open(self, shown: str | None) -> str:
+        """The open case's name. Raises ``EditRefused`` where the page still shows another."""
+        name = self.name
+        if shown not in (None, name):
+            raise EditRefused(f"case {name} is open now, and the page showed {shown}; look again, then repeat it")
+        return name
 
     def _change(self, id: int, asked: Mapping[str, Any]) -> Change:
         """The edit asked for; what is drawn by hand comes as a line and becomes chromosomes here."""

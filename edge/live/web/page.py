@@ -27,9 +27,10 @@ class LivePage:
     """Serves the page from when it is made until ``close``; a sink of the live loop.
 
     ``camera`` and ``label`` are to be used in the place of those given: the camera is watched and opened again with
-    ``reopen``, the labels stand still with the stage. Cells that are captured go into the case ``case`` of the store in
-    ``cases``; ``classify``, asked by other threads than ``label``, reads what is cut, joined or drawn by hand. Raises
-    ``ConfigError`` for an address that cannot be served, and ``StoreError``.
+    ``reopen``, the labels stand still with the stage. Cells that are captured go into the case ``case``, or where that
+    is None the one of the day, of the store in ``cases``; ``classify``, asked by other threads than ``label``, reads
+    what is cut, joined or drawn by hand. Raises ``ConfigError`` for an address that cannot be served, and
+    ``StoreError``.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class LivePage:
         *,
         classify: Classify,
         cases: Path,
-        case: str,
+        case: str | None,
         host: str,
         port: int | None,
     ) -> None:

@@ -69,6 +69,22 @@ def test_a_case_from_beginning_to_end(case: Run, frames: Path, tmp_path: Path) -
     ]
 
 
+def test_a_frame_is_added_once(case: Run, frames: Path) -> None:
+    """Twice the same third 21 would be a clone."""
+    case("new", "A-1")
+    case("add", "A-1", frames / "1.png")
+    case("edit", "A-1", 1, "set-aside", "poor", "spread")
+    (frames / "copy.png").write_bytes((frames / "0.png").read_bytes())
+    assert case("add", "A-1", frames) == (
+        0,
+        "cell 2: 0.png  2,?,inc  0 to review\nskipped 1.png: it is cell 1 already\n"
+        "skipped copy.png: it is cell 2 already\n",
+        "",
+    )
+    case("new", "A-2")
+    assert case("add", "A-2", frames / "1.png")[1].startswith("cell 1: 1.png")
+
+
 def test_a_bad_frame_does_not_stop_the_others(case: Run, frames: Path) -> None:
     case("new", "A-1")
     (frames / "0.png").write_bytes(b"no picture")

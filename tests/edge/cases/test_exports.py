@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -17,9 +18,10 @@ from ome_types import validate_xml
 from PIL import Image
 from pypdf import PdfReader
 
+from edge.cases.cli import Form
 from edge.cases.edits import Accept, Draw, Exclude, Mark, Relabel, SetAside
 from edge.cases.export import CELL_COLUMNS, NOTICE
-from edge.cases.files import write_case, write_report
+from edge.cases.files import EVERY_FORM, write_case, write_report, zipped_case
 from edge.cases.ometiff import OME
 from edge.cases.store import CaseStore
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
@@ -50,7 +52,7 @@ def store(tmp_path: Path) -> Iterator[CaseStore]:
 
 
 def test_the_files(store: CaseStore, tmp_path: Path) -> None:
-    written = write_case(store, "A-1", tmp_path / "out", ("png", "csv", "json", "ome-tiff", "corrections"))
+    written = write_case(store, "A-1", tmp_path / "out", tuple(Form))
     names = {path.relative_to(tmp_path / "out").as_posix() for path in written.paths}
     assert names == {
         "case.json",
@@ -195,3 +197,13 @@ def test_a_case_without_cells(store: CaseStore, tmp_path: Path) -> None:
     write_report(store, "empty", tmp_path / "report.pdf")
     assert "no cell to count yet" in PdfReader(tmp_path / "report.pdf").pages[0].extract_text()
     assert write_case(store, "empty", tmp_path, ("json", "csv", "corrections")).cells == 0
+
+
+def test_all_of_it_in_one_archive(store: CaseStore, tmp_path: Path) -> None:
+    """What ``case export`` writes when it is asked for nothing in particular."""
+    assert set(EVERY_FORM) == set(Form)
+    write_case(store, "A-1", tmp_path / "out", tuple(Form))
+    with zipped_case(store, "A-1") as file, zipfile.ZipFile(file) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert found == {path.relative_to(tmp_path / "out").as_posix(): path.read_bytes() for path in files}

@@ -40,8 +40,9 @@ function post(address, body) {
 export const api = {
   case: () => ask("/api/case"),
   cell: (id) => ask(`/api/cells/${id}?actor=${encodeURIComponent(actor.name)}`),
-  export: async (form) => (await answered("/api/case/export", posting({ form }))).blob(),
-  capture: () => post("/api/capture", {}),
+  open: (name) => post("/api/case/open", { name }),
+  export: async (form, shown) => (await answered("/api/case/export", posting({ form, case: shown }))).blob(),
+  capture: (shown) => post("/api/capture", { case: shown }),
   edit: (cell, change) => post(`/api/cells/${cell.id}/edit`, { based_on: cell.revision, change }),
   undo: (cell) => post(`/api/cells/${cell.id}/undo`, { based_on: cell.revision }),
   redo: (cell) => post(`/api/cells/${cell.id}/redo`, { based_on: cell.revision }),

@@ -3,9 +3,12 @@
 import { api } from "./api.js";
 
 const $ = (id) => document.getElementById(id);
+let open = ""; // the open case's name
 
 export function showCase(now, onOpen) {
-  $("case-name").textContent = `Case ${now.name}`;
+  if (document.activeElement !== $("case-name") || $("case-name").value === open) $("case-name").value = now.name;
+  open = now.name;
+  $("case-names").replaceChildren(...now.cases.map((name) => Object.assign(document.createElement("option"), { value: name })));
   $("cells-title").textContent = `Captured cells${summed(now.cells)}`;
   $("no-cells").hidden = now.cells.length > 0;
   $("exports").hidden = now.cells.length === 0;
@@ -39,7 +42,7 @@ export function offerExports(say) {
     button.addEventListener("click", async () => {
       try {
         const link = document.createElement("a");
-        link.href = URL.createObjectURL(await api.export(button.dataset.export));
+        link.href = URL.createObjectURL(await api.export(button.dataset.export, open));
         link.download = button.dataset.file;
         link.click();
         setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
@@ -49,4 +52,17 @@ export function offerExports(say) {
       }
     });
   }
+}
+
+// The field in the header opens the next patient's case with Enter; what was typed and left is forgotten.
+export function offerCases(onAsked) {
+  const field = $("case-name");
+  $("case-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (field.value.trim() && field.value.trim() !== open) onAsked(field.value.trim());
+  });
+  $("case-form").addEventListener("focusout", (event) => {
+    if (!$("case-form").contains(event.relatedTarget)) field.value = open;
+  });
+  field.addEventListener("keydown", (event) => event.key === "Escape" && field.blur());
 }

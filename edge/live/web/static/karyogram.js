@@ -58,6 +58,11 @@ export class Karyogram {
     this.onSelect(this.chromosome());
   }
 
+  leave() {
+    this.hold(null);
+    this.selected = null;
+  }
+
   // The first of two that a swap or a join takes; null when there is none.
   hold(id, why) {
     this.held = id === null ? null : { id, why };

@@ -24,7 +24,7 @@ export class Live {
   }
 
   get capturable() {
-    return this.labelsHold();
+    return this.labelsHold() && this.labels.count > 0;
   }
 
   connect() {
@@ -66,7 +66,7 @@ export class Live {
   told(message) {
     if (message.type === "state") this.state(message);
     else if (message.type === "labels") this.take(message);
-    else if (message.type === "case") this.onCase(message.head);
+    else if (message.type === "case") this.onCase(message);
     else if (message.type === "ended") this.setFault("The run has ended");
   }
 
@@ -136,7 +136,7 @@ export class Live {
     const overlay = $("overlay");
     overlay.classList.toggle("gone", !holds);
     overlay.dataset.labels = holds ? this.labels.chromosomes.length : 0;
-    $("capture").disabled = !holds;
+    $("capture").disabled = !this.capturable;
     this.guide(holds);
   }
 

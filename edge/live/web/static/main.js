@@ -1,23 +1,25 @@
 // The page: two views, the keyboard, and every edit's way to the server and back.
 
 import { actor, api } from "./api.js";
-import { offerExports, showCase } from "./case.js";
+import { Aside } from "./aside.js";
+import { offerCases, offerExports, showCase } from "./case.js";
 import { Karyogram } from "./karyogram.js";
 import { Live } from "./live.js";
 import { Picture } from "./picture.js";
 import { Selected } from "./selected.js";
+import { typed } from "./typed.js";
 
 const $ = (id) => document.getElementById(id);
 
 let cell = null;
 let head = -1;
+let caseName = ""; // of the open one
 let cells = []; // of the case, as last heard, in the order of their capture
-let typed = "";
 let busy = Promise.resolve();
 let capturing = false;
 
 actor.load();
-const live = new Live((newHead) => newHead !== head && refreshCase());
+const live = new Live((now) => (now.head !== head || now.name !== caseName) && refreshCase());
 const karyogram = new Karyogram($("rows"), {
   onSelect: (chromosome) => (picture.show(cell, chromosome?.id ?? null), selected.show(cell, chromosome)),
   onMove: (id, place) => moveTo(id, place),
@@ -30,7 +32,16 @@ const picture = new Picture($("cell-frame"), {
 });
 
 const selected = new Selected($("selected"), (id, label) => edit({ edit: "relabel", chromosome: id, label }));
+const aside = new Aside(edit);
 offerExports(say);
+offerCases((name) =>
+  queued(async () => {
+    await api.open(name);
+    await refreshCase();
+    view("live");
+    say(`Case ${name} is open`);
+  }),
+);
 
 // Views
 
@@ -42,7 +53,7 @@ function view(name) {
     if (other === name) $(`to-${other}`).setAttribute("aria-current", "page");
     else $(`to-${other}`).removeAttribute("aria-current");
   }
-  typed = "";
+  typed.clear();
   if (name === "karyogram") {
     karyogram.fit();
     picture.draw();
@@ -62,9 +73,11 @@ async function refreshCase() {
   const now = await api.case().catch((error) => say(error.message));
   if (!now) return;
   head = now.head;
+  caseName = now.name;
   cells = now.cells;
   $("to-karyogram").disabled = cells.length === 0;
   showCase(now, openCell);
+  if (cell) tellWhere();
   if (cells.some((c) => c.id === cell?.id)) queued(refresh);
 }
 
@@ -74,21 +87,21 @@ async function refresh() {
 }
 
 function openKaryogram() {
-  if (cell) view("karyogram");
+  if (cell?.case === caseName) view("karyogram");
   else if (cells.length) openCell(cells.at(-1).id);
 }
 
 async function openCell(id) {
   const opened = await api.cell(id);
   if (picture.tool) picture.stop();
-  karyogram.hold(null);
-  karyogram.selected = null;
+  karyogram.leave();
   show(opened);
   view("karyogram");
 }
 
 function turnPage(forward) {
   queued(async () => {
+    if (cell.case !== caseName) return say(`Case ${caseName} is open; this cell is of case ${cell.case}`);
     const others = cells.filter((c) => (forward ? c.number > cell.number : c.number < cell.number));
     const other = others.at(forward ? 0 : -1);
     if (!other) return say(`This is the ${forward ? "last" : "first"} cell of the case`);
@@ -99,15 +112,22 @@ function turnPage(forward) {
 
 function show(newCell) {
   if (cell && newCell.id === cell.id && newCell.revision < cell.revision) return;
+  if (newCell.id !== cell?.id) karyogram.leave();
   cell = newCell;
   $("karyotype").textContent = cell.karyotype;
   $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("left").textContent = cell.unsure ? `${cell.unsure} to review` : "All reviewed";
-  $("corrections").textContent = `Cell ${cell.number} · ${cell.count} chromosomes · ${cell.corrections} corrected`;
+  tellWhere();
+  aside.show(cell);
   tool("undo").disabled = !cell.can_undo;
   tool("redo").disabled = !cell.can_redo;
   tool("next").disabled = tool("accept-rest").disabled = cell.unsure === 0;
   karyogram.show(cell);
+}
+
+function tellWhere() {
+  const elsewhere = cell.case === caseName ? "" : `Case ${cell.case} · `;
+  $("corrections").textContent = `${elsewhere}Cell ${cell.number} · ${cell.count} chromosomes · ${cell.corrections} corrected`;
 }
 
 function tool(name) {
@@ -122,11 +142,14 @@ function say(text) {
 // Edits go one after another, each on what the one before gave
 
 function queued(work) {
-  busy = busy.then(work).catch((error) => {
-    if (error.cell) show({ ...error.cell, can_undo: cell.can_undo, can_redo: cell.can_redo });
-    say(error.message);
-  });
+  busy = busy.then(work).catch(refused);
   return busy;
+}
+
+// What was refused because of a cell as it is now comes with that cell: it is shown, and K opens it.
+async function refused(error) {
+  if (error.cell) show(await api.cell(error.cell.id).catch(() => error.cell));
+  say(error.message);
 }
 
 function edit(change, done = "") {
@@ -200,64 +223,58 @@ const DO = {
     const chromosome = karyogram.chromosome();
     edit({ edit: chromosome.excluded ? "restore" : "exclude", chromosome: chromosome.id });
   },
+  aside: () => aside.toggle(cell),
 };
-const KEYS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s: "swap", j: "join", c: "cut", d: "draw", m: "marker", e: "derivative", delete: "exclude" };
+const OF_ONE = ["flip", "swap", "join", "cut", "marker", "derivative", "exclude"]; // a cell may have no chromosome at all
+const KEYS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s: "swap", j: "join", c: "cut", d: "draw", m: "marker", e: "derivative", delete: "exclude", t: "aside" };
 
 for (const button of document.querySelectorAll("[data-do]")) {
   button.addEventListener("click", () => {
-    DO[button.dataset.do]();
+    act(button.dataset.do);
     if (!["cut", "draw"].includes(button.dataset.do)) focusSelected();
   });
+}
+
+function act(name) {
+  if (OF_ONE.includes(name) && !karyogram.chromosome()) return say("There is no chromosome in this cell: draw one, D");
+  DO[name]();
 }
 
 // Keyboard
 
 function capture() {
   if (capturing) return; // a second press means the same cell
-  if (!live.capturable) return say("Nothing to capture: wait for labels");
+  if (!live.capturable) return say("Nothing to capture: wait for the labels of a metaphase");
   capturing = true;
   queued(async () => {
-    const captured = await api.capture();
-    karyogram.selected = null;
-    show(captured);
+    show(await api.capture(caseName));
     view("karyogram");
     say("");
   }).finally(() => (capturing = false));
 }
 
-function type(key) {
-  const longer = typed + key.toUpperCase();
-  typed = /^([1-9]|1[0-9]|2[0-2]|X|Y)$/.test(longer) ? longer : /^([1-9]|X|Y)$/i.test(key) ? key.toUpperCase() : typed;
-  $("typed").textContent = typed ? `→ ${typed} ⏎` : "";
-}
-
 function enter() {
   const chromosome = karyogram.chromosome();
   if (!chromosome) return;
-  const label = typed;
-  clearTyped();
+  const { label } = typed;
+  typed.clear();
   if (label) edit({ edit: "relabel", chromosome: chromosome.id, label }, `It is a ${label}`).then(next);
   else if (chromosome.status === "review" && !chromosome.excluded) accept([chromosome.id], "Accepted").then(next);
   else next();
-}
-
-function clearTyped() {
-  typed = "";
-  $("typed").textContent = "";
 }
 
 function inKaryogram(event) {
   const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const key = event.key.toLowerCase();
   const onTool = event.target.closest("aside") !== null;
-  if (arrows[event.key]) clearTyped(), karyogram.step(...arrows[event.key]);
+  if (arrows[event.key]) typed.clear(), karyogram.step(...arrows[event.key]);
   else if (/^page(up|down)$/.test(key) && event.target.id !== "findings") turnPage(key === "pagedown");
-  else if (/^[0-9xy]$/.test(key)) type(key);
-  else if (key === "backspace") clearTyped();
+  else if (/^[0-9xy]$/.test(key)) typed.add(key);
+  else if (key === "backspace") typed.clear();
   else if (key === "enter" && !onTool) enter();
   else if (key === "b") selected.nextResolution();
   else if (key === "p") picture.enlarge(!document.body.classList.contains("large-picture"));
-  else if (KEYS[key]) clearTyped(), DO[KEYS[key]]();
+  else if (KEYS[key]) typed.clear(), act(KEYS[key]);
   else if (key === "escape") escape();
   else if (key === "l") view("live");
   else return;
@@ -265,7 +282,7 @@ function inKaryogram(event) {
 }
 
 function escape() {
-  if (typed) clearTyped();
+  if (typed.label) typed.clear();
   else if (document.body.classList.contains("large-picture")) picture.enlarge(false);
   else if (karyogram.held) karyogram.hold(null);
   else view("live");
@@ -276,7 +293,7 @@ document.addEventListener("keydown", (event) => {
   const undoing = (event.ctrlKey || event.metaKey) && document.body.dataset.view === "karyogram" && !typing;
   if (undoing && ["z", "y"].includes(event.key.toLowerCase())) {
     event.preventDefault();
-    return DO[event.key.toLowerCase() === "y" || event.shiftKey ? "redo" : "undo"]();
+    return act(event.key.toLowerCase() === "y" || event.shiftKey ? "redo" : "undo");
   }
   if (typing || event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
   if (event.key === "?") return $("help").showModal();

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.camera.metaphase import draw_metaphase
+from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
 from edge.cases.store import CaseStore
 from edge.live.stage import Stage
 from edge.live.watch import Watch
@@ -22,14 +22,15 @@ from edge.records import Cell, Frame
 from tests.edge.live.test_focus import true_cell
 from tests.edge.stages import BarClassifier
 
-DRAWN = draw_metaphase(2, crowding=0.0)
+DRAWN, OTHER = (draw_metaphase(seed, crowding=0.0) for seed in (2, 3))
 
 
 class Clock:
-    """The watch's: stands still until the test moves it."""
+    """The watch's, and the wall's day: stands still until the test moves it."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.day = "today"
 
     def __call__(self) -> float:
         return self.now_s
@@ -42,6 +43,7 @@ class Served:
     web: WebServer
     clock: Clock
     index: int = 0
+    drawn: SimulatedMetaphase = DRAWN
 
     @property
     def base(self) -> str:
@@ -49,13 +51,18 @@ class Served:
 
     def frame(self) -> Frame:
         """The next frame of a still stage: the same cell in new noise."""
-        noise = np.random.default_rng(self.index).normal(0, 1.5, DRAWN.pixels.shape)
-        pixels = np.clip(DRAWN.pixels + noise, 0, 255).astype(np.uint8)
+        noise = np.random.default_rng(self.index).normal(0, 1.5, self.drawn.pixels.shape)
+        pixels = np.clip(self.drawn.pixels + noise, 0, 255).astype(np.uint8)
         self.index += 1
         return Frame(pixels, self.index, self.clock.now_s, "sim")
 
     def cell(self) -> Cell:
-        return true_cell(DRAWN)
+        return true_cell(self.drawn)
+
+    def move_on(self) -> None:
+        """Another cell comes under the lens."""
+        self.drawn = OTHER
+        self.show()
 
     def show(self, frames: int = 3) -> None:
         """Shows and labels so many frames."""
@@ -70,7 +77,7 @@ def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[Served]:
     clock = Clock()
     hub = Hub(Stage(), Watch(clock), Metrics())
     with CaseStore(folder) as store:
-        app = make_app(hub, Desk(store, "today", hub, BarClassifier().classify))
+        app = make_app(hub, Desk(store, None, hub, BarClassifier().classify, lambda: clock.day))
         web = WebServer(app, host, 0)
         try:
             yield Served(hub, store, web, clock)

@@ -7,6 +7,7 @@ import json
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -342,6 +343,7 @@ def test_a_missed_one_is_drawn_along_its_middle(served: Served, http: httpx.Clie
         {"edit": "join", "chromosomes": "1"},
         {"edit": "relabel", "chromosome": 1, "label": "23"},
         {"edit": "relabel", "chromosome": True, "label": "2"},
+        {"edit": "set_aside", "reason": " "},
         {"edit": "undo", "revision": 1},
         {"edit": "nothing"},
         {},
@@ -374,7 +376,8 @@ def test_json_must_say_that_it_is(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "begins"), [("report", b"%PDF"), ("json", b"{"), ("cells", b"case,"), ("chromosomes", b"case,")]
+    ("form", "begins"),
+    [("report", b"%PDF"), ("json", b"{"), ("cells", b"case,"), ("chromosomes", b"case,"), ("all", b"PK")],
 )
 def test_the_case_is_taken_away_and_the_log_keeps_it(
     served: Served, http: httpx.Client, cell: Json, form: str, begins: bytes
@@ -389,11 +392,87 @@ def test_an_unknown_export(http: httpx.Client, cell: Json) -> None:
     assert http.post("/api/case/export", json={"actor": "kim", "form": "../x"}).status_code == 422
 
 
-def test_cells_are_tallied(http: httpx.Client, cell: Json) -> None:
+def test_a_still_stage_gives_one_cell(served: Served, http: httpx.Client, cell: Json) -> None:
+    """Whatever was done with it: each capture more would count what it shows again."""
+    served.show()
+    again = http.post("/api/capture", json={"actor": "lee"})
+    assert (again.status_code, again.json()["cell"]["id"]) == (409, cell["id"])
+    assert again.json()["error"] == "this is cell 1 already; move on, or open it with K"
+    aside = edit(http, cell, {"edit": "set_aside", "reason": "poor spread"})
+    assert aside.json()["set_aside"] == "poor spread"
+    again = http.post("/api/capture", json={"actor": "lee"})
+    assert "cell 1 already, which is set aside" in again.json()["error"]
+    assert [c["number"] for c in http.get("/api/case").json()["cells"]] == [1]
+
+
+def test_two_who_capture_at_once_mean_one_cell(served: Served, http: httpx.Client) -> None:
+    served.show()
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(http.post, "/api/capture", json={"actor": f"kim {k}"}) for k in range(6)]
+        codes = sorted(one.result().status_code for one in asked)
+    assert codes == [201, 409, 409, 409, 409, 409]
+
+
+def test_a_field_without_a_chromosome_is_no_cell(served: Served, http: httpx.Client) -> None:
+    served.show()
+    labelled = served.hub.labelled
+    assert labelled is not None
+    served.hub.put(labelled.frame, replace(labelled.cell, chromosomes=()))
+    answer = http.post("/api/capture", json={"actor": "kim"})
+    assert (answer.status_code, served.store.cases()) == (422, ())
+    assert "no chromosome under the lens" in answer.json()["error"]
+
+
+def test_cells_are_tallied(served: Served, http: httpx.Client, cell: Json) -> None:
+    served.move_on()
     http.post("/api/capture", json={"actor": "kim"})
     result = http.get("/api/case").json()["tally"]
     assert result["karyotype"] == "46,XX[2]"
     assert result["exclusion"].startswith("2 cells exclude")
+
+
+def test_each_day_has_its_own_case(served: Served, http: httpx.Client, cell: Json) -> None:
+    """A board that runs for months puts what it captures into the day's; the pages are told at midnight."""
+    with live(served) as socket:
+        head = told(socket, lambda m: m["type"] == "case")["head"]
+        served.clock.day = "tomorrow"
+        told(socket, lambda m: m["type"] == "case" and (m["name"], m["head"]) == ("tomorrow", head))
+    assert http.get("/api/case").json()["cells"] == []
+    assert http.post("/api/capture", json={"actor": "kim"}).json()["case"] == "tomorrow"
+    assert [len(served.store.cells(day)) for day in ("today", "tomorrow")] == [1, 1]
+
+
+def test_the_next_patient_has_a_case_of_their_own(served: Served, http: httpx.Client, cell: Json) -> None:
+    """It is told to all pages, and what a page does to the case that it still shows is refused."""
+    with live(served) as socket:
+        opened = http.post("/api/case/open", json={"actor": "kim", "name": " S2 "})
+        assert (opened.status_code, opened.json()["name"], opened.json()["cells"]) == (200, "S2", [])
+        assert opened.json()["cases"] == ["S2", "today"]
+        told(socket, lambda m: m["type"] == "case" and m["name"] == "S2")
+    for path, asked in (("capture", {}), ("case/export", {"form": "json"})):
+        late = http.post(f"/api/{path}", json={"actor": "kim", "case": "today", **asked})
+        assert late.status_code == 422
+        assert "case S2 is open now, and the page showed today" in late.json()["error"]
+    captured = http.post("/api/capture", json={"actor": "kim", "case": "S2"})
+    assert (captured.status_code, captured.json()["case"], captured.json()["number"]) == (201, "S2", 1)
+    served.clock.day = "tomorrow"
+    assert http.get("/api/case").json()["name"] == "S2"
+
+
+def test_a_case_is_opened_again_and_that_of_the_day_goes_with_it(
+    served: Served, http: httpx.Client, cell: Json
+) -> None:
+    for name in ("S2", "today"):
+        opened = http.post("/api/case/open", json={"actor": "kim", "name": name}).json()
+    assert [c["id"] for c in opened["cells"]] == [cell["id"]]
+    served.clock.day = "tomorrow"
+    assert http.get("/api/case").json()["name"] == "tomorrow"
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 101, 7, None])
+def test_a_case_that_cannot_be_opened(http: httpx.Client, cell: Json, name: object) -> None:
+    assert http.post("/api/case/open", json={"actor": "kim", "name": name}).status_code == 422
+    assert http.get("/api/case").json()["cases"] == ["today"]
 
 
 def test_two_people_on_one_cell(http: httpx.Client, cell: Json) -> None:

@@ -1,0 +1,27 @@
+// Setting a cell aside for a reason, and taking it back: one that is set aside is kept, and not counted in its case.
+
+const $ = (id) => document.getElementById(id);
+
+export class Aside {
+  constructor(edit) {
+    this.edit = edit;
+    this.dialog = $("aside");
+    this.dialog.addEventListener("close", () => {
+      const reason = $("aside-reason").value.trim();
+      if (this.dialog.returnValue === "set" && reason) edit({ edit: "set_aside", reason }, "Set aside");
+    });
+  }
+
+  show(cell) {
+    $("aside-why").hidden = !cell.set_aside;
+    $("aside-why").textContent = `Set aside: ${cell.set_aside}`;
+    $("aside-tool").textContent = cell.set_aside ? "Take back" : "Set aside";
+  }
+
+  toggle(cell) {
+    if (cell.set_aside) return this.edit({ edit: "take_back" }, "Taken back");
+    this.dialog.returnValue = ""; // Escape leaves it as it was
+    $("aside-reason").value = "";
+    this.dialog.showModal();
+  }
+}

@@ -1,0 +1,71 @@
+"""A field that was captured is known again, however the noise, the focus or a person changed what was found in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge.camera.metaphase import draw_metaphase
+from edge.cases.again import seen_before
+from edge.cases.edits import Exclude
+from edge.cases.state import Captured
+from edge.records import Cell
+from tests.builders import make_cell, make_chromosome
+from tests.edge.cases.states import captured, cell_of, edited
+from tests.edge.live.test_focus import true_cell
+
+
+def moved(cell: Cell, by_px: float, *, lost: int = 0) -> Cell:
+    """Every box shifted by up to ``by_px`` each way, the first ``lost`` chromosomes not found."""
+    rng = np.random.default_rng(3)
+    found = []
+    for c in cell.chromosomes[lost:]:
+        x0, y0, x1, y1 = c.region.box_px
+        dx, dy = (int(v) for v in rng.integers(-by_px, by_px + 1, 2))
+        box = (max(0, x0 + dx), max(0, y0 + dy), x1 + dx, y1 + dy)
+        found.append(make_chromosome(c.region.id, c.label, box_px=box))
+    return replace(cell, chromosomes=tuple(found))
+
+
+@pytest.mark.parametrize("lost", [0, 5, 40])
+def test_the_same_field_with_other_boxes_and_fewer_found(lost: int) -> None:
+    assert seen_before(moved(make_cell(), 2, lost=lost), [cell_of("+21", number=7)]) is not None
+
+
+def test_the_first_that_shows_it_is_told() -> None:
+    others = [cell_of(number=2), cell_of(number=3, set_aside="poor spread")]
+    known = seen_before(make_cell(), others)
+    assert known is others[0]
+    assert seen_before(make_cell(), others[1:]) is others[1]
+
+
+def test_what_a_person_removed_since_is_still_there() -> None:
+    state = edited(captured(), *(Exclude(k) for k in range(40)))
+    assert seen_before(make_cell(), [state]) is state
+
+
+def test_another_field_is_another_cell() -> None:
+    one, other = (true_cell(draw_metaphase(seed)) for seed in (2, 3))
+    state = edited(Captured(1, "A-1", 1, one, "ab" * 32, 0.065, "2026-01-02T03:04:05.000+00:00"))
+    assert seen_before(one, [state]) is state
+    assert seen_before(other, [state]) is None
+
+
+def test_a_frame_of_another_size_and_an_empty_one_are_none_of_it() -> None:
+    assert seen_before(make_cell(width_px=341), [cell_of()]) is None
+    assert seen_before(make_cell([]), [cell_of(), edited(captured([]))]) is None
+
+
+def test_half_of_them_in_other_places_is_another_field() -> None:
+    cell = make_cell()
+    there = [make_chromosome(k, "1", box_px=(24 + 40 * (k % 7), 250, 38 + 40 * (k % 7), 274)) for k in range(23)]
+    assert seen_before(replace(cell, chromosomes=(*there, *cell.chromosomes[23:])), [cell_of()]) is None
+    assert seen_before(replace(cell, chromosomes=(*there[1:], *cell.chromosomes[22:])), [cell_of()]) is not None
+
+
+def test_each_of_the_other_stands_for_one_alone() -> None:
+    """Many on one place are not the many that lay apart."""
+    heap = tuple(make_chromosome(k, "1", box_px=(10, 10, 24, 34)) for k in range(9))
+    assert seen_before(replace(make_cell(), chromosomes=heap), [cell_of()]) is None

@@ -104,7 +104,7 @@ class Pipeline:
         """The labelled cell of ``frame``. A frame without a chromosome gives a cell of count 0, not an error."""
         clock = _Clock()
         with clock.stage("locate"):
-            frame = self._locator.prepared(frame)
+            scale_stated, frame = frame.scale_stated, self._locator.prepared(frame)
             regions = self._locator.locate(frame)
         crops, predictions = self._read(frame, regions, (), clock)
         judged, assigned = self._decide(frame, regions, crops, predictions, clock)
@@ -124,6 +124,8 @@ class Pipeline:
             index=frame.index,
             width_px=width_px,
             height_px=height_px,
+            um_per_px=frame.um_per_px,
+            scale_stated=scale_stated,
             chromosomes=chromosomes,
             karyotype=karyotype,
             findings=findings,

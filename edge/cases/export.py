@@ -100,7 +100,6 @@ def cell_json(state: CellState) -> dict[str, Any]:
         "case": state.captured.case,
         "cell": state.captured.number,
         "captured_utc": state.captured.captured_utc,
-        "um_per_px": state.captured.um_per_px,
         "frame_sha256": state.captured.frame_sha256,
         "automatic_karyotype": cell.karyotype,
         "reviewed": state.reviewed,

@@ -100,8 +100,8 @@ def sharpness_of(frame: Frame, cell: Cell) -> float:
     if not inside.any():
         return 0.0
     absorbed = absorption_of(dark_on_bright(frame))
-    sigma_px = _BAND_UM / frame.um_per_px
+    sigma_px = _BAND_UM / cell.um_per_px
     # A pixel of blur first: the camera's noise is finer than any detail that the lens can give.
-    seen = cv2.GaussianBlur(absorbed, (0, 0), 0.5 * NOMINAL_UM_PER_PX / frame.um_per_px)
+    seen = cv2.GaussianBlur(absorbed, (0, 0), 0.5 * NOMINAL_UM_PER_PX / cell.um_per_px)
     detail = seen - cv2.GaussianBlur(absorbed, (0, 0), sigma_px)
     return float(detail[inside].std() / max(float(absorbed[inside].mean()), 0.02))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from edge.records import Cell, Chromosome, Crop, Frame, Region
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
 
 
-def true_cell(drawn: SimulatedMetaphase, labels: Sequence[str] | None = None) -> Cell:
+def true_cell(drawn: SimulatedMetaphase) -> Cell:
     """The cell that perfect networks would give."""
     chromosomes = tuple(
         Chromosome(
@@ -33,7 +34,7 @@ def true_cell(drawn: SimulatedMetaphase, labels: Sequence[str] | None = None) ->
     for c in chromosomes:
         counts[c.label] += 1
     height, width = drawn.pixels.shape
-    return Cell("a.png", 0, width, height, chromosomes, karyotype_of(counts), findings_of(counts), {}, {})
+    return Cell("a.png", 0, width, height, 0.065, False, chromosomes, karyotype_of(counts), findings_of(counts), {}, {})
 
 
 def blurred(drawn: SimulatedMetaphase, sigma_px: float) -> Frame:
@@ -63,11 +64,32 @@ def test_fluorescence_is_as_sharp_as_bright_field() -> None:
     assert sharpness_of(glowing, true_cell(drawn)) == pytest.approx(usual, rel=0.25)
 
 
+def enlarged(frame: Frame, cell: Cell, zoom: int) -> tuple[Frame, Cell]:
+    """Both as through a stronger lens that nobody stated, and whose scale the pipeline found."""
+
+    def region(of: Region) -> Region:
+        x0, y0, x1, y1 = (edge * zoom for edge in of.box_px)
+        mask = np.kron(of.mask, np.ones((zoom, zoom), np.bool_))
+        return Region(of.id, (x0, y0, x1, y1), mask, of.axis_px * np.float32(zoom), of.overlaps, of.score)
+
+    pixels = cv2.resize(frame.pixels, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+    height_px, width_px = pixels.shape
+    chromosomes = tuple(replace(c, region=region(c.region)) for c in cell.chromosomes)
+    found = {"width_px": width_px, "height_px": height_px, "um_per_px": cell.um_per_px / zoom}
+    return replace(frame, pixels=np.asarray(pixels, np.uint8)), replace(cell, chromosomes=chromosomes, **found)
+
+
+def test_a_stronger_lens_changes_no_sharpness() -> None:
+    drawn = draw_metaphase(4)
+    frame, cell = blurred(drawn, 0.7), true_cell(drawn)
+    assert sharpness_of(*enlarged(frame, cell, 2)) == pytest.approx(sharpness_of(frame, cell), rel=0.1)
+
+
 def test_crossing_counts_both_of_a_pair() -> None:
     boxes = [(10, 10, 24, 70), (20, 40, 34, 100), (100, 10, 114, 70)]
     cell = make_cell([])
     chromosomes = tuple(make_chromosome(k, "1", box_px=box) for k, box in enumerate(boxes))
-    cell = Cell("a.png", 0, 340, 300, chromosomes, cell.karyotype, cell.findings, {}, {})
+    cell = Cell("a.png", 0, 340, 300, 0.065, False, chromosomes, cell.karyotype, cell.findings, {}, {})
     assert crossing_in(cell) == 2
 
 
@@ -84,7 +106,7 @@ def told(labels: Sequence[str], touching: int = 0) -> tuple[Verdict, str]:
         x0, y0 = 10 + first % 10 * 36 + 14 * second, 10 + first // 10 * 38
         pixels[y0 : y0 + 30, x0 : x0 + 16] = np.where(np.arange(30)[:, None] // 4 % 2, 60, 150)
         chromosomes.append(make_chromosome(k, label, box_px=(x0, y0, x0 + 16, y0 + 30)))
-    cell = Cell("a.png", 0, 400, 400, tuple(chromosomes), "", (), {}, {})
+    cell = Cell("a.png", 0, 400, 400, 0.065, False, tuple(chromosomes), "", (), {}, {})
     guidance = guide(Frame(pixels, 0, 0.0, "a.png"), cell)
     assert (guidance.count, guidance.crossing) == (len(labels), touching)
     return guidance.verdict, guidance.advice

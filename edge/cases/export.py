@@ -68,6 +68,13 @@ def software() -> str:
         return "chromo-edge"
 
 
+def scale_of(cell: Cell) -> str:
+    """``0.045 µm per pixel``; of a scale that nobody stated it is said where it comes from."""
+    if cell.scale_stated:
+        return f"{cell.um_per_px:g} µm per pixel"
+    return f"about {cell.um_per_px:.2g} µm per pixel, estimated from the chromosomes' size"
+
+
 def karyogram_png(state: CellState) -> bytes:
     return png_of(draw_karyogram(state.as_cell(), state.names))
 

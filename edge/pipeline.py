@@ -124,7 +124,7 @@ class Pipeline:
     def _label(self, frame: Frame) -> Cell:
         clock = _Clock()
         with clock.stage("locate"):
-            frame = self._locator.prepared(frame)
+            scale_stated, frame = frame.scale_stated, self._locator.prepared(frame)
             regions = self._locator.locate(frame)
         crops, predictions = self._read(frame, regions, (), clock)
         with clock.stage("assign"):
@@ -150,6 +150,8 @@ class Pipeline:
             index=frame.index,
             width_px=width_px,
             height_px=height_px,
+            um_per_px=frame.um_per_px,
+            scale_stated=scale_stated,
             chromosomes=chromosomes,
             karyotype=karyotype,
             findings=findings,

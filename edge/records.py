@@ -41,6 +41,10 @@ def _check_grey(pixels: UInt8Array, name: str) -> None:
     )
 
 
+def _check_scale(um_per_px: float, name: str) -> None:
+    _require(0.001 < um_per_px < 10, f"{name} must be between 0.001 and 10", um_per_px)
+
+
 def _check_box(box: Box) -> None:
     _require(len(box) == 4 and box[0] < box[2] and box[1] < box[3], "box_px must be (x0, y0, x1, y1), half-open", box)
 
@@ -58,7 +62,12 @@ class Frame:
     def __post_init__(self) -> None:
         _check_grey(self.pixels, "Frame.pixels")
         _require(self.index >= 0, "Frame.index must be >= 0", self.index)
-        _require(0.001 < self.um_per_px < 10, "Frame.um_per_px must be between 0.001 and 10", self.um_per_px)
+        _check_scale(self.um_per_px, "Frame.um_per_px")
+
+    @property
+    def scale_stated(self) -> bool:
+        """Whether somebody stated the scale: the nominal one is only supposed."""
+        return self.um_per_px != NOMINAL_UM_PER_PX
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,12 +159,16 @@ class Chromosome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
-    """A labelled metaphase. ``stage_ms``: stage name to milliseconds; ``models``: role to ``sha256:<hex>``."""
+    """A labelled metaphase. ``um_per_px``: the scale that its frame was read at, as ``scale_stated`` or else supposed,
+    or corrected by the chromosomes' size; ``stage_ms``: stage name to milliseconds; ``models``: role to
+    ``sha256:<hex>``."""
 
     frame: str
     index: int
     width_px: int
     height_px: int
+    um_per_px: float
+    scale_stated: bool
     chromosomes: tuple[Chromosome, ...]
     karyotype: str
     findings: tuple[str, ...]
@@ -165,6 +178,7 @@ class Cell:
     def __post_init__(self) -> None:
         size = (self.width_px, self.height_px)
         _require(min(size) > 0, "Cell needs its frame's size", size)
+        _check_scale(self.um_per_px, "Cell.um_per_px")
         object.__setattr__(self, "stage_ms", MappingProxyType(dict(self.stage_ms)))
         object.__setattr__(self, "models", MappingProxyType(dict(self.models)))
 

@@ -8,7 +8,19 @@ import numpy as np
 
 from edge.cell.findings import findings_of_cell, karyotype_of
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
-from edge.records import LABELS, Box, Cell, Chromosome, Crop, Frame, Prediction, Region, Status, UInt8Array
+from edge.records import (
+    LABELS,
+    NOMINAL_UM_PER_PX,
+    Box,
+    Cell,
+    Chromosome,
+    Crop,
+    Frame,
+    Prediction,
+    Region,
+    Status,
+    UInt8Array,
+)
 
 NORMAL_FEMALE = [label for label in LABELS[:22] for _ in range(2)] + ["X", "X"]
 MODELS = {
@@ -87,6 +99,7 @@ def make_cell(
     index: int = 0,
     width_px: int = 340,
     height_px: int = 300,
+    um_per_px: float = NOMINAL_UM_PER_PX,
 ) -> Cell:
     """A cell with one chromosome a label, in a grid; those whose number is in ``review`` are to review."""
     labels = list(labels)
@@ -98,5 +111,15 @@ def make_cell(
     counts = {label: labels.count(label) for label in LABELS}
     stages = {"locate": 9.1234, "straighten": 1.0, "classify": 11.8, "assign": 0.4}
     return Cell(
-        frame, index, width_px, height_px, chromosomes, karyotype_of(counts), findings_of_cell(counts), stages, MODELS
+        frame,
+        index,
+        width_px,
+        height_px,
+        um_per_px,
+        um_per_px != NOMINAL_UM_PER_PX,
+        chromosomes,
+        karyotype_of(counts),
+        findings_of_cell(counts),
+        stages,
+        MODELS,
     )

@@ -131,7 +131,19 @@ def _cell(frame: Frame, line: Mapping[str, Any], indices: Sequence[int]) -> Cell
                 p_arm_up=True,
             )
         )
-    return Cell(frame.source, frame.index, width, height, tuple(chromosomes), "", (), {}, {})
+    return Cell(
+        frame.source,
+        frame.index,
+        width,
+        height,
+        frame.um_per_px,
+        frame.scale_stated,
+        tuple(chromosomes),
+        "",
+        (),
+        {},
+        {},
+    )
 
 
 def _box(box_px: Sequence[float], size_px: tuple[int, int]) -> Box:

@@ -8,9 +8,10 @@ from collections import OrderedDict
 from pathlib import Path
 
 from edge.cases import log
-from edge.cases.codec import cell_from_json, edit_from_json
+from edge.cases.codec import Json, cell_from_json, edit_from_json
 from edge.cases.state import Captured, CellState, Event, fold
 from edge.errors import CaseNotFound, StoreDamaged
+from edge.records import NOMINAL_UM_PER_PX
 
 REMEMBERED_CELLS = 64
 """Captured cells kept decoded: they never change."""
@@ -41,12 +42,12 @@ class KeptCells:
                 raise CaseNotFound(f"there is no cell {id} in {self._path}")
             case, number, frame_sha256, um_per_px, captured_utc, document = row
             try:
-                cell = cell_from_json(json.loads(document))
+                cell = cell_from_json({**_scale_as_taken(um_per_px), **json.loads(document)})
             except (KeyError, TypeError, ValueError, OSError) as error:
                 raise StoreDamaged(
                     f"{self._path}: the record of cell {id} is damaged; restore it from a copy"
                 ) from error
-            known = Captured(id, case, number, cell, frame_sha256, um_per_px, captured_utc)
+            known = Captured(id, case, number, cell, frame_sha256, captured_utc)
             self._remembered[id] = known
         self._remembered.move_to_end(id)
         if len(self._remembered) > REMEMBERED_CELLS:
@@ -58,3 +59,8 @@ class KeptCells:
         return tuple(
             Event(k, entry.actor, entry.at_utc, edit_from_json(entry.said)) for k, entry in enumerate(found, start=1)
         )
+
+
+def _scale_as_taken(um_per_px: float) -> Json:
+    """What a record says of its scale; those of earlier versions knew only their frame's."""
+    return {"um_per_px": um_per_px, "scale_stated": um_per_px != NOMINAL_UM_PER_PX}

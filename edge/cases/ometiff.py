@@ -1,5 +1,6 @@
 """A cell as OME-TIFF: the frame, and every chromosome as a region of interest that OMERO, QuPath and Fiji show.
 
+A scale that nobody stated is no physical size: programs would measure by it. The image's description names it instead.
 Each counted chromosome is an ROI named after it, ``8`` or ``der(9)``: the outline of its mask, a polygon a piece, and
 its centre line. Schema 2016-06 of the Open Microscopy Environment.
 """
@@ -7,6 +8,7 @@ its centre line. Schema 2016-06 of the Open Microscopy Environment.
 from __future__ import annotations
 
 import io
+from typing import Any
 from uuid import UUID, uuid5
 from xml.etree import ElementTree as ET
 
@@ -14,9 +16,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.cases.export import scale_of
 from edge.cases.places import Placed
 from edge.cases.state import CellState
 from edge.errors import ConfigError
+from edge.locate.field import is_fluorescent
 from edge.records import Frame, Region
 
 OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
@@ -32,23 +36,24 @@ def ome_tiff(frame: Frame, state: CellState) -> bytes:
     except ImportError as error:
         raise ConfigError("OME-TIFF needs tifffile; install it with: pip install 'chromo-edge[cases]'") from error
     buffer = io.BytesIO()
-    per_cm = 1e4 / frame.um_per_px
+    cell = state.captured.cell
+    per_cm = 1e4 / cell.um_per_px
+    resolution: dict[str, Any] = {"resolution": (per_cm, per_cm), "resolutionunit": "CENTIMETER"}
     with tifffile.TiffWriter(buffer, ome=False) as tiff:
         tiff.write(
             frame.pixels,
             photometric="minisblack",
             description=ome_xml(frame, state).encode("utf-8"),
             metadata=None,
-            resolution=(per_cm, per_cm),
-            resolutionunit="CENTIMETER",
             software="chromo-edge",
+            **(resolution if cell.scale_stated else {}),
         )
     return buffer.getvalue()
 
 
 def ome_xml(frame: Frame, state: CellState) -> str:
     """The OME-XML of one plane with its regions."""
-    captured = state.captured
+    captured, cell = state.captured, state.captured.cell
     height, width = frame.pixels.shape
     name = uuid5(_NAMES_OF_STORES, f"{captured.frame_sha256}/{captured.case}/{captured.number}/{state.revision}")
     root = ET.Element(
@@ -61,9 +66,10 @@ def ome_xml(frame: Frame, state: CellState) -> str:
             "Creator": "chromo-edge",
         },
     )
-    image = ET.SubElement(root, "Image", ID="Image:0", Name=captured.cell.frame)
+    image = ET.SubElement(root, "Image", ID="Image:0", Name=cell.frame)
     ET.SubElement(image, "AcquisitionDate").text = captured.captured_utc[:19]
-    ET.SubElement(image, "Description").text = f"{captured.case}, cell {captured.number}: {state.karyotype}"
+    what = f"{captured.case}, cell {captured.number}: {state.karyotype}"
+    ET.SubElement(image, "Description").text = what if cell.scale_stated else f"{what}; {scale_of(cell)}"
     pixels = ET.SubElement(
         image,
         "Pixels",
@@ -72,17 +78,22 @@ def ome_xml(frame: Frame, state: CellState) -> str:
             "DimensionOrder": "XYCZT",
             "Type": "uint8",
             **{"SizeX": str(width), "SizeY": str(height), "SizeC": "1", "SizeZ": "1", "SizeT": "1"},
-            **{"PhysicalSizeX": f"{frame.um_per_px:g}", "PhysicalSizeXUnit": "µm"},
-            **{"PhysicalSizeY": f"{frame.um_per_px:g}", "PhysicalSizeYUnit": "µm"},
+            **(_physical_size(cell.um_per_px) if cell.scale_stated else {}),
         },
     )
-    ET.SubElement(pixels, "Channel", ID="Channel:0:0", Name="bright field", SamplesPerPixel="1")
+    light, method = ("fluorescence", "Fluorescence") if is_fluorescent(frame) else ("bright field", "Brightfield")
+    ET.SubElement(pixels, "Channel", ID="Channel:0:0", Name=light, SamplesPerPixel="1", ContrastMethod=method)
     ET.SubElement(pixels, "TiffData", IFD="0", PlaneCount="1")
     for k in range(len(state.counted)):
         ET.SubElement(image, "ROIRef", ID=f"ROI:{k}")
     for k, place in enumerate(state.counted):
         _add_roi(root, k, place)
     return '<?xml version="1.0" encoding="UTF-8"?>' + ET.tostring(root, encoding="unicode")
+
+
+def _physical_size(um_per_px: float) -> dict[str, str]:
+    size = f"{um_per_px:g}"
+    return {"PhysicalSizeX": size, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": size, "PhysicalSizeYUnit": "µm"}
 
 
 def _add_roi(root: ET.Element, k: int, place: Placed) -> None:

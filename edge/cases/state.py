@@ -8,7 +8,7 @@ go back to the first one, after a restart too.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from edge.cases.apply import apply
@@ -29,7 +29,6 @@ class Captured:
     number: int
     cell: Cell
     frame_sha256: str
-    um_per_px: float
     captured_utc: str
 
 
@@ -114,17 +113,11 @@ class CellState:
 
     def as_cell(self) -> Cell:
         """The corrected cell as the pipeline's record, to draw and to write: the counted chromosomes."""
-        cell = self.captured.cell
-        return Cell(
-            frame=cell.frame,
-            index=cell.index,
-            width_px=cell.width_px,
-            height_px=cell.height_px,
+        return replace(
+            self.captured.cell,
             chromosomes=tuple(p.chromosome for p in self.counted),
             karyotype=self.karyotype,
             findings=self.findings,
-            stage_ms=cell.stage_ms,
-            models=cell.models,
         )
 
     def can_undo(self, actor: str) -> bool:

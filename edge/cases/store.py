@@ -138,11 +138,12 @@ class CaseStore:
         return tuple(self.cell(id) for id in self.case(case).cells)
 
     def frame(self, id: int) -> Frame:
-        """The picture that cell ``id`` was captured from. Raises ``StoreDamaged`` when it is not what it was."""
+        """The picture that cell ``id`` was captured from, at the cell's scale. Raises ``StoreDamaged`` when it is not
+        what it was."""
         with self._reading():
             captured = self._kept.captured(id)
         cell = captured.cell
-        return Frame(self.images.get(captured.frame_sha256), cell.index, 0.0, cell.frame, captured.um_per_px)
+        return Frame(self.images.get(captured.frame_sha256), cell.index, 0.0, cell.frame, cell.um_per_px)
 
     def edit(self, id: int, change: Change, *, based_on: int, actor: str) -> CellState:
         """Makes ``change`` of cell ``id`` and returns the new state; what it brings in gets ids of its own.

@@ -1,4 +1,8 @@
-"""What a frame is good for, in one glance: is there a metaphase, is it sharp, can it be counted, is it worth it."""
+"""What a frame is good for, in one glance: is there a metaphase, is it sharp, can it be counted, is it worth it.
+
+Focus and banding are two things: defocus softens outlines as well as bands, a poor stain only bands. Technicians can
+turn the knob against the one, against the other only look for another cell.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,22 @@ import cv2
 import numpy as np
 
 from edge.locate.background import absorption_of
-from edge.locate.field import dark_on_bright
-from edge.records import NOMINAL_UM_PER_PX, Cell, Frame, Region, UInt8Array
+from edge.locate.field import dark_on_bright, is_fluorescent
+from edge.records import Cell, Crop, Float32Array, Frame, Region, UInt8Array
 
 FEWEST_IN_METAPHASE = 12
 """Chromosomes from which a field counts as a metaphase; fewer are scattered debris or the edge of another cell."""
-SHARP_FROM = 0.05
-"""Banding contrast from which bands can be called (see ``sharpness_of``): all 275 val frames have as much; of
-35 blurred to 0.04 a cell needs 2.1 corrections instead of 1.8, blurred to 0.033 2.6, to 0.02 8.7."""
+SHARP_FROM, GLOWING_SHARP_FROM = 2.85, 2.5
+"""Steepness of outlines, per um, from which a frame is in focus (see ``sharpness_of``). In bright field all 275
+val frames are, and of 55 of them blurred by 1 px 51, by 1.5 px 25, by 2 or 3 px none; these need 1.2 corrections a cell
+as they are, 1.3 at 1.5 px, 1.7 at 2 px and 3.2 at 3 px. Of 28 enlarged by 1.7 all are, of 28 shrunk to 0.6 all but two.
+Fluorescence glows beyond the outlines: of the 19 DAPI train frames 14 have as much as the second, one if blurred by
+2 px."""
+BANDED_FROM = 0.06
+"""Contrast along the axes from which a cell counts as well banded (see ``banding_of``). All 275 val frames do,
+and all 220 blurred ones. With the bands of 55 frames brought to half, a third and a fifth of their contrast, outlines
+as they were, 52, 45 and 22 do; those below need 2.3 corrections a cell, the others 1.5. Among frames as they are
+banding tells nothing of the corrections."""
 EASY_CROSSING, COUNTABLE_CROSSING = 20, 30
 """Chromosomes that touch or cross, up to which a cell needs hardly a correction, and up to which it is worth having: of
 the val frames 208 have no more than 20 and leave 0.9 corrections each, none at the median; 58 have up to 30 and leave
@@ -25,45 +37,60 @@ USUAL_COUNT = 46
 """Where another number is found it is seldom true: of 60 val frames with 45 found 54 have 46, of seven with 47 found
 six."""
 
-_BAND_UM = 0.13
-"""Half of what separates neighbouring bands at 550 bands: finer detail than this is what defocus takes first."""
+_LENS_UM = 0.052
+"""What is finer than this is the camera's noise: no lens gives it."""
+_EDGE_UM = 0.26
+"""From an outline to where ground and stain are reached if the frame is sharp; a blur of 2 px needs more."""
+_FLATTEST_EDGE = 0.05
+"""Absorption that an outline rises by at the least: a flatter one is noise."""
+_BAND_ROWS, _SHADE_ROWS = 1.5, 8.0
+"""Crop rows, of which a usual chromosome has 60: bands are coarser than the first, which defocus of 2 px hardly takes,
+and finer than the second."""
+_END_ROWS, _LEAST_COLS, _LEAST_STAIN = 4, 4, 20
+"""Rows at either end that are rounded tips; columns, and grey levels of a crop, from which a row shows its stain."""
 
 _CROSS = np.ones((3, 3), np.uint8)
 
-Verdict = Literal["no metaphase", "focus", "crowded", "count", "capture"]
+Verdict = Literal["no metaphase", "focus", "crowded", "banding", "count", "capture"]
 
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """``sharpness`` is the banding contrast, about 0.08 where sharp and 0.04 at a blur of 2 px; ``crossing`` counts
-    chromosomes that touch a neighbour; ``advice`` is the sentence for the technician, ``verdict`` the same
-    for a program."""
+    """``sharpness`` is how steep the outlines are, per um, about 3.4 where sharp and 2.6 at a blur of 2 px, and
+    ``sharp_from`` what is enough in this light; ``banding`` the contrast along the chromosomes, about 0.1; ``crossing``
+    counts chromosomes that touch a neighbour; ``advice`` is the sentence for the technician, ``verdict`` the same for a
+    program."""
 
     verdict: Verdict
     advice: str
     count: int
     crossing: int
     sharpness: float
+    banding: float
+    sharp_from: float
 
 
 def guide(frame: Frame, cell: Cell) -> Guidance:
     """What to tell the technician of ``cell``, which was found in ``frame``."""
     crossing = crossing_in(cell)
+    sharp_from = GLOWING_SHARP_FROM if is_fluorescent(frame) else SHARP_FROM
     if cell.count < FEWEST_IN_METAPHASE:
-        return Guidance("no metaphase", "No metaphase: move on", cell.count, crossing, 0.0)
-    sharpness = sharpness_of(frame, cell)
+        return Guidance("no metaphase", "No metaphase: move on", cell.count, crossing, 0.0, 0.0, sharp_from)
+    sharpness, banding = sharpness_of(frame, cell), banding_of(cell)
     verdict: Verdict
-    if sharpness < SHARP_FROM:
+    if sharpness < sharp_from:
         verdict, advice = "focus", "Not sharp: focus"
     elif crossing > COUNTABLE_CROSSING:
         verdict, advice = "crowded", f"{crossing} touch or cross: better look for another"
+    elif banding < BANDED_FROM:
+        verdict, advice = "banding", "Weakly banded: expect corrections, or look for another"
     elif cell.count != USUAL_COUNT:
         verdict, advice = "count", f"{cell.count} found, {_off(cell.count)}: look before you capture"
     elif crossing > EASY_CROSSING:
         verdict, advice = "capture", "Sharp and countable: capture; where they touch expect corrections"
     else:
         verdict, advice = "capture", "Sharp and countable: capture"
-    return Guidance(verdict, advice, cell.count, crossing, sharpness)
+    return Guidance(verdict, advice, cell.count, crossing, sharpness, banding, sharp_from)
 
 
 def _off(count: int) -> str:
@@ -88,20 +115,42 @@ def _grown(region: Region) -> tuple[UInt8Array, tuple[slice, slice]]:
 
 
 def sharpness_of(frame: Frame, cell: Cell) -> float:
-    """Contrast of detail at the scale of bands inside the chromosomes, relative to how much they absorb.
+    """How steep the chromosomes' outlines are, per um: the middle one's slope over all that it rises by.
 
-    The standard deviation of what a blur of ``_BAND_UM`` takes away, over the mean absorption: neither lamp nor stain
-    changes it, defocus does. 0 for a cell without chromosomes.
+    Neither lamp, stain, bands nor magnification change it, defocus does: an edge blurred by a Gaussian of s um has
+    0.4 / s. 0 for a cell without chromosomes.
     """
-    inside = np.zeros(frame.pixels.shape, np.bool_)
+    inside = np.zeros(frame.pixels.shape, np.uint8)
     for chromosome in cell.chromosomes:
         x0, y0, x1, y1 = chromosome.region.box_px
         inside[y0:y1, x0:x1] |= chromosome.region.mask
-    if not inside.any():
+    rim = inside > cv2.erode(inside, _CROSS)
+    if not rim.any():
         return 0.0
-    absorbed = absorption_of(dark_on_bright(frame))
-    sigma_px = _BAND_UM / frame.um_per_px
-    # A pixel of blur first: the camera's noise is finer than any detail that the lens can give.
-    seen = cv2.GaussianBlur(absorbed, (0, 0), 0.5 * NOMINAL_UM_PER_PX / frame.um_per_px)
-    detail = seen - cv2.GaussianBlur(absorbed, (0, 0), sigma_px)
-    return float(detail[inside].std() / max(float(absorbed[inside].mean()), 0.02))
+    seen = cv2.GaussianBlur(absorption_of(dark_on_bright(frame)), (0, 0), _LENS_UM / cell.um_per_px)
+    across, down = (cv2.Sobel(seen, cv2.CV_32F, *way, ksize=3, scale=1 / 8) for way in ((1, 0), (0, 1)))
+    reach = np.ones((1 + 2 * max(1, round(_EDGE_UM / cell.um_per_px)),) * 2, np.uint8)
+    slope = cv2.dilate(cv2.magnitude(across, down), reach)[rim] / cell.um_per_px
+    rise = cv2.dilate(seen, reach)[rim] - cv2.erode(seen, reach)[rim]
+    return float(np.median(slope / np.maximum(rise, _FLATTEST_EDGE)))
+
+
+def banding_of(cell: Cell) -> float:
+    """Contrast of bands along the chromosomes' axes: the standard deviation of what is neither finer nor coarser than
+    bands, over the mean stain. 0 for a cell without a chromosome long enough to tell."""
+    bands, levels = [], []
+    for chromosome in cell.chromosomes:
+        profile = _profile(chromosome.crop)
+        if len(profile) > 3 * _END_ROWS:
+            fine, coarse = (cv2.GaussianBlur(profile, (0, 0), rows) for rows in (_BAND_ROWS, _SHADE_ROWS))
+            bands.append((fine - coarse)[_END_ROWS:-_END_ROWS])
+            levels.append(profile)
+    return float(np.concatenate(bands).std() / np.concatenate(levels).mean()) if bands else 0.0
+
+
+def _profile(crop: Crop) -> Float32Array:
+    """Mean stain of each row that shows enough of it, float32 (n, 1), from end to end."""
+    stained = crop.pixels > _LEAST_STAIN
+    cols = stained.sum(1, keepdims=True)
+    means = np.where(stained, crop.pixels, 0).sum(1, keepdims=True, dtype=np.float32) / np.maximum(cols, 1)
+    return np.asarray(means[cols[:, 0] >= _LEAST_COLS], np.float32)

@@ -65,6 +65,11 @@ def dark_on_bright(frame: Frame) -> Frame:
     return replace(frame, pixels=np.asarray(cv2.LUT(frame.pixels, np.rint(levels).astype(np.uint8)), np.uint8))
 
 
+def is_fluorescent(frame: Frame) -> bool:
+    """Whether the stages see the frame's negative."""
+    return fluorescent_ground(shrunk(frame.pixels, COARSE)) is not None
+
+
 def fluorescent_ground(coarse: UInt8Array) -> float | None:
     """The ground's grey level if the picture is bright on dark, else None."""
     low, high = grey_levels(coarse, EXTREMES)

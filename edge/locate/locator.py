@@ -28,7 +28,7 @@ from edge.locate.leftover import claimed_pixels, darkness_of, leftover_boxes
 from edge.locate.scale import relative_size, size_at_a_glance
 from edge.locate.separate import Outline, Separator, lines_of
 from edge.overlap import box_iou
-from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
+from edge.records import BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
 
 MARGIN_PX = 4.0
@@ -70,7 +70,7 @@ class Locator:
         """``frame`` as the looks and ``straighten`` expect it: dark on bright, and, where the nominal scale is only
         supposed, at its chromosomes' own if the boxes say so too. A usual bright-field frame comes back itself."""
         frame = dark_on_bright(frame)
-        if frame.um_per_px != NOMINAL_UM_PER_PX:  # stated, hence right
+        if frame.scale_stated:  # hence right
             return frame
         size = size_at_a_glance(_darkness(frame))
         if size is None or not _doubtful(size) or _convincing(self._found(frame).scores):

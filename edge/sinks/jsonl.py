@@ -20,6 +20,8 @@ def cell_to_json(cell: Cell) -> dict[str, Any]:
         "index": cell.index,
         "width_px": cell.width_px,
         "height_px": cell.height_px,
+        "um_per_px": round(float(cell.um_per_px), 6),
+        "scale_stated": cell.scale_stated,
         "count": cell.count,
         "karyotype": cell.karyotype,
         "findings": list(cell.findings),

@@ -143,7 +143,7 @@ PUPPET = """async () => {
         live.state({ echo, fault, scene, frames_per_s: 9, labels_per_s: 9, latency_ms: 90 });
     Object.assign(live, { spots: new Map(), fault: "", heard: performance.now(), scene: 3, drawn: 7, say() {} });
     live.labels = { scene: 3, frame: 7, count: 0, chromosomes: [], findings: [], karyotype: "" };
-    live.labels.guidance = { sharpness: 0 };
+    live.labels.guidance = { sharpness: 0, sharp_from: 2.85, banding: 0 };
     const held = [];
     const note = () => held.push([live.labelsHold(), live.fault]);
     const now = () => performance.now();

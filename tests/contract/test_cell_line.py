@@ -16,7 +16,8 @@ from tests.builders import MODELS, NORMAL_FEMALE, make_cell
 
 SCHEMA = json.loads((Path(__file__).parent / "cell.schema.json").read_text())
 PUBLISHED: dict[str, Any] = json.loads("""
-{"frame": "1057342.jpg", "index": 0, "width_px": 660, "height_px": 680, "count": 46, "karyotype": "46,XX",
+{"frame": "1057342.jpg", "index": 0, "width_px": 660, "height_px": 680,
+ "um_per_px": 0.0382, "scale_stated": false, "count": 46, "karyotype": "46,XX",
  "findings": [],
  "chromosomes": [{"id": 0, "box_px": [312, 389, 469, 450], "label": "1", "confidence": 0.994, "status": "accepted",
                   "candidates": [["1", 0.994], ["2", 0.003]], "p_arm_up": true}],
@@ -30,6 +31,10 @@ def check(line: dict[str, Any]) -> None:
 
 def test_the_published_example_fits() -> None:
     check(PUBLISHED)
+
+
+def test_a_line_written_before_lines_told_of_scale_fits() -> None:
+    check({key: value for key, value in PUBLISHED.items() if key not in ("um_per_px", "scale_stated")})
 
 
 @pytest.mark.parametrize(
@@ -63,6 +68,8 @@ def test_the_schema_knows_the_labels() -> None:
     ("path", "value"),
     [
         (("count",), -1),
+        (("um_per_px",), 0),
+        (("scale_stated",), "no"),
         (("karyotype",), "46,XX,+23"),
         (("karyotype",), "normal"),
         (("chromosomes", 0, "label"), "23"),

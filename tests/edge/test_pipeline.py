@@ -100,6 +100,7 @@ def test_the_stages_see_the_prepared_frame_and_the_cell_tells_of_the_one_taken()
     cell = Pipeline(Turning(), BarClassifier(), cut, keep_all, unmoved, assign_bars).label(taken)
     assert sorted(c.label for c in cell.chromosomes) == ["21", "21", "7"]
     assert [(frame.um_per_px, int(frame.pixels[0, 0])) for frame in seen] == [(0.1, 220)] * 2
+    assert (cell.um_per_px, cell.scale_stated) == (0.1, False)
     assert (taken.um_per_px, int(taken.pixels[0, 0])) == (bright.um_per_px, 35)
     assert [c.region.box_px for c in cell.chromosomes] == [
         c.region.box_px for c in bar_pipeline().label(bright).chromosomes

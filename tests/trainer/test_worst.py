@@ -111,7 +111,7 @@ def test_a_cell_s_line_gets_its_outlines() -> None:
         )
         for k, shape in enumerate(shapes)
     )
-    cell = Cell("a.png", 0, 50, 50, chromosomes, "", (), {}, {})
+    cell = Cell("a.png", 0, 50, 50, 0.065, False, chromosomes, "", (), {}, {})
     plain = cell_to_json(cell)
     first, second = with_outlines(plain, cell)["chromosomes"]
     assert sorted(first[OUTLINES][0]) == [[11, 22], [11, 25], [14, 22], [14, 25]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.cases.export import editors
+from edge.cases.export import editors, scale_of
 from edge.cases.report.page import BOTTOM_MM, GREY, RED, WIDTH_MM, Page, day
 from edge.cases.state import CellState
 from edge.cell.karyogram import draw_karyogram
@@ -18,7 +18,7 @@ def cell_page(page: Page, state: CellState, frame: Frame) -> None:
     people = ", ".join(editors(state))
     work = f"{state.corrections or 'none'} corrected" + (f", seen by {people}" if people else "")
     page.line(
-        f"{captured.cell.frame}   captured {day(captured.captured_utc)}   {frame.um_per_px:g} µm per pixel   "
+        f"{captured.cell.frame}   captured {day(captured.captured_utc)}   {scale_of(cell)}   "
         f"{len(state.counted)} chromosomes, {work}",
         8.5,
         colour=GREY,

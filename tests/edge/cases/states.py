@@ -11,7 +11,7 @@ from tests.builders import NORMAL_FEMALE, make_cell
 
 def captured(labels: Iterable[str] = NORMAL_FEMALE, *, number: int = 1, review: Sequence[int] = ()) -> Captured:
     cell = make_cell(labels, review=review, frame=f"{number}.png")
-    return Captured(number, "A-1", number, cell, "ab" * 32, 0.065, "2026-01-02T03:04:05.000+00:00")
+    return Captured(number, "A-1", number, cell, "ab" * 32, "2026-01-02T03:04:05.000+00:00")
 
 
 def edited(start: Captured, *edits: Edit, actor: str = "kim") -> CellState:

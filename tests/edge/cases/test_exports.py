@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -18,12 +19,14 @@ from ome_types import validate_xml
 from PIL import Image
 from pypdf import PdfReader
 
+from edge.camera.metaphase import draw_metaphase
 from edge.cases.cli import Form
 from edge.cases.edits import Accept, Draw, Exclude, Mark, Relabel, SetAside
 from edge.cases.export import CELL_COLUMNS, NOTICE
 from edge.cases.files import EVERY_FORM, write_case, write_report, zipped_case
-from edge.cases.ometiff import OME
+from edge.cases.ometiff import OME, ome_tiff
 from edge.cases.store import CaseStore
+from edge.records import Cell, Frame
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "contract" / "cell.schema.json").read_text())
@@ -134,7 +137,7 @@ def test_a_marker_is_no_training_data(store: CaseStore, tmp_path: Path) -> None:
     assert len(line["chromosomes"]) == 46
 
 
-def test_the_ome_tiff_holds_picture_scale_and_regions(store: CaseStore, tmp_path: Path) -> None:
+def test_the_ome_tiff_holds_picture_and_regions(store: CaseStore, tmp_path: Path) -> None:
     write_case(store, "A-1", tmp_path, ("ome-tiff",))
     with tifffile.TiffFile(tmp_path / "001.ome.tiff") as tiff:
         assert tiff.is_ome
@@ -144,9 +147,6 @@ def test_the_ome_tiff_holds_picture_scale_and_regions(store: CaseStore, tmp_path
     assert xml is not None
     validate_xml(xml)  # against the consortium's own schema
     root = ET.fromstring(xml)
-    pixels = root.find(f".//{{{OME}}}Pixels")
-    assert pixels is not None
-    assert (pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit")) == ("0.065", "µm")
     rois = root.findall(f"{{{OME}}}ROI")
     assert len(rois) == 47
     assert len(root.findall(f".//{{{OME}}}ROIRef")) == 47
@@ -158,6 +158,45 @@ def test_the_ome_tiff_holds_picture_scale_and_regions(store: CaseStore, tmp_path
     axis = rois[-1].find(f".//{{{OME}}}Polyline")
     assert axis is not None
     assert axis.get("Points") == "307,200 307,260"
+
+
+def ome_of(store: CaseStore, frame: Frame, cell: Cell) -> tuple[ET.Element, tifffile.TiffTags]:
+    """The OME-XML that ``cell`` leaves with, valid, and the TIFF's own tags."""
+    state = store.capture("A-1", frame, cell, "kim")
+    with tifffile.TiffFile(io.BytesIO(ome_tiff(store.frame(state.id), state))) as tiff:
+        assert tiff.ome_metadata is not None
+        validate_xml(tiff.ome_metadata)
+        return ET.fromstring(tiff.ome_metadata), tiff.pages.first.tags
+
+
+def test_a_stated_scale_is_the_pictures_physical_size(store: CaseStore) -> None:
+    root, tags = ome_of(store, make_frame(300, 340), make_cell(um_per_px=0.05))
+    pixels = next(root.iter(f"{{{OME}}}Pixels"))
+    assert [pixels.get(f"PhysicalSize{end}") for end in ("X", "XUnit", "Y", "YUnit")] == ["0.05", "µm"] * 2
+    assert (tags["XResolution"].value, int(tags["ResolutionUnit"].value)) == ((200_000, 1), 3)
+    assert "estimated" not in str(root.findtext(f".//{{{OME}}}Description"))
+
+
+def test_a_scale_that_nobody_stated_is_said_to_be_estimated(store: CaseStore, tmp_path: Path) -> None:
+    root, tags = ome_of(store, make_frame(300, 340), replace(make_cell(), um_per_px=0.0382))
+    assert not any("PhysicalSize" in name for name in next(root.iter(f"{{{OME}}}Pixels")).attrib)
+    assert int(tags["ResolutionUnit"].value) == 1  # no unit, hence no scale
+    told = "about 0.038 µm per pixel, estimated from the chromosomes' size"
+    assert str(root.findtext(f".//{{{OME}}}Description")).endswith(told)
+    store.capture("A-1", make_frame(300, 340), make_cell(um_per_px=0.05), "kim")
+    write_report(store, "A-1", tmp_path / "report.pdf")
+    *_, found, stated = (page.extract_text().replace("\n", " ") for page in PdfReader(tmp_path / "report.pdf").pages)
+    assert told in found
+    assert "  0.05 µm per pixel" in stated
+    assert "estimated" not in stated
+
+
+@pytest.mark.parametrize(("fluorescent", "light"), [(False, "bright field"), (True, "fluorescence")])
+def test_the_ome_channel_says_the_light(store: CaseStore, fluorescent: bool, light: str) -> None:
+    pixels = draw_metaphase(1).pixels
+    frame = Frame(255 - pixels if fluorescent else pixels, 0, 0.0, "a.png")
+    root, _ = ome_of(store, frame, make_cell())
+    assert [channel.get("Name") for channel in root.iter(f"{{{OME}}}Channel")] == [light]
 
 
 def test_the_report(store: CaseStore, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_an_outline_is_filled_and_kept_in_the_frame() -> None:
 
 def test_parts_are_read_at_the_cells_scale_and_wait_for_review() -> None:
     frame = Frame(np.full((300, 340), 220, np.uint8), 0, 0.0, "a.png")
-    state = fold(Captured(1, "A-1", 1, make_cell(), "ab" * 32, 0.065, "2026-01-02"), [])
+    state = fold(Captured(1, "A-1", 1, make_cell(), "ab" * 32, "2026-01-02"), [])
     upper, lower = cut(state.places[0].chromosome.region, [(5, 22), (30, 22)])
     parts = read(frame, state, [upper, lower], [0], nines)
     assert [(p.label, p.status, p.p_arm_up, p.crop.pixels.shape) for p in parts] == [
@@ -77,7 +77,7 @@ def test_parts_of_a_fluorescent_frame_are_read_as_those_of_a_bright_field_one() 
         seen.extend(crops)
         return nines(list(crops))
 
-    state = fold(Captured("c", "case", 1, make_cell([]), "sha", 0.065, "2026-01-01T00:00:00Z"), [])
+    state = fold(Captured("c", "case", 1, make_cell([]), "sha", "2026-01-01T00:00:00Z"), [])
     for pixels in (drawn.pixels, 255 - drawn.pixels):
         read(Frame(pixels, 0, 0.0, "a.png"), state, truth, [], classify)
     half = len(seen) // 2

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import pytest
 from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAside, Split, Swap
 from edge.cases.store import CaseStore
 from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
+from edge.records import NOMINAL_UM_PER_PX
 from edge.runtime.bundle import TASKS
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
 
@@ -74,6 +76,24 @@ def test_a_captured_cell_comes_back_whole(store: CaseStore, folder: Path) -> Non
             old.p_arm_up,
         )
         assert (new.region.id, new.region.box_px, new.region.score) == (old.region.id, old.region.box_px, 0.9)
+
+
+def test_a_cell_is_worked_on_at_the_scale_that_it_was_read_at(store: CaseStore, folder: Path) -> None:
+    id = store.capture("A-1", make_frame(), replace(make_cell(), um_per_px=0.038), "kim").id
+    with CaseStore(folder) as again:
+        cell = again.cell(id).captured.cell
+        assert (cell.um_per_px, cell.scale_stated, again.frame(id).um_per_px) == (0.038, False, 0.038)
+
+
+@pytest.mark.parametrize(("taken_at", "stated"), [(0.1, True), (NOMINAL_UM_PER_PX, False)])
+def test_a_cell_captured_before_cells_told_of_scale_has_its_frames(
+    store: CaseStore, folder: Path, taken_at: float, stated: bool
+) -> None:
+    id = store.capture("A-1", replace(make_frame(), um_per_px=taken_at), make_cell(um_per_px=0.05), "kim").id
+    tamper(folder, "UPDATE cells SET document = json_remove(document, '$.um_per_px', '$.scale_stated')")
+    with CaseStore(folder) as again:
+        cell = again.cell(id).captured.cell
+        assert (cell.um_per_px, cell.scale_stated, again.frame(id).um_per_px) == (taken_at, stated, taken_at)
 
 
 def test_edits_undo_and_redo_outlive_the_program(store: CaseStore, folder: Path) -> None:

@@ -72,5 +72,5 @@ def test_a_label_at_the_edge_stays_in_the_picture(at: tuple[int, int]) -> None:
 def test_a_mask_without_a_pixel_is_outlined_by_its_box() -> None:
     chromosome = make_chromosome(0, "1", box_px=spread_boxes(1)[0])
     chromosome.region.mask[:] = False
-    cell = Cell("a.png", 0, 340, 300, (chromosome,), "1,?,inc", (), {}, {})
+    cell = Cell("a.png", 0, 340, 300, 0.065, False, (chromosome,), "1,?,inc", (), {}, {})
     assert pixels_of(draw_overlay(make_frame(300, 340), cell)[-600:], STATUS_COLOUR["accepted"]) > 50

@@ -28,6 +28,17 @@ def test_what_is_stained_along_the_stroke_belongs_to_it(fluorescent: bool) -> No
     assert np.count_nonzero(found & true) / np.count_nonzero(found | true) > 0.8
 
 
+def test_a_stroke_reaches_as_wide_as_the_scale_says() -> None:
+    pixels = cv2.resize(one_chromosome(), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    widths = []
+    for um_per_px in (0.065, 0.0325):
+        region = missed(Frame(np.asarray(pixels, np.uint8), 0, 0.0, "a.png", um_per_px), [(120, 120), (320, 240)])
+        widths.append(np.count_nonzero(region.mask))
+    true = np.count_nonzero(pixels < 160)
+    assert widths[0] < 0.75 * true
+    assert widths[1] == pytest.approx(true, rel=0.2)
+
+
 @pytest.mark.parametrize("stroke", [[(5, 5)], [(5, 5), (6, 5)], [(400, 400), (500, 400)]])
 def test_a_stroke_that_shows_nothing_is_refused(stroke: list[tuple[float, float]]) -> None:
     with pytest.raises(EditRefused):

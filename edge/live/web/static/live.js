@@ -5,7 +5,6 @@ import { drawLabels } from "./labels.js";
 const OLD_MS = 800; // what the board knew longer ago than this cannot be trusted any more
 const RETRY_MS = 700;
 const GONE_MS = 60_000; // a slow way may need half a minute for one picture, and says nothing else meanwhile
-const SHARP = 0.05;
 
 const $ = (id) => document.getElementById(id);
 
@@ -152,7 +151,10 @@ export class Live {
     $("crossing").textContent = some ? this.labels.guidance.crossing : "–";
     $("unsure").textContent = some ? this.labels.chromosomes.filter((c) => c.status === "review").length : "–";
     $("sharpness").value = holds ? this.labels.guidance.sharpness : 0;
-    $("sharpness").title = holds ? `${this.labels.guidance.sharpness} (bands from ${SHARP})` : "";
+    if (holds) $("sharpness").low = this.labels.guidance.sharp_from;
+    $("sharpness").title = holds ? `${this.labels.guidance.sharpness} per µm (sharp from ${$("sharpness").low})` : "";
+    $("banding").value = holds ? this.labels.guidance.banding : 0;
+    $("banding").title = holds ? `${this.labels.guidance.banding} (well banded from ${$("banding").low})` : "";
     $("live-karyotype").textContent = some ? this.labels.karyotype : "–";
     const findings = some ? this.labels.findings : [];
     const list = $("live-findings");

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, SinkError
 from trainer.errors import first_line
 from trainer.files import write_atomic
 
@@ -57,18 +57,19 @@ class Run:
         """Open ``folder`` for a run with ``config`` (anything JSON can say; paths are written as text).
 
         With ``resume`` a run that is there goes on, and ``ConfigError`` names the settings that differ from its own;
-        leave out of ``config`` what may differ, such as how long to train. Without, a run that is there is removed.
+        leave out of ``config`` what may differ, such as how long to train. Without, a run that is there is removed. One
+        that ended before its first logged step has nothing to go on from: it takes the new settings.
         """
         wanted: dict[str, Any] = json.loads(json.dumps(dict(config), default=str))
         run = cls(folder)
         try:
             if not resume:
                 run._clear()
-            if run._config_path.exists():
+            run._checkpoints.mkdir(parents=True, exist_ok=True)
+            if run._config_path.exists() and (run._saved() or run._log_path.exists()):
                 _compare(run._config_path, wanted)
             else:
                 write_atomic(run._config_path, (json.dumps(wanted, indent=2) + "\n").encode())
-            run._checkpoints.mkdir(exist_ok=True)
         except OSError as error:
             raise ConfigError(f"run folder {folder} cannot be used: {error.strerror}; choose another --out") from error
         return run
@@ -90,15 +91,25 @@ class Run:
         return {c: [(int(r["step"]), float(r[c])) for r in rows if r[c]] for c in columns if c != "step"}
 
     def save(self, step: int, **objects: Any) -> None:
-        """Write a checkpoint of TensorFlow trackables (models, optimizers, variables), by name; drops older ones."""
+        """Write a checkpoint of TensorFlow trackables (models, optimizers, variables), by name; drops older ones.
+
+        ``SinkError`` when the disk does not take it; those before it stay.
+        """
         import tensorflow as tf
 
         final = self._checkpoints / f"{step:0{STEP_DIGITS}d}"
         part = self._checkpoints / f".{final.name}.part"
         shutil.rmtree(part, ignore_errors=True)
-        tf.train.Checkpoint(**objects).write(str(part / "state"))
-        shutil.rmtree(final, ignore_errors=True)
-        part.rename(final)
+        try:
+            tf.train.Checkpoint(**objects).write(str(part / "state"))
+            shutil.rmtree(final, ignore_errors=True)
+            part.rename(final)
+        except (OSError, tf.errors.OpError) as error:
+            shutil.rmtree(part, ignore_errors=True)
+            raise SinkError(
+                f"cannot write the checkpoint {final}: {first_line(error)}; free some space and give the same command "
+                "again: it goes on from the one before"
+            ) from error
         for old in self._saved()[KEPT_CHECKPOINTS:]:
             shutil.rmtree(old, ignore_errors=True)
 
@@ -179,9 +190,11 @@ class Run:
     def _read_log(self) -> tuple[list[str], list[dict[str, str]]]:
         if not self._log_path.exists():
             return ["step"], []
-        text = self._log_path.read_text(encoding="utf-8")
+        text = self._log_path.read_text(encoding="utf-8", errors="replace")
         whole = text[: text.rfind("\n") + 1]  # a last line without its end was cut by a kill
         reader = csv.DictReader(io.StringIO(whole), restval="")
+        if "step" not in (reader.fieldnames or ["step"]):
+            raise ConfigError(f"{self._log_path}: expected a run's log with a column step; start with --fresh")
         rows = [row for row in reader if row["step"].isdecimal()]
         if whole != text:
             self._write_log(list(reader.fieldnames or ["step"]), rows)
@@ -204,7 +217,7 @@ class Run:
 def _compare(path: Path, wanted: dict[str, Any]) -> None:
     try:
         stored = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not readable as JSON ({error}); start with --fresh") from error
     if not isinstance(stored, dict):
         raise ConfigError(f"{path}: expected a JSON object, got {type(stored).__name__}; start with --fresh")

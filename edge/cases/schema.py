@@ -145,7 +145,14 @@ def told(path: Path) -> Iterator[None]:
             raise StoreError(f"{path}: another program kept it locked for {BUSY_S:.0f} s; try again") from error
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise StoreDamaged(f"{path}: not a sound case store ({error}); restore it from a copy") from error
-        raise StoreError(f"{path}: cannot be read or written ({error}); check its folder and its disk") from error
+        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise StoreError(
+                f"{path}: cannot be opened ({error}); its folder must be one that can be written, also to read it: "
+                "copy the whole folder to such a place"
+            ) from error
+        raise StoreError(
+            f"{path}: cannot be read or written ({error}); its disk may be full or failing, nothing written was lost"
+        ) from error
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise StoreError(f"{path}: cannot be opened: {reason}; name another store") from error

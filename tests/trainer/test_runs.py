@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, SinkError
 from trainer.runs import Run, RunWarning
 
 tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
@@ -150,10 +150,35 @@ def test_half_written_checkpoint_is_not_seen(tmp_path: Path) -> None:
 
 
 def test_other_settings_are_named(tmp_path: Path) -> None:
-    Run.open(tmp_path, {"seed": 1, "data": Path("a"), "widths": (1, 2)}, resume=True)
+    Run.open(tmp_path, {"seed": 1, "data": Path("a"), "widths": (1, 2)}, resume=True).log(1, loss=2.0)
     Run.open(tmp_path, {"seed": 1, "data": Path("a"), "widths": (1, 2)}, resume=True)
     with pytest.raises(ConfigError, match=r"batch \(absent there, 8 now\), seed \(1 there, 2 now\); give the same"):
         Run.open(tmp_path, {"seed": 2, "data": Path("a"), "widths": (1, 2), "batch": 8}, resume=True)
+
+
+def test_a_run_that_never_began_takes_other_settings(tmp_path: Path) -> None:
+    """The data were misspelled: the right command must not need --fresh."""
+    Run.open(tmp_path, {"data": "misspelled"}, resume=True)
+    Run.open(tmp_path, {"data": "right"}, resume=True)
+    assert json.loads((tmp_path / "config.json").read_text()) == {"data": "right"}
+
+
+def test_a_checkpoint_that_the_disk_does_not_take(tmp_path: Path) -> None:
+    run = three_checkpoints(tmp_path)
+    (tmp_path / "checkpoints" / "00000050").write_text("in the way of the last rename")
+    with pytest.raises(SinkError, match=r"cannot write the checkpoint .*00000050: .*it goes on from the one before"):
+        run.save(50, weight=tf.Variable([5.0] * 64))
+    (tmp_path / "checkpoints" / "00000050").unlink()
+    assert not list((tmp_path / "checkpoints").glob(".*"))
+    assert run.restore(weight=tf.Variable([0.0] * 64)) == 40
+
+
+@pytest.mark.parametrize("log", [b"a,b\n1,2\n", b"\xff\xfe\n1\n"])
+def test_a_log_of_something_else(tmp_path: Path, log: bytes) -> None:
+    run = three_checkpoints(tmp_path)
+    (tmp_path / "log.csv").write_bytes(log)
+    with pytest.raises(ConfigError, match=r"log\.csv: expected a run's log with a column step; start with --fresh"):
+        run.restore(weight=tf.Variable([0.0] * 64))
 
 
 def test_fresh_removes_the_run_and_nothing_else(tmp_path: Path) -> None:
@@ -167,6 +192,7 @@ def test_fresh_removes_the_run_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_truncated_config_is_one_clear_error(tmp_path: Path) -> None:
+    Run.open(tmp_path, {"seed": 1}, resume=True).log(1, loss=2.0)
     (tmp_path / "config.json").write_text('{"seed": ')
     with pytest.raises(ConfigError, match=r"config\.json is not readable as JSON .*start with --fresh"):
         Run.open(tmp_path, {"seed": 1}, resume=True)

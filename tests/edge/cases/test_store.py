@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAside, Split, Swap
+from edge.cases.schema import told
 from edge.cases.store import CaseStore
 from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import NOMINAL_UM_PER_PX
@@ -400,6 +401,15 @@ def test_a_newer_store_is_refused(store: CaseStore, folder: Path) -> None:
     db.close()
     with pytest.raises(StoreError, match=r"made by a newer chromo-edge \(schema 9, this one reads 1\); update"):
         CaseStore(folder)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY_DIRECTORY])
+def test_a_store_on_a_disk_that_cannot_be_written_says_what_to_do(code: int) -> None:
+    """SQLite's own failure by its number: root may write into any folder, so a test cannot make one that is shut."""
+    failure = sqlite3.OperationalError("attempt to write a readonly database")
+    failure.sqlite_errorcode = code
+    with pytest.raises(StoreError, match="copy the whole folder to such a place"), told(Path("cases.sqlite")):
+        raise failure
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:

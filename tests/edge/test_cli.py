@@ -308,8 +308,7 @@ def test_the_page_waits_for_a_camera_that_is_not_there_yet(
 ) -> None:
     monkeypatch.setitem(WatchedCamera.__init__.__kwdefaults__, "retry_s", 0.001)
     asked = absent(monkeypatch, 3, Bars(2))
-    words = ("--frames", 2, "--port", 0, "--cases", tmp_path, "--models", TINY)
-    code, said, _ = chromo("run", "--camera", *words)
+    code, said, _ = chromo("run", "--camera", "--port", 0, "--cases", tmp_path, "--models", TINY)
     assert code == 0
     assert said.startswith("live page: ")
     assert asked == [None] * 4
@@ -319,8 +318,8 @@ def test_the_page_waits_for_a_camera_that_is_not_there_yet(
     ]
 
 
-@pytest.mark.parametrize("words", [("--headless",), ("--camera", "webcam")])
-def test_without_a_page_or_for_no_cameras_name_nobody_waits(
+@pytest.mark.parametrize("words", [("--headless",), ("--camera", "webcam"), ("--frames", 2)])
+def test_without_a_page_or_for_no_cameras_name_or_a_counted_run_nobody_waits(
     chromo: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     asked = absent(monkeypatch, 1, Bars(2))

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import PATIENCE_MS, capture
+from edge.cases.store import CaseStore
+from tests.browser.conftest import PATIENCE_MS, capture, running
+from tests.builders import make_cell, make_frame
 
 
 def chromosomes(page: Page, place: str) -> Locator:
@@ -92,20 +94,27 @@ def test_findings_follow_every_edit(karyogram: Page) -> None:
     expect(page.locator("#karyotype")).to_contain_text("+21")
 
 
-def test_the_uncertain_ones_come_first_and_one_key_accepts_the_rest(karyogram: Page) -> None:
-    page = karyogram
-    left = page.locator("#left")
-    expect(left).to_contain_text("to review")
-    expect(page.locator(".chromosome.selected")).to_have_class(re.compile("review"))
-    before = int((left.text_content() or "").split()[0])
-    page.locator(".chromosome.selected").focus()
-    page.keyboard.press("Enter")
-    expect(left).to_have_text(f"{before - 1} to review" if before > 1 else "All reviewed")
-    page.keyboard.press("a")
-    expect(left).to_have_text("All reviewed")
-    expect(page.locator(".chromosome.review")).to_have_count(0)
-    page.keyboard.press("u")
-    expect(left).to_have_text(f"{before - 1} to review" if before > 1 else "All reviewed")
+def test_the_uncertain_ones_come_first_and_one_key_accepts_the_rest(
+    models_dir: Path, tmp_path: Path, page: Page
+) -> None:
+    """In a cell of which it is known what is uncertain; a live one may be sure of all."""
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        store.capture("S1", make_frame(300, 340), make_cell(review=[5, 20, 44]), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        page.locator("#cells button").click()
+        left = page.locator("#left")
+        expect(left).to_have_text("3 to review")
+        expect(page.locator(".chromosome.selected")).to_have_class(re.compile("review"))
+        page.locator(".chromosome.selected").focus()
+        page.keyboard.press("Enter")
+        expect(left).to_have_text("2 to review")
+        page.keyboard.press("a")
+        expect(left).to_have_text("All reviewed")
+        expect(page.locator(".chromosome.review")).to_have_count(0)
+        page.keyboard.press("u")
+        expect(left).to_have_text("2 to review")
 
 
 def test_flip_swap_mark_and_remove_by_keyboard(karyogram: Page) -> None:

@@ -13,6 +13,7 @@ import tensorflow as tf
 import tf_keras as keras
 from rich.progress import Progress
 
+from edge.errors import ConfigError
 from trainer.batches import Prefetcher
 from trainer.optimise import Averages, cosine_rate
 from trainer.runs import Run
@@ -49,6 +50,7 @@ def train(
 
     ``make`` draws a batch from a generator that depends on the seed and the step alone, so a resumed run sees what an
     uninterrupted one would have seen. ``check`` measures the network, in its averaged weights, now and then.
+    ``ConfigError`` where the loss is no number any more; the checkpoints before that stay.
     """
     optimiser = keras.optimizers.AdamW(plan.rate, weight_decay=plan.decay, clipnorm=plan.clip_norm)
     optimiser.build(network.trainable_variables)
@@ -66,12 +68,18 @@ def train(
         started_s = time.monotonic()
         for step, batch in batches:
             optimiser.learning_rate.assign(cosine_rate(step, plan.steps, plan.rate))
-            for name, value in take(*batch).items():
+            loss, figures = take(*batch)
+            for name, value in figures.items():
                 sums.setdefault(name, []).append(float(value))
             averages.update(network, step)
             progress.advance(bar)
             done, last = step + 1, step + 1 == plan.steps
             if done % LOG_EVERY == 0 or last:
+                if not np.isfinite(float(loss)):  # nor will it be again: sound checkpoints must not make way for it
+                    raise ConfigError(
+                        f"{run.folder}: the loss is {float(loss)} at step {done}, nothing is learned any more; start "
+                        "over with a smaller --rate and --fresh"
+                    )
                 means = {name: float(np.mean(values)) for name, values in sums.items()}
                 rate, seconds = float(optimiser.learning_rate), time.monotonic() - started_s
                 run.log(done, rate=rate, seconds=seconds, **means)
@@ -88,11 +96,11 @@ def train(
 
 
 def _step(network: Any, optimiser: Any, losses: Losses) -> Any:
-    def step(*batch: Any) -> dict[str, Any]:
+    def step(*batch: Any) -> tuple[Any, dict[str, Any]]:
         with tf.GradientTape() as tape:
             total, figures = losses(network, *batch)
         gradients = tape.gradient(total, network.trainable_variables)
         optimiser.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
-        return dict(figures)
+        return total, dict(figures)
 
     return tf.function(step)

@@ -15,7 +15,7 @@ Run = Annotated[
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="What it was trained on.")]
 Out = Annotated[Path, typer.Option(metavar="RUNDIR2", help="New run folder: config, log, curves, layers.json.")]
 Batch = Annotated[int, typer.Option(min=1, help="Samples a step; a locator wants about 8.")]
-Rate = Annotated[float, typer.Option(help="Peak learning rate; a tenth of the fit's.")]
+Rate = Annotated[float, typer.Option(min=1e-9, max=1, help="Peak learning rate; a tenth of the fit's.")]
 
 
 def quantize_command(

@@ -13,7 +13,7 @@ from trainer.commands.options import MODELS, Augment, Batch, Cutters, Debug, Fra
 fit = typer.Typer()
 
 Out = Annotated[Path, typer.Option(metavar="RUNDIR", help="Run folder: config, log, curves, checkpoints.")]
-Rate = Annotated[float, typer.Option(help="Peak learning rate.")]
+Rate = Annotated[float, typer.Option(min=1e-9, max=1, help="Peak learning rate.")]
 Start = Annotated[Path | None, typer.Option(metavar="FILE", help="Weights to go on from.", show_default=False)]
 Passes = Annotated[int, typer.Option(min=1, help="How often to look through the frames, changed each time.")]
 Width = Annotated[float, typer.Option(min=0.25, help="Times as many channels; weights to start from may have fewer.")]

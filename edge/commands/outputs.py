@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,12 +43,13 @@ def file_sinks(
 
 def check_folders(frames: Sequence[Path], *folders: Path | None) -> None:
     """Pictures are named as their frames are: in one folder they would take each other's place."""
-    taken = {path.resolve().parent for path in frames}
+    # Not by Path.resolve, which fails on a link that leads to itself.
+    taken = {os.path.realpath(place) for path in frames for place in (path.parent, Path(os.path.realpath(path)).parent)}
     for folder in folders:
         if folder is not None:
-            if folder.resolve() in taken:
+            if os.path.realpath(folder) in taken:
                 raise ConfigError(
                     f"{folder}: pictures written there could take the place of frames or of each other; "
                     "name a folder of their own"
                 )
-            taken.add(folder.resolve())
+            taken.add(os.path.realpath(folder))

@@ -55,6 +55,12 @@ def folder_without_pictures(folder: Path) -> Path:
     return folder / "notes"
 
 
+def link_to_itself(folder: Path) -> Path:
+    (folder / "circle").mkdir()
+    (folder / "circle" / "a.png").symlink_to("a.png")
+    return folder / "circle"
+
+
 def no_such_file(folder: Path) -> Path:
     return folder / "nowhere.png"
 
@@ -65,6 +71,7 @@ BAD_FRAMES = {
     one_pixel: "1 x 1 px",
     far_too_large: "megapixels",
     pdf_named_png: "%PDF",
+    link_to_itself: "symbolic links",
     folder_without_pictures: "found none",
     no_such_file: "found nothing",
 }

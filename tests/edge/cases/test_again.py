@@ -48,7 +48,7 @@ def test_what_a_person_removed_since_is_still_there() -> None:
 
 def test_another_field_is_another_cell() -> None:
     one, other = (true_cell(draw_metaphase(seed)) for seed in (2, 3))
-    state = edited(Captured(1, "A-1", 1, one, "ab" * 32, 0.065, "2026-01-02T03:04:05.000+00:00"))
+    state = edited(Captured(1, "A-1", 1, one, "ab" * 32, "2026-01-02T03:04:05.000+00:00"))
     assert seen_before(one, [state]) is state
     assert seen_before(other, [state]) is None
 

@@ -60,7 +60,7 @@ def test_a_cell_names_the_compiled_models_that_computed_it() -> None:
             computed_by("locator_edgetpu", compiled)
             return super().locate(frame)
 
-    cell = Pipeline(OnAccelerator(), BarClassifier(), cut_bars, keep_all, assign_bars).label(frame_of([21, 7]))
+    cell = Pipeline(OnAccelerator(), BarClassifier(), cut_bars, keep_all, unmoved, assign_bars).label(frame_of([21, 7]))
     assert cell.models == MODELS | {"locator_edgetpu": compiled}
 
 

@@ -14,7 +14,8 @@ import tf_keras as keras
 from edge.cell.arbiter import COLUMNS, MOST_ODDS, NATS, SEATS
 from edge.cell.keep import WEIGHED
 from edge.records import LABELS, Float32Array, UInt8Array
-from trainer.data.cells import NO_LABEL, CellSet, cells_of_frames
+from trainer.data.cells import CellSet, cells_of_frames
+from trainer.data.cropset import NOTHING
 from trainer.loop import Batch, Plan, train
 from trainer.networks.arbiter import KNOWN, build_arbiter
 from trainer.runs import Run
@@ -34,6 +35,8 @@ STRANGERS = 5000
 """Lone chromosomes that are put into other cells."""
 SURENESS, NOISE = (-0.1, 0.15), 0.015
 """How much surer or less sure the labels are made, as a normal of the log; and noise on all that is known."""
+LONE_COVERED, LONE_SHARED = 13, 26
+"""Of 255: a twentieth of its mask and a tenth of its box, below which a chromosome is alone."""
 PLACE_SPREAD = 32.0
 """Of 255, of places for a stranger."""
 
@@ -100,7 +103,8 @@ def lone_ones(cells: CellSet, rng: np.random.Generator) -> Strangers:
     near = [
         cells.table[..., COLUMNS["weighed"]][..., WEIGHED.index(name)] for name in ("covered", "weaker", "stronger")
     ]
-    lone = cells.whole & (near[0] < 13) & (near[1] < 26) & (near[2] < 26)
+    covered, *shared = near
+    lone = cells.whole & (covered < LONE_COVERED) & (shared[0] < LONE_SHARED) & (shared[1] < LONE_SHARED)
     cell, seat = np.nonzero(lone)
     some = np.sort(rng.permutation(len(cell))[:STRANGERS])
     rows = cells.table[cell[some], seat[some]].copy()
@@ -110,7 +114,7 @@ def lone_ones(cells: CellSet, rng: np.random.Generator) -> Strangers:
 
 
 def make_batch(cells: CellSet, strangers: Strangers, rng: np.random.Generator, count: int) -> Batch:
-    """table (B, 96, 300, 1) in 0..1, whole (B, 96), label (B, 96) with NO_LABEL: some cells with chromosomes too few or
+    """table (B, 96, 300, 1) in 0..1, whole (B, 96), label (B, 96) with NOTHING: some cells with chromosomes too few or
     too many, so that copies tell nothing; labels more or less sure, and noise."""
     picked = rng.integers(len(cells), size=count)
     table, whole, label = (each[picked].copy() for each in (cells.table, cells.whole, cells.label))
@@ -120,7 +124,7 @@ def make_batch(cells: CellSet, strangers: Strangers, rng: np.random.Generator, c
         if rng.random() < SHORT and whole[k].any():
             gone[rng.choice(np.flatnonzero(whole[k]), rng.integers(1, 3))] = True
         _leave(table[k], gone)
-        whole[k, gone], label[k, gone] = False, NO_LABEL
+        whole[k, gone], label[k, gone] = False, NOTHING
         if rng.random() < OVERFULL and len(strangers.rows):
             free = np.flatnonzero(~there | gone)[: rng.integers(1, 4)]
             drawn = rng.integers(len(strangers.rows), size=len(free))
@@ -162,7 +166,7 @@ def losses(network: Any, table: Any, whole: Any, label: Any) -> tuple[Any, dict[
                 + LABEL_SMOOTHING / len(LABELS),
                 logs + more,
             ),
-            tf.cast(label > NO_LABEL, tf.float32),
+            tf.cast(label > NOTHING, tf.float32),
         ),
     }
     return parts["keep"] + LABEL_WEIGHT * parts["label"], parts
@@ -194,7 +198,7 @@ def check(network: Any, held: CellSet) -> dict[str, float]:
         keep, more = (np.asarray(each) for each in call(x))
         odds.append(known[0] + keep[..., 0])
         logs.append(known[1] + more)
-    there, named = held.table[..., 0] > 0, held.label > NO_LABEL
+    there, named = held.table[..., 0] > 0, held.label > NOTHING
     if not named.any():
         return {}
     right = np.where(held.whole, 1, -1)[there] * np.concatenate(odds)[there]

@@ -30,7 +30,7 @@ from trainer.data.cropset import (
     crops_of_drawings,
     crops_of_frames,
 )
-from trainer.data.sources import holds_cutouts, splits_at, stamp_of
+from trainer.data.sources import holds_cutouts, kept_at, splits_at
 from trainer.distill import distilled, load_teachers
 from trainer.errors import DatasetError
 from trainer.files import shipped_models
@@ -176,8 +176,7 @@ def cut_out(source: Path) -> tuple[CropSet, CropSet]:
 def cut_frames(source: Path, split: str, models: Path, store: Path) -> CropSet:
     """The crops of a split of frames as the models cut them, kept in ``store`` for the next run."""
     locator = load_locator(models)
-    hashes = [model.removeprefix("sha256:")[:8] for model in locator.models.values()]
-    path = store / ("-".join(filter(None, (source.name, stamp_of(source), split, *hashes))) + ".npz")
+    path = kept_at(store, source, split, locator.models.values())
     if path.exists():
         return CropSet.load(path)
     crops = crops_of_frames(source, split, locator)

@@ -4,7 +4,7 @@ Classifier, verifier and keeper judge each object for itself, with little of wha
 strange or likely only beside the others: a crop that could be a 19 or a 22 is the longer of two; an object as long as
 two small ones is both of them where the cell lacks two; of two homologues the bent one looks like the straight one.
 The arbiter sees what is known of every object, and of every two what they share, and adds to the log odds of being a
-chromosome and to the log scores of each label. It does not count copies: half of the cells that it learned from were
+chromosome and to the log scores of each label. It should not count copies: most of the cells that it learned from were
 given chromosomes too many or too few, so that a third 21 stays one, and ``edge.cell.assign`` still has the last word.
 """
 

@@ -22,7 +22,8 @@ from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import LABELS, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle
 from tests.trainer.drawn import boxes_of
-from trainer.data.cells import NO_LABEL, CellSet
+from trainer.data.cells import CellSet
+from trainer.data.cropset import NOTHING
 from trainer.data.framecache import SCALE, shrink
 from trainer.export.bundle import write_bundle
 from trainer.export.tflite import to_int8, to_tflite
@@ -152,7 +153,7 @@ def drawn_cells(count: int, seed: int = 0) -> CellSet:
     and shares half of its mask with the next; the others are what they are taken for."""
     rng = np.random.default_rng(seed)
     table = np.zeros((count, SEATS, TABLE_WIDTH), np.uint8)
-    label = np.full((count, SEATS), NO_LABEL, np.int8)
+    label = np.full((count, SEATS), NOTHING, np.int8)
     whole = np.zeros((count, SEATS), np.bool_)
     table[:, :50] = 128
     table[:, :50, 0] = 255

@@ -27,18 +27,17 @@ from edge.pipeline import Pipeline
 from edge.records import LABELS, BoolArray, Crop, Float32Array, Prediction, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
 from trainer.data.columns import Columns
+from trainer.data.cropset import NOTHING
 from trainer.data.looks import changed
 from trainer.data.metaphase import FrameTruth, read_frames
-from trainer.data.sources import stamp_of
+from trainer.data.sources import kept_at
 from trainer.errors import DatasetError
-
-NO_LABEL = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellSet(Columns):
     """``table`` uint8 (n, 96, 300), as ``edge.cell.arbiter.Known.table`` makes it; ``whole`` bool (n, 96), which of its
-    objects are marks of a chromosome; ``label`` int8 (n, 96), which one, an index of LABELS, or NO_LABEL."""
+    objects are marks of a chromosome; ``label`` int8 (n, 96), which one, an index of LABELS, or NOTHING."""
 
     table: UInt8Array
     whole: BoolArray
@@ -60,45 +59,56 @@ class Listener:
         return Judged(tuple(predictions), kept.odds)
 
 
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """A pipeline of the four models in the folder ``models``, with a ``listener`` in the arbiter's place."""
+
+    models: Path
+    pipeline: Pipeline
+    listener: Listener
+
+
+def load_hearing(models: Path) -> Hearing:
+    """Of the bundles ``locator``, ``separator``, ``classifier`` and ``verifier`` in ``models``."""
+    listener = Listener()
+    locator, classifier = load_locator(models), Classifier(load_bundle(models / "classifier", "classifier"))
+    keep = Keeper.of(load_bundle(models / "verifier", "verifier"))
+    return Hearing(models, Pipeline(locator, classifier, straighten, keep, listener, assign), listener)
+
+
 def cells_of_frames(source: Path, split: str, models: Path, store: Path, seed: int) -> CellSet:
     """The cells of a split, kept in ``store`` for the next run; train frames are changed before, with ``seed``.
     ``DatasetError`` if nothing is found."""
-    hashes = [model.removeprefix("sha256:")[:8] for model in _pipeline(models, Listener()).models.values()]
-    path = store / ("-".join(filter(None, (f"cells{seed}", source.name, stamp_of(source), split, *hashes))) + ".npz")
+    hearing = load_hearing(models)
+    path = kept_at(store, source, split, hearing.pipeline.models.values(), f"cells{seed}")
     if path.exists():
         return CellSet.load(path)
-    made = cells_at(read_frames(source, split), split, models, seed)
+    made = cells_at(read_frames(source, split), split, hearing, seed)
     made.save(path)
     return made
 
 
-def cells_at(truths: Sequence[FrameTruth], split: str, models: Path, seed: int) -> CellSet:
+def cells_at(truths: Sequence[FrameTruth], split: str, hearing: Hearing, seed: int) -> CellSet:
     """The cells of these frames of a split, as ``cells_of_frames`` makes them."""
-    listener = Listener()
-    pipeline = _pipeline(models, listener)
     rows = []
     for number, truth in enumerate(track(truths, f"cells of {split} frames")):
         frame, boxes = read_frame(truth.path, number), truth.boxes_px.astype(np.float32)
         if split == "train":
             frame, boxes = changed(frame, boxes, np.random.default_rng((seed, number)))
-        listener.heard.clear()
-        pipeline.label(frame)
-        if listener.heard:
-            rows.append(_row(listener.heard[-1], boxes, [LABELS.index(label) for label in truth.labels]))
+        hearing.listener.heard.clear()
+        hearing.pipeline.label(frame)
+        if hearing.listener.heard:
+            rows.append(_row(hearing.listener.heard[-1], boxes, [LABELS.index(label) for label in truth.labels]))
     if not rows:
-        raise DatasetError(f"nothing is found in {len(truths)} frame(s) of split '{split}' by the models in {models}")
+        raise DatasetError(
+            f"nothing is found in {len(truths)} frame(s) of split '{split}' by the models in {hearing.models}"
+        )
     return CellSet(*(np.stack(column) for column in zip(*rows, strict=True)))
-
-
-def _pipeline(models: Path, listener: Listener) -> Pipeline:
-    locator, classifier = load_locator(models), Classifier(load_bundle(models / "classifier", "classifier"))
-    keep = Keeper.of(load_bundle(models / "verifier", "verifier"))
-    return Pipeline(locator, classifier, straighten, keep, listener, assign)
 
 
 def _row(known: Known, boxes: Float32Array, labels: list[int]) -> tuple[UInt8Array, BoolArray, npt.NDArray[np.int8]]:
     """One cell of a ``CellSet``; ``boxes`` (m, 4) and ``labels`` are the true ones."""
-    whole, label = np.zeros(SEATS, np.bool_), np.full(SEATS, NO_LABEL, np.int8)
+    whole, label = np.zeros(SEATS, np.bool_), np.full(SEATS, NOTHING, np.int8)
     mine, theirs = one_to_one(box_iou(known.boxes, boxes))
     whole[mine] = True
     label[mine] = np.array(labels, np.int8)[theirs]

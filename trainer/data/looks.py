@@ -32,7 +32,7 @@ from edge.runtime.bundle import load_bundle
 from trainer.data.columns import Columns
 from trainer.data.cropset import boxes_of
 from trainer.data.metaphase import FrameTruth, read_frames
-from trainer.data.sources import stamp_of
+from trainer.data.sources import kept_at
 from trainer.errors import DatasetError
 
 GROUND = 0.75
@@ -59,8 +59,7 @@ def looks_of_frames(source: Path, split: str, models: Path, store: Path, seed: i
     """The doubtful objects found in a split, kept in ``store`` for the next run; train frames are changed before, with
     ``seed``. ``DatasetError`` if nothing is found."""
     lookers = load_lookers(models)
-    hashes = [model.removeprefix("sha256:")[:8] for model in lookers.ids]
-    path = store / ("-".join(filter(None, (f"doubted{seed}", source.name, stamp_of(source), split, *hashes))) + ".npz")
+    path = kept_at(store, source, split, lookers.ids, f"doubted{seed}")
     if path.exists():
         return LookSet.load(path)
     made = looks_at(read_frames(source, split), split, lookers, seed)

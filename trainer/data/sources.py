@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -139,6 +139,13 @@ def stamp_of(path: Path) -> str:
     for frame in _listed(form, path)[0]:
         digest.update(repr((frame.image, frame.split, frame.labels, frame.boxes_px.tolist())).encode())
     return digest.hexdigest()[:8]
+
+
+def kept_at(store: Path, source: Path, split: str, models: Iterable[str], kind: str = "") -> Path:
+    """Where in ``store`` lies what these models (``sha256:<hex>`` each) made of a split of the set: another file once
+    the set or a model has changed."""
+    hashes = (model.removeprefix("sha256:")[:8] for model in models)
+    return store / ("-".join(filter(None, (kind, source.name, stamp_of(source), split, *hashes))) + ".npz")
 
 
 def frames_at(path: Path, split: str) -> list[FrameTruth]:

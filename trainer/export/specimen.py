@@ -18,7 +18,7 @@ from edge.locate.locator import load_locator
 from edge.records import UInt8Array
 from edge.runtime.bundle import Task
 from trainer.compress.layers import quantize_scope
-from trainer.data.cells import CellSet, cells_at
+from trainer.data.cells import CellSet, cells_at, load_hearing
 from trainer.data.cropset import NOTHING, CropSet, crops_of
 from trainer.data.framecache import CachedFrame, prepared, shrink, train_frames
 from trainer.data.looks import LookSet, load_lookers, looks_at
@@ -120,8 +120,9 @@ def _arbiter(shipment: Shipment, network: Any) -> Specimen:
     if is_run(shipment.run):
         train, val = (CellSet.load(shipment.run / f"{split}.npz") for split in FRAMES)
     else:
+        hearing = load_hearing(shipment.models)
         train, val = (
-            cells_at(some_frames(shipment.data, split, count), split, shipment.models, seed=0)
+            cells_at(some_frames(shipment.data, split, count), split, hearing, seed=0)
             for split, count in FRAMES.items()
         )
     return Specimen("arbiter", network, list(train.table), val.table)

@@ -22,7 +22,6 @@ from edge.records import LABELS
 
 L = keras.layers
 OUTPUTS = ("keep", "label")
-PAIRED = 7
 _HEADS = 4
 _BLIND = 1e4
 """Nats by which an empty seat is overlooked."""

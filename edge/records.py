@@ -153,7 +153,7 @@ class Chromosome:
 
     @property
     def overridden(self) -> bool:
-        """Whether the assignment over the whole cell changed what the crop alone said."""
+        """Whether the assignment over the whole cell changed what was likeliest before."""
         return self.label != self.candidates[0][0]
 
 

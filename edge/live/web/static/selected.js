@@ -45,7 +45,7 @@ export class Selected {
     heading.append(made("p", "name", kind === "marker" ? "Marker" : `${kind === "derivative" ? "der " : ""}${label}`), bands);
     const sure = excluded ? "removed" : `${percent(confidence)} · ${status === "review" ? "to review" : "accepted"}`;
     const about = made("div", "about");
-    about.append(heading, made("p", "", sure), made("p", "from", "By its bands alone"), this.candidates());
+    about.append(heading, made("p", "", sure), made("p", "from", "Likeliest, before copies are counted"), this.candidates());
     return about;
   }
 

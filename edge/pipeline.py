@@ -40,8 +40,16 @@ class Locator(Protocol):
 
     def locate(self, frame: Frame) -> tuple[Region, ...]: ...
 
-    def look_again(self, frame: Frame, regions: tuple[Region, ...], kept: Sequence[int]) -> tuple[Region, ...]:
-        """``regions``, and after them what is found besides those ``kept`` (positions in ``regions``)."""
+    def look_again(
+        self,
+        frame: Frame,
+        regions: tuple[Region, ...],
+        crops: Sequence[Crop],
+        odds: Float32Array,
+        believed: Float32Array,
+    ) -> tuple[Region, ...]:
+        """``regions``, and after them what is found besides those that are ``believed`` (n,), 0..1, and what some of
+        doubtful ``odds`` (n,) may consist of."""
 
 
 class Classifier(Protocol):
@@ -131,7 +139,7 @@ class Pipeline:
             kept = self._keep(frame, regions, crops, predictions)
             assigned = self._assign(predictions, kept.odds)
         with clock.stage("locate"):
-            seen = self._locator.look_again(frame, regions, [label.index for label in assigned])
+            seen = self._locator.look_again(frame, regions, crops, kept.odds, _believed(assigned, len(regions)))
         if len(seen) > len(regions):
             more = self._read(frame, seen[len(regions) :], seen[: len(regions)], clock)
             regions, crops, predictions = seen, (*crops, *more[0]), (*predictions, *more[1])
@@ -207,6 +215,13 @@ class _Clock:
         start_s = time.perf_counter()
         yield
         self.stage_ms[name] = self.stage_ms.get(name, 0.0) + (time.perf_counter() - start_s) * 1e3
+
+
+def _believed(assigned: Sequence[Assigned], count: int) -> Float32Array:
+    """The confidence of each of ``count`` objects' labels, 0 of those that have none."""
+    believed = np.zeros(count, np.float32)
+    believed[[label.index for label in assigned]] = [label.confidence for label in assigned]
+    return believed
 
 
 def _chromosome(region: Region, crop: Crop, prediction: Prediction, assigned: Assigned) -> Chromosome:

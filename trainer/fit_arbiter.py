@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ PLACE_SPREAD = 32.0
 
 @dataclass(frozen=True, slots=True)
 class ArbiterConfig:
-    data: str
+    data: list[str]
+    """Sets of frames; one that is named twice is learned twice as often. Val cells are those of the first."""
     steps: int
     batch: int = 32
     rate: float = 1e-3
@@ -84,10 +86,12 @@ def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
 
 def cells_for(config: ArbiterConfig, store: Path) -> tuple[CellSet, CellSet]:
     """Train and val cells, kept in ``store``."""
-    data, models = Path(config.data), Path(config.models)
-    seeds = range(config.seed, config.seed + config.passes)
-    known = CellSet.join([cells_of_frames(data, "train", models, store, seed) for seed in seeds])
-    return known, cells_of_frames(data, "val", models, store, VAL_SEED)
+    models, looked = Path(config.models), Counter[str]()
+    sets = []
+    for source in config.data * config.passes:
+        sets.append(cells_of_frames(Path(source), "train", models, store, config.seed + looked[source]))
+        looked[source] += 1
+    return CellSet.join(sets), cells_of_frames(Path(config.data[0]), "val", models, store, VAL_SEED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -87,7 +87,7 @@ def test_the_stages_see_the_prepared_frame_and_the_cell_tells_of_the_one_taken()
         def prepared(self, frame: Frame) -> Frame:
             return replace(frame, pixels=255 - frame.pixels, um_per_px=0.1)
 
-        def look_again(self, frame: Frame, regions: tuple[Region, ...], kept: Sequence[int]) -> tuple[Region, ...]:
+        def look_again(self, frame: Frame, regions: tuple[Region, ...], *said: object) -> tuple[Region, ...]:
             seen.append(frame)
             return regions
 
@@ -161,8 +161,10 @@ def test_the_arbiter_has_the_last_word_and_hears_what_was_hidden() -> None:
         def locate(self, frame: Frame) -> tuple[Region, ...]:
             return super().locate(frame)[:2]
 
-        def look_again(self, frame: Frame, regions: tuple[Region, ...], kept: Sequence[int]) -> tuple[Region, ...]:
-            assert list(kept) == [0, 1]
+        def look_again(
+            self, frame: Frame, regions: tuple[Region, ...], crops: object, odds: object, believed: Float32Array
+        ) -> tuple[Region, ...]:
+            assert np.flatnonzero(believed).tolist() == [0, 1]
             return super().locate(frame)
 
     class Strict(Unmoved):

@@ -84,7 +84,7 @@ def test_the_check_counts_what_the_table_says() -> None:
 
 def test_the_run_and_its_bundle(tmp_path: Path, tiny_models: Path) -> None:
     frames, models = frames_folder(tmp_path / "frames", ("train", "val"), side_px=400), tiny_models
-    config = ArbiterConfig(str(frames), 2, 2, models=str(models), width=8, depth=1)
+    config = ArbiterConfig([str(frames)], 2, 2, models=str(models), width=8, depth=1)
     run = tmp_path / "runs" / "arbiter"
     weights = fit_arbiter.fit_arbiter(config, run, resume=False)
     assert weights == run / "arbiter.keras"

@@ -103,7 +103,9 @@ def fit_verifier_command(
 
 @fit.command("arbiter")
 def fit_arbiter_command(
-    data: FrameFolder,
+    data: Annotated[
+        list[Path], typer.Argument(metavar="DATA...", help="Sets of frames; one named twice is learned twice as often.")
+    ],
     out: Out,
     steps: Steps = 6_000,
     batch: Batch = 32,
@@ -122,7 +124,15 @@ def fit_arbiter_command(
     from trainer.fit_arbiter import ArbiterConfig, fit_arbiter
 
     config = ArbiterConfig(
-        str(data), steps, batch, rate, seed=seed, models=str(models), width=width, depth=depth, passes=passes
+        [str(source) for source in data],
+        steps,
+        batch,
+        rate,
+        seed=seed,
+        models=str(models),
+        width=width,
+        depth=depth,
+        passes=passes,
     )
     print(f"weights: {fit_arbiter(config, out, resume)}")
 

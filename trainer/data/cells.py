@@ -33,6 +33,9 @@ from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import kept_at
 from trainer.errors import DatasetError
 
+STRENGTH = (0.5, 2.0)
+"""Of the changes, drawn for each frame: some cells should be easy for the models, and some strange to them."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellSet(Columns):
@@ -94,7 +97,8 @@ def cells_at(truths: Sequence[FrameTruth], split: str, hearing: Hearing, seed: i
     for number, truth in enumerate(track(truths, f"cells of {split} frames")):
         frame, boxes = read_frame(truth.path, number), truth.boxes_px.astype(np.float32)
         if split == "train":
-            frame, boxes = changed(frame, boxes, np.random.default_rng((seed, number)))
+            rng = np.random.default_rng((seed, number))
+            frame, boxes = changed(frame, boxes, rng, strength=float(rng.uniform(*STRENGTH)))
         hearing.listener.heard.clear()
         hearing.pipeline.label(frame)
         if hearing.listener.heard:

@@ -120,17 +120,22 @@ def marks(regions: Sequence[Region], boxes: Float32Array) -> tuple[npt.NDArray[n
     return whole, shares.max(1, initial=0).astype(np.float32)
 
 
-def changed(frame: Frame, boxes: Float32Array, rng: np.random.Generator) -> tuple[Frame, Float32Array]:
-    """The frame as another laboratory might have taken it, and its boxes (n, 4) there."""
-    zoom = float(np.exp(rng.normal(0, 0.06)))
+def changed(
+    frame: Frame, boxes: Float32Array, rng: np.random.Generator, strength: float = 1.0
+) -> tuple[Frame, Float32Array]:
+    """The frame as another laboratory might have taken it, and its boxes (n, 4) there; ``strength``: how different its
+    size and its light are."""
+    zoom = float(np.exp(rng.normal(0, 0.06 * strength)))
     size = [max(1, round(n * zoom)) for n in frame.pixels.shape[::-1]]
     x = cv2.resize(frame.pixels, size, interpolation=cv2.INTER_LINEAR).astype(np.float32) / np.float32(255)
-    x = x ** np.float32(np.exp(rng.normal(0, 0.25)))
-    x = (x - GROUND) * np.float32(np.exp(rng.normal(0, 0.2))) + np.float32(GROUND + rng.normal(0, 0.05))
+    x = x ** np.float32(np.exp(rng.normal(0, 0.25 * strength)))
+    x = (x - GROUND) * np.float32(np.exp(rng.normal(0, 0.2 * strength))) + np.float32(
+        GROUND + rng.normal(0, 0.05 * strength)
+    )
     if rng.random() < 0.4:
-        x = cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.5, 2.0)))
+        x = cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.5, 1.0 + strength)))
     if rng.random() < 0.4:
-        x = x + rng.standard_normal(x.shape, np.float32) * np.float32(rng.uniform(0.005, 0.03))
+        x = x + rng.standard_normal(x.shape, np.float32) * np.float32(rng.uniform(0.005, 0.03 * strength))
     boxes = boxes * np.tile(np.array(size, np.float32) / frame.pixels.shape[::-1], 2).astype(np.float32)
     if rng.random() < 0.5:
         x, boxes = x.T, boxes[:, [1, 0, 3, 2]]

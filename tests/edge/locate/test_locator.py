@@ -14,20 +14,21 @@ from edge.locate.boxes import LEAST_TILE_OVERLAP_PX, MOST_BOTH_WAYS, BoxFinder, 
 from edge.locate.decode import Maps
 from edge.locate.grid import LOCATOR_UM_PER_PX, SHAPES, STRIDE_PX
 from edge.locate.locator import (
+    LEFTOVER_SCORE,
     MARGIN_PX,
     OUTLINE_SHARE,
-    SHARED_PX2,
     Locator,
-    _crossings,
-    _regions,
     at_scale,
     load_locator,
     refined,
 )
+from edge.locate.regions import SHARED_PX2, crossings, regions_of
 from edge.locate.separate import Separator, roi_matrix
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle, load_bundle
 from edge.runtime.interpreter import Network
+from tests.builders import make_crop
+from tests.edge.locate.bars import bar, pair, upright
 from tests.edge.locate.perfect import KnownBoxes, ListedAnswers, logit_of, outline_of, turned, with_network
 
 TINY = Path(__file__).parents[1] / "tiny"
@@ -263,7 +264,7 @@ def test_a_box_is_drawn_around_its_outline_and_tempered_with_the_separators() ->
     np.testing.assert_allclose(refined([outline_of(logit, matrix, own.tolist())]), expected[None], atol=1e-4)
 
 
-def bar(shape: tuple[int, int], rows: slice, cols: slice) -> BoolArray:
+def bar_mask(shape: tuple[int, int], rows: slice, cols: slice) -> BoolArray:
     mask = np.zeros(shape, np.bool_)
     mask[rows, cols] = True
     return mask
@@ -276,18 +277,18 @@ def test_masks_that_share_few_pixels_only_touch(shared: int, crosses: bool) -> N
     masks[0][:, 20:].flat[:shared] = True  # frame columns 30 to 40, rows from 10 on
     masks[1][5:25, :10] = True  # the same, whole
     masks[2][:] = True
-    assert _crossings(boxes, masks) == ([(1,), (0,), ()] if crosses else [(), (), ()])
-    assert _crossings(boxes, masks, 1) == _crossings(boxes, masks)
-    assert _crossings(boxes, masks, 2) == [(), (), ()]
+    assert crossings(boxes, masks) == ([(1,), (0,), ()] if crosses else [(), (), ()])
+    assert crossings(boxes, masks, 1) == crossings(boxes, masks)
+    assert crossings(boxes, masks, 2) == [(), (), ()]
 
 
 def test_what_is_new_is_numbered_on_and_crossed_with_what_is_known(separator: Separator) -> None:
-    lying, standing = bar((90, 90), slice(40, 52), slice(10, 62)), bar((90, 90), slice(20, 72), slice(30, 42))
+    lying, standing = bar_mask((90, 90), slice(40, 52), slice(10, 62)), bar_mask((90, 90), slice(20, 72), slice(30, 42))
     sides: list[Box] = [(10, 40, 62, 52), (30, 20, 42, 72)]
     boxes = np.array(sides, np.float32)
     outlines = knowing(separator, [lying, standing], boxes, 1.0).outlines(np.zeros((90, 90), np.uint8), boxes)
-    known = _regions(outlines[:1], 1.0, sides[:1], [0.9])
-    both = _regions(outlines[1:], 1.0, sides[1:], [0.1], known)
+    known = regions_of(outlines[:1], 1.0, sides[:1], [0.9])
+    both = regions_of(outlines[1:], 1.0, sides[1:], [0.1], known)
     assert [(r.id, r.box_px, r.overlaps, r.score) for r in both] == [
         (0, sides[0], (1,), 0.9),
         (1, sides[1], (0,), 0.1),
@@ -406,7 +407,7 @@ def test_a_mask_lies_where_its_pixels_are(bundle: Bundle, separator: Separator, 
     """To the pixel: a bar in a frame at 1.5 frame pixels a picture pixel, whatever lies between the networks' boxes
     and people's."""
     moving = replace(bundle, calibration={**bundle.calibration, "box_shift_x_px": shift[0], "box_shift_y_px": shift[1]})
-    drawn = bar((90, 90), slice(15, 63), slice(24, 36))
+    drawn = bar_mask((90, 90), slice(15, 63), slice(24, 36))
     box = np.array([[18, 0, 42, 78]])  # its middle is the bar's, its longer side 52 px in the picture: one to one
     seen = (box * SCALE - np.tile(shift, 2)).astype(np.float32)
     locator = Locator(BoxFinder(moving, 1), knowing(separator, [drawn], seen))
@@ -422,7 +423,7 @@ def test_a_chromosome_that_the_separator_does_not_see_is_a_region_without_pixels
     finder: BoxFinder, separator: Separator
 ) -> None:
     box = np.array([[18, 0, 42, 78], [40, 10, 60, 70]])
-    masks = [np.zeros((90, 90), np.bool_), bar((90, 90), slice(15, 63), slice(45, 55))]
+    masks = [np.zeros((90, 90), np.bool_), bar_mask((90, 90), slice(15, 63), slice(45, 55))]
     locator = Locator(finder, knowing(separator, masks, box * np.float32(SCALE)))
     unseen, seen = locator.regions_for_boxes(frame_of(np.full((90, 90), 200, np.uint8), NOMINAL_UM_PER_PX), box)
     assert not unseen.mask.any()
@@ -430,3 +431,22 @@ def test_a_chromosome_that_the_separator_does_not_see_is_a_region_without_pixels
     assert np.isfinite(unseen.axis_px).all()
     assert seen.mask.any()
     assert seen.overlaps == unseen.overlaps == ()
+
+
+def test_looking_again_parts_what_may_be_two_and_joins_what_may_be_one(locator: Locator, separator: Separator) -> None:
+    """Two bars end to end give both; two halves give the box that the separator draws about them."""
+    frame = frame_of(np.full((400, 400), 220, np.uint8))
+    regions = (upright(), bar(1, 200, 40, 60), bar(2, 200, 106, 60))
+    crops = (pair(), make_crop(1), make_crop(2))
+    odds, believed = np.array([4, 1, 1], np.float32), np.array([0.5, 0, 0], np.float32)
+    asked = with_network(separator, ListedAnswers([np.full((64, 64), 9, np.float32)]))
+    seen = Locator(locator._boxes, asked).look_again(frame, regions, crops, odds, believed)
+    assert [r.box_px for r in seen[:3]] == [r.box_px for r in regions]
+    assert [(r.id, r.score) for r in seen[3:]] == [(k, LEFTOVER_SCORE) for k in (3, 4, 5)]
+    joined, upper, lower = (r.box_px for r in seen[3:])
+    assert joined[1] < 60
+    assert joined[3] > 150
+    assert (upper[1], lower[3]) == (50, 124)
+    assert upper[3] - lower[1] == 6
+    sure = np.full(3, 9, np.float32)
+    assert len(Locator(locator._boxes, asked).look_again(frame, regions, crops, sure, believed)) == 3

@@ -1,0 +1,84 @@
+"""Regions made of what was seen in a frame, numbered by their positions, each with the others that it crosses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.locate.separate import Outline, lines_of
+from edge.overlap import box_iou
+from edge.records import BoolArray, Box, Float32Array, Frame, Region
+
+Shape = tuple[Box, BoolArray, Float32Array]
+"""Box, mask within it and centre line, as a Region has them."""
+KNOWN_IOU = 0.7
+"""What the last look finds is an object that is there already if their boxes share this."""
+SHARED_PX2 = 12
+"""Masks that share fewer frame pixels than this touch, and do not cross."""
+
+
+def regions_of(
+    outlines: Sequence[Outline],
+    scale: float,
+    boxes_px: Sequence[Box],
+    scores: Sequence[float],
+    known: Sequence[Region] = (),
+) -> tuple[Region, ...]:
+    """Those ``known``, numbered by their positions, and after them the outlines'."""
+    masks = [outline.mask_in(box, scale) for outline, box in zip(outlines, boxes_px, strict=True)]
+    lines = lines_of(outlines) / np.float32(scale) if outlines else ()
+    return among(known, list(zip(boxes_px, masks, lines, strict=True)), scores)
+
+
+def among(known: Sequence[Region], shapes: Sequence[Shape], scores: Sequence[float]) -> tuple[Region, ...]:
+    """Those ``known``, numbered by their positions, and after them new ones; all know which others they cross."""
+    first = len(known)
+    met_by = crossings(
+        [*(r.box_px for r in known), *(box for box, _, _ in shapes)],
+        [*(r.mask for r in known), *(mask for _, mask, _ in shapes)],
+        first,
+    )
+    met = [replace(r, overlaps=(*r.overlaps, *ids)) if ids else r for r, ids in zip(known, met_by, strict=False)]
+    made = zip(shapes, met_by[first:], scores, strict=True)
+    return (*met, *(Region(k, *shape, ids, score) for k, (shape, ids, score) in enumerate(made, first)))
+
+
+def unknown(boxes: Float32Array, regions: Sequence[Region]) -> npt.NDArray[np.intp]:
+    """Which of the boxes (n, 4), in frame pixels, are those of no region."""
+    known = np.array([r.box_px for r in regions], np.float32)
+    return np.flatnonzero(box_iou(boxes, known).max(1) < KNOWN_IOU) if len(boxes) else np.zeros(0, np.intp)
+
+
+def clipped(boxes: Float32Array, frame: Frame) -> list[Box]:
+    """The boxes (n, 4) in whole pixels of the frame, within it and not empty."""
+    last = np.array(frame.pixels.shape[::-1])
+    whole = np.rint(boxes).astype(np.int64)
+    first = np.clip(whole[:, :2], 0, last - 1)
+    beyond = np.maximum(np.minimum(whole[:, 2:], last), first + 1)
+    return [(x0, y0, x1, y1) for (x0, y0), (x1, y1) in zip(first.tolist(), beyond.tolist(), strict=True)]
+
+
+def crossings(boxes_px: Sequence[Box], masks: Sequence[BoolArray], first: int = 0) -> list[tuple[int, ...]]:
+    """For each mask, which others it shares pixels with; of pairs before the ``first`` nothing is asked."""
+    met: list[list[int]] = [[] for _ in masks]
+    boxes = np.array(boxes_px, np.int64).reshape(-1, 4)
+    inner = np.concatenate(
+        [np.maximum(boxes[:, None, :2], boxes[None, :, :2]), np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])], axis=2
+    )
+    meet = (inner[..., 0] < inner[..., 2]) & (inner[..., 1] < inner[..., 3])
+    meet[:, :first] = False
+    for a, b in np.argwhere(np.triu(meet, 1)).tolist():
+        x0, y0, x1, y1 = inner[a, b].tolist()
+        both = _part(masks[a], boxes_px[a], (x0, y0, x1, y1)) & _part(masks[b], boxes_px[b], (x0, y0, x1, y1))
+        if np.count_nonzero(both) >= SHARED_PX2:
+            met[a].append(b)
+            met[b].append(a)
+    return [tuple(ids) for ids in met]
+
+
+def _part(mask: BoolArray, box: Box, inner: Box) -> BoolArray:
+    left, top = box[:2]
+    return mask[inner[1] - top : inner[3] - top, inner[0] - left : inner[2] - left]

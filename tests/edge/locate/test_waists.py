@@ -1,0 +1,69 @@
+"""Two bars end to end are parted where they meet; one bar is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.locate.geometry import line_length
+from edge.locate.straighten import CROP_COLS, CROP_ROWS
+from edge.locate.waists import DOUBTED_NATS, parted, parts, waists
+from edge.records import Crop
+from tests.builders import make_crop
+from tests.edge.locate.bars import pair, upright
+
+
+def test_the_deepest_waist_is_where_two_meet() -> None:
+    (at,) = waists(pair(), 0.1)
+    assert at == pytest.approx(42 / 68, abs=0.02)
+
+
+def test_of_two_necks_the_paler_comes_first() -> None:
+    pixels = pair(30, 50, neck_stain=140, neck_cols=10).pixels.copy()
+    pixels[90:94] = pixels[90:94] // 4
+    first, other = waists(Crop(0, pixels), 0.1)
+    assert first > 0.6 > 0.4 > other
+
+
+@pytest.mark.parametrize("least", [0.1, 0.9])
+def test_a_waist_must_be_deep_enough(least: float) -> None:
+    assert len(waists(pair(neck_stain=140), least)) == (least < 0.5)
+
+
+@pytest.mark.parametrize(
+    "crop", [make_crop(rows=60), make_crop(rows=12), Crop(0, np.zeros((CROP_ROWS, CROP_COLS), np.uint8))]
+)
+def test_bars_short_ones_and_nothing_have_none(crop: Crop) -> None:
+    assert waists(crop, 0.1) == ()
+
+
+def test_parts_keep_the_margin_share_the_mask_and_follow_the_line() -> None:
+    region = upright()
+    (upper, mask, line), (lower, other, further) = parts(region, 40 / 68)
+    np.testing.assert_allclose([upper, lower], [(100, 50, 118, 96), (106, 90, 124, 124)], atol=6)
+    assert (upper[:2], lower[2:]) == ((100, 50), (124, 124))
+    assert np.count_nonzero(mask) + np.count_nonzero(other) == 68 * 12
+    assert np.count_nonzero(mask) == pytest.approx(40 * 12, abs=12)
+    assert (line.shape, further.shape) == (region.axis_px.shape,) * 2
+    np.testing.assert_array_equal(line[[0, -1]], [[112, 53], [112, 93]])
+    np.testing.assert_allclose(further[0], line[-1])
+    assert float(line_length(line)) + float(line_length(further)) == pytest.approx(68, abs=0.1)
+
+
+def test_a_part_of_next_to_nothing_is_none() -> None:
+    assert parts(upright(), 0.02) == ()
+
+
+@pytest.mark.parametrize(
+    ("odds", "believed", "count"),
+    [
+        (DOUBTED_NATS[0] - 1, 0.0, 0),
+        (DOUBTED_NATS[1] + 1, 0.0, 0),
+        (2.0, 0.0, 2),
+        (2.0, 1.0, 0),
+    ],
+)
+def test_only_what_is_doubted_is_parted(odds: float, believed: float, count: int) -> None:
+    """The waist is too shallow for one whose label is believed."""
+    crops, said = [pair(neck_stain=100, neck_cols=10)], np.array([odds], np.float32)
+    assert len(parted([upright()], crops, said, np.array([believed], np.float32))) == count

@@ -72,11 +72,10 @@ def parts(region: Region, at: float) -> tuple[Shape, ...]:
     """The two parts of ``region`` before and after the share ``at`` of its centre line; none where one has next to
     nothing."""
     rows, cols = np.nonzero(region.mask)
-    corner = np.array(region.box_px[:2], np.float32)
-    points = np.stack([cols, rows], 1).astype(np.float32) + np.float32(0.5) + corner
-    line = region.axis_px
-    nearest = ((points[:, None] - line[None]) ** 2).sum(-1).argmin(1) / (len(line) - 1)
-    before = nearest < at
+    points = np.stack([cols, rows], 1).astype(np.float32) + np.float32(0.5)
+    line = region.axis_px - np.array(region.box_px[:2], np.float32)
+    nearest = ((line**2).sum(1) - 2 * points @ line.T).argmin(1)
+    before = nearest < at * (len(line) - 1)
     if min(np.count_nonzero(before), np.count_nonzero(~before)) < LEAST_PART_PX:
         return ()
     margin = _margin(region.mask)
@@ -88,7 +87,7 @@ def parts(region: Region, at: float) -> tuple[Shape, ...]:
         top, left = max(y - margin, 0), max(x - margin, 0)
         cut = mask[top : y + height + margin, left : x + width + margin].view(np.bool_)
         x0, y0 = region.box_px[0] + left, region.box_px[1] + top
-        halves.append(((x0, y0, x0 + cut.shape[1], y0 + cut.shape[0]), cut, _stretch(line, *ends)))
+        halves.append(((x0, y0, x0 + cut.shape[1], y0 + cut.shape[0]), cut, _stretch(region.axis_px, *ends)))
     return tuple(halves)
 
 

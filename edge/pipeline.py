@@ -200,7 +200,7 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
     locator = load_locator(folder, threads)
     classifier = LearnedClassifier(load_bundle(folder / "classifier", "classifier"), threads)
     keep = LearnedKeeper.of(load_bundle(folder / "verifier", "verifier"), threads)
-    judge = LearnedArbiter(load_bundle(folder / "arbiter", "arbiter"), threads)
+    judge = LearnedArbiter(load_bundle(folder / "arbiter", "arbiter"))
     return Pipeline(locator, classifier, straighten, keep, judge, assign)
 
 

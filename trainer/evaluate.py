@@ -99,7 +99,7 @@ def box_labeller(models: Path | None, threads: int) -> BoxLabeller:
     locator = load_locator(folder, threads)
     classifier = Classifier(load_bundle(folder / "classifier", "classifier"), threads)
     keep = Keeper.of(load_bundle(folder / "verifier", "verifier"), threads)
-    arbiter = Arbiter(load_bundle(folder / "arbiter", "arbiter"), threads)
+    arbiter = Arbiter(load_bundle(folder / "arbiter", "arbiter"))
 
     def label(frame: Frame, boxes: npt.NDArray[np.int64]) -> tuple[list[str], list[str]]:
         frame = locator.prepared(frame)

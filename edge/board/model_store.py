@@ -121,7 +121,7 @@ def _prove(bundle: Bundle) -> None:
         "separator": Separator,
         "classifier": Classifier,
         "verifier": Keeper.of,
-        "arbiter": Arbiter,
+        "arbiter": lambda bundle, _: Arbiter(bundle),
     }
     users[bundle.task](bundle, 1)
     network = open_network(bundle, 1)

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import cv2
 import numpy as np
@@ -85,7 +86,9 @@ class SimulatedCamera:
                 self._ordered(cell + 1)  # drawing it takes as long as several frames: it must be there in time
 
     def close(self) -> None:
-        self._closed.set()
+        with self._ordering:
+            self._closed.set()
+            self._pen.shutdown(wait=False)  # its thread would stay until the scope is collected
 
     def frame(self, index: int) -> Frame:
         """Frame ``index`` of the stream."""
@@ -115,17 +118,25 @@ class SimulatedCamera:
         # Not lru_cache: one that holds its owner's method keeps a closed scope with all its cells for a long time.
         with self._ordering:
             if cell not in self._drawn:
-                self._drawn[cell] = self._pen.submit(
-                    draw_metaphase,
-                    np.random.default_rng((self._seed, 0, cell)),
-                    self._karyotypes[cell % len(self._karyotypes)],
-                    size_px=self._size_px,
-                    um_per_px=self._um_per_px,
-                )
+                self._drawn[cell] = self._begun(cell)
             self._drawn.move_to_end(cell)
             while len(self._drawn) > _KEPT_CELLS:
                 self._drawn.popitem(last=False)
             return self._drawn[cell]
+
+    def _begun(self, cell: int) -> Future[SimulatedMetaphase]:
+        draw = partial(
+            draw_metaphase,
+            np.random.default_rng((self._seed, 0, cell)),
+            self._karyotypes[cell % len(self._karyotypes)],
+            size_px=self._size_px,
+            um_per_px=self._um_per_px,
+        )
+        if not self._closed.is_set():
+            return self._pen.submit(draw)
+        drawn: Future[SimulatedMetaphase] = Future()
+        drawn.set_result(draw())
+        return drawn
 
     def _still(self, cell: SimulatedMetaphase, step: int, rng: np.random.Generator) -> Float32Array:
         settling = 2.0 * 0.4**step if self._move and self._hold > 4 else 0.0  # autofocus finds its place again

@@ -68,7 +68,7 @@ def test_a_profile_begins_with_the_p_arm() -> None:
     np.testing.assert_array_equal(profiles[0], profiles[1])
 
 
-ARBITER = Arbiter(load_bundle(TINY / "arbiter", "arbiter"), threads=1)
+ARBITER = Arbiter(load_bundle(TINY / "arbiter", "arbiter"))
 
 
 def judged(regions: list[Region], predictions: list[Prediction], kept: Kept) -> Judged:

@@ -95,3 +95,16 @@ def test_the_run_and_its_bundle(tmp_path: Path, tiny_models: Path) -> None:
     held = cells_of_frames(frames, "val", models, run.parent, 0)
     said = Network.of_bundle(load_bundle(models / "arbiter", "arbiter"), 1).run_uint8(held.table[:1])
     assert said["label"].shape == (1, SEATS, len(LABELS))
+
+
+def test_each_time_that_a_set_is_named_and_each_pass_looks_at_it_changed_anew(
+    tmp_path: Path, tiny_models: Path
+) -> None:
+    frames = frames_folder(tmp_path / "frames", ("train", "val"), side_px=400)
+    config = ArbiterConfig([str(frames)] * 2, 2, models=str(tiny_models), seed=5, passes=2)
+    known, held = fit_arbiter.cells_for(config, tmp_path)
+    each = [cells_of_frames(frames, "train", tiny_models, tmp_path, seed) for seed in (5, 6, 7, 8)]
+    assert len(list(tmp_path.glob("cells*-train-*"))) == len(each)
+    np.testing.assert_array_equal(known.table, np.concatenate([cells.table for cells in each]))
+    assert not np.array_equal(each[0].table, each[2].table)
+    np.testing.assert_array_equal(held.table, cells_of_frames(frames, "val", tiny_models, tmp_path, 0).table)

@@ -19,6 +19,7 @@ from trainer.data.cells import CellSet, cells_of_frames
 from trainer.data.cropset import NOTHING
 from trainer.loop import Batch, Plan, train
 from trainer.networks.arbiter import KNOWN, build_arbiter
+from trainer.networks.start import take_weights
 from trainer.runs import Run
 
 CLIP_NORM = 5.0
@@ -32,12 +33,15 @@ OVERLOOKED = 0.01
 """Share of objects that are left out."""
 SHORT, OVERFULL = 0.3, 0.6
 """Share of cells that lack one chromosome or two, and that have one to three too many."""
+KNOWN_BOXES = 0.15
+"""Share of cells whose boxes somebody drew: nothing but chromosomes, and each of them for sure."""
 STRANGERS = 5000
 """Lone chromosomes that are put into other cells."""
 SURENESS, NOISE = (-0.1, 0.15), 0.015
 """How much surer or less sure the labels are made, as a normal of the log; and noise on all that is known."""
 LONE_COVERED, LONE_SHARED = 13, 26
 """Of 255: a twentieth of its mask and a tenth of its box, below which a chromosome is alone."""
+MOST_LEVEL = 255
 PLACE_SPREAD = 32.0
 """Of 255, of places for a stranger."""
 
@@ -56,6 +60,8 @@ class ArbiterConfig:
     width: int = 64
     depth: int = 3
     dropout: float = 0.1
+    start: str = ""
+    """Network to go on from, of the same width and depth."""
     passes: int = 1
     """How often the train frames are looked through, changed anew each time: with ``seed`` and the numbers after it."""
 
@@ -68,8 +74,11 @@ def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
     known, held = cells_for(config, out.parent)
     known.pick(np.arange(min(SPECIMENS, len(known)))).save(out / "train.npz")
     held.save(out / "val.npz")
-    rows = known.table[known.table[..., 0] > 0][:, KNOWN]
-    network.get_layer("usual").adapt(rows[:: max(1, len(rows) // 100_000)].astype(np.float32) / 255)
+    if config.start:
+        take_weights(network, Path(config.start))
+    else:
+        rows = known.table[known.table[..., 0] > 0][:, KNOWN]
+        network.get_layer("usual").adapt(rows[:: max(1, len(rows) // 100_000)].astype(np.float32) / 255)
     strangers = lone_ones(known, np.random.default_rng(config.seed))
     train(
         run,
@@ -119,12 +128,16 @@ def lone_ones(cells: CellSet, rng: np.random.Generator) -> Strangers:
 
 def make_batch(cells: CellSet, strangers: Strangers, rng: np.random.Generator, count: int) -> Batch:
     """table (B, 96, 300, 1) in 0..1, whole (B, 96), label (B, 96) with NOTHING: some cells with chromosomes too few or
-    too many, so that copies tell nothing; labels more or less sure, and noise."""
+    too many, so that copies tell nothing; some with boxes that are known; labels more or less sure, and noise."""
     picked = rng.integers(len(cells), size=count)
     table, whole, label = (each[picked].copy() for each in (cells.table, cells.whole, cells.label))
     for k in range(count):
         there = table[k, :, 0] > 0
         gone = rng.random(SEATS) < OVERLOOKED
+        if rng.random() < KNOWN_BOXES:
+            gone |= ~whole[k]
+            table[k, there, COLUMNS["weighed"].start + WEIGHED.index("score")] = MOST_LEVEL
+            table[k, there, COLUMNS["odds"]] = MOST_LEVEL
         if rng.random() < SHORT and whole[k].any():
             gone[rng.choice(np.flatnonzero(whole[k]), rng.integers(1, 3))] = True
         _leave(table[k], gone)

@@ -38,6 +38,7 @@ def test_chromosomes_leave_and_join_whole(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(fit_arbiter, "SHORT", 1.0)
     monkeypatch.setattr(fit_arbiter, "OVERFULL", 1.0)
     monkeypatch.setattr(fit_arbiter, "OVERLOOKED", 0.0)
+    monkeypatch.setattr(fit_arbiter, "KNOWN_BOXES", 0.0)
     cells = drawn_cells(8)
     table = cells.table.copy()
     table[..., COLUMNS["weighed"]] = 0  # nothing near: all may be put elsewhere
@@ -55,6 +56,18 @@ def test_chromosomes_leave_and_join_whole(monkeypatch: pytest.MonkeyPatch) -> No
     counts = {int(n) for n in there.sum(1) - 50}
     assert counts <= {-1, 0, 1, 2}
     assert len(counts) > 1
+
+
+def test_where_boxes_are_known_nothing_else_is_there_and_all_are_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, share in (("SHORT", 0.0), ("OVERFULL", 0.0), ("OVERLOOKED", 0.0), ("KNOWN_BOXES", 1.0), ("NOISE", 0.0)):
+        monkeypatch.setattr(fit_arbiter, name, share)
+    cells = drawn_cells(4)
+    assert not cells.whole[cells.table[..., 0] > 0].all()
+    x, whole, _ = make_batch(cells, lone_ones(cells, np.random.default_rng(0)), np.random.default_rng(2), 8)
+    there = x[..., 0, 0] > 0
+    np.testing.assert_array_equal(there, whole > 0)
+    assert (x[there][:, COLUMNS["odds"], 0] == 1).all()
+    assert (x[there][:, COLUMNS["weighed"].start, 0] == 1).all()
 
 
 def said(network: Any, table: np.ndarray) -> np.ndarray:

@@ -110,6 +110,7 @@ def fit_arbiter_command(
     steps: Steps = 6_000,
     batch: Batch = 32,
     seed: Seed = 1,
+    start: Start = None,
     rate: Rate = 1e-3,
     models: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the four other models, whose words are heard.")
@@ -132,6 +133,7 @@ def fit_arbiter_command(
         models=str(models),
         width=width,
         depth=depth,
+        start=_text(start),
         passes=passes,
     )
     print(f"weights: {fit_arbiter(config, out, resume)}")

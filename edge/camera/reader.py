@@ -75,6 +75,8 @@ class DeviceCamera:
     def close(self) -> None:
         with self._changed:
             self._closed = True
+            # Its traceback leads back here, and would keep the device and its last pictures until they are collected.
+            self._failure = None
             self._changed.notify_all()
         if threading.current_thread() is not self._thread:
             self._thread.join(2.0)

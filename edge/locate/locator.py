@@ -3,7 +3,8 @@
 It looks up to three times: at the whole frame; at what the likelier boxes leave over; and, once the classifier and the
 assignment have said which objects are chromosomes, again: at what those leave over, at what may be two (``waists``) and
 at what may be halves of one (``halves``). The last look finds what a box around two had hidden. It only proposes: on
-the val frames all that it does left 1.01 corrections a cell where what is left over alone left 1.16.
+the val frames all that it does left 1.01 corrections a cell where what is left over alone left 1.16, with the arbiter
+that had learned from the latter alone.
 
 Whoever calls it with a frame as it was taken prepares that first: the looks expect dark chromosomes on a bright ground,
 about as large as those of the training frames.

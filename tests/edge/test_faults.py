@@ -44,12 +44,16 @@ sys.exit(main(["run", "--camera", "sim", "--headless", "--jsonl", sys.argv[1]]))
 
 
 def start(out: Path) -> subprocess.Popen[str]:
-    """The live program, once it has written its first line."""
+    """The live program, once it has written two lines: the first of them is compared with the truth by then."""
     process = subprocess.Popen(
         [sys.executable, "-c", LIVE, str(out)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline_s = time.monotonic() + 120
-    while not (out.exists() and out.stat().st_size) and process.poll() is None and time.monotonic() < deadline_s:
+    while (
+        not (out.exists() and out.read_text().count("\n") > 1)
+        and process.poll() is None
+        and time.monotonic() < deadline_s
+    ):
         time.sleep(0.02)
     return process
 

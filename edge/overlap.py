@@ -3,6 +3,8 @@ pixels the masks in them share. And how tightly people draw them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,6 +38,24 @@ def shared_px(a: Box, mask_a: BoolArray, b: Box, mask_b: BoolArray) -> int:
     part_a = mask_a[y0 - a[1] : y1 - a[1], x0 - a[0] : x1 - a[0]]
     part_b = mask_b[y0 - b[1] : y1 - b[1], x0 - b[0] : x1 - b[0]]
     return int(np.count_nonzero(part_a & part_b))
+
+
+def shared_by_each_two(boxes: Sequence[Box], masks: Sequence[BoolArray], first: int = 0) -> npt.NDArray[np.int64]:
+    """How many pixels every two masks share, (n, n); 0 of each with itself. Of two before the ``first`` nothing is
+    asked: 0."""
+    corners = np.array(boxes, np.int64).reshape(-1, 4)
+    low, high = corners[:, :2], corners[:, 2:]
+    meet = np.asarray((np.maximum(low[:, None], low[None]) < np.minimum(high[:, None], high[None])).all(2))
+    meet[:, :first] = False
+    shared = np.zeros(meet.shape, np.int64)
+    for a, b in np.argwhere(np.triu(meet, 1)).tolist():
+        shared[a, b] = shared[b, a] = shared_px(boxes[a], masks[a], boxes[b], masks[b])
+    return shared
+
+
+def crossings(boxes: Sequence[Box], masks: Sequence[BoolArray], first: int = 0) -> list[tuple[int, ...]]:
+    """For each mask, which others it crosses, in order; of two before the ``first`` nothing is asked."""
+    return [tuple(np.flatnonzero(row >= CROSSING_PX).tolist()) for row in shared_by_each_two(boxes, masks, first)]
 
 
 def as_people_draw(box: Box, height_px: int, width_px: int) -> Box:

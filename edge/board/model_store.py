@@ -116,14 +116,14 @@ def _prove(bundle: Bundle) -> None:
     from edge.locate.separate import Separator
     from edge.runtime.network import open_network
 
-    users: dict[Task, Callable[[Bundle, int], object]] = {
+    users: dict[Task, Callable[[Bundle], object]] = {
         "locator": BoxFinder,
         "separator": Separator,
         "classifier": Classifier,
         "verifier": Keeper.of,
-        "arbiter": lambda bundle, _: Arbiter(bundle),
+        "arbiter": Arbiter,
     }
-    users[bundle.task](bundle, 1)
+    users[bundle.task](bundle)
     network = open_network(bundle, 1)
     network.run_uint8(np.zeros(network.input_shape, np.uint8))
 

@@ -10,7 +10,7 @@ import numpy as np
 from edge.camera import slide
 from edge.camera.ideogram import Bent, Look, bend, draw_ideogram, relative_length
 from edge.errors import ConfigError
-from edge.overlap import CROSSING_PX, shared_px
+from edge.overlap import crossings
 from edge.records import LABELS, NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, UInt8Array
 
 CHROMOSOME_1_PX = 165.0
@@ -165,16 +165,9 @@ def _truth(labels: tuple[str, ...], drawn: list[Bent], corners: list[tuple[int, 
         y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(cols[0]), int(cols[-1]) + 1
         boxes.append((x + x0, y + y0, x + x1, y + y1))
         masks.append(bent.mask[y0:y1, x0:x1].copy())
-    crossed: list[list[int]] = [[] for _ in labels]
-    for i in range(len(labels)):
-        for j in range(i):
-            if shared_px(boxes[i], masks[i], boxes[j], masks[j]) >= CROSSING_PX:
-                crossed[i].append(j)
-                crossed[j].append(i)
+    crossed = crossings(boxes, masks)
     return tuple(
-        TrueChromosome(
-            i, label, boxes[i], masks[i], drawn[i].axis_px + np.array(corners[i], np.float32), tuple(sorted(crossed[i]))
-        )
+        TrueChromosome(i, label, boxes[i], masks[i], drawn[i].axis_px + np.array(corners[i], np.float32), crossed[i])
         for i, label in enumerate(labels)
     )
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.cell.keep import WEIGHED, Kept
-from edge.overlap import box_iou, shared_px
+from edge.overlap import box_iou, shared_by_each_two
 from edge.records import LABELS, Crop, Float32Array, Prediction, Region, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
@@ -99,6 +99,7 @@ class Known:
         areas = np.array([max(int(np.count_nonzero(r.mask)), 1) for r in single], np.float32)
         steps = np.diff(np.stack([r.axis_px for r in single]), axis=1)
         up = np.array([p.p_arm_up for p in said], np.float32)
+        shared = shared_by_each_two([r.box_px for r in single], [r.mask for r in single])
         return cls(
             kept.weighed[seats],
             kept.odds[kept.rows[seats]],
@@ -108,7 +109,7 @@ class Known:
             np.hypot(steps[..., 0], steps[..., 1]).sum(1),
             areas,
             _profiles(np.stack([crop.pixels for crop in cut]), up),
-            _shared(single) / areas[:, None],
+            (shared / areas[:, None]).astype(np.float32),
         )
 
     def table(self) -> UInt8Array:
@@ -186,17 +187,6 @@ def _levels(values: npt.NDArray[Any], low: npt.ArrayLike, high: npt.ArrayLike) -
 def _seated(pairs: UInt8Array) -> UInt8Array:
     """(n, n) as (n, SEATS)."""
     return np.pad(pairs, ((0, 0), (0, SEATS - len(pairs))))
-
-
-def _shared(regions: Sequence[Region]) -> Float32Array:
-    """How many frame pixels every two masks share, (n, n); 0 of each with itself."""
-    boxes = np.array([r.box_px for r in regions])
-    first, last = (np.stack([boxes[:, side]] * len(boxes), 1) for side in (slice(2), slice(2, 4)))
-    meet = (np.maximum(first, first.swapaxes(0, 1)) < np.minimum(last, last.swapaxes(0, 1))).all(2)
-    shared = np.zeros(meet.shape, np.float32)
-    for a, b in np.argwhere(np.triu(meet, 1)).tolist():
-        shared[a, b] = shared[b, a] = shared_px(regions[a].box_px, regions[a].mask, regions[b].box_px, regions[b].mask)
-    return shared
 
 
 def _profiles(crops: UInt8Array, up: Float32Array) -> UInt8Array:

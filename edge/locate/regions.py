@@ -9,15 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.locate.separate import Outline, lines_of
-from edge.overlap import box_iou
+from edge.overlap import box_iou, crossings
 from edge.records import BoolArray, Box, Float32Array, Frame, Region
 
 Shape = tuple[Box, BoolArray, Float32Array]
 """Box, mask within it and centre line, as a Region has them."""
 KNOWN_IOU = 0.7
 """What the last look finds is an object that is there already if their boxes share this."""
-SHARED_PX2 = 12
-"""Masks that share fewer frame pixels than this touch, and do not cross."""
 
 
 def regions_of(
@@ -35,6 +33,8 @@ def regions_of(
 
 def among(known: Sequence[Region], shapes: Sequence[Shape], scores: Sequence[float]) -> tuple[Region, ...]:
     """Those ``known``, numbered by their positions, and after them new ones; all know which others they cross."""
+    if not shapes:
+        return tuple(known)
     first = len(known)
     met_by = crossings(
         [*(r.box_px for r in known), *(box for box, _, _ in shapes)],
@@ -59,26 +59,3 @@ def clipped(boxes: Float32Array, frame: Frame) -> list[Box]:
     first = np.clip(whole[:, :2], 0, last - 1)
     beyond = np.maximum(np.minimum(whole[:, 2:], last), first + 1)
     return [(x0, y0, x1, y1) for (x0, y0), (x1, y1) in zip(first.tolist(), beyond.tolist(), strict=True)]
-
-
-def crossings(boxes_px: Sequence[Box], masks: Sequence[BoolArray], first: int = 0) -> list[tuple[int, ...]]:
-    """For each mask, which others it shares pixels with; of pairs before the ``first`` nothing is asked."""
-    met: list[list[int]] = [[] for _ in masks]
-    boxes = np.array(boxes_px, np.int64).reshape(-1, 4)
-    inner = np.concatenate(
-        [np.maximum(boxes[:, None, :2], boxes[None, :, :2]), np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])], axis=2
-    )
-    meet = (inner[..., 0] < inner[..., 2]) & (inner[..., 1] < inner[..., 3])
-    meet[:, :first] = False
-    for a, b in np.argwhere(np.triu(meet, 1)).tolist():
-        x0, y0, x1, y1 = inner[a, b].tolist()
-        both = _part(masks[a], boxes_px[a], (x0, y0, x1, y1)) & _part(masks[b], boxes_px[b], (x0, y0, x1, y1))
-        if np.count_nonzero(both) >= SHARED_PX2:
-            met[a].append(b)
-            met[b].append(a)
-    return [tuple(ids) for ids in met]
-
-
-def _part(mask: BoolArray, box: Box, inner: Box) -> BoolArray:
-    left, top = box[:2]
-    return mask[inner[1] - top : inner[3] - top, inner[0] - left : inner[2] - left]

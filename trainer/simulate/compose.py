@@ -16,7 +16,7 @@ import numpy as np
 
 from edge.camera.metaphase import chromosomes_of
 from edge.locate.geometry import centre_lines
-from edge.overlap import CROSSING_PX, as_people_draw, shared_px
+from edge.overlap import as_people_draw, crossings
 from edge.records import BoolArray, Box, Float32Array, UInt8Array
 from trainer.data.metaphase import FrameTruth
 from trainer.errors import DatasetError
@@ -215,12 +215,7 @@ def _truth(
     tight: list[Box] = [
         (x, y, x + mask.shape[1], y + mask.shape[0]) for mask, (x, y) in zip(masks, corners, strict=True)
     ]
-    overlaps: list[list[int]] = [[] for _ in masks]
-    for i in range(len(masks)):
-        for j in range(i):
-            if shared_px(tight[i], masks[i], tight[j], masks[j]) >= CROSSING_PX:
-                overlaps[i].append(j)
-                overlaps[j].append(i)
+    overlaps = crossings(tight, masks)
     lines = centre_lines(masks)
     return tuple(
         PlacedChromosome(
@@ -229,7 +224,7 @@ def _truth(
             masks[i],
             as_people_draw(tight[i], *shape),
             lines[i] + np.array(corners[i], np.float32),
-            tuple(sorted(overlaps[i])),
+            overlaps[i],
             picked[i].lone.image,
         )
         for i in range(len(masks))

@@ -22,8 +22,9 @@ from edge.locate.locator import (
     load_locator,
     refined,
 )
-from edge.locate.regions import SHARED_PX2, crossings, regions_of
+from edge.locate.regions import regions_of
 from edge.locate.separate import Separator, roi_matrix
+from edge.overlap import CROSSING_PX, crossings
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle, load_bundle
 from edge.runtime.interpreter import Network
@@ -270,7 +271,7 @@ def bar_mask(shape: tuple[int, int], rows: slice, cols: slice) -> BoolArray:
     return mask
 
 
-@pytest.mark.parametrize(("shared", "crosses"), [(SHARED_PX2 - 1, False), (SHARED_PX2, True)])
+@pytest.mark.parametrize(("shared", "crosses"), [(CROSSING_PX - 1, False), (CROSSING_PX, True)])
 def test_masks_that_share_few_pixels_only_touch(shared: int, crosses: bool) -> None:
     boxes: list[Box] = [(10, 10, 40, 30), (30, 5, 60, 45), (70, 10, 80, 20)]
     masks = [np.zeros((b[3] - b[1], b[2] - b[0]), np.bool_) for b in boxes]

@@ -55,8 +55,8 @@ def looks(
         x0, y0, x1, y1 = region.box_px
         there = claims[y0:y1, x0:x1]
         there[:] = cv2.add(there, region.mask * np.uint8(round(float(chance) * CLAIM_LEVEL)))  # at most 255
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    both = cv2.merge([picture, cv2.resize(claims, picture.shape[::-1], interpolation=way)])
+    # By area it would take eight times as long; val cells need 0.98 corrections so, and 1.00 by area.
+    both = cv2.merge([picture, cv2.resize(claims, picture.shape[::-1], interpolation=cv2.INTER_LINEAR)])
     boxes = np.array([regions[k].box_px for k in rows], np.float64).reshape(-1, 4)
     extent, middle = boxes[:, 2:] - boxes[:, :2], (boxes[:, :2] + boxes[:, 2:]) / 2
     zoom = OBJECT_PX / extent.max(1)

@@ -225,12 +225,13 @@ def _directions(vectors: Float64Array) -> Float64Array:
 
 
 def evenly(line: npt.NDArray[np.floating]) -> Float32Array:
-    """LINE_POINTS points at equal steps along ``line`` (n >= 2, 2)."""
-    return np.asarray(_evenly(np.asarray(line, np.float64)[None])[0], np.float32)
+    """LINE_POINTS points at equal steps along ``line`` (..., n >= 2, 2), one or many."""
+    lines = np.asarray(line, np.float64)
+    return _evenly(lines.reshape(-1, *lines.shape[-2:])).reshape(*lines.shape[:-2], LINE_POINTS, 2)
 
 
 def _evenly(lines: Float64Array) -> Float32Array:
-    """The same for many lines (m, n, 2) at once; twice, since cutting corners makes steps there shorter."""
+    """Of lines (m, n, 2); twice, since cutting corners makes steps there shorter."""
     for _ in range(2):
         pieces = np.diff(lines, axis=1)
         length = np.hypot(pieces[..., 0], pieces[..., 1])

@@ -191,8 +191,7 @@ def _claimed(frame: Frame, regions: Sequence[Region], shape: tuple[int, ...]) ->
     for region in regions:
         x0, y0, x1, y1 = region.box_px
         claimed[y0:y1, x0:x1] |= region.mask
-    way = cv2.INTER_AREA if shape[0] < len(claimed) else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(claimed, shape[::-1], interpolation=way) > 0)
+    return np.asarray(cv2.resize(claimed, shape[::-1], interpolation=cv2.INTER_LINEAR) > 0)
 
 
 def load_locator(models: Path, threads: int = 2) -> Locator:

@@ -9,14 +9,15 @@ part of one would, the parts at the deepest waist mark 28, at the two deepest 33
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.locate.geometry import evenly
+from edge.locate.geometry import LINE_POINTS, evenly, taken
 from edge.locate.regions import Shape
-from edge.records import BoolArray, Crop, Float32Array, Region
+from edge.records import BoolArray, Box, Crop, Float32Array, Region
 
 DOUBTED_NATS, LEAST_DEPTH, DEPTH_BELIEVED = (0.0, 5.5), 0.1, 0.6
 """Of an object that may be two: its log odds of being a chromosome, and the depth of its waist if its label is not
@@ -31,14 +32,26 @@ LEAST_PART_PX = 30
 _SMOOTH = np.array([0.25, 0.5, 0.25])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What lies between two shares of the length of a region: its box in the frame, its mask in that, the region's
+    centre line (n, 2) and the two ``ends``, 0..1."""
+
+    box_px: Box
+    mask: BoolArray
+    whole_line: Float32Array
+    ends: tuple[float, float]
+
+
 def parted(regions: Sequence[Region], crops: Sequence[Crop], odds: Float32Array, believed: Float32Array) -> list[Shape]:
     """The parts of those of ``regions`` that may be two: their log ``odds`` (n,) of being a chromosome leave a doubt,
-    and their waist is the deeper the more their labels are ``believed`` (n,), 0..1."""
-    found: list[Shape] = []
+    and their waist is the deeper the more their labels are ``believed`` (n,), 0..1. Lines are evenly spaced."""
+    found: list[Part] = []
     for k in np.flatnonzero((odds > DOUBTED_NATS[0]) & (odds < DOUBTED_NATS[1])).tolist():
-        for at in waists(crops[k], LEAST_DEPTH + DEPTH_BELIEVED * float(believed[k])):
-            found += parts(regions[k], at)
-    return found
+        at = waists(crops[k], LEAST_DEPTH + DEPTH_BELIEVED * float(believed[k]))
+        found += parts(regions[k], at) if at else ()
+    lines = stretches(found)
+    return [(part.box_px, part.mask, line) for part, line in zip(found, lines, strict=True)]
 
 
 def waists(crop: Crop, least_depth: float) -> tuple[float, ...]:
@@ -68,27 +81,28 @@ def _depths(along: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(1 - smooth / np.maximum(np.minimum(*sides), 1))
 
 
-def parts(region: Region, at: float) -> tuple[Shape, ...]:
-    """The two parts of ``region`` before and after the share ``at`` of its centre line; none where one has next to
-    nothing."""
+def parts(region: Region, waists_at: Sequence[float]) -> list[Part]:
+    """Of each waist, a share of the centre line of ``region``, the two parts before and after it; none where one has
+    next to nothing."""
     rows, cols = np.nonzero(region.mask)
     points = np.stack([cols, rows], 1).astype(np.float32) + np.float32(0.5)
     line = region.axis_px - np.array(region.box_px[:2], np.float32)
     nearest = ((line**2).sum(1) - 2 * points @ line.T).argmin(1)
-    before = nearest < at * (len(line) - 1)
-    if min(np.count_nonzero(before), np.count_nonzero(~before)) < LEAST_PART_PX:
-        return ()
     margin = _margin(region.mask)
-    halves: list[Shape] = []
-    for own, ends in ((before, (0.0, at)), (~before, (at, 1.0))):
-        mask = np.zeros(region.mask.shape, np.uint8)
-        mask[rows[own], cols[own]] = 1
-        x, y, width, height = cv2.boundingRect(mask)
-        top, left = max(y - margin, 0), max(x - margin, 0)
-        cut = mask[top : y + height + margin, left : x + width + margin].view(np.bool_)
-        x0, y0 = region.box_px[0] + left, region.box_px[1] + top
-        halves.append(((x0, y0, x0 + cut.shape[1], y0 + cut.shape[0]), cut, _stretch(region.axis_px, *ends)))
-    return tuple(halves)
+    found: list[Part] = []
+    for at in waists_at:
+        before = nearest < at * (len(line) - 1)
+        if min(np.count_nonzero(before), np.count_nonzero(~before)) < LEAST_PART_PX:
+            continue
+        for own, ends in ((before, (0.0, at)), (~before, (at, 1.0))):
+            mask = np.zeros(region.mask.shape, np.uint8)
+            mask[rows[own], cols[own]] = 1
+            x, y, width, height = cv2.boundingRect(mask)
+            top, left = max(y - margin, 0), max(x - margin, 0)
+            cut = mask[top : y + height + margin, left : x + width + margin].view(np.bool_)
+            x0, y0 = region.box_px[0] + left, region.box_px[1] + top
+            found.append(Part((x0, y0, x0 + cut.shape[1], y0 + cut.shape[0]), cut, region.axis_px, ends))
+    return found
 
 
 def _margin(mask: BoolArray) -> int:
@@ -97,8 +111,13 @@ def _margin(mask: BoolArray) -> int:
     return int(mask.shape[0] - height + mask.shape[1] - width) // 4
 
 
-def _stretch(line: Float32Array, first: float, last: float) -> Float32Array:
-    """The evenly spaced ``line`` (n, 2) between two shares of its length."""
-    places = np.linspace(first, last, len(line)) * (len(line) - 1)
-    known = np.arange(len(line))
-    return evenly(np.stack([np.interp(places, known, line[:, k]) for k in range(2)], 1).astype(np.float32))
+def stretches(found: Sequence[Part]) -> Float32Array:
+    """The parts' centre lines (m, LINE_POINTS, 2): the stretches of their wholes' between their ends."""
+    if not found:
+        return np.zeros((0, LINE_POINTS, 2), np.float32)
+    lines = np.stack([part.whole_line for part in found]).astype(np.float64)
+    last = lines.shape[1] - 1
+    places = np.array([np.linspace(*part.ends, last + 1) for part in found]) * last
+    before = np.minimum(places.astype(np.intp), last - 1)
+    step = taken(lines, before + 1) - taken(lines, before)
+    return evenly((taken(lines, before) + step * (places - before)[..., None]).astype(np.float32))

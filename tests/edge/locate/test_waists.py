@@ -7,7 +7,7 @@ import pytest
 
 from edge.locate.geometry import line_length
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
-from edge.locate.waists import DOUBTED_NATS, parted, parts, waists
+from edge.locate.waists import DOUBTED_NATS, parted, parts, stretches, waists
 from edge.records import Crop
 from tests.builders import make_crop
 from tests.edge.locate.bars import pair, upright
@@ -39,11 +39,12 @@ def test_bars_short_ones_and_nothing_have_none(crop: Crop) -> None:
 
 def test_parts_keep_the_margin_share_the_mask_and_follow_the_line() -> None:
     region = upright()
-    (upper, mask, line), (lower, other, further) = parts(region, 40 / 68)
-    np.testing.assert_allclose([upper, lower], [(100, 50, 118, 96), (106, 90, 124, 124)], atol=6)
-    assert (upper[:2], lower[2:]) == ((100, 50), (124, 124))
-    assert np.count_nonzero(mask) + np.count_nonzero(other) == 68 * 12
-    assert np.count_nonzero(mask) == pytest.approx(40 * 12, abs=12)
+    upper, lower = found = parts(region, [40 / 68])
+    line, further = stretches(found)
+    np.testing.assert_allclose([upper.box_px, lower.box_px], [(100, 50, 118, 96), (106, 90, 124, 124)], atol=6)
+    assert (upper.box_px[:2], lower.box_px[2:]) == ((100, 50), (124, 124))
+    assert np.count_nonzero(upper.mask) + np.count_nonzero(lower.mask) == 68 * 12
+    assert np.count_nonzero(upper.mask) == pytest.approx(40 * 12, abs=12)
     assert (line.shape, further.shape) == (region.axis_px.shape,) * 2
     np.testing.assert_array_equal(line[[0, -1]], [[112, 53], [112, 93]])
     np.testing.assert_allclose(further[0], line[-1])
@@ -51,7 +52,13 @@ def test_parts_keep_the_margin_share_the_mask_and_follow_the_line() -> None:
 
 
 def test_a_part_of_next_to_nothing_is_none() -> None:
-    assert parts(upright(), 0.02) == ()
+    assert parts(upright(), [0.02]) == []
+
+
+def test_each_waist_gives_two_parts() -> None:
+    found = parts(upright(), [0.3, 0.7])
+    assert [part.ends for part in found] == [(0.0, 0.3), (0.3, 1.0), (0.0, 0.7), (0.7, 1.0)]
+    assert stretches([]).shape == (0, *upright().axis_px.shape)
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,14 @@ import numpy.typing as npt
 
 from edge.cell.verify import Verifier
 from edge.cell.views import VIEWS, views
-from edge.locate.decode import not_doubled
+from edge.locate.decode import firsts
+from edge.overlap import SAME_MASK_IOU, box_iou, mask_iou
 from edge.records import Crop, Float32Array, Frame, Prediction, Region
 from edge.runtime.bundle import Bundle
 
 MOST_IOU = 0.7
-"""Two objects that share more than this are one; the likelier stays."""
+"""Two objects whose boxes share more than this, and whose masks are the same, are one; the likelier stays. By boxes
+alone, of two chromosomes that cross in an X one would be lost: 0.98 corrections a val cell instead of 0.94."""
 IMPOSSIBLE_NATS = -1e3
 MOST_NATS = 8.0
 """A verifier that is surer than this says no more."""
@@ -110,8 +112,12 @@ def singled(regions: Sequence[Region], found: Float32Array) -> tuple[npt.NDArray
     alone; ``found`` float32 (n, 9): their views."""
     strength = found[:, 0] + found[:, 1]
     order = np.argsort(-strength, kind="stable")
-    boxes = np.array([r.box_px for r in regions], np.float32).reshape(-1, 4)
-    rows = np.sort(order[not_doubled(boxes[order], MOST_IOU)])
+    boxes = np.array([regions[k].box_px for k in order], np.float32).reshape(-1, 4)
+    doubles = box_iou(boxes, boxes) > MOST_IOU
+    for a, b in np.argwhere(np.triu(doubles, 1)).tolist():
+        one, other = regions[order[a]], regions[order[b]]
+        doubles[a, b] = mask_iou(one.box_px, one.mask, other.box_px, other.mask) > SAME_MASK_IOU
+    rows = np.sort(order[firsts(doubles)])
     return rows, np.asarray(1 / (1 + np.exp(-strength[rows])), np.float32)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edge.locate.grid import BOX_UNIT_PX, STRIDE_PX
 from edge.overlap import box_iou
-from edge.records import Float32Array
+from edge.records import BoolArray, Float32Array
 
 MOST_PEAKS = 1000
 """The strongest are kept: twenty cells' worth. A network gone wild may see a peak in every place of its grid, and what
@@ -52,14 +52,14 @@ def find_boxes(maps: Maps, least_score: float, most_iou: float) -> Found:
     centre = (np.stack([xs, ys], axis=1) + 0.5) * STRIDE_PX
     sides = np.maximum(maps.box[ys, xs, shapes], 0.1) * BOX_UNIT_PX
     boxes = np.concatenate([centre - sides[:, :2], centre + sides[:, 2:]], axis=1).astype(np.float32)
-    keep = not_doubled(boxes, most_iou)
+    keep = firsts(box_iou(boxes, boxes) > most_iou)
     return Found(boxes[keep], scores[keep].astype(np.float32))
 
 
-def not_doubled(boxes: Float32Array, most_iou: float) -> npt.NDArray[np.intp]:
-    """Indices of the boxes that no earlier kept box covers by more than ``most_iou``."""
-    doubles = np.triu(box_iou(boxes, boxes) > most_iou, 1)
-    kept = np.ones(len(boxes), np.bool_)
+def firsts(doubles: BoolArray) -> npt.NDArray[np.intp]:
+    """Indices of those that are no ``doubles`` (n, n) of an earlier one that stays."""
+    doubles = np.triu(doubles, 1)
+    kept = np.ones(len(doubles), np.bool_)
     for i in np.flatnonzero(doubles.any(1)).tolist():
         if kept[i]:
             kept &= ~doubles[i]

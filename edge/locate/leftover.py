@@ -12,6 +12,7 @@ instead of 94.5.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from math import ceil, floor
 
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from edge.locate.background import background_of
 from edge.locate.levels import grey_levels
 from edge.locate.separate import Outline
-from edge.records import BoolArray, Float32Array, UInt8Array
+from edge.records import BoolArray, Box, Float32Array, UInt8Array
 
 PALE = 0.55
 """Of the chromosomes' median darkness: paler is ground."""
@@ -42,23 +43,58 @@ def darkness_of(picture: UInt8Array) -> UInt8Array:
     return np.asarray(cv2.subtract(background_of(picture), picture), np.uint8)
 
 
-def leftover_boxes(darkness: UInt8Array, claimed: BoolArray, margin_px: float) -> Float32Array:
-    """Boxes of what is as dark as a chromosome and not ``claimed`` (H, W), largest first, then of pairs of such pieces
-    across claimed pixels: float32 (n, 4). ``darkness`` as ``darkness_of`` gives it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """What lies together: ``box`` (x0, y0, x1, y1) in the picture, its ``mask`` bool there, and its outline's points
+    ``rim`` float32 (n, 2), x and y."""
+
+    box: Box
+    mask: BoolArray
+    rim: Float32Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bridge:
+    """Two pieces with little between them but claimed pixels; ``ends`` float32 (2, 2), of each the point nearest to the
+    other."""
+
+    pieces: tuple[Piece, Piece]
+    ends: Float32Array
+
+    @property
+    def box(self) -> Float32Array:
+        """Around both, (4,)."""
+        corners = np.array([piece.box for piece in self.pieces], np.float32)
+        return np.concatenate([corners[:, :2].min(0), corners[:, 2:].max(0)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leftover:
+    """``pieces``, largest first, and ``bridges`` between them, nearest first."""
+
+    pieces: tuple[Piece, ...]
+    bridges: tuple[Bridge, ...]
+
+    def boxes(self, margin_px: float) -> Float32Array:
+        """The places to look at: around each piece, then across each bridge, float32 (n, 4) picture pixels."""
+        around = [np.array(piece.box, np.float32) for piece in self.pieces] + [bridge.box for bridge in self.bridges]
+        margins = margin_px * np.array([-1, -1, 1, 1], np.float32)
+        return np.asarray(np.array(around, np.float32).reshape(-1, 4) + margins, np.float32)
+
+
+def left_over(darkness: UInt8Array, claimed: BoolArray) -> Leftover:
+    """What is as dark as a chromosome and not ``claimed`` (H, W); ``darkness`` as ``darkness_of`` gives it."""
     taken = claimed.view(np.uint8)
     if not taken.any():
-        return np.zeros((0, 4), np.float32)
+        return Leftover((), ())
     (middle,) = grey_levels(darkness, (0.5,), taken)
     left = (darkness > PALE * middle).view(np.uint8) & (cv2.dilate(taken, _SQUARE) ^ 1)
     left_open = cv2.morphologyEx(left, cv2.MORPH_OPEN, _SQUARE)
     numbers, places, area = _pieces(left_open)
     fit = np.flatnonzero((area >= LEAST_PX2) & ((places[:, 2:] - places[:, :2]).max(1) < LONGEST_PX))
     order = fit[np.argsort(-area[fit], kind="stable")][:MOST_PLACES]
-    pieces = places[order].astype(np.float32)
-    rims = [_rim(numbers, box, k + 1) for box, k in zip(pieces, order.tolist(), strict=True)]
-    pairs = _bridged(pieces, rims, claimed)
-    boxes = np.concatenate([pieces, pairs])
-    return np.asarray(boxes + margin_px * np.array([-1, -1, 1, 1], np.float32), np.float32)
+    pieces = tuple(_piece(numbers, places[k].tolist(), k + 1) for k in order.tolist())
+    return Leftover(pieces, _bridges(pieces, claimed))
 
 
 def _pieces(picture: UInt8Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -77,28 +113,26 @@ def _pieces(picture: UInt8Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.
     return numbers, np.concatenate([first, last + 1]).T, area
 
 
-def _rim(numbers: npt.NDArray[np.int32], box: Float32Array, number: int) -> Float32Array:
-    """The outline's points (n, 2), x and y, of the piece of this number."""
-    x0, y0, x1, y1 = box.astype(int)
-    own = (numbers[y0:y1, x0:x1] == number).astype(np.uint8)
-    contours, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(int(x0), int(y0)))
-    return np.concatenate(contours).reshape(-1, 2).astype(np.float32)
+def _piece(numbers: npt.NDArray[np.int32], box: list[int], number: int) -> Piece:
+    x0, y0, x1, y1 = box
+    own = numbers[y0:y1, x0:x1] == number
+    contours, _ = cv2.findContours(own.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x0, y0))
+    return Piece((x0, y0, x1, y1), own, np.concatenate(contours).reshape(-1, 2).astype(np.float32))
 
 
-def _bridged(pieces: Float32Array, rims: Sequence[Float32Array], claimed: BoolArray) -> Float32Array:
-    """The boxes (n, 4) of two pieces each, nearest first, whose nearest points are joined by claimed pixels."""
-    found: list[tuple[float, Float32Array]] = []
-    for (other, far_rim), (box, rim) in combinations(zip(pieces, rims, strict=True), 2):
-        low, high = np.minimum(box, other), np.maximum(box, other)
-        if (high[:2] - low[2:]).max() > BRIDGE_PX:
+def _bridges(pieces: Sequence[Piece], claimed: BoolArray) -> tuple[Bridge, ...]:
+    """Two pieces each, nearest first, whose nearest points are joined by claimed pixels."""
+    found: list[tuple[float, Bridge]] = []
+    for a, b in combinations(pieces, 2):
+        if max(max(a.box[k], b.box[k]) - min(a.box[k + 2], b.box[k + 2]) for k in range(2)) > BRIDGE_PX:
             continue
-        gaps = np.linalg.norm(rim[:, None] - far_rim[None], axis=-1)
+        gaps = np.linalg.norm(b.rim[:, None] - a.rim[None], axis=-1)
         i, j = np.unravel_index(int(gaps.argmin()), gaps.shape)
-        x, y = np.rint((rim[i] + far_rim[j]) / 2).astype(int)
+        x, y = np.rint((b.rim[i] + a.rim[j]) / 2).astype(int)
         if gaps[i, j] <= BRIDGE_PX and claimed[y, x]:
-            found.append((float(gaps[i, j]), np.concatenate([low[:2], high[2:]])))
+            found.append((float(gaps[i, j]), Bridge((a, b), np.stack([a.rim[j], b.rim[i]]))))
     found.sort(key=lambda pair: pair[0])
-    return np.array([box for _, box in found[:MOST_BRIDGES]], np.float32).reshape(-1, 4)
+    return tuple(bridge for _, bridge in found[:MOST_BRIDGES])
 
 
 def claimed_pixels(shape: tuple[int, ...], outlines: Sequence[Outline]) -> BoolArray:

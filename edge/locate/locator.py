@@ -22,13 +22,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import FrameError
+from edge.locate.arms import joined_arms
 from edge.locate.boxes import BoxFinder
 from edge.locate.decode import Found
 from edge.locate.field import dark_on_bright
 from edge.locate.grid import LOCATOR_UM_PER_PX, SURE_SCORE
 from edge.locate.halves import joined_boxes
-from edge.locate.leftover import claimed_pixels, darkness_of, leftover_boxes
-from edge.locate.regions import among, clipped, regions_of, unknown
+from edge.locate.leftover import claimed_pixels, darkness_of, left_over
+from edge.locate.regions import among, clipped, regions_of, unknown, unlike
 from edge.locate.scale import relative_size, size_at_a_glance
 from edge.locate.separate import Outline, Separator
 from edge.locate.waists import parted
@@ -119,12 +120,14 @@ class Locator:
         (n,) leave a doubt and whose waist is the deeper the more their labels are believed."""
         picture, scale = at_scale(frame)
         claimed = _claimed(frame, [regions[k] for k in np.flatnonzero(believed).tolist()], picture.shape)
-        places = leftover_boxes(_darkness(frame), claimed, MARGIN_PX)
-        boxes = np.concatenate([places / np.float32(scale), joined_boxes(regions, odds)])
+        left = left_over(_darkness(frame), claimed)
+        boxes = np.concatenate([left.boxes(MARGIN_PX) / np.float32(scale), joined_boxes(regions, odds)])
         seen = self._with(frame, regions, boxes[unknown(boxes, regions)])
         found = parted(regions, crops, odds, believed)
         new = unknown(np.array([box for box, _, _ in found], np.float32), seen).tolist()
-        return among(seen, [found[k] for k in new], [LEFTOVER_SCORE] * len(new))
+        seen = among(seen, [found[k] for k in new], [LEFTOVER_SCORE] * len(new))
+        crossed = unlike(joined_arms(left.bridges, frame, scale, MARGIN_PX), seen)
+        return among(seen, crossed, [LEFTOVER_SCORE] * len(crossed))
 
     def _with(self, frame: Frame, regions: tuple[Region, ...], boxes: Float32Array) -> tuple[Region, ...]:
         """``regions`` and, after them, what the separator sees in ``boxes`` (n, 4), in frame pixels, if it is new."""
@@ -154,7 +157,7 @@ class Locator:
         """The outlines of what the boxes' network found, and the places (n, 4) that these leave over."""
         outlines = self._separator.mended(picture, found.boxes)
         sure = [o for o, score in zip(outlines, found.scores, strict=True) if score >= SURE_SCORE]
-        return outlines, leftover_boxes(darkness, claimed_pixels(picture.shape, sure), MARGIN_PX)
+        return outlines, left_over(darkness, claimed_pixels(picture.shape, sure)).boxes(MARGIN_PX)
 
     def regions_for_boxes(self, frame: Frame, boxes_px: npt.NDArray[np.integer]) -> tuple[Region, ...]:
         """The regions of boxes that are known, int (n, 4) half-open frame pixels, in their order."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.locate.separate import Outline, lines_of
-from edge.overlap import box_iou, crossings
+from edge.overlap import SAME_MASK_IOU, box_iou, crossings, mask_iou
 from edge.records import BoolArray, Box, Float32Array, Frame, Region
 
 Shape = tuple[Box, BoolArray, Float32Array]
@@ -50,6 +50,15 @@ def unknown(boxes: Float32Array, regions: Sequence[Region]) -> npt.NDArray[np.in
     """Which of the boxes (n, 4), in frame pixels, are those of no region."""
     known = np.array([r.box_px for r in regions], np.float32)
     return np.flatnonzero(box_iou(boxes, known).max(1) < KNOWN_IOU) if len(boxes) else np.zeros(0, np.intp)
+
+
+def unlike(shapes: Sequence[Shape], regions: Sequence[Region]) -> list[Shape]:
+    """Those of ``shapes`` whose masks are those of no region, whatever their boxes are."""
+    return [
+        shape
+        for shape in shapes
+        if all(mask_iou(*shape[:2], region.box_px, region.mask) <= SAME_MASK_IOU for region in regions)
+    ]
 
 
 def clipped(boxes: Float32Array, frame: Frame) -> list[Box]:

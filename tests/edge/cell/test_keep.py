@@ -93,6 +93,17 @@ def test_of_two_boxes_on_one_object_the_likelier_stays_and_the_other_claims_noth
     assert chances == pytest.approx(1 / (1 + np.exp(-odds_alone)), rel=1e-4)
 
 
+def test_two_that_cross_are_no_doubles_however_alike_their_boxes() -> None:
+    """An X of two bars, in one box."""
+    box = (0, 0, 60, 60)
+    falling = np.abs(np.subtract.outer(np.arange(60), np.arange(60))) < 7
+    regions = [replace(make_region(k, box), mask=mask) for k, mask in enumerate((falling, falling[::-1]))]
+    odds = odds_of(weighing(whole=1.0), regions, crops(2), seen_as([0.6, 0.9]))
+    assert (odds > IMPOSSIBLE_NATS).all()
+    same = [regions[0], replace(regions[0], id=1)]
+    assert odds_of(weighing(whole=1.0), same, crops(2), seen_as([0.6, 0.9]))[0] == IMPOSSIBLE_NATS
+
+
 def test_what_is_beyond_doubt_is_not_looked_at_again() -> None:
     regions = [make_region(k, (40 * k, 10, 40 * k + 20, 70), score=0.99) for k in range(3)]
     regions.append(make_region(3, (90, 10, 110, 70), score=0.98))  # half of it is the third's

@@ -1,4 +1,4 @@
-"""Bars for chromosomes: one, and two end to end."""
+"""Bars for chromosomes: one, two end to end, and one across another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.locate.geometry import evenly
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
-from edge.records import Crop, Region
+from edge.records import BoolArray, Crop, Region, UInt8Array
 from tests.builders import make_crop, make_region
 
 
@@ -34,3 +34,13 @@ def bar(id: int, x: float, y: float, length: float, *, lying: bool = False) -> R
     box = (int(x), int(y), int(x + w), int(y + h))
     ends = [[x, y + 6], [x + length, y + 6]] if lying else [[x + 6, y], [x + 6, y + length]]
     return Region(id, box, make_region(box_px=box).mask, evenly(np.array(ends, np.float32)), (), 0.5)
+
+
+def crossed() -> tuple[UInt8Array, BoolArray, BoolArray]:
+    """A lying bar across a standing one: the picture, and the pixels of either."""
+    picture = np.full((200, 200), 210, np.uint8)
+    lying, standing = np.zeros((200, 200), np.bool_), np.zeros((200, 200), np.bool_)
+    lying[93:107, 50:150] = standing[50:150, 93:107] = True
+    picture[lying | standing] = 90
+    picture[lying & standing] = 40
+    return picture, lying, standing

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.locate.decode import Maps, find_boxes, not_doubled
+from edge.locate.decode import Maps, find_boxes, firsts
 from edge.locate.grid import BOX_UNIT_PX, HEADS, SHAPES, STRIDE_PX
+from edge.overlap import box_iou
 from edge.records import Float32Array
 
 SIDE = 128
@@ -97,6 +98,7 @@ def test_empty_maps_give_nothing() -> None:
 def test_doubles_are_judged_by_kept_boxes_only() -> None:
     """The second covers the third, but is itself dropped for the first, so the third stays."""
     chain = boxes_of((0, 0, 10, 10), (3, 0, 13, 10), (6, 0, 16, 10))
-    np.testing.assert_array_equal(not_doubled(chain, 0.4), [0, 2])
-    np.testing.assert_array_equal(not_doubled(chain, 1.0), [0, 1, 2])
-    assert len(not_doubled(chain[:0], 0.4)) == 0
+    shared = box_iou(chain, chain)
+    np.testing.assert_array_equal(firsts(shared > 0.4), [0, 2])
+    np.testing.assert_array_equal(firsts(shared > 1.0), [0, 1, 2])
+    assert len(firsts(shared[:0, :0] > 0.4)) == 0

@@ -8,11 +8,12 @@ import pytest
 
 from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
 from edge.locate import leftover
-from edge.locate.leftover import BRIDGE_PX, LONGEST_PX, MOST_PLACES, claimed_pixels, darkness_of, leftover_boxes
+from edge.locate.leftover import BRIDGE_PX, LONGEST_PX, MOST_PLACES, claimed_pixels, darkness_of, left_over
 from edge.locate.locator import at_scale
 from edge.locate.separate import Outline, roi_matrix
 from edge.overlap import box_iou
 from edge.records import Frame
+from tests.edge.locate.bars import crossed
 from tests.edge.locate.perfect import logit_of, outline_of
 
 
@@ -34,14 +35,14 @@ def test_a_chromosome_that_was_missed_is_left_over(seed: int) -> None:
     picture, scale = at_scale(Frame(drawn.pixels, 0, 0.0, "drawn.png"))
     missing = (0, 20, 45)  # a long one, a middling one, a short one
     claimed = claimed_pixels(picture.shape, outlines_of(drawn, scale, missing))
-    places = leftover_boxes(darkness_of(picture), claimed, 4.0)
+    places = left_over(darkness_of(picture), claimed).boxes(4.0)
     assert len(places) <= MOST_PLACES
     stated = np.array([drawn.truth[k].box_px for k in missing], np.float32) * np.float32(scale)
     around = stated + np.array([-4, -4, 4, 4], np.float32)
     ious = box_iou(around, places).max(1)
     assert ious[1:].min() > 0.6
     assert ious[0] > 0.4  # pale bands may break a long one
-    found = leftover_boxes(darkness_of(picture), claimed_pixels(picture.shape, outlines_of(drawn, scale)), 4.0)
+    found = left_over(darkness_of(picture), claimed_pixels(picture.shape, outlines_of(drawn, scale))).boxes(4.0)
     assert len(found) == 0 or box_iou(around, found).max() < 0.3  # once all have theirs, nothing is left of them
 
 
@@ -62,7 +63,7 @@ def test_masks_are_claimed_where_they_lie_and_within_the_picture() -> None:
 def test_nothing_claimed_nothing_left() -> None:
     picture = np.full((90, 90), 200, np.uint8)
     picture[20:60, 30:42] = 60
-    assert leftover_boxes(darkness_of(picture), np.zeros((90, 90), np.bool_), 4.0).shape == (0, 4)
+    assert left_over(darkness_of(picture), np.zeros((90, 90), np.bool_)).boxes(4.0).shape == (0, 4)
     assert not claimed_pixels((90, 90), []).any()
 
 
@@ -75,7 +76,7 @@ def test_nuclei_and_specks_are_no_places() -> None:
     picture[20:24, 300:304] = 60  # a speck
     picture[40:90, 200:213] = 90  # a chromosome
     picture[40:90, 260:273] = 185  # pale dirt
-    np.testing.assert_allclose(leftover_boxes(darkness_of(picture), claimed, 4.0), [[196, 36, 217, 94]], atol=2)
+    np.testing.assert_allclose(left_over(darkness_of(picture), claimed).boxes(4.0), [[196, 36, 217, 94]], atol=2)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 1.0])
@@ -90,24 +91,14 @@ def test_pieces_are_numbered_boxed_and_counted(share: float) -> None:
         assert pixels == len(xs)
 
 
-def crossed() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A lying bar across a standing one: the picture, and the pixels of either."""
-    picture = np.full((200, 200), 210, np.uint8)
-    lying, standing = np.zeros((200, 200), np.bool_), np.zeros((200, 200), np.bool_)
-    lying[93:107, 50:150] = standing[50:150, 93:107] = True
-    picture[lying | standing] = 90
-    picture[lying & standing] = 40
-    return picture, lying, standing
-
-
 def test_two_arms_on_either_side_of_what_crosses_are_one_place_too() -> None:
     picture, lying, standing = crossed()
-    places = leftover_boxes(darkness_of(picture), lying, 4.0)
+    places = left_over(darkness_of(picture), lying).boxes(4.0)
     whole = np.array([[93 - 4, 50 - 4, 107 + 4, 150 + 4]], np.float32)
     assert len(places) == 3  # two arms, and both together
     assert box_iou(whole, places)[0, 2] > 0.9
     assert box_iou(whole, places)[0, :2].max() < 0.5
-    np.testing.assert_allclose(leftover_boxes(darkness_of(picture), standing, 4.0)[2], whole[0, [1, 0, 3, 2]], atol=3)
+    np.testing.assert_allclose(left_over(darkness_of(picture), standing).boxes(4.0)[2], whole[0, [1, 0, 3, 2]], atol=3)
 
 
 def test_pieces_with_ground_or_too_much_between_them_are_places_apart() -> None:
@@ -116,13 +107,13 @@ def test_pieces_with_ground_or_too_much_between_them_are_places_apart() -> None:
     claimed = np.zeros_like(lying)
     claimed[20:34, 20:180] = True
     picture[93:107] = 210  # the lying one is gone: ground between the arms
-    assert len(leftover_boxes(darkness_of(picture), claimed, 4.0)) == 2
+    assert len(left_over(darkness_of(picture), claimed).boxes(4.0)) == 2
     wide = np.full((200, 200), 210, np.uint8)
     wide[50:80, 93:107] = wide[120:150, 93:107] = wide[80:120, 40:160] = 90  # 40 px between the arms
     claimed = np.zeros((200, 200), np.bool_)
     claimed[80:120, 40:160] = True
     assert BRIDGE_PX < 40
-    assert len(leftover_boxes(darkness_of(wide), claimed, 4.0)) == 2
+    assert len(left_over(darkness_of(wide), claimed).boxes(4.0)) == 2
 
 
 def test_no_more_pairs_than_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,5 +125,5 @@ def test_no_more_pairs_than_told(monkeypatch: pytest.MonkeyPatch) -> None:
     claimed[93:107, 20:380] = True
     for x in range(30, 170, 24):
         picture[60:93, x : x + 10] = picture[107:140, x : x + 10] = 90
-    places = leftover_boxes(darkness_of(picture), claimed, 4.0)
+    places = left_over(darkness_of(picture), claimed).boxes(4.0)
     assert len(places) == MOST_PLACES + 4

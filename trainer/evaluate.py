@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.records import LABELS, Frame, Prediction
+from edge.records import LABELS, Crop, Frame, Prediction
 from trainer.data.metaphase import FrameTruth
 from trainer.errors import DatasetError
 from trainer.files import write_result
@@ -131,13 +131,22 @@ def box_figures(truths: Iterable[FrameTruth], label: BoxLabeller) -> dict[str, f
     }
 
 
-def judge_with(model: Path, cells: Iterable[LabelledCell], threads: int) -> Judged:
-    """``judge`` with the classifier bundle in ``model`` and the product's assignment."""
-    from edge.cell.assign import assign
+def judge_with(model: Path, cells: Iterable[LabelledCell], threads: int, models: Path) -> Judged:
+    """``judge`` with the classifier bundle in ``model``, the arbiter in ``models`` if there is one, and the product's
+    assignment."""
+    from edge.cell.arbiter import Arbiter
+    from edge.cell.assign import Assigned, assign
+    from edge.cell.cutouts import beside_one_another
     from edge.classify.classifier import Classifier
     from edge.runtime.bundle import load_bundle
 
-    return judge(cells, Classifier(load_bundle(model, "classifier"), threads).classify, assign)
+    folder = models / "arbiter"
+    arbiter = Arbiter(load_bundle(folder, "arbiter")) if folder.is_dir() else None
+
+    def label(crops: Sequence[Crop], predictions: Sequence[Prediction]) -> Sequence[Assigned]:
+        return assign(predictions if arbiter is None else beside_one_another(arbiter, crops, predictions))
+
+    return judge(cells, Classifier(load_bundle(model, "classifier"), threads).classify, label)
 
 
 def crop_figures(judged: Judged) -> dict[str, Any]:

@@ -24,7 +24,8 @@ class Named(Protocol):
     def label(self) -> str: ...
 
 
-Assign = Callable[[Sequence[Prediction]], Sequence[Named]]
+Assign = Callable[[Sequence[Crop], Sequence[Prediction]], Sequence[Named]]
+"""Labels for the crops of one cell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +34,8 @@ class Judged:
 
     ``names``, ``truth`` and ``cells`` (n,), "" for a cell that is not known; ``pixels`` uint8 (n, 128, 32); ``scores``
     float32 (n, 24), each crop's own probabilities; ``p_arm_up`` float32 (n,), its probability; ``upright`` bool (n,):
-    the p arm is known to be on top; ``assigned`` (n,): the label after the assignment over its cell, empty where cells
-    are not known.
+    the p arm is known to be on top; ``assigned`` (n,): the label that its cell leaves it, empty where cells are not
+    known.
     """
 
     names: tuple[str, ...]
@@ -81,7 +82,7 @@ def judge(cells: Iterable[LabelledCell], classify: Classify, assign: Assign) -> 
         upright += [cell.p_arm_up] * len(predictions)
         all_whole = all_whole and cell.cell != ""
         if all_whole:
-            assigned += [one.label for one in assign(predictions)]
+            assigned += [one.label for one in assign(cell.crops, predictions)]
     if not truth:
         raise DatasetError("expected labelled chromosomes to judge, found none in this split; name another --split")
     return Judged(

@@ -40,7 +40,7 @@ def crops(
     from trainer.labelled import labelled_cells
 
     cells = labelled_cells(data, split, models)
-    figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads))
+    figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads, models))
     if json is not None:
         write_figures(json, figures)
     shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece", "polarity")}

@@ -25,7 +25,7 @@ Resume = Annotated[
 Cutters = Annotated[
     Path,
     typer.Option(
-        metavar="DIR", help="Folder of the locator/ and separator/ that cut frames.", show_default="the ones shipped"
+        metavar="DIR", help="Folder of the models that cut frames and weigh a cell.", show_default="the ones shipped"
     ),
 ]
 Models = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the models. [default: the ones shipped]")]

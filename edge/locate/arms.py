@@ -2,8 +2,8 @@
 
 The separator, asked about a box around both, often answers with the one that lies across, for their boxes are much the
 same. But once that one has its pixels, the arms are left over (``edge.locate.leftover``), and the hidden part lies
-between their nearest ends. On the 275 val frames this proposes one object in twenty frames, and one in three of those
-is the missing chromosome.
+between their nearest ends. That proposes an object in one val frame of twenty, and leaves 0.92 corrections a cell there
+instead of 0.94.
 """
 
 from __future__ import annotations

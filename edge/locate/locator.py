@@ -1,10 +1,10 @@
 """Finds the chromosomes of a frame: boxes by the learned locator, masks and centre lines by the learned separator.
 
 It looks up to three times: at the whole frame; at what the likelier boxes leave over; and, once the classifier and the
-assignment have said which objects are chromosomes, again: at what those leave over, at what may be two (``waists``) and
-at what may be halves of one (``halves``). The last look finds what a box around two had hidden. It only proposes: on
-the val frames all that it does left 1.01 corrections a cell where what is left over alone left 1.16, with the arbiter
-that had learned from the latter alone.
+assignment have said which objects are chromosomes, again: at what those leave over, at what may be two (``waists``), at
+what may be halves of one (``halves``) and at what may be the arms of one that another lies across (``arms``). The last
+look finds what a box around two had hidden. It only proposes: on the val frames parts and halves left 1.01 corrections
+a cell where what is left over alone left 1.16, with the arbiter that had learned from the latter alone.
 
 Whoever calls it with a frame as it was taken prepares that first: the looks expect dark chromosomes on a bright ground,
 about as large as those of the training frames.
@@ -116,8 +116,9 @@ class Locator:
         believed: Float32Array,
     ) -> tuple[Region, ...]:
         """``regions`` and, after them, what is new of: what is dark and belongs to none of those that are ``believed``
-        (n,) at all; what lies around two that may be halves; and the parts of those that may be two, whose ``odds``
-        (n,) leave a doubt and whose waist is the deeper the more their labels are believed."""
+        (n,) at all; what lies around two that may be halves; the parts of those that may be two, whose ``odds`` (n,)
+        leave a doubt and whose waist is the deeper the more their labels are believed; and what is left over on either
+        side of those, joined."""
         picture, scale = at_scale(frame)
         claimed = _claimed(frame, [regions[k] for k in np.flatnonzero(believed).tolist()], picture.shape)
         left = left_over(_darkness(frame), claimed)

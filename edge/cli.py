@@ -23,6 +23,7 @@ from edge.commands.label import label
 from edge.commands.models import models as models_commands
 from edge.commands.run import run
 from edge.commands.service import install_service
+from edge.commands.snap import snap
 from edge.config import find_config, read_config
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app.command()(doctor)
 app.command()(install_service)
 app.command()(label)
 app.command()(run)
+app.command()(snap)
 app.add_typer(models_commands, name="models")
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import math
 import re
 from pathlib import Path
 
 from edge.camera.base import Camera
-from edge.errors import CameraError, CameraNotFound, ConfigError
-from edge.records import NOMINAL_UM_PER_PX
+from edge.camera.settings import USUAL, CameraSettings
+from edge.errors import CameraError, CameraNotFound
 
-__all__ = ["Camera", "is_device", "open_camera"]
+__all__ = ["Camera", "CameraSettings", "is_device", "open_camera"]
 
 _log = logging.getLogger(__name__)
 
@@ -23,70 +22,62 @@ def is_device(source: str | None) -> bool:
     return source.isdecimal() or source.startswith("/dev/")
 
 
-def open_camera(
-    source: str | None,
-    *,
-    um_per_px: float = NOMINAL_UM_PER_PX,
-    exposure_us: int | None = None,
-    gain: float | None = None,
-    seed: int = 0,
-) -> Camera:
+def open_camera(source: str | None, settings: CameraSettings = USUAL, *, seed: int = 0) -> Camera:
     """The frame source that ``source`` names.
 
     ``sim`` (seeded with ``seed``), ``picamera2``, ``/dev/videoN`` or its number, ``csi`` (Jetson), ``genicam``, a
     folder of pictures, a picture or a video file; None: the first that answers, picamera2 before ``/dev/video*``.
-    ``exposure_us`` and ``gain`` go to cameras that have such controls. Raises ``CameraNotFound`` or ``CameraTimeout``,
-    ``FrameError`` for a folder or file that holds no frames, ``ConfigError`` for a setting that is out of bounds.
+    Of ``settings`` exposure, gain and size go to cameras that have such controls. Raises ``CameraNotFound`` or
+    ``CameraTimeout``, ``FrameError`` for a folder or file that holds no frames, ``ConfigError`` for a setting that is
+    out of the camera's bounds.
     """
     # Each import waits until it is needed: `import edge` and --help stay fast, and no source needs another's library.
-    if (exposure_us is not None and exposure_us <= 0) or (gain is not None and not 0 <= gain < math.inf):
-        raise ConfigError(f"expected exposure_us > 0 and gain >= 0, got exposure_us {exposure_us} and gain {gain}")
     if source is None:
-        return _first_that_answers(um_per_px, exposure_us, gain)
+        return _first_that_answers(settings)
     if source == "sim":
         from edge.camera.simulated import SimulatedCamera
 
-        return SimulatedCamera(seed=seed, um_per_px=um_per_px)
+        return SimulatedCamera(seed=seed, um_per_px=settings.um_per_px)
     if is_device(source):
-        return _open_device(source, um_per_px, exposure_us, gain)
+        return _open_device(source, settings)
     path = Path(source)
     if source and path.exists():
         from edge.camera.files import FolderCamera
 
-        return FolderCamera(path, um_per_px=um_per_px)
+        return FolderCamera(path, um_per_px=settings.um_per_px)
     raise CameraNotFound(
         f"expected --camera sim, picamera2, /dev/videoN, csi, genicam, a folder or a file; got {source!r}, "
         "which is none of them"
     )
 
 
-def _open_device(source: str, um_per_px: float, exposure_us: int | None, gain: float | None) -> Camera:
+def _open_device(source: str, settings: CameraSettings) -> Camera:
     if source == "picamera2":
         from edge.camera.picamera import open_picamera2
 
-        return open_picamera2(um_per_px=um_per_px, exposure_us=exposure_us, gain=gain)
+        return open_picamera2(settings)
     if source == "csi":
         from edge.camera.csi import open_csi
 
-        return open_csi(um_per_px=um_per_px, exposure_us=exposure_us, gain=gain)
+        return open_csi(settings)
     if source == "genicam":
         from edge.camera.genicam import open_genicam
 
-        return open_genicam(um_per_px=um_per_px, exposure_us=exposure_us, gain=gain)
+        return open_genicam(settings)
     from edge.camera.v4l2 import open_v4l2
 
     path = Path(f"/dev/video{int(source)}" if source.isdecimal() else source)
-    return open_v4l2(path, um_per_px=um_per_px, exposure_us=exposure_us, gain=gain)
+    return open_v4l2(path, settings)
 
 
-def _first_that_answers(um_per_px: float, exposure_us: int | None, gain: float | None) -> Camera:
+def _first_that_answers(settings: CameraSettings) -> Camera:
     devices = sorted(
         (path for path in Path("/dev").glob("video*") if re.fullmatch(r"video\d+", path.name)),
         key=lambda path: int(path.name.removeprefix("video")),
     )
     for source in ("picamera2", *map(str, devices)):
         try:
-            return open_camera(source, um_per_px=um_per_px, exposure_us=exposure_us, gain=gain)
+            return open_camera(source, settings)
         except CameraError as why:
             _log.info("%s", why)
     raise CameraNotFound(

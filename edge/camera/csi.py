@@ -11,18 +11,18 @@ import cv2
 
 from edge.camera.opencv import grey_of, silence_opencv
 from edge.camera.reader import DeviceCamera
+from edge.camera.settings import USUAL, CameraSettings
 from edge.errors import CameraLost, CameraNotFound, ConfigError
-from edge.records import NOMINAL_UM_PER_PX, UInt8Array
+from edge.records import UInt8Array
 
 _EXPOSURE_NS = (13_000, 683_709_000)
 _GAIN = (1.0, 48.0)
 """What nvarguscamerasrc's exposuretimerange and gainrange accept at most; a sensor narrows them."""
 
 
-def pipeline_text(
-    number: int, size_px: tuple[int, int], exposure_us: int | None = None, gain: float | None = None, fps: int = 30
-) -> str:
-    """The GStreamer pipeline of sensor ``number``; ``size_px`` is (width, height). ``ConfigError`` beyond bounds."""
+def pipeline_text(number: int, settings: CameraSettings, fps: int = 30) -> str:
+    """The GStreamer pipeline of sensor ``number``. ``ConfigError`` beyond bounds."""
+    exposure_us, gain = settings.exposure_us, settings.gain
     source = [f"nvarguscamerasrc sensor-id={number}"]
     if exposure_us is not None:
         ns = exposure_us * 1000
@@ -34,7 +34,7 @@ def pipeline_text(
         if not _GAIN[0] <= gain <= _GAIN[1]:
             raise ConfigError(f"csi: expected a gain from {_GAIN[0]:g} to {_GAIN[1]:g}, got {gain:g}")
         source.append(f'gainrange="{gain:g} {gain:g}"')
-    width, height = size_px
+    width, height = settings.size_px
     return " ! ".join(
         [
             " ".join(source),
@@ -47,18 +47,11 @@ def pipeline_text(
 
 
 class CsiDevice:
-    """CSI sensor ``number``. ``size_px`` (width, height) must be one that the sensor's modes can be scaled to."""
+    """CSI sensor ``number``. The size must be one that the sensor's modes can be scaled to."""
 
-    def __init__(
-        self,
-        number: int = 0,
-        *,
-        exposure_us: int | None = None,
-        gain: float | None = None,
-        size_px: tuple[int, int] = (1280, 960),
-    ) -> None:
+    def __init__(self, number: int = 0, settings: CameraSettings = USUAL) -> None:
         self.name = f"csi{number}" if number else "csi"
-        self._pipeline = pipeline_text(number, size_px, exposure_us, gain)
+        self._pipeline = pipeline_text(number, settings)
         self._capture: cv2.VideoCapture | None = None
 
     def open(self) -> None:
@@ -94,13 +87,6 @@ def has_gstreamer() -> bool:
     return re.search(r"GStreamer:\s+YES", cv2.getBuildInformation()) is not None
 
 
-def open_csi(
-    number: int = 0,
-    *,
-    um_per_px: float = NOMINAL_UM_PER_PX,
-    exposure_us: int | None = None,
-    gain: float | None = None,
-) -> DeviceCamera:
+def open_csi(settings: CameraSettings = USUAL) -> DeviceCamera:
     """The camera, running. Raises ``CameraNotFound``, ``CameraTimeout`` or ``ConfigError``."""
-    device = CsiDevice(number, exposure_us=exposure_us, gain=gain)
-    return DeviceCamera(device, um_per_px=um_per_px, timeout_s=10.0)
+    return DeviceCamera(CsiDevice(settings=settings), um_per_px=settings.um_per_px, timeout_s=10.0)

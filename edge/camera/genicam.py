@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from edge.camera.reader import DeviceCamera
+from edge.camera.settings import USUAL, CameraSettings
 from edge.errors import CameraLost, CameraNotFound, CameraTimeout, ConfigError
-from edge.records import NOMINAL_UM_PER_PX, UInt8Array
+from edge.records import UInt8Array
 
 PRODUCERS_VARIABLE = "GENICAM_GENTL64_PATH"
 """Folders of producers, as the vendors' installers set it (GenICam GenTL standard)."""
@@ -27,15 +28,13 @@ def producers() -> tuple[Path, ...]:
 
 
 class GenicamDevice:
-    """Camera number ``number`` of the producers found. ``exposure_us`` and ``gain`` go to ExposureTime and Gain."""
+    """Camera number ``number`` of the producers found. Exposure and gain go to ExposureTime and Gain. It gives what its
+    sensor shows: here a size would cut, not scale, and what is cut is set in the vendor's tool."""
 
-    def __init__(
-        self, number: int = 0, *, exposure_us: int | None = None, gain: float | None = None, timeout_s: float = 3.0
-    ) -> None:
+    def __init__(self, number: int = 0, settings: CameraSettings = USUAL, *, timeout_s: float = 3.0) -> None:
         self.name = f"genicam{number}" if number else "genicam"
         self._number = number
-        self._exposure_us = exposure_us
-        self._gain = gain
+        self._settings = settings
         self._timeout_s = timeout_s
         self._harvester: Any = None
         self._camera: Any = None
@@ -61,12 +60,12 @@ class GenicamDevice:
         self._camera = self._harvester.create(self._number)
         nodes = self._camera.remote_device.node_map
         self._set(nodes, "PixelFormat", "Mono8")
-        if self._exposure_us is not None:
+        if self._settings.exposure_us is not None:
             self._set(nodes, "ExposureAuto", "Off")
-            self._set(nodes, "ExposureTime", float(self._exposure_us))
-        if self._gain is not None:
+            self._set(nodes, "ExposureTime", float(self._settings.exposure_us))
+        if self._settings.gain is not None:
             self._set(nodes, "GainAuto", "Off")
-            self._set(nodes, "Gain", self._gain)
+            self._set(nodes, "Gain", self._settings.gain)
         self._camera.num_buffers = 2
         self._camera.start()
 
@@ -113,13 +112,6 @@ def _line(why: Exception) -> str:
     return " ".join(str(why).split())
 
 
-def open_genicam(
-    number: int = 0,
-    *,
-    um_per_px: float = NOMINAL_UM_PER_PX,
-    exposure_us: int | None = None,
-    gain: float | None = None,
-) -> DeviceCamera:
+def open_genicam(settings: CameraSettings = USUAL) -> DeviceCamera:
     """The camera, running. Raises ``CameraNotFound``, ``CameraTimeout`` or ``ConfigError``."""
-    device = GenicamDevice(number, exposure_us=exposure_us, gain=gain)
-    return DeviceCamera(device, um_per_px=um_per_px, timeout_s=10.0)
+    return DeviceCamera(GenicamDevice(settings=settings), um_per_px=settings.um_per_px, timeout_s=10.0)

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from edge.camera.reader import DeviceCamera
+from edge.camera.settings import USUAL, CameraSettings
 from edge.errors import CameraNotFound, CameraTimeout, ConfigError
-from edge.records import NOMINAL_UM_PER_PX, UInt8Array
+from edge.records import UInt8Array
 
 _MEND = "on Raspberry Pi OS: sudo apt install python3-picamera2, with an environment made by --system-site-packages"
 _VIDEO_FRAME_US = 33_333
@@ -23,22 +24,13 @@ _log = logging.getLogger(__name__)
 
 
 class Picamera2Device:
-    """Camera number ``number`` of picamera2. ``size_px`` (width, height) is a wish, ``gain`` the analogue gain."""
+    """Camera number ``number`` of picamera2; its gain is the analogue one."""
 
-    def __init__(
-        self,
-        number: int = 0,
-        *,
-        exposure_us: int | None = None,
-        gain: float | None = None,
-        size_px: tuple[int, int] = (1280, 960),
-        timeout_s: float = 5.0,
-    ) -> None:
+    def __init__(self, number: int = 0, settings: CameraSettings = USUAL, *, timeout_s: float = 5.0) -> None:
         self.name = "picamera2"
         self._number = number
-        self._exposure_us = exposure_us
-        self._gain = gain
-        self._size_px = size_px
+        self._settings = settings
+        self._size_px = settings.size_px
         self._timeout_s = timeout_s
         self._camera: Any = None
 
@@ -97,12 +89,13 @@ class Picamera2Device:
     def _controls(self) -> dict[str, Any]:
         """The controls asked for that this camera has; ``ConfigError`` for a value beyond its bounds."""
         wanted: dict[str, Any] = {}
-        if self._exposure_us is not None:
+        exposure_us, gain = self._settings.exposure_us, self._settings.gain
+        if exposure_us is not None:
             # Video is limited to 33 ms a frame unless the limit goes up with the exposure.
-            frame_us = max(_VIDEO_FRAME_US, self._exposure_us)
-            wanted |= {"ExposureTime": self._exposure_us, "FrameDurationLimits": (frame_us, frame_us)}
-        if self._gain is not None:
-            wanted["AnalogueGain"] = self._gain
+            frame_us = max(_VIDEO_FRAME_US, exposure_us)
+            wanted |= {"ExposureTime": exposure_us, "FrameDurationLimits": (frame_us, frame_us)}
+        if gain is not None:
+            wanted["AnalogueGain"] = gain
         if {"ExposureTime", "AnalogueGain"} <= wanted.keys():
             wanted["AeEnable"] = False  # with one of the two, the other is still found by the camera
         advertised = self._camera.camera_controls
@@ -116,8 +109,6 @@ class Picamera2Device:
         return {name: value for name, value in wanted.items() if name in advertised}
 
 
-def open_picamera2(
-    *, um_per_px: float = NOMINAL_UM_PER_PX, exposure_us: int | None = None, gain: float | None = None
-) -> DeviceCamera:
+def open_picamera2(settings: CameraSettings = USUAL) -> DeviceCamera:
     """The first Raspberry Pi camera, running. Raises ``CameraNotFound``, ``CameraTimeout`` or ``ConfigError``."""
-    return DeviceCamera(Picamera2Device(exposure_us=exposure_us, gain=gain), um_per_px=um_per_px, timeout_s=6.0)
+    return DeviceCamera(Picamera2Device(settings=settings), um_per_px=settings.um_per_px, timeout_s=6.0)

@@ -11,8 +11,9 @@ import cv2
 
 from edge.camera.opencv import grey_of, silence_opencv
 from edge.camera.reader import DeviceCamera
+from edge.camera.settings import USUAL, CameraSettings
 from edge.errors import CameraLost, CameraNotFound
-from edge.records import NOMINAL_UM_PER_PX, UInt8Array
+from edge.records import UInt8Array
 
 _MANUAL_EXPOSURE = 1  # V4L2_EXPOSURE_MANUAL
 _EXPOSURE_UNIT_US = 100  # of V4L2_CID_EXPOSURE_ABSOLUTE
@@ -21,21 +22,12 @@ _log = logging.getLogger(__name__)
 
 
 class V4L2Device:
-    """One ``/dev/videoN``. ``size_px`` (width, height) is a wish: the driver takes its nearest."""
+    """One ``/dev/videoN``."""
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        exposure_us: int | None = None,
-        gain: float | None = None,
-        size_px: tuple[int, int] = (1280, 960),
-    ) -> None:
+    def __init__(self, path: Path, settings: CameraSettings = USUAL) -> None:
         self.name = str(path)
         self._path = path
-        self._exposure_us = exposure_us
-        self._gain = gain
-        self._size_px = size_px
+        self._settings = settings
         self._capture: cv2.VideoCapture | None = None
 
     def open(self) -> None:
@@ -56,14 +48,14 @@ class V4L2Device:
                 f"{self.name}: expected a camera that captures, this device does not or is in use; close other "
                 "programs or try the next /dev/video number"
             )
-        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size_px[0])
-        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size_px[1])
+        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._settings.size_px[0])
+        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._settings.size_px[1])
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # what waits in the driver is old
-        if self._exposure_us is not None:
+        if self._settings.exposure_us is not None:
             self._set(cv2.CAP_PROP_AUTO_EXPOSURE, _MANUAL_EXPOSURE, "manual exposure")
-            self._set(cv2.CAP_PROP_EXPOSURE, max(1, round(self._exposure_us / _EXPOSURE_UNIT_US)), "exposure")
-        if self._gain is not None:
-            self._set(cv2.CAP_PROP_GAIN, self._gain, "gain")
+            self._set(cv2.CAP_PROP_EXPOSURE, max(1, round(self._settings.exposure_us / _EXPOSURE_UNIT_US)), "exposure")
+        if self._settings.gain is not None:
+            self._set(cv2.CAP_PROP_GAIN, self._settings.gain, "gain")
 
     def read(self) -> UInt8Array:
         assert self._capture is not None
@@ -88,9 +80,6 @@ class V4L2Device:
             _log.warning("%s: does not take %s %g; left as it is", self.name, name, value)
 
 
-def open_v4l2(
-    path: Path, *, um_per_px: float = NOMINAL_UM_PER_PX, exposure_us: int | None = None, gain: float | None = None
-) -> DeviceCamera:
-    """The camera at ``path``, running. ``gain`` is in the driver's own units. Raises ``CameraNotFound`` or
-    ``CameraTimeout``."""
-    return DeviceCamera(V4L2Device(path, exposure_us=exposure_us, gain=gain), um_per_px=um_per_px)
+def open_v4l2(path: Path, settings: CameraSettings = USUAL) -> DeviceCamera:
+    """The camera at ``path``, running. Raises ``CameraNotFound`` or ``CameraTimeout``."""
+    return DeviceCamera(V4L2Device(path, settings), um_per_px=settings.um_per_px)

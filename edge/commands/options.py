@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edge.camera.settings import CameraSettings
 
 NOMINAL_UM_PER_PX = 0.065
 """As in ``edge.records``, which would import numpy."""
@@ -20,6 +23,16 @@ def check_scale(um_per_px: float) -> None:
         raise ConfigError(f"--um-per-px must be between 0.001 and 10 micrometres a pixel; got {um_per_px}")
 
 
+def camera_settings(um_per_px: float, exposure_us: int | None, gain: float | None, size: str) -> CameraSettings:
+    """``ConfigError`` for what no camera can have."""
+    from edge.camera.settings import CameraSettings, size_of
+
+    try:
+        return CameraSettings(um_per_px, exposure_us, gain, size_of(size))
+    except ValueError as error:
+        raise ConfigError(f"--size: {error}") from None
+
+
 Models = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on (default: the models shipped)."),
@@ -27,5 +40,19 @@ Models = Annotated[
 UmPerPx = Annotated[
     float, typer.Option("--um-per-px", help="Scale of the frames, micrometres a pixel; other than 0.065 it is trusted.")
 ]
+Source = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SOURCE",
+        help="sim, picamera2, /dev/video0, csi, genicam, a folder, a video (default: the first that answers).",
+        show_default=False,
+    ),
+]
+Exposure = Annotated[int | None, typer.Option("--exposure-us", min=1, help="Exposure time in microseconds.")]
+Gain = Annotated[float | None, typer.Option("--gain", help="Analogue gain of the sensor.")]
+Size = Annotated[
+    str, typer.Option("--size", metavar="WIDTHxHEIGHT", help="Pixels that the camera gives; it takes its nearest.")
+]
+USUAL_SIZE = "1280x960"
 Threads = Annotated[int, typer.Option(min=1, max=MOST_THREADS, help="Threads that a network may use.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]

@@ -15,7 +15,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale
+from edge.commands.options import (
+    NOMINAL_UM_PER_PX,
+    USUAL_SIZE,
+    Debug,
+    Exposure,
+    Gain,
+    Models,
+    Size,
+    Source,
+    Threads,
+    UmPerPx,
+    camera_settings,
+    check_scale,
+)
 from edge.commands.outputs import file_sinks
 from edge.errors import CameraError
 
@@ -26,14 +39,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    source: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="SOURCE",
-            help="sim, picamera2, /dev/video0, csi, genicam, a folder, a video (default: the first that answers).",
-            show_default=False,
-        ),
-    ] = None,
+    source: Source = None,
     camera: Annotated[
         bool, typer.Option("--camera", show_default=False, help="Reads well before SOURCE: --camera sim.")
     ] = True,
@@ -56,8 +62,9 @@ def run(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Which cells the simulated microscope shows.")] = 1,
     um_per_px: UmPerPx = NOMINAL_UM_PER_PX,
-    exposure_us: Annotated[int | None, typer.Option(min=1, help="Exposure time in microseconds.")] = None,
-    gain: Annotated[float | None, typer.Option(help="Analogue gain of the sensor.")] = None,
+    exposure_us: Exposure = None,
+    gain: Gain = None,
+    size: Size = USUAL_SIZE,
     models: Models = None,
     threads: Threads = 2,
     delegate: Annotated[
@@ -89,6 +96,7 @@ def run(
     from edge.sinks.truth import TruthSink
 
     check_scale(um_per_px)
+    settings = camera_settings(um_per_px, exposure_us, gain, size)
     # The view leaves standard output alone where the JSON lines go there.
     console = Console(stderr=jsonl is not None and str(jsonl) == "-")
     stored = source is not None and (Path(source).is_dir() or Path(source).is_file())
@@ -103,7 +111,7 @@ def run(
 
         def connect() -> Camera:
             nonlocal source
-            found = open_camera(source, um_per_px=um_per_px, exposure_us=exposure_us, gain=gain, seed=seed)
+            found = open_camera(source, settings, seed=seed)
             source = source or found.name  # once one has answered it is waited for, not replaced by another one
             return FlatFieldCamera(found, flat) if flat is not None else found
 

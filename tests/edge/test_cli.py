@@ -168,7 +168,7 @@ def test_every_spelling_of_the_camera(
 ) -> None:
     asked: list[str | None] = []
 
-    def open_camera(source: str | None, **_: object) -> Bars:
+    def open_camera(source: str | None, *_: object, **__: object) -> Bars:
         asked.append(source)
         return Bars()
 
@@ -293,7 +293,7 @@ def absent(monkeypatch: pytest.MonkeyPatch, times: int, then: Bars) -> list[obje
     """``open_camera`` that finds none ``times`` times; returns the sources that it is asked for."""
     asked: list[object] = []
 
-    def open_camera(source: object, **_: object) -> Bars:
+    def open_camera(source: object, *_: object, **__: object) -> Bars:
         asked.append(source)
         if len(asked) <= times:
             raise CameraNotFound("no camera answers; connect one")

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from edge.camera.csi import has_gstreamer, open_csi, pipeline_text
+from edge.camera.settings import CameraSettings
 from edge.errors import CameraLost, CameraNotFound, ConfigError
 
 
 def test_the_pipeline() -> None:
-    assert pipeline_text(1, (1280, 960), 12_000, 4) == (
+    assert pipeline_text(1, CameraSettings(exposure_us=12_000, gain=4, size_px=(1920, 1080))) == (
         'nvarguscamerasrc sensor-id=1 exposuretimerange="12000000 12000000" aelock=true gainrange="4 4"'
-        " ! video/x-raw(memory:NVMM),width=1280,height=960,framerate=30/1 ! nvvidconv ! video/x-raw,format=GRAY8"
+        " ! video/x-raw(memory:NVMM),width=1920,height=1080,framerate=30/1 ! nvvidconv ! video/x-raw,format=GRAY8"
         " ! appsink drop=true max-buffers=1 sync=false"
     )
 
@@ -21,7 +22,7 @@ def test_the_pipeline() -> None:
 @pytest.mark.parametrize(("exposure_us", "gain"), [(1, None), (10_000_000, None), (None, 0.5), (None, 100.0)])
 def test_beyond_the_bounds(exposure_us: int | None, gain: float | None) -> None:
     with pytest.raises(ConfigError, match="expected"):
-        pipeline_text(0, (1280, 960), exposure_us, gain)
+        pipeline_text(0, CameraSettings(exposure_us=exposure_us, gain=gain))
 
 
 def test_pips_opencv_says_what_to_do() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from edge.camera.genicam import open_genicam
+from edge.camera.settings import CameraSettings
 from edge.errors import CameraLost, CameraNotFound, CameraTimeout, ConfigError
 from tests.edge.camera import fake_harvesters
 from tests.edge.camera.fake_harvesters import Harvester, ImageAcquirer
@@ -33,7 +34,7 @@ def harvester(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Harvester
 
 
 def test_frames_are_copies_and_the_camera_is_freed(harvester: type[Harvester]) -> None:
-    camera = open_genicam(exposure_us=5000, um_per_px=0.1)
+    camera = open_genicam(CameraSettings(exposure_us=5000, um_per_px=0.1))
     seen: list[np.ndarray] = []
     with pytest.raises(CameraTimeout, match="check cable and trigger"):
         seen.extend(frame.pixels for frame in camera.frames())
@@ -50,10 +51,10 @@ def test_frames_are_copies_and_the_camera_is_freed(harvester: type[Harvester]) -
 def test_a_feature_it_has_not_and_one_out_of_bounds(
     harvester: type[Harvester], caplog: pytest.LogCaptureFixture
 ) -> None:
-    open_genicam(gain=2.0).close()
+    open_genicam(CameraSettings(gain=2.0)).close()
     assert "has no Gain;" in caplog.text
     with pytest.raises(ConfigError, match="does not take ExposureTime 2"):
-        open_genicam(exposure_us=2_000_000)
+        open_genicam(CameraSettings(exposure_us=2_000_000))
 
 
 def test_what_can_be_missing(harvester: type[Harvester], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

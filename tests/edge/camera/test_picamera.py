@@ -10,6 +10,7 @@ import pytest
 
 from edge.camera.picamera import Picamera2Device, open_picamera2
 from edge.camera.reader import DeviceCamera
+from edge.camera.settings import CameraSettings
 from edge.errors import CameraNotFound, CameraTimeout, ConfigError
 from tests.edge.camera.fake_picamera2 import PADDING, World, install
 
@@ -20,7 +21,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def test_grey_is_the_luma_without_padding_or_chroma(world: World) -> None:
-    device = Picamera2Device(size_px=(1011, 761))  # odd: rounded down; 1010 is no multiple of the stride
+    odd = CameraSettings(size_px=(1011, 761))  # rounded down; 1010 is no multiple of the stride
+    device = Picamera2Device(settings=odd)
     device.open()
     pixels = device.read()
     device.close()
@@ -39,7 +41,7 @@ def test_every_request_goes_back(world: World) -> None:
 
 
 def test_stream_ends_with_the_camera_closed(world: World) -> None:
-    camera = open_picamera2(um_per_px=0.1)
+    camera = open_picamera2(CameraSettings(um_per_px=0.1))
     frame = next(camera.frames())
     assert (frame.source, frame.index, frame.um_per_px) == ("picamera2", 0, 0.1)
     camera.close()
@@ -54,7 +56,7 @@ def test_newest_frame_is_asked_for_and_not_a_waiting_one(world: World) -> None:
 
 
 def test_exposure_and_gain(world: World) -> None:
-    open_picamera2(exposure_us=80_000, gain=2.0).close()
+    open_picamera2(CameraSettings(exposure_us=80_000, gain=2.0)).close()
     assert world.opened[0].config["controls"] == {
         "ExposureTime": 80_000,
         "FrameDurationLimits": (80_000, 80_000),
@@ -64,21 +66,21 @@ def test_exposure_and_gain(world: World) -> None:
 
 
 def test_exposure_alone_leaves_the_gain_to_the_camera(world: World) -> None:
-    open_picamera2(exposure_us=8_000).close()
+    open_picamera2(CameraSettings(exposure_us=8_000)).close()
     assert "AeEnable" not in world.opened[0].config["controls"]
 
 
 def test_control_that_is_not_there_is_left_alone(world: World, caplog: pytest.LogCaptureFixture) -> None:
     del world.controls["AnalogueGain"]
     with caplog.at_level(logging.WARNING):
-        open_picamera2(gain=2.0).close()
+        open_picamera2(CameraSettings(gain=2.0)).close()
     assert world.opened[0].config["controls"] == {}
     assert "AnalogueGain" in caplog.text
 
 
 def test_setting_out_of_bounds_prints_the_bounds(world: World) -> None:
     with pytest.raises(ConfigError, match=r"AnalogueGain from 1\.0 to 16\.0, got 99"):
-        open_picamera2(gain=99.0)
+        open_picamera2(CameraSettings(gain=99.0))
     assert [c.is_open for c in world.opened] == [False]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edge.camera.reader import DeviceCamera
+from edge.camera.settings import CameraSettings
 from edge.camera.v4l2 import V4L2Device, open_v4l2
 from edge.errors import CameraLost, CameraNotFound, CameraTimeout
 
@@ -62,7 +63,7 @@ def plug(monkeypatch: pytest.MonkeyPatch) -> Callable[[Capture], Capture]:
 
 def test_frames_are_grey_and_counted(node: Path, plug: Callable[[Capture], Capture]) -> None:
     capture = plug(Capture())
-    camera = open_v4l2(node, um_per_px=0.2)
+    camera = open_v4l2(node, CameraSettings(um_per_px=0.2))
     stream = camera.frames()
     first, second = next(stream), next(stream)
     camera.close()
@@ -161,12 +162,15 @@ def test_not_a_capture_device(node: Path, capfd: pytest.CaptureFixture[str]) -> 
     assert capfd.readouterr() == ("", "")
 
 
-def test_exposure_and_gain(node: Path, plug: Callable[[Capture], Capture], caplog: pytest.LogCaptureFixture) -> None:
+def test_exposure_gain_and_size(
+    node: Path, plug: Callable[[Capture], Capture], caplog: pytest.LogCaptureFixture
+) -> None:
     capture = plug(Capture())
     capture.refused = {cv2.CAP_PROP_GAIN}
     with caplog.at_level(logging.WARNING):
-        open_v4l2(node, exposure_us=12_340, gain=4).close()
+        open_v4l2(node, CameraSettings(exposure_us=12_340, gain=4, size_px=(2048, 1536))).close()
     assert capture.props[cv2.CAP_PROP_AUTO_EXPOSURE] == 1
     assert capture.props[cv2.CAP_PROP_EXPOSURE] == 123
+    assert [capture.props[side] for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)] == [2048, 1536]
     assert "does not take gain 4" in caplog.text
     assert len(caplog.records) == 1

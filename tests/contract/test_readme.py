@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 NO_CAMERA, USAGE = 4, 2
 
 
-def commands() -> list[str]:
-    """The lines of the README's shell blocks, comments taken off."""
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def commands(page: str = "README.md") -> list[str]:
+    """The lines of a page's shell blocks, comments taken off."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
     lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line]
 
@@ -88,6 +88,24 @@ def test_the_boards_commands(capsys: pytest.CaptureFixture[str]) -> None:
             parts = words[: 2 if words[0] == "models" else 1]
             assert chromo_edge([*parts, "--help"]) == 0, line
             assert "Usage: chromo-edge " + " ".join(parts) in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_installations_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each has a command with such words; the settings are taken, and the unit that follows from them is shown."""
+    lines = commands("edge/board/INSTALL.md")
+    for line in lines:
+        words = shlex.split(line)
+        if any("chromo-edge" in word and word.endswith("chromo-edge") for word in words[:2]) and words[1] != "status":
+            words = words[1 + (words[0] == "sudo") :]
+            assert chromo_edge([words[0], "--help"]) == 0, line
+            shown = capsys.readouterr().out
+            for option in (word for word in words if word.startswith("--")):
+                assert option in shown or option == "--camera", line
+    settings = tmp_path / "chromo-edge.toml"
+    first = next(k for k, line in enumerate(lines) if line.endswith("<<'END'"))
+    settings.write_text("\n".join(lines[first + 1 : lines.index("END")]), encoding="utf-8")
+    assert chromo_edge(["--config", str(settings), "install-service", "--show"]) == 0
+    assert "ExecStart=" in capsys.readouterr().out
 
 
 def test_the_engineers_commands(

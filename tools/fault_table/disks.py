@@ -14,12 +14,12 @@ from fault_table.live import Live
 from fault_table.record import Bench, Fault, Try
 
 DAY_S = 86_400
-_DISK = "4m"
+_DISK = "6m"
 
 
 @contextmanager
 def _small_disk(folder: Path) -> Iterator[Path]:
-    """A real file system of 4 MB, in memory. Raises ``RuntimeError`` where none may be mounted."""
+    """A real file system of 6 MB, in memory. Raises ``RuntimeError`` where none may be mounted."""
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(folder)], capture_output=True)
     if done.returncode:
         raise RuntimeError("a small disk cannot be mounted without root")
@@ -125,7 +125,7 @@ def _jumps(bench: Bench, times: int) -> Iterator[Try]:
 FAULTS = [
     Fault(
         "disk-full",
-        "Disk full: a real file system of 4 MB under the case store, filled to the last 0 to 5 blocks (as the first)",
+        "Disk full: a real file system of 6 MB under the case store, filled to the last 0 to 5 blocks (as the first)",
         _full,
     ),
     Fault(

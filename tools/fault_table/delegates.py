@@ -42,7 +42,9 @@ def _at_work(bench: Bench, times: int, *, numbers: tuple[signal.Signals, ...]) -
         for number in range(times):
             ready = _accelerated(live, len(ROLES) - 1)
             since_s = live.next_cell()
-            os.kill(bench.rng.choice(_workers(live.process.pid)), numbers[number % len(numbers)])
+            workers = _workers(live.process.pid)
+            if workers:
+                os.kill(bench.rng.choice(workers), numbers[number % len(numbers)])
             back_s = live.await_labels()
             told = not all(live.lens()[1].values())
             said = ("work goes on on the CPU, and it is said" if told else "the page goes on",)

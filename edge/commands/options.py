@@ -54,5 +54,6 @@ Size = Annotated[
     str, typer.Option("--size", metavar="WIDTHxHEIGHT", help="Pixels that the camera gives; it takes its nearest.")
 ]
 USUAL_SIZE = "1280x960"
+"""As in ``edge.camera.settings``, which would import numpy."""
 Threads = Annotated[int, typer.Option(min=1, max=MOST_THREADS, help="Threads that a network may use.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]

@@ -88,36 +88,22 @@ def left_over(darkness: UInt8Array, claimed: BoolArray) -> Leftover:
     if not taken.any():
         return Leftover((), ())
     (middle,) = grey_levels(darkness, (0.5,), taken)
-    left = (darkness > PALE * middle).view(np.uint8) & (cv2.dilate(taken, _SQUARE) ^ 1)
-    left_open = cv2.morphologyEx(left, cv2.MORPH_OPEN, _SQUARE)
-    numbers, places, area = _pieces(left_open)
-    fit = np.flatnonzero((area >= LEAST_PX2) & ((places[:, 2:] - places[:, :2]).max(1) < LONGEST_PX))
-    order = fit[np.argsort(-area[fit], kind="stable")][:MOST_PLACES]
-    pieces = tuple(_piece(numbers, places[k].tolist(), k + 1) for k in order.tolist())
-    return Leftover(pieces, _bridges(pieces, claimed))
+    _, dark = cv2.threshold(darkness, floor(PALE * middle), 1, cv2.THRESH_BINARY)
+    left = cv2.morphologyEx(dark & (cv2.dilate(taken, _SQUARE) ^ 1), cv2.MORPH_OPEN, _SQUARE)
+    # Where little is left over, numbering the pieces of the whole picture would cost ten times as much.
+    rims, _ = cv2.findContours(left, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    pieces = [_piece(left, rim) for rim in reversed(rims) if max(cv2.boundingRect(rim)[2:]) < LONGEST_PX]
+    pieces.sort(key=lambda piece: np.count_nonzero(piece.mask), reverse=True)
+    largest = tuple(piece for piece in pieces if np.count_nonzero(piece.mask) >= LEAST_PX2)[:MOST_PLACES]
+    return Leftover(largest, _bridges(largest, claimed))
 
 
-def _pieces(picture: UInt8Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The pieces of what is not 0: their numbers (H, W) from 1 on, 0 for the ground, their boxes (n, 4) and areas (n,).
-    Where little is left over, OpenCV's own statistics would cost ten times as much."""
-    _, numbers = cv2.connectedComponents(picture)
-    spots = np.flatnonzero(picture.view(np.bool_))
-    number = numbers.reshape(-1)[spots]
-    area = np.bincount(number, minlength=1)[1:]
-    order = np.argsort(number, kind="stable")
-    places = np.stack(np.divmod(spots[order], picture.shape[1])[::-1])
-    starts = area.cumsum() - area
-    if not len(starts):
-        return numbers, np.zeros((0, 4), np.intp), area
-    first, last = (way.reduceat(places, starts, axis=1) for way in (np.minimum, np.maximum))
-    return numbers, np.concatenate([first, last + 1]).T, area
-
-
-def _piece(numbers: npt.NDArray[np.int32], box: list[int], number: int) -> Piece:
-    x0, y0, x1, y1 = box
-    own = numbers[y0:y1, x0:x1] == number
-    contours, _ = cv2.findContours(own.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x0, y0))
-    return Piece((x0, y0, x1, y1), own, np.concatenate(contours).reshape(-1, 2).astype(np.float32))
+def _piece(left: UInt8Array, rim: npt.NDArray[np.int32]) -> Piece:
+    """What ``rim`` (n, 1, 2), x and y, encloses of what is ``left`` (H, W)."""
+    x, y, width, height = cv2.boundingRect(rim)
+    own = cv2.drawContours(np.zeros((height, width), np.uint8), [rim], 0, 1, cv2.FILLED, offset=(-x, -y))
+    own &= left[y : y + height, x : x + width]
+    return Piece((x, y, x + width, y + height), own.view(np.bool_), rim.reshape(-1, 2).astype(np.float32))
 
 
 def _bridges(pieces: Sequence[Piece], claimed: BoolArray) -> tuple[Bridge, ...]:
@@ -143,5 +129,5 @@ def claimed_pixels(shape: tuple[int, ...], outlines: Sequence[Outline]) -> BoolA
         left, top, right, bottom = outline.bounds.tolist()
         x0, y0, x1, y1 = max(floor(left), 0), max(floor(top), 0), min(ceil(right), width), min(ceil(bottom), height)
         if x0 < x1 and y0 < y1:
-            claimed[y0:y1, x0:x1] |= outline.mask_in((x0, y0, x1, y1), 1.0)
+            claimed[y0:y1, x0:x1] |= outline.odds_in((x0, y0, x1, y1), 1.0) > 0
     return claimed

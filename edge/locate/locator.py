@@ -30,6 +30,7 @@ from edge.locate.grid import LOCATOR_UM_PER_PX, SURE_SCORE
 from edge.locate.halves import joined_boxes
 from edge.locate.leftover import claimed_pixels, darkness_of, left_over
 from edge.locate.regions import among, clipped, regions_of, unknown, unlike
+from edge.locate.rims import stain_of
 from edge.locate.scale import relative_size, size_at_a_glance
 from edge.locate.separate import Outline, Separator
 from edge.locate.waists import parted
@@ -105,7 +106,7 @@ class Locator:
         outlines, places = self._seen(picture, _darkness(frame), found)
         outlines += self._separator.mended(picture, places)
         scores = [*found.scores.tolist(), *[LEFTOVER_SCORE] * len(places)]
-        return regions_of(outlines, scale, self._boxes_px(outlines, frame, scale), scores)
+        return regions_of(outlines, self._boxes_px(outlines, frame, scale), scores, _stain(frame), scale)
 
     def look_again(
         self,
@@ -140,7 +141,7 @@ class Locator:
         boxes_px = self._boxes_px(outlines, frame, scale)
         new = unknown(np.array(boxes_px, np.float32), regions).tolist()
         new_outlines, new_px = [outlines[k] for k in new], [boxes_px[k] for k in new]
-        return regions_of(new_outlines, scale, new_px, [LEFTOVER_SCORE] * len(new), regions)
+        return regions_of(new_outlines, new_px, [LEFTOVER_SCORE] * len(new), _stain(frame), scale, regions)
 
     def _boxes_px(self, outlines: Sequence[Outline], frame: Frame, scale: float) -> list[Box]:
         """The boxes as people would draw them, in the frame."""
@@ -165,7 +166,7 @@ class Locator:
         picture, scale = at_scale(frame)
         boxes = boxes_px.astype(np.float32) * np.float32(scale) - self._boxes.shift
         known = clipped(boxes_px.astype(np.float32), frame)
-        return regions_of(self._separator.outlines(picture, boxes), scale, known, [1.0] * len(boxes))
+        return regions_of(self._separator.outlines(picture, boxes), known, [1.0] * len(boxes), _stain(frame), scale)
 
 
 def _evidence(scores: Float32Array) -> float:
@@ -223,6 +224,11 @@ def at_scale(frame: Frame) -> tuple[UInt8Array, float]:
 @lru_cache(maxsize=1)
 def _darkness(frame: Frame) -> UInt8Array:
     return darkness_of(at_scale(frame)[0])
+
+
+@lru_cache(maxsize=1)
+def _stain(frame: Frame) -> UInt8Array:
+    return stain_of(_darkness(frame), frame.pixels.shape)
 
 
 def resized(pixels: UInt8Array, scale: float) -> UInt8Array:

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from edge.locate.rims import masks_of
 from edge.locate.separate import Outline, lines_of
 from edge.overlap import SAME_MASK_IOU, box_iou, crossings, mask_iou
-from edge.records import BoolArray, Box, Float32Array, Frame, Region
+from edge.records import BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 
 Shape = tuple[Box, BoolArray, Float32Array]
 """Box, mask within it and centre line, as a Region has them."""
@@ -20,13 +21,15 @@ KNOWN_IOU = 0.7
 
 def regions_of(
     outlines: Sequence[Outline],
-    scale: float,
     boxes_px: Sequence[Box],
     scores: Sequence[float],
+    stain: UInt8Array,
+    scale: float,
     known: Sequence[Region] = (),
 ) -> tuple[Region, ...]:
-    """Those ``known``, numbered by their positions, and after them the outlines'."""
-    masks = [outline.mask_in(box, scale) for outline, box in zip(outlines, boxes_px, strict=True)]
+    """Those ``known``, numbered by their positions, and after them the outlines'; ``stain`` and
+    ``scale`` as ``masks_of`` takes them."""
+    masks = masks_of(outlines, boxes_px, scores, stain, scale, known)
     lines = lines_of(outlines) / np.float32(scale) if outlines else ()
     return among(known, list(zip(boxes_px, masks, lines, strict=True)), scores)
 

@@ -31,7 +31,7 @@ BOX_PX = 52.0
 FEWEST_PIXELS = 24
 RIGHT_IOU = 0.7
 """A box that shares at least this with the one that the network would draw is right."""
-CROWDED_IOU = 0.1
+CROWDED_IOU = 0.2
 """A box that shares more than this with another lies in a crowd."""
 BIN_PX = 2.0
 """Of the network's input, between two places where it may put a side of the box."""
@@ -50,12 +50,12 @@ class Outline:
     bounds: Float32Array
     box: Float32Array
 
-    def mask_in(self, box_px: Box, scale: float) -> BoolArray:
-        """The mask in a box of the frame; ``scale``: picture pixels per frame pixel."""
+    def odds_in(self, box_px: Box, scale: float) -> Float32Array:
+        """The log odds of each pixel in a box of the frame; ``scale``: picture pixels per frame pixel."""
         x0, y0, x1, y1 = box_px
         (own_zoom, _, left), (_, _, top) = self.matrix.tolist()
         zoom = own_zoom * scale
-        soft = cv2.warpAffine(
+        odds = cv2.warpAffine(
             self.logit,
             np.array([[zoom, 0, left + zoom * (x0 + 0.5) - 0.5], [0, zoom, top + zoom * (y0 + 0.5) - 0.5]]),
             (x1 - x0, y1 - y0),
@@ -63,7 +63,7 @@ class Outline:
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=-9.0,
         )
-        return np.asarray(soft > 0)
+        return np.asarray(odds, np.float32)
 
 
 def lines_of(outlines: Sequence[Outline]) -> Float32Array:

@@ -29,7 +29,7 @@ LEAST_SHARE = 0.15
 LEAST_ROWS = 16
 """Shorter crops are of no two chromosomes."""
 LEAST_PART_PX = 30
-_SMOOTH = np.array([0.25, 0.5, 0.25])
+Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,38 +46,50 @@ class Part:
 def parted(regions: Sequence[Region], crops: Sequence[Crop], odds: Float32Array, believed: Float32Array) -> list[Shape]:
     """The parts of those of ``regions`` that may be two: their log ``odds`` (n,) of being a chromosome leave a doubt,
     and their waist is the deeper the more their labels are ``believed`` (n,), 0..1. Lines are evenly spaced."""
+    doubted = np.flatnonzero((odds > DOUBTED_NATS[0]) & (odds < DOUBTED_NATS[1])).tolist()
+    depths = LEAST_DEPTH + DEPTH_BELIEVED * believed[doubted].astype(np.float64)
     found: list[Part] = []
-    for k in np.flatnonzero((odds > DOUBTED_NATS[0]) & (odds < DOUBTED_NATS[1])).tolist():
-        at = waists(crops[k], LEAST_DEPTH + DEPTH_BELIEVED * float(believed[k]))
+    for k, at in zip(doubted, waists([crops[k] for k in doubted], depths), strict=True):
         found += parts(regions[k], at) if at else ()
     lines = stretches(found)
     return [(part.box_px, part.mask, line) for part, line in zip(found, lines, strict=True)]
 
 
-def waists(crop: Crop, least_depth: float) -> tuple[float, ...]:
-    """Where the object of ``crop`` is narrower and paler than on either side, as shares of its length from the top,
-    deepest first. Depth is what is missing of stain, and half of what is missing of breadth: 0..1.5."""
-    breadth = np.count_nonzero(crop.pixels, axis=1)
-    rows = np.flatnonzero(breadth)
-    if len(rows) < LEAST_ROWS or rows[-1] - rows[0] < LEAST_ROWS:
-        return ()
-    own = slice(rows[0], rows[-1] + 1)
-    depth = _depths(crop.pixels[own].sum(1, dtype=np.float64)) + _depths(breadth[own].astype(np.float64)) / 2
-    margin = int(np.ceil(LEAST_SHARE * len(depth)))
-    depth[:margin] = depth[-margin:] = 0
-    found: list[float] = []
-    while len(found) < WAISTS and depth.max() > least_depth:
-        row = int(depth.argmax())
-        found.append((row + 0.5) / len(depth))
-        depth[max(row - margin, 0) : row + margin + 1] = 0
-    return tuple(found)
+def waists(crops: Sequence[Crop], least_depths: Float64Array) -> list[tuple[float, ...]]:
+    """Where each of the ``crops`` has an object that is narrower and paler than on either side, by more than its own of
+    ``least_depths`` (n,): shares of its length from the top, deepest first. Depth is what is missing of stain, and half
+    of what is missing of breadth: 0..1.5."""
+    if not crops:
+        return []
+    pixels = np.stack([crop.pixels for crop in crops])
+    breadth = np.count_nonzero(pixels, axis=2)
+    row = np.arange(breadth.shape[1])
+    first, last = (breadth > 0).argmax(1)[:, None], row[-1] - (breadth[:, ::-1] > 0).argmax(1)[:, None]
+    length = last + 1 - first
+    margin = np.ceil(LEAST_SHARE * length)
+    depth = _depths(pixels.sum(2, dtype=np.float64), first, last) + _depths(breadth, first, last) / 2
+    depth[(row < first + margin) | (row > last - margin)] = 0
+    depth[(length[:, 0] <= LEAST_ROWS) | (np.count_nonzero(breadth, axis=1) < LEAST_ROWS)] = 0
+    found: list[tuple[float, ...]] = [()] * len(crops)
+    for _ in range(WAISTS):
+        deepest = depth.argmax(1)[:, None]
+        at = ((deepest - first + 0.5) / length)[:, 0].tolist()
+        for k in np.flatnonzero(depth.max(1) > least_depths).tolist():
+            found[k] += (at[k],)
+        depth[np.abs(row - deepest) <= margin] = 0
+    return found
 
 
-def _depths(along: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """How much less there is of something, at each place along an object, than at the most on the poorer of its sides:
-    0..1."""
-    smooth = np.convolve(np.pad(along, 1, mode="edge"), _SMOOTH, "valid")
-    sides = np.maximum.accumulate(smooth), np.maximum.accumulate(smooth[::-1])[::-1]
+def _depths(
+    along: npt.NDArray[np.floating | np.integer], first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]
+) -> Float64Array:
+    """How much less there is of something, at each place ``along`` (n, rows) objects from their ``first`` to their
+    ``last`` row (n, 1), than at the most on the poorer of its sides: 0..1."""
+    rows = np.arange(-1, along.shape[1] + 1)
+    held = np.take_along_axis(along, np.clip(rows, first, last), 1)
+    smooth = (held[:, :-2] + 2 * held[:, 1:-1] + held[:, 2:]) / 4
+    smooth[(rows[1:-1] < first) | (rows[1:-1] > last)] = 0
+    sides = np.maximum.accumulate(smooth, 1), np.maximum.accumulate(smooth[:, ::-1], 1)[:, ::-1]
     return np.asarray(1 - smooth / np.maximum(np.minimum(*sides), 1))
 
 

@@ -91,19 +91,20 @@ def left_over(darkness: UInt8Array, claimed: BoolArray) -> Leftover:
     _, dark = cv2.threshold(darkness, floor(PALE * middle), 1, cv2.THRESH_BINARY)
     left = cv2.morphologyEx(dark & (cv2.dilate(taken, _SQUARE) ^ 1), cv2.MORPH_OPEN, _SQUARE)
     # Where little is left over, numbering the pieces of the whole picture would cost ten times as much.
-    rims, _ = cv2.findContours(left, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    pieces = [_piece(left, rim) for rim in reversed(rims) if max(cv2.boundingRect(rim)[2:]) < LONGEST_PX]
+    rims, within = cv2.findContours(left, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    outer = [k for k, rim in enumerate(rims) if within[0, k, 3] < 0 and max(cv2.boundingRect(rim)[2:]) < LONGEST_PX]
+    pieces = [_piece(rims, within, k) for k in reversed(outer)]
     pieces.sort(key=lambda piece: np.count_nonzero(piece.mask), reverse=True)
     largest = tuple(piece for piece in pieces if np.count_nonzero(piece.mask) >= LEAST_PX2)[:MOST_PLACES]
     return Leftover(largest, _bridges(largest, claimed))
 
 
-def _piece(left: UInt8Array, rim: npt.NDArray[np.int32]) -> Piece:
-    """What ``rim`` (n, 1, 2), x and y, encloses of what is ``left`` (H, W)."""
-    x, y, width, height = cv2.boundingRect(rim)
-    own = cv2.drawContours(np.zeros((height, width), np.uint8), [rim], 0, 1, cv2.FILLED, offset=(-x, -y))
-    own &= left[y : y + height, x : x + width]
-    return Piece((x, y, x + width, y + height), own.view(np.bool_), rim.reshape(-1, 2).astype(np.float32))
+def _piece(rims: Sequence[npt.NDArray[np.int32]], within: npt.NDArray[np.int32], number: int) -> Piece:
+    """What the rim of this ``number`` encloses, without its holes; ``within`` as OpenCV gives it."""
+    x, y, width, height = cv2.boundingRect(rims[number])
+    own = np.zeros((height, width), np.uint8)
+    cv2.drawContours(own, rims, number, 1, cv2.FILLED, hierarchy=within, maxLevel=1, offset=(-x, -y))
+    return Piece((x, y, x + width, y + height), own.view(np.bool_), rims[number].reshape(-1, 2).astype(np.float32))
 
 
 def _bridges(pieces: Sequence[Piece], claimed: BoolArray) -> tuple[Bridge, ...]:

@@ -5,8 +5,8 @@ box. The network answers with the mask of the one chromosome that the box frames
 with the box that it should have been given; where the two differ much, it looks again. The centre line follows from
 the mask.
 
-What lies in a crowd is read twice, as it lies and turned by half, and the mean counts: on the val frames that left 1.47
-corrections a cell instead of 1.55, and so did reading everything twice; six boxes in ten lie in a crowd.
+What lies in a crowd, four boxes in ten, is read twice, as it lies and turned by half, and the mean counts: on the val
+frames 0.82 corrections a cell are left instead of 0.90; were six in ten read twice, 0.85.
 """
 
 from __future__ import annotations

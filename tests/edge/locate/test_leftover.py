@@ -79,16 +79,30 @@ def test_nuclei_and_specks_are_no_places() -> None:
     np.testing.assert_allclose(left_over(darkness_of(picture), claimed).boxes(4.0), [[196, 36, 217, 94]], atol=2)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 1.0])
-def test_pieces_are_numbered_boxed_and_counted(share: float) -> None:
-    picture = (np.random.default_rng(0).random((40, 60)) < share).astype(np.uint8)
-    numbers, boxes, area = leftover._pieces(picture)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(picture)
-    assert len(boxes) == len(area) == len(stats) - 1
-    for k, ((x0, y0, x1, y1), pixels) in enumerate(zip(boxes.tolist(), area.tolist(), strict=True), 1):
-        ys, xs = np.nonzero(numbers == k)
-        assert (x0, y0, x1, y1) == (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
-        assert pixels == len(xs)
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.3, 1.0])
+def test_pieces_are_what_lies_together_largest_first(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces with holes and pieces within those, too: against OpenCV's numbering of the whole picture."""
+    monkeypatch.setattr(leftover, "LEAST_PX2", 1)
+    monkeypatch.setattr(leftover, "MOST_PLACES", 1000)
+    monkeypatch.setattr(leftover, "LONGEST_PX", 1000)
+    dark = cv2.dilate((np.random.default_rng(0).random((120, 160)) < share / 9).astype(np.uint8), np.ones((3, 3)))
+    dark[40:80, 40:80] = 0
+    cv2.rectangle(dark, (44, 44), (74, 74), 1, 3)
+    dark[55:62, 55:62] = 1
+    claimed = np.zeros(dark.shape, np.bool_)
+    claimed[:20, :20] = True
+    dark[:24, :24] = 0
+    dark = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((3, 3)))  # no slivers, which are left out
+    pieces = left_over(100 * (dark | claimed), claimed).pieces
+    _, numbers, stats, _ = cv2.connectedComponentsWithStats(dark)
+    assert len(pieces) == len(stats) - 1
+    areas = [int(np.count_nonzero(piece.mask)) for piece in pieces]
+    assert areas == sorted(stats[1:, cv2.CC_STAT_AREA].tolist(), reverse=True)
+    for piece in pieces:
+        x0, y0, x1, y1 = piece.box
+        number = numbers[y0:y1, x0:x1][piece.mask][0]
+        np.testing.assert_array_equal(piece.mask, numbers[y0:y1, x0:x1] == number)
+        assert (x0, y0, x1 - x0, y1 - y0) == tuple(stats[number, :4])
 
 
 def test_two_arms_on_either_side_of_what_crosses_are_one_place_too() -> None:

@@ -288,8 +288,9 @@ def test_what_is_new_is_numbered_on_and_crossed_with_what_is_known(separator: Se
     sides: list[Box] = [(10, 40, 62, 52), (30, 20, 42, 72)]
     boxes = np.array(sides, np.float32)
     outlines = knowing(separator, [lying, standing], boxes, 1.0).outlines(np.zeros((90, 90), np.uint8), boxes)
-    known = regions_of(outlines[:1], 1.0, sides[:1], [0.9])
-    both = regions_of(outlines[1:], 1.0, sides[1:], [0.1], known)
+    stain = np.zeros((90, 90), np.uint8)
+    known = regions_of(outlines[:1], sides[:1], [0.9], stain, 1.0)
+    both = regions_of(outlines[1:], sides[1:], [0.1], stain, 1.0, known)
     assert [(r.id, r.box_px, r.overlaps, r.score) for r in both] == [
         (0, sides[0], (1,), 0.9),
         (1, sides[1], (0,), 0.1),

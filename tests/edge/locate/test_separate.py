@@ -116,9 +116,9 @@ def test_a_mask_at_one_to_one_comes_back_to_the_pixel() -> None:
     box = box_of(40, 50, 92, 76)
     logit = np.random.default_rng(2).normal(0, 3, (ROI_PX, ROI_PX)).astype(np.float32)
     outline = outline_of(logit, roi_matrix(box))
-    np.testing.assert_array_equal(outline.mask_in((40, 50, 92, 76), 1.0), logit[19:45, 6:58] > 0)
-    np.testing.assert_array_equal(outline.mask_in((34, 31, 98, 95), 1.0), logit > 0)
-    around = outline.mask_in((0, 0, 140, 120), 1.0)  # nothing is beyond what the network saw
+    np.testing.assert_array_equal(outline.odds_in((40, 50, 92, 76), 1.0) > 0, logit[19:45, 6:58] > 0)
+    np.testing.assert_array_equal(outline.odds_in((34, 31, 98, 95), 1.0) > 0, logit > 0)
+    around = outline.odds_in((0, 0, 140, 120), 1.0) > 0  # nothing is beyond what the network saw
     assert around.sum() == (logit > 0).sum()
     np.testing.assert_array_equal(around[31:95, 34:98], logit > 0)
 
@@ -135,7 +135,7 @@ def test_a_mask_goes_into_frames_of_any_scale(box_px: tuple[int, int, int, int],
     ys, xs = np.mgrid[:ROI_PX, :ROI_PX] + 0.5
     places = (np.stack([xs, ys], axis=-1) - matrix[:, 2]) / matrix[0, 0]
     logit = (4 - 4 * np.linalg.norm((places - middle) / half, axis=-1)).astype(np.float32)
-    mask = outline_of(logit, matrix).mask_in(box_px, scale)
+    mask = outline_of(logit, matrix).odds_in(box_px, scale) > 0
     assert mask.shape == (y1 - y0, x1 - x0)
     ys, xs = np.mgrid[y0:y1, x0:x1] + 0.5
     away = np.hypot((xs - (x0 + x1) / 2) / (x1 - x0) * 2, (ys - (y0 + y1) / 2) / (y1 - y0) * 2)
@@ -234,7 +234,7 @@ def test_a_mask_of_too_few_pixels_is_none(separator: Separator, pixels: int, is_
     mask = np.zeros(ROI_PX * ROI_PX, np.bool_)
     mask[32 * ROI_PX + 20 : 32 * ROI_PX + 20 + pixels] = True
     outline = outlines_of(separator, mask.reshape(ROI_PX, ROI_PX), box_of(30, 40, 60, 100))
-    assert outline.mask_in((0, 0, 100, 140), 1.0).any() == is_one
+    assert (outline.odds_in((0, 0, 100, 140), 1.0) > 0).any() == is_one
     (line,) = lines_of([outline])
     assert np.isfinite(line).all()
     assert line_length(line) > 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from edge.locate.geometry import line_length
@@ -13,28 +14,43 @@ from tests.builders import make_crop
 from tests.edge.locate.bars import pair, upright
 
 
+def depths(*least: float) -> npt.NDArray[np.float64]:
+    return np.array(least)
+
+
 def test_the_deepest_waist_is_where_two_meet() -> None:
-    (at,) = waists(pair(), 0.1)
+    ((at,),) = waists([pair()], depths(0.1))
     assert at == pytest.approx(42 / 68, abs=0.02)
 
 
 def test_of_two_necks_the_paler_comes_first() -> None:
     pixels = pair(30, 50, neck_stain=140, neck_cols=10).pixels.copy()
     pixels[90:94] = pixels[90:94] // 4
-    first, other = waists(Crop(0, pixels), 0.1)
+    ((first, other),) = waists([Crop(0, pixels)], depths(0.1))
     assert first > 0.6 > 0.4 > other
 
 
 @pytest.mark.parametrize("least", [0.1, 0.9])
 def test_a_waist_must_be_deep_enough(least: float) -> None:
-    assert len(waists(pair(neck_stain=140), least)) == (least < 0.5)
+    (found,) = waists([pair(neck_stain=140)], depths(least))
+    assert len(found) == (least < 0.5)
 
 
 @pytest.mark.parametrize(
     "crop", [make_crop(rows=60), make_crop(rows=12), Crop(0, np.zeros((CROP_ROWS, CROP_COLS), np.uint8))]
 )
 def test_bars_short_ones_and_nothing_have_none(crop: Crop) -> None:
-    assert waists(crop, 0.1) == ()
+    assert waists([crop], depths(0.1)) == [()]
+
+
+def test_each_is_measured_by_itself() -> None:
+    """Whatever is asked beside it, and each by its own least depth."""
+    crops = [make_crop(rows=60), pair(), pair(30, 50), pair(), make_crop(rows=12), pair(24, 24, neck_stain=100)]
+    together = waists(crops, depths(0.1, 0.1, 0.1, 2.0, 0.1, 0.1))
+    alone = [waists([crop], depths(0.1))[0] for crop in crops]
+    assert together == [*alone[:3], (), *alone[4:]]
+    assert [len(at) for at in alone] == [0, 1, 1, 1, 0, 1]
+    assert waists([], depths()) == []
 
 
 def test_parts_keep_the_margin_share_the_mask_and_follow_the_line() -> None:

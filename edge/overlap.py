@@ -53,14 +53,18 @@ def mask_iou(a: Box, mask_a: BoolArray, b: Box, mask_b: BoolArray) -> float:
 def shared_by_each_two(boxes: Sequence[Box], masks: Sequence[BoolArray], first: int = 0) -> npt.NDArray[np.int64]:
     """How many pixels every two masks share, (n, n); 0 of each with itself. Of two before the ``first`` nothing is
     asked: 0."""
-    corners = np.array(boxes, np.int64).reshape(-1, 4)
-    low, high = corners[:, :2], corners[:, 2:]
-    meet = np.asarray((np.maximum(low[:, None], low[None]) < np.minimum(high[:, None], high[None])).all(2))
-    meet[:, :first] = False
-    shared = np.zeros(meet.shape, np.int64)
-    for a, b in np.argwhere(np.triu(meet, 1)).tolist():
+    near = np.triu(meet(boxes, boxes), 1)
+    near[:, :first] = False
+    shared = np.zeros(near.shape, np.int64)
+    for a, b in np.argwhere(near).tolist():
         shared[a, b] = shared[b, a] = shared_px(boxes[a], masks[a], boxes[b], masks[b])
     return shared
+
+
+def meet(a: npt.ArrayLike, b: npt.ArrayLike) -> BoolArray:
+    """Whether every box of ``a`` (n, 4) and every one of ``b`` (m, 4) share a pixel or a part of one: (n, m)."""
+    (x0, y0, x1, y1), (u0, v0, u1, v1) = _boxes(a).T[..., None], _boxes(b).T
+    return np.asarray((np.maximum(x0, u0) < np.minimum(x1, u1)) & (np.maximum(y0, v0) < np.minimum(y1, v1)))
 
 
 def crossings(boxes: Sequence[Box], masks: Sequence[BoolArray], first: int = 0) -> list[tuple[int, ...]]:

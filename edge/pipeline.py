@@ -68,6 +68,16 @@ class Keeper(Protocol):
     ) -> Kept:
         """The log odds of each object being a chromosome, by itself."""
 
+    def again(
+        self,
+        before: Kept,
+        frame: Frame,
+        regions: Sequence[Region],
+        crops: Sequence[Crop],
+        predictions: Sequence[Prediction],
+    ) -> Kept:
+        """The same of ``regions``, of which the first are those that were kept ``before``."""
+
 
 class Arbiter(Protocol):
     @property
@@ -144,7 +154,7 @@ class Pipeline:
             more = self._read(frame, seen[len(regions) :], seen[: len(regions)], clock)
             regions, crops, predictions = seen, (*crops, *more[0]), (*predictions, *more[1])
             with clock.stage("assign"):
-                kept = self._keep(frame, regions, crops, predictions)
+                kept = self._keep.again(kept, frame, regions, crops, predictions)
         with clock.stage("assign"):
             judged = self._judge(regions, crops, predictions, kept)
             assigned = self._assign(judged.predictions, judged.odds)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.cell.verify import Verifier
+from edge.cell.verify import Verifier, shown
 from edge.cell.views import VIEWS, views
 from edge.locate.decode import firsts
-from edge.overlap import SAME_MASK_IOU, box_iou, mask_iou
-from edge.records import Crop, Float32Array, Frame, Prediction, Region
+from edge.overlap import SAME_MASK_IOU, box_iou, mask_iou, meet
+from edge.records import BoolArray, Crop, Float32Array, Frame, Prediction, Region
 from edge.runtime.bundle import Bundle
 
 MOST_IOU = 0.7
@@ -51,6 +51,9 @@ class Seen:
     weighed: Float32Array
 
 
+NOTHING = Seen(np.zeros(0, np.intp), np.zeros((0, len(WEIGHED)), np.float32))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept(Seen):
     """``odds`` float32 (n,): of all objects, the log odds of being a chromosome."""
@@ -78,7 +81,19 @@ class Keeper:
         self, frame: Frame, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction]
     ) -> Kept:
         """The log odds of each region; of two that are the same, the likelier keeps them."""
-        seen = look(self.verifier, frame, regions, crops, predictions)
+        return self.again(NOTHING, frame, regions, crops, predictions)
+
+    def again(
+        self,
+        before: Seen,
+        frame: Frame,
+        regions: Sequence[Region],
+        crops: Sequence[Crop],
+        predictions: Sequence[Prediction],
+    ) -> Kept:
+        """The same once more has been found than ``before``, of which ``regions`` are the first: what the verifier said
+        then still holds where nothing has changed."""
+        seen = look(self.verifier, frame, regions, crops, predictions, before)
         odds = np.full(len(regions), IMPOSSIBLE_NATS, np.float32)
         odds[seen.rows] = terms(seen.weighed) @ self.weights
         return Kept(seen.rows, seen.weighed, odds)
@@ -90,14 +105,32 @@ def look(
     regions: Sequence[Region],
     crops: Sequence[Crop],
     predictions: Sequence[Prediction],
+    before: Seen = NOTHING,
 ) -> Seen:
-    """What there is to weigh. Doubles go first: two marks of one chromosome would each count against the other."""
+    """What there is to weigh. Doubles go first: two marks of one chromosome would each count against the other. Of the
+    first regions it may be known what was seen ``before`` there were others."""
     found = views(regions, crops, predictions)
     rows, chances = singled(regions, found)
-    doubted = np.flatnonzero(doubtful(found[rows]))
+    single = [regions[k] for k in rows]
+    doubted = doubtful(found[rows])
     said = np.full(len(rows), BEYOND_DOUBT_NATS, np.float32)
-    said[doubted] = np.clip(verifier.verify(frame, [regions[k] for k in rows], chances, doubted), -MOST_NATS, MOST_NATS)
+    held, words = _still_said(before, rows, single, [regions[k] for k in np.setxor1d(before.rows, rows)], frame)
+    said[doubted & held] = words[doubted & held]
+    asked = np.flatnonzero(doubted & ~held)
+    said[asked] = np.clip(verifier.verify(frame, single, chances, asked), -MOST_NATS, MOST_NATS)
     return Seen(rows, np.column_stack([found[rows], said]).astype(np.float32))
+
+
+def _still_said(
+    before: Seen, rows: npt.NDArray[np.intp], single: Sequence[Region], changed: Sequence[Region], frame: Frame
+) -> tuple[BoolArray, Float32Array]:
+    """Whether the verifier's word on each of the regions ``rows`` (n,) still holds, and the word: it looked at that one
+    ``before``, and none that ``changed``, having come or gone, shows in its look."""
+    words = np.full(max(rows.max(initial=-1), before.rows.max(initial=-1)) + 1, np.nan, np.float32)
+    heard = doubtful(before.weighed[:, :-1])
+    words[before.rows[heard]] = before.weighed[heard, -1]
+    clear = ~meet(shown([r.box_px for r in single], frame), [r.box_px for r in changed]).any(1)
+    return ~np.isnan(words[rows]) & clear, words[rows]
 
 
 def doubtful(found: Float32Array) -> npt.NDArray[np.bool_]:

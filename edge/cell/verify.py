@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from edge.locate.locator import at_scale
 from edge.locate.separate import ROI_PX, from_middles, warped
-from edge.records import Float32Array, Frame, Region, UInt8Array
+from edge.records import Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
 
@@ -70,6 +70,15 @@ def looks(
             around[..., 1], cv2.convertScaleAbs(own, alpha=float(chances[k]) * CLAIM_LEVEL / 255)
         )
     return seen
+
+
+def shown(boxes_px: Sequence[Box], frame: Frame) -> npt.NDArray[np.float64]:
+    """The boxes (n, 4) of ``frame`` that looks at the regions in ``boxes_px`` depend on."""
+    boxes = np.array(boxes_px, np.float64).reshape(-1, 4)
+    extent, middle = boxes[:, 2:] - boxes[:, :2], (boxes[:, :2] + boxes[:, 2:]) / 2
+    # Half a look, and the pixels beside it that resizing and warping mix in.
+    reach = extent.max(1, keepdims=True) * LOOK_PX / OBJECT_PX / 2 + 2 / min(at_scale(frame)[1], 1.0) + 2
+    return np.concatenate([middle - reach, middle + reach], axis=1)
 
 
 def _into_looks(zoom: npt.NDArray[np.float64], middle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -69,6 +69,9 @@ class KeepAll:
     def __call__(self, frame: Frame, regions: Sequence[Region], crops: object, predictions: object) -> Kept:
         return kept_at([9.0] * len(regions))
 
+    def again(self, before: Kept, frame: Frame, regions: Sequence[Region], crops: object, predictions: object) -> Kept:
+        return self(frame, regions, crops, predictions)
+
 
 class Unmoved:
     """An arbiter that changes nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.overlap import box_iou, paired_iou
+from edge.overlap import box_iou, meet, paired_iou
 
 
 def test_every_box_with_every_other() -> None:
@@ -26,3 +26,10 @@ def test_nothing_and_boxes_of_nothing() -> None:
     assert box_iou(np.zeros((0, 4)), []).shape == (0, 0)
     assert paired_iou([], []).shape == (0,)
     assert box_iou([(3, 3, 3, 3)], [(3, 3, 3, 3)])[0, 0] == 0
+
+
+def test_boxes_meet_where_they_share_something() -> None:
+    a, b = [(0, 0, 10, 10), (20, 0, 30, 10)], [(9, 9, 12, 12), (10, 0, 20, 10), (-5.0, -5.0, 50.0, 0.5)]
+    assert meet(a, b).tolist() == [[True, False, True], [False, False, True]]
+    assert meet([], b).shape == (0, 3)
+    assert meet(a, []).shape == (2, 0)

@@ -116,6 +116,32 @@ def test_what_is_beyond_doubt_is_not_looked_at_again() -> None:
     assert odds.tolist() == pytest.approx([-1.0, BEYOND_DOUBT_NATS, BEYOND_DOUBT_NATS, -2.0])
 
 
+def test_once_more_is_found_only_those_are_asked_of_whom_it_may_change_the_look() -> None:
+    """Five far apart; a sixth beside the second; the fourth becomes the double of a seventh."""
+    regions = [make_region(k, (120 * k, 10, 120 * k + 20, 70)) for k in range(5)]
+    more = [*regions, make_region(5, (150, 10, 160, 70)), make_region(6, (361, 10, 381, 70))]
+    wide = Frame(np.full((200, 700), 220, np.uint8), 0, 0.0, "drawn")
+    first = weighing(Says(1.0, 2.0, 3.0, 4.0, 5.0), whole=1.0)(wide, regions, crops(5), seen_as([0.6] * 5))
+    verifier = Says(-1.0, -2.0, -3.0)
+    keeper = weighing(verifier, whole=1.0)
+    again = keeper.again(first, wide, more, crops(7), seen_as([*[0.6] * 5, 0.6, 0.9]))
+    assert [asked for asked, _ in verifier.asked] == [[1, 5, 6]]
+    assert again.odds.tolist() == [1.0, -1.0, 3.0, IMPOSSIBLE_NATS, 5.0, -2.0, -3.0]
+    assert again.rows.tolist() == [0, 1, 2, 4, 5, 6]
+
+
+def test_one_that_was_beyond_doubt_and_no_longer_is_is_asked_of() -> None:
+    """Far from whatever changed it: the cell's median."""
+    sure = [replace(make_prediction(k, "1", 0.995), single=0.99) for k in range(2)]
+    regions = [make_region(0, (10, 10, 30, 70), score=0.99), make_region(1, (150, 10, 170, 70), score=0.99)]
+    first = weighing(Says(), whole=1.0)(FRAME, regions, crops(2), sure)
+    doubted = [sure[0], replace(make_prediction(1, "1", 0.6), single=0.99)]
+    verifier = Says(-2.0)
+    again = weighing(verifier, whole=1.0).again(first, FRAME, regions, crops(2), doubted)
+    assert [asked for asked, _ in verifier.asked] == [[1]]
+    assert again.odds.tolist() == pytest.approx([BEYOND_DOUBT_NATS, -2.0])
+
+
 def test_nothing_located_nothing_kept() -> None:
     assert odds_of(KEEPER, [], [], []).shape == (0,)
 

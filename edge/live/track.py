@@ -27,11 +27,11 @@ _FLOOR = 1e-4
 
 @dataclass(slots=True)
 class _Track:
-    """One chromosome over frames: the best look at it so far; of the last frames the scores (24,), which end was up,
-    whether it looked whole and whether it was there."""
+    """One chromosome over frames: the best look at it so far; of the last frames the log scores (24,), which end was
+    up, whether it looked whole and whether it was there."""
 
     best: Chromosome
-    scores: deque[Float32Array] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    log_scores: deque[Float32Array] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     p_arm_up: deque[bool] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     whole: deque[bool] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     there: deque[bool] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
@@ -47,14 +47,14 @@ class _Track:
     def add(self, chromosome: Chromosome) -> None:
         if chromosome.region.score > self.best.region.score:  # or else outlines would tremble
             self.best = chromosome
-        self.scores.append(_scores_of(chromosome))
+        self.log_scores.append(np.log(np.maximum(_scores_of(chromosome), _FLOOR)))
         self.p_arm_up.append(chromosome.p_arm_up)
         # A label that is sure and yet to review: the crop did not look like one whole chromosome.
         self.whole.append(chromosome.status == "accepted" or chromosome.confidence < ACCEPT_CONFIDENCE)
         self.there.append(True)
 
     def prediction(self) -> Prediction:
-        fused = np.exp(np.mean([np.log(np.maximum(s, _FLOOR)) for s in self.scores], axis=0))
+        fused = np.exp(np.mean(self.log_scores, axis=0))
         whole = 1.0 if _mean(self.whole) >= 0.5 else 0.0
         return Prediction(self.id, (fused / fused.sum()).astype(np.float32), _mean(self.p_arm_up), whole)
 

@@ -7,7 +7,9 @@ instead: then the loop reads and labels in turn, without a thread.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +18,9 @@ from edge.camera.base import Camera
 from edge.records import Cell, Frame
 from edge.sinks.base import Sink
 
+NEXT_S = 0.02
+"""A frame is passed over for the next one if that is due within this: at 30 frames a second the one at hand is 13 ms
+old by then, and its labels would come to the screen with that age."""
 _JOIN_S = 2.0
 """How long a closing camera may take before it is left behind (its thread is a daemon)."""
 
@@ -36,12 +41,14 @@ class Mailbox:
         self._frame: Frame | None = None
         self._ended = False
         self._error: BaseException | None = None
+        self._captured_s, self._due_s = -math.inf, math.inf
         self.skipped = 0
 
     def put(self, frame: Frame) -> None:
         with self._changed:
             self.skipped += self._frame is not None
             self._frame = frame
+            self._captured_s, self._due_s = frame.captured_s, 2 * frame.captured_s - self._captured_s
             self._changed.notify()
 
     def end(self, error: BaseException | None = None) -> None:
@@ -52,10 +59,13 @@ class Mailbox:
             self._changed.notify()
 
     def take(self) -> Frame | None:
-        """Waits for the newest frame. After the end: the last frame still there, then the error or None."""
+        """Waits for the newest frame, and for one that is about to come. After the end: the last frame still there,
+        then the error or None."""
         with self._changed:
             while self._frame is None and not self._ended:
                 self._changed.wait(0.2)  # a bounded wait, so that Ctrl-C is heard on every platform
+            if 0 < self._due_s - time.monotonic() < NEXT_S and not self._ended:
+                self._changed.wait(NEXT_S)
             frame, self._frame = self._frame, None
             if frame is None and self._error is not None:
                 raise self._error

@@ -143,7 +143,8 @@ PUPPET = """async () => {
         live.state({ echo, fault, scene, frames_per_s: 9, labels_per_s: 9, latency_ms: 90 });
     Object.assign(live, { spots: new Map(), fault: "", heard: performance.now(), scene: 3, drawn: 7, say() {} });
     live.labels = { scene: 3, frame: 7, count: 0, chromosomes: [], findings: [], karyotype: "" };
-    live.labels.guidance = { sharpness: 0, sharp_from: 2.85, banding: 0 };
+    live.guidance = { scene: 3, verdict: "capture", advice: "Go", crossing: 2 };
+    Object.assign(live.guidance, { sharpness: 3, sharp_from: 2.85, banding: 0.1 });
     const held = [];
     const note = () => held.push([live.labelsHold(), live.fault]);
     const now = () => performance.now();
@@ -158,6 +159,17 @@ def test_labels_of_the_scene_before_do_not_come_back_with_the_camera(live: Page)
         PUPPET % 'state(now(), "", 3); note(); state(now(), "Camera late", 3); note(); state(now(), "", 4); note();'
     )
     assert held == [[True, ""], [False, "Camera late"], [False, ""]]
+
+
+def test_labels_do_not_wait_for_their_guidance_nor_take_that_of_another_scene(live: Page) -> None:
+    told = live.evaluate(
+        PUPPET % "live.fault = ''; const note2 = () => held.push(['count', 'advice', 'crossing'].map("
+        "(id) => document.getElementById(id).textContent));"
+        "live.labels.count = 46; live.refresh(); note2();"
+        "live.scene = 4; live.labels = { ...live.labels, scene: 4, count: 45 }; live.refresh(); note2();"
+        "live.advise({ ...live.guidance, scene: 4, advice: 'Focus', crossing: 5 }); note2();"
+    )
+    assert told == [["46", "Go", "2"], ["45", "Labelling", "\N{EN DASH}"], ["45", "Focus", "5"]]
 
 
 def test_a_slow_way_blanks_the_labels(live: Page) -> None:

@@ -24,7 +24,7 @@ from edge.errors import ChromoError
 from edge.live.focus import guide
 from edge.live.stage import MOVING, Stage
 from edge.live.watch import Watch
-from edge.live.web.messages import Json, labels_message
+from edge.live.web.messages import Json, guidance_message, labels_message
 from edge.live.web.metrics import Metrics
 from edge.records import Cell, Frame, UInt8Array
 from edge.runtime.guarded import acceleration
@@ -101,8 +101,10 @@ class Hub:
         self.labelled = Labelled(frame, cell, scene)
         if scene == MOVING:
             return
-        message = labels_message(frame, cell, scene, guide(frame, cell))
-        self._soon(lambda: self._labels(frame, message))
+        labels = labels_message(frame, cell, scene)
+        self._soon(lambda: self._labels(frame, labels))
+        guidance = guidance_message(guide(frame, cell), scene)  # the labels need not wait for it
+        self._soon(lambda: self.tell(guidance))
 
     def close(self) -> None:
         self._soon(lambda: self.tell({"type": "ended"}))

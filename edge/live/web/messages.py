@@ -16,7 +16,7 @@ NOTICE = "For research use only. Not for use in diagnostic procedures."
 _OUTLINE_ERROR_PX = 0.8
 
 
-def labels_message(frame: Frame, cell: Cell, scene: int, guidance: Guidance) -> Json:
+def labels_message(frame: Frame, cell: Cell, scene: int) -> Json:
     return {
         "type": "labels",
         "frame": frame.index,
@@ -26,16 +26,21 @@ def labels_message(frame: Frame, cell: Cell, scene: int, guidance: Guidance) -> 
         "count": cell.count,
         "karyotype": cell.karyotype,
         "findings": list(cell.findings),
-        "guidance": {
-            "verdict": guidance.verdict,
-            "advice": guidance.advice,
-            "crossing": guidance.crossing,
-            "sharpness": round(guidance.sharpness, 2),
-            "sharp_from": guidance.sharp_from,
-            "banding": round(guidance.banding, 3),
-        },
         "stage_ms": {stage: round(float(ms), 1) for stage, ms in cell.stage_ms.items()},
         "chromosomes": [_labelled(c) for c in cell.chromosomes],
+    }
+
+
+def guidance_message(guidance: Guidance, scene: int) -> Json:
+    return {
+        "type": "guidance",
+        "scene": scene,
+        "verdict": guidance.verdict,
+        "advice": guidance.advice,
+        "crossing": guidance.crossing,
+        "sharpness": round(guidance.sharpness, 2),
+        "sharp_from": guidance.sharp_from,
+        "banding": round(guidance.banding, 3),
     }
 
 

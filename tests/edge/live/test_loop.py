@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from edge.camera.base import Camera
 from edge.errors import CameraLost, SinkError
+from edge.live import loop
 from edge.live.loop import Mailbox, run
 from edge.records import Cell, Frame
 from tests.builders import make_cell, make_frame
@@ -87,6 +90,29 @@ def test_the_label_is_of_a_frame_no_older_than_the_camera_s_last() -> None:
     assert taken is not None
     assert taken.index == 4
     assert mailbox.skipped == 4
+
+
+@pytest.mark.parametrize(("ages_s", "taken"), [((0.085, 0.04), 2), ((2.0, 0.5), 1), ((0.05, 0.04), 1)])
+def test_a_frame_is_passed_over_for_one_that_is_about_to_come(
+    ages_s: tuple[float, float], taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Due in 5 ms, in a second, and 30 ms ago: then it is not waited for."""
+    clock_s = 100.0
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock_s))
+    monkeypatch.setattr(loop, "NEXT_S", 0.01)
+    mailbox = Mailbox()
+    for index, age_s in enumerate(ages_s):
+        mailbox.put(replace(make_frame(index=index), captured_s=clock_s - age_s))
+    waiting = mailbox._changed.wait
+
+    def comes(timeout: float) -> bool:
+        mailbox.put(replace(make_frame(index=2), captured_s=clock_s))
+        return waiting(0)
+
+    monkeypatch.setattr(mailbox._changed, "wait", comes)
+    frame = mailbox.take()
+    assert frame is not None
+    assert frame.index == taken
 
 
 @pytest.mark.parametrize("every_frame", [True, False])

@@ -12,6 +12,7 @@ export class Live {
   constructor(onCase) {
     this.onCase = onCase;
     this.labels = null;
+    this.guidance = null; // what the newest labels are good for; comes a moment after them
     this.scene = 0;
     this.fault = "Waiting for the board";
     this.echoed = -Infinity; // the board's newest state is from after this moment of our own clock
@@ -65,6 +66,7 @@ export class Live {
   told(message) {
     if (message.type === "state") this.state(message);
     else if (message.type === "labels") this.take(message);
+    else if (message.type === "guidance") this.advise(message);
     else if (message.type === "case") this.onCase(message);
     else if (message.type === "ended") this.setFault("The run has ended");
   }
@@ -104,6 +106,11 @@ export class Live {
     this.refresh();
   }
 
+  advise(guidance) {
+    this.guidance = guidance;
+    this.refresh();
+  }
+
   labelsHold() {
     return !this.fault && this.labels !== null && this.scene !== 0 && this.labels.scene === this.scene;
   }
@@ -129,32 +136,39 @@ export class Live {
 
   // Most pictures change nothing beside themselves: writing it all again would lay out the page thirty times a second.
   write(holds) {
-    const now = [this.fault, this.scene === 0, holds && this.labels];
+    const guided = holds && this.guidance?.scene === this.scene;
+    const now = [this.fault, this.scene === 0, holds && this.labels, guided && this.guidance];
     if (this.beside?.every((value, k) => value === now[k])) return;
     this.beside = now;
     const overlay = $("overlay");
     overlay.classList.toggle("gone", !holds);
     overlay.dataset.labels = holds ? this.labels.chromosomes.length : 0;
     $("capture").disabled = !this.capturable;
-    this.guide(holds);
+    this.guide(guided);
+    this.tell(holds);
   }
 
-  guide(holds) {
-    const panel = $("guidance");
-    const verdict = this.fault ? "fault" : holds ? this.labels.guidance.verdict : "moving";
-    panel.dataset.verdict = verdict;
-    const waiting = this.scene === 0 ? "Stage moves" : "Labelling";
-    const advice = this.fault ? "No live picture" : holds ? this.labels.guidance.advice : waiting;
+  guide(guided) {
+    const { verdict, advice, crossing, sharpness, sharp_from, banding } = guided ? this.guidance : this.unguided();
+    $("guidance").dataset.verdict = verdict;
     if ($("advice").textContent !== advice) $("advice").textContent = advice;
-    const some = holds && verdict !== "no metaphase";
+    $("crossing").textContent = guided && verdict !== "no metaphase" ? crossing : "–";
+    $("sharpness").value = sharpness;
+    if (guided) $("sharpness").low = sharp_from;
+    $("sharpness").title = guided ? `${sharpness} per µm (sharp from ${sharp_from})` : "";
+    $("banding").value = banding;
+    $("banding").title = guided ? `${banding} (well banded from ${$("banding").low})` : "";
+  }
+
+  unguided() {
+    const waiting = this.scene === 0 ? "Stage moves" : "Labelling";
+    return { verdict: this.fault ? "fault" : "moving", advice: this.fault ? "No live picture" : waiting, sharpness: 0, banding: 0 };
+  }
+
+  tell(holds) {
+    const some = holds && $("guidance").dataset.verdict !== "no metaphase";
     $("count").textContent = holds ? this.labels.count : "–";
-    $("crossing").textContent = some ? this.labels.guidance.crossing : "–";
     $("unsure").textContent = some ? this.labels.chromosomes.filter((c) => c.status === "review").length : "–";
-    $("sharpness").value = holds ? this.labels.guidance.sharpness : 0;
-    if (holds) $("sharpness").low = this.labels.guidance.sharp_from;
-    $("sharpness").title = holds ? `${this.labels.guidance.sharpness} per µm (sharp from ${$("sharpness").low})` : "";
-    $("banding").value = holds ? this.labels.guidance.banding : 0;
-    $("banding").title = holds ? `${this.labels.guidance.banding} (well banded from ${$("banding").low})` : "";
     $("live-karyotype").textContent = some ? this.labels.karyotype : "–";
     const findings = some ? this.labels.findings : [];
     const list = $("live-findings");
@@ -162,7 +176,7 @@ export class Live {
       list.dataset.shown = findings.join("\n");
       list.replaceChildren(...findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
     }
-    const what = holds ? `${this.labels.count} chromosomes labelled` : advice;
+    const what = holds ? `${this.labels.count} chromosomes labelled` : $("advice").textContent;
     $("frame").setAttribute("aria-label", `Live picture: ${what}`);
   }
 }

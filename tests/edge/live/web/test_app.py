@@ -74,9 +74,10 @@ def test_labels_come_with_the_scene_of_their_frame(served: Served) -> None:
     with live(served) as socket:
         served.show()
         labels = told(socket, lambda m: m["type"] == "labels")
+        guidance = told(socket, lambda m: m["type"] == "guidance")
     assert labels["count"] == len(labels["chromosomes"]) == 46
-    assert labels["scene"] == 1
-    assert labels["guidance"]["verdict"] == "capture"
+    assert labels["scene"] == guidance["scene"] == 1
+    assert guidance["verdict"] == "capture"
     outline = np.array(labels["chromosomes"][0]["outlines"][0]).reshape(-1, 2)
     x0, y0, x1, y1 = DRAWN.truth[0].box_px
     assert outline.min(axis=0).tolist() == pytest.approx([x0, y0], abs=1)

@@ -15,14 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.locate.background import background_of
+from edge.locate.rims import DARK_SHARE
 from edge.records import BoolArray, UInt8Array
 
 MAX_CANDIDATES = 3
 NOBODY = 255
 MARGIN_RANGE_PX = (-3, 14)
-DARK_SHARE = 0.85
-"""Of Otsu's level between ground and chromosome: pale end bands stay in, the blurred rim stays out."""
-
 LARGEST_HOLE_PX2 = 40
 
 

@@ -33,7 +33,7 @@ from edge.locate.regions import among, clipped, regions_of, unknown, unlike
 from edge.locate.rims import stain_of
 from edge.locate.scale import relative_size, size_at_a_glance
 from edge.locate.separate import Outline, Separator
-from edge.locate.waists import parted
+from edge.locate.waists import parted, shapes_of
 from edge.records import BoolArray, Box, Crop, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
 
@@ -126,8 +126,8 @@ class Locator:
         boxes = np.concatenate([left.boxes(MARGIN_PX) / np.float32(scale), joined_boxes(regions, odds)])
         seen = self._with(frame, regions, boxes[unknown(boxes, regions)])
         found = parted(regions, crops, odds, believed)
-        new = unknown(np.array([box for box, _, _ in found], np.float32), seen).tolist()
-        seen = among(seen, [found[k] for k in new], [LEFTOVER_SCORE] * len(new))
+        new = unknown(np.array([part.box_px for part in found], np.float32), seen).tolist()
+        seen = among(seen, shapes_of([found[k] for k in new]), [LEFTOVER_SCORE] * len(new))
         crossed = unlike(joined_arms(left.bridges, frame, scale, MARGIN_PX), seen)
         return among(seen, crossed, [LEFTOVER_SCORE] * len(crossed))
 

@@ -43,16 +43,20 @@ class Part:
     ends: tuple[float, float]
 
 
-def parted(regions: Sequence[Region], crops: Sequence[Crop], odds: Float32Array, believed: Float32Array) -> list[Shape]:
+def parted(regions: Sequence[Region], crops: Sequence[Crop], odds: Float32Array, believed: Float32Array) -> list[Part]:
     """The parts of those of ``regions`` that may be two: their log ``odds`` (n,) of being a chromosome leave a doubt,
-    and their waist is the deeper the more their labels are ``believed`` (n,), 0..1. Lines are evenly spaced."""
+    and their waist is the deeper the more their labels are ``believed`` (n,), 0..1."""
     doubted = np.flatnonzero((odds > DOUBTED_NATS[0]) & (odds < DOUBTED_NATS[1])).tolist()
     depths = LEAST_DEPTH + DEPTH_BELIEVED * believed[doubted].astype(np.float64)
     found: list[Part] = []
     for k, at in zip(doubted, waists([crops[k] for k in doubted], depths), strict=True):
         found += parts(regions[k], at) if at else ()
-    lines = stretches(found)
-    return [(part.box_px, part.mask, line) for part, line in zip(found, lines, strict=True)]
+    return found
+
+
+def shapes_of(found: Sequence[Part]) -> list[Shape]:
+    """The parts with their centre lines, evenly spaced."""
+    return [(part.box_px, part.mask, line) for part, line in zip(found, stretches(found), strict=True)]
 
 
 def waists(crops: Sequence[Crop], least_depths: Float64Array) -> list[tuple[float, ...]]:

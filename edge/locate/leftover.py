@@ -90,21 +90,35 @@ def left_over(darkness: UInt8Array, claimed: BoolArray) -> Leftover:
     (middle,) = grey_levels(darkness, (0.5,), taken)
     _, dark = cv2.threshold(darkness, floor(PALE * middle), 1, cv2.THRESH_BINARY)
     left = cv2.morphologyEx(dark & (cv2.dilate(taken, _SQUARE) ^ 1), cv2.MORPH_OPEN, _SQUARE)
-    # Where little is left over, numbering the pieces of the whole picture would cost ten times as much.
-    rims, within = cv2.findContours(left, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    outer = [k for k, rim in enumerate(rims) if within[0, k, 3] < 0 and max(cv2.boundingRect(rim)[2:]) < LONGEST_PX]
-    pieces = [_piece(rims, within, k) for k in reversed(outer)]
+    pieces = _pieces(left)
     pieces.sort(key=lambda piece: np.count_nonzero(piece.mask), reverse=True)
     largest = tuple(piece for piece in pieces if np.count_nonzero(piece.mask) >= LEAST_PX2)[:MOST_PLACES]
     return Leftover(largest, _bridges(largest, claimed))
 
 
-def _piece(rims: Sequence[npt.NDArray[np.int32]], within: npt.NDArray[np.int32], number: int) -> Piece:
-    """What the rim of this ``number`` encloses, without its holes; ``within`` as OpenCV gives it."""
-    x, y, width, height = cv2.boundingRect(rims[number])
+def _pieces(left: UInt8Array) -> list[Piece]:
+    """Those of what is not 0 that may be large enough and are no nuclei, from top to bottom. By their rims: where
+    little is left over, numbering the pieces of the whole picture would cost ten times as much."""
+    rims, order = cv2.findContours(left, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    found: list[Piece] = []
+    for k in range(len(rims) - 1, -1, -1):
+        _, _, hole, within = order[0, k].tolist()
+        _, _, width, height = cv2.boundingRect(rims[k])
+        if within < 0 and width * height >= LEAST_PX2 and max(width, height) < LONGEST_PX:
+            around = [rims[k]]
+            while hole >= 0:
+                around.append(rims[hole])
+                hole = int(order[0, hole, 0])
+            found.append(_piece(around))
+    return found
+
+
+def _piece(rims: Sequence[npt.NDArray[np.int32]]) -> Piece:
+    """What the first rim (n, 1, 2) encloses, without what the others do, its holes."""
+    x, y, width, height = cv2.boundingRect(rims[0])
     own = np.zeros((height, width), np.uint8)
-    cv2.drawContours(own, rims, number, 1, cv2.FILLED, hierarchy=within, maxLevel=1, offset=(-x, -y))
-    return Piece((x, y, x + width, y + height), own.view(np.bool_), rims[number].reshape(-1, 2).astype(np.float32))
+    cv2.drawContours(own, rims, -1, 1, cv2.FILLED, offset=(-x, -y))
+    return Piece((x, y, x + width, y + height), own.view(np.bool_), rims[0].reshape(-1, 2).astype(np.float32))
 
 
 def _bridges(pieces: Sequence[Piece], claimed: BoolArray) -> tuple[Bridge, ...]:

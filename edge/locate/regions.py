@@ -27,8 +27,8 @@ def regions_of(
     scale: float,
     known: Sequence[Region] = (),
 ) -> tuple[Region, ...]:
-    """Those ``known``, numbered by their positions, and after them the outlines'; ``stain`` and
-    ``scale`` as ``masks_of`` takes them."""
+    """Those ``known``, numbered by their positions, and after them the outlines'; ``stain`` and ``scale`` as
+    ``masks_of`` takes them."""
     masks = masks_of(outlines, boxes_px, scores, stain, scale, known)
     lines = lines_of(outlines) / np.float32(scale) if outlines else ()
     return among(known, list(zip(boxes_px, masks, lines, strict=True)), scores)

@@ -162,7 +162,8 @@ export class Live {
 
   unguided() {
     const waiting = this.scene === 0 ? "Stage moves" : "Labelling";
-    return { verdict: this.fault ? "fault" : "moving", advice: this.fault ? "No live picture" : waiting, sharpness: 0, banding: 0 };
+    const [verdict, advice] = this.fault ? ["fault", "No live picture"] : ["moving", waiting];
+    return { verdict, advice, sharpness: 0, banding: 0 };
   }
 
   tell(holds) {

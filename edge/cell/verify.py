@@ -57,8 +57,7 @@ def looks(
         there[:] = cv2.add(there, region.mask * np.uint8(round(float(chance) * CLAIM_LEVEL)))  # at most 255
     # By area it would take eight times as long; val cells need 0.98 corrections so, and 1.00 by area.
     both = cv2.merge([picture, cv2.resize(claims, picture.shape[::-1], interpolation=cv2.INTER_LINEAR)])
-    boxes = np.array([regions[k].box_px for k in rows], np.float64).reshape(-1, 4)
-    extent, middle = boxes[:, 2:] - boxes[:, :2], (boxes[:, :2] + boxes[:, 2:]) / 2
+    extent, middle = _extents([regions[k].box_px for k in rows])
     zoom = OBJECT_PX / extent.max(1)
     seen = np.empty((len(rows), LOOK_PX, LOOK_PX, 3), np.uint8)
     ways = zip(_into_looks(zoom / scale, middle * scale), _into_looks(zoom, extent / 2), strict=True)
@@ -74,11 +73,16 @@ def looks(
 
 def shown(boxes_px: Sequence[Box], frame: Frame) -> npt.NDArray[np.float64]:
     """The boxes (n, 4) of ``frame`` that looks at the regions in ``boxes_px`` depend on."""
-    boxes = np.array(boxes_px, np.float64).reshape(-1, 4)
-    extent, middle = boxes[:, 2:] - boxes[:, :2], (boxes[:, :2] + boxes[:, 2:]) / 2
+    extent, middle = _extents(boxes_px)
     # Half a look, and the pixels beside it that resizing and warping mix in.
     reach = extent.max(1, keepdims=True) * LOOK_PX / OBJECT_PX / 2 + 2 / min(at_scale(frame)[1], 1.0) + 2
     return np.concatenate([middle - reach, middle + reach], axis=1)
+
+
+def _extents(boxes_px: Sequence[Box]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Widths and heights, and middles, (n, 2) each."""
+    boxes = np.array(boxes_px, np.float64).reshape(-1, 4)
+    return boxes[:, 2:] - boxes[:, :2], (boxes[:, :2] + boxes[:, 2:]) / 2
 
 
 def _into_looks(zoom: npt.NDArray[np.float64], middle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

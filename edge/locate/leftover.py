@@ -52,6 +52,10 @@ class Piece:
     mask: BoolArray
     rim: Float32Array
 
+    @property
+    def area_px2(self) -> int:
+        return int(np.count_nonzero(self.mask))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bridge:
@@ -90,9 +94,8 @@ def left_over(darkness: UInt8Array, claimed: BoolArray) -> Leftover:
     (middle,) = grey_levels(darkness, (0.5,), taken)
     _, dark = cv2.threshold(darkness, floor(PALE * middle), 1, cv2.THRESH_BINARY)
     left = cv2.morphologyEx(dark & (cv2.dilate(taken, _SQUARE) ^ 1), cv2.MORPH_OPEN, _SQUARE)
-    pieces = _pieces(left)
-    pieces.sort(key=lambda piece: np.count_nonzero(piece.mask), reverse=True)
-    largest = tuple(piece for piece in pieces if np.count_nonzero(piece.mask) >= LEAST_PX2)[:MOST_PLACES]
+    large = [piece for piece in _pieces(left) if piece.area_px2 >= LEAST_PX2]
+    largest = tuple(sorted(large, key=lambda piece: -piece.area_px2)[:MOST_PLACES])
     return Leftover(largest, _bridges(largest, claimed))
 
 

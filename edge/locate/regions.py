@@ -27,9 +27,10 @@ def regions_of(
     scale: float,
     known: Sequence[Region] = (),
 ) -> tuple[Region, ...]:
-    """Those ``known``, numbered by their positions, and after them the outlines'; ``stain`` and ``scale`` as
-    ``masks_of`` takes them."""
-    masks = masks_of(outlines, boxes_px, scores, stain, scale, known)
+    """Those ``known``, numbered by their positions, and after them the outlines'; ``stain`` as ``stain_of``
+    gives it, ``scale``: picture pixels per frame pixel."""
+    odds = [outline.odds_in(box, scale) for outline, box in zip(outlines, boxes_px, strict=True)]
+    masks = masks_of(odds, boxes_px, scores, stain, known)
     lines = lines_of(outlines) / np.float32(scale) if outlines else ()
     return among(known, list(zip(boxes_px, masks, lines, strict=True)), scores)
 

@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 
 from edge.locate.grid import SURE_SCORE
-from edge.locate.separate import Outline
-from edge.records import BoolArray, Box, Region, UInt8Array
+from edge.records import BoolArray, Box, Float32Array, Region, UInt8Array
 
 UNSURE_NATS = 1.0
 """2 or 3 gain another 0.003 on composites, and leave 0.02 or 0.05 more corrections a val cell."""
@@ -28,16 +27,14 @@ _LEAST_NATS[:4] = UNSURE_NATS, -UNSURE_NATS, UNSURE_NATS, 0.0
 
 
 def masks_of(
-    outlines: Sequence[Outline],
+    odds: Sequence[Float32Array],
     boxes_px: Sequence[Box],
     scores: Sequence[float],
     stain: UInt8Array,
-    scale: float,
-    known: Sequence[Region] = (),
+    known: Sequence[Region],
 ) -> list[BoolArray]:
-    """The outlines' masks in their boxes, in a frame whose ``stain`` is as ``stain_of`` gives it, beside the regions
-    that are ``known`` there; ``scale``: picture pixels per frame pixel."""
-    odds = [outline.odds_in(box, scale) for outline, box in zip(outlines, boxes_px, strict=True)]
+    """The masks of objects whose pixels have these log ``odds``, float32 (h, w) of each one's box, in a frame whose
+    ``stain`` is as ``stain_of`` gives it, beside the regions that are ``known`` there."""
     pixels = stain.copy()
     for region in known:
         if region.score >= SURE_SCORE:

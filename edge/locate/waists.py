@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.locate.geometry import LINE_POINTS, evenly, taken
+from edge.locate.geometry import LINE_POINTS, Float64Array, evenly, taken
 from edge.locate.regions import Shape
 from edge.records import BoolArray, Box, Crop, Float32Array, Region
 
@@ -29,7 +29,6 @@ LEAST_SHARE = 0.15
 LEAST_ROWS = 16
 """Shorter crops are of no two chromosomes."""
 LEAST_PART_PX = 30
-Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,29 +8,25 @@ import pytest
 
 from edge.locate.leftover import darkness_of
 from edge.locate.rims import UNSURE_NATS, masks_of, stain_of
-from edge.locate.separate import Outline, roi_matrix
-from edge.records import BoolArray, Box, Float32Array
+from edge.records import BoolArray, Box, Float32Array, UInt8Array
 from tests.builders import make_region
-from tests.edge.locate.perfect import outline_of
 
 BOX: Box = (40, 40, 92, 92)
-"""Fills the network's input but for its margin, pixel by pixel."""
 SHAPE = (140, 140)
 
 
-def leaning(nats_per_px: float, edge_px: float = 66.0) -> Outline:
-    """Surer and surer to the left of a column of the frame, less and less to its right."""
-    first = BOX[0] - 6
-    odds = (edge_px - (np.arange(64) + first + 0.5)) * nats_per_px
-    logit = np.broadcast_to(odds.astype(np.float32), (64, 64)).copy()
-    return outline_of(logit, roi_matrix(np.array(BOX, np.float32)))
+def leaning(nats_per_px: float, edge_px: float = 66.0) -> Float32Array:
+    """Log odds in ``BOX``: surer and surer to the left of a column of the frame, less and less to its right."""
+    x0, y0, x1, y1 = BOX
+    odds = (edge_px - (np.arange(x0, x1) + 0.5)) * nats_per_px
+    return np.broadcast_to(odds.astype(np.float32), (y1 - y0, x1 - x0)).copy()
 
 
 def widths(mask: BoolArray) -> set[int]:
     return set(np.count_nonzero(mask, axis=1).tolist())
 
 
-def stained_to(column: int) -> Float32Array:
+def stained_to(column: int) -> UInt8Array:
     stain = np.zeros(SHAPE, np.uint8)
     stain[:, :column] = 1
     return stain
@@ -39,12 +35,12 @@ def stained_to(column: int) -> Float32Array:
 @pytest.mark.parametrize(("rim", "width"), [(64, 24), (66, 26), (68, 28), (50, 22), (130, 30)])
 def test_the_rim_is_where_the_stain_ends_if_the_network_is_in_doubt_there(rim: int, width: int) -> None:
     """It is within a nat of even odds for 4 px on either side of column 66."""
-    (mask,) = masks_of([leaning(UNSURE_NATS / 4)], [BOX], [0.9], stained_to(rim), 1.0)
+    (mask,) = masks_of([leaning(UNSURE_NATS / 4)], [BOX], [0.9], stained_to(rim), [])
     assert widths(mask) == {width}
 
 
 def test_a_network_that_is_sure_is_believed() -> None:
-    (mask,) = masks_of([leaning(100.0)], [BOX], [0.9], stained_to(90), 1.0)
+    (mask,) = masks_of([leaning(100.0)], [BOX], [0.9], stained_to(90), [])
     assert widths(mask) == {26}
 
 
@@ -53,23 +49,23 @@ def test_what_a_surer_one_has_is_not_taken_for_its_stain(score: float, width: in
     """A region from column 67 on lies against it: what is known, and what was found in the same look."""
     outline, stain = leaning(UNSURE_NATS / 4), stained_to(140)
     beside = make_region(box_px=(67, 30, 100, 100), score=score)
-    (mask,) = masks_of([outline], [BOX], [0.01], stain, 1.0, [beside])
+    (mask,) = masks_of([outline], [BOX], [0.01], stain, [beside])
     assert widths(mask) == {width}
-    other = outline_of(np.full((64, 64), 9.0, np.float32), roi_matrix(np.array([67, 40, 119, 92], np.float32)))
-    mask, _ = masks_of([outline, other], [BOX, (67, 40, 119, 92)], [0.01, score], stain, 1.0)
+    other = np.full((52, 52), 9.0, np.float32)
+    mask, _ = masks_of([outline, other], [BOX, (67, 40, 119, 92)], [0.01, score], stain, [])
     assert widths(mask) == {width}
 
 
 def test_those_who_cross_keep_what_they_share() -> None:
     """Both are sure of it."""
     outlines = [leaning(100.0), leaning(100.0)]
-    for mask in masks_of(outlines, [BOX, BOX], [0.9, 0.9], stained_to(66), 1.0):
+    for mask in masks_of(outlines, [BOX, BOX], [0.9, 0.9], stained_to(66), []):
         assert widths(mask) == {26}
 
 
 def test_the_stain_is_asked_of_anew_for_each_look() -> None:
     stain = stained_to(140)
-    masks_of([leaning(1.0)], [BOX], [0.9], stain, 1.0, [make_region(box_px=BOX, score=0.9)])
+    masks_of([leaning(1.0)], [BOX], [0.9], stain, [make_region(box_px=BOX, score=0.9)])
     assert (stain == 1).all()
 
 

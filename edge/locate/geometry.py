@@ -23,7 +23,6 @@ from edge.locate.pieces import FEWEST_PIXELS, stacked, whole
 from edge.records import BoolArray, Float32Array, UInt8Array
 
 T = TypeVar("T", bound=np.generic)
-Float64Array = npt.NDArray[np.float64]
 LINE_POINTS = 33
 STOUT = 2.0
 """Below this ratio of length to width the principal axis is the line."""
@@ -35,7 +34,7 @@ BENT = 1.6
 """A chromosome may be this much longer than the walk along the inner side of its bends; beyond it is in rags."""
 LONGEST = 1.4
 """A line longer than this times the walk through the mask has run wild: a mask in rags."""
-_EVEN = np.linspace(0, 1, LINE_POINTS)
+_EVEN = np.linspace(0, 1, LINE_POINTS, dtype=np.float32)
 
 
 def centre_lines(masks: BoolArray | Sequence[BoolArray]) -> Float32Array:
@@ -57,12 +56,13 @@ class _Clouds:
     """The masks' pixels, ragged lists padded: ``points`` (n, k, 2), ``weight`` (n, k) 0 for padding, ``walk`` (n, k),
     the geodesic distance from one end. Large masks are thinned to every other or third pixel."""
 
-    points: Float64Array
-    weight: Float64Array
-    walk: Float64Array
+    points: Float32Array
+    weight: Float32Array
+    walk: Float32Array
 
     @classmethod
     def of(cls, stack: BoolArray, walk: UInt8Array) -> _Clouds:
+        """``walk`` uint8 (n, h / 2, w / 2), as ``from_far_end`` gives it."""
         n, height, width = stack.shape
         area = np.count_nonzero(stack.reshape(n, -1), axis=1)
         lattices = [_lattice(height, width, 1 + pixels // MOST_POINTS) for pixels in area.tolist()]
@@ -72,24 +72,25 @@ class _Clouds:
         counts = np.bincount(owner, minlength=n)
         place = np.arange(len(owner)) - (counts.cumsum() - counts)[owner]
         shape = n, max(1, int(counts.max()))
-        points, weight, distance = np.zeros((*shape, 2)), np.zeros(shape), np.zeros(shape)
+        points = np.zeros((*shape, 2), np.float32)
+        weight, distance = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         points[owner, place, 0] = cols + 0.5
         points[owner, place, 1] = rows + 0.5
         weight[owner, place] = 1
-        distance[owner, place] = walk.reshape(-1)[kept]
+        distance[owner, place] = walk[owner, rows // 2, cols // 2]
         return cls(points, weight, distance)
 
-    def farthest(self, along: Float64Array, sign: float) -> Float64Array:
+    def farthest(self, along: Float32Array, sign: float) -> Float32Array:
         """The largest (``sign`` 1) or smallest (-1) value over each mask's pixels; 0 for an empty mask."""
         found = np.where(self.weight > 0, sign * along, -np.inf).max(1)
         return np.asarray(np.where(np.isfinite(found), sign * found, 0.0))
 
 
-def _widths(stack: BoolArray) -> Float64Array:
+def _widths(stack: BoolArray) -> Float32Array:
     """Twice the largest distance to the rim, at least 1, of each mask."""
     padded = np.pad(stack.astype(np.uint8), ((0, 0), (1, 1), (1, 1)))
     rim = cv2.distanceTransform(padded.reshape(-1, padded.shape[2]), cv2.DIST_L2, 3)
-    return np.asarray(np.maximum(2 * rim.reshape(len(stack), -1).max(1).astype(np.float64) - 1, 1.0))
+    return np.asarray(np.maximum(2 * rim.reshape(len(stack), -1).max(1) - 1, np.float32(1)))
 
 
 @lru_cache(maxsize=32)
@@ -104,11 +105,11 @@ def _slant(step: int) -> int:
     return next(s for s in itertools.count(round(0.62 * step)) if math.gcd(s, step) == 1)
 
 
-def _lines(stack: BoolArray, shapes: Sequence[tuple[int, ...]]) -> Float64Array:
+def _lines(stack: BoolArray, shapes: Sequence[tuple[int, ...]]) -> Float32Array:
     """All lines at once, (n, LINE_POINTS, 2), not yet evenly spaced; ``shapes`` (h, w) are the masks' own."""
     clouds = _Clouds.of(stack, from_far_end(stack))
     straight = _principal(clouds)
-    area = np.count_nonzero(stack.reshape(len(stack), -1), axis=1).astype(np.float64)
+    area = np.count_nonzero(stack.reshape(len(stack), -1), axis=1).astype(np.float32)
     walked = clouds.farthest(clouds.walk, 1) + 1
     # The walk hugs the inner side of a bend: it says too little of a chromosome that is bent and thick.
     stretched = area / _widths(stack)
@@ -135,7 +136,7 @@ def _lines(stack: BoolArray, shapes: Sequence[tuple[int, ...]]) -> Float64Array:
     return np.asarray(lines)
 
 
-def _principal(clouds: _Clouds) -> Float64Array:
+def _principal(clouds: _Clouds) -> Float32Array:
     """The straight line along each mask's principal axis."""
     weight = clouds.weight / np.maximum(clouds.weight.sum(1), 1)[:, None]
     middle = (weight[:, None] @ clouds.points)[:, 0]
@@ -148,15 +149,16 @@ def _principal(clouds: _Clouds) -> Float64Array:
     return np.asarray(middle[:, None] + steps[..., None] * axis[:, None])
 
 
-def _smooth(at: Float64Array, points: Float64Array, weight: Float64Array, slenderness: Float64Array) -> Float64Array:
+def _smooth(at: Float32Array, points: Float32Array, weight: Float32Array, slenderness: Float32Array) -> Float32Array:
     """The simplest curves through the middles of the distance bands: for each mask the lowest degree that explains it
     nearly as well as the highest, (n, LINE_POINTS, 2). The longer the chromosome, the more bends it may have."""
     count = np.maximum(weight.sum(1), 1)[:, None]
     middle = weight[:, None] @ points / count[..., None]
     basis = _basis(at)
     weighted = basis * weight[:, None]
-    ridge = (1e-6 * count[..., None] + 1e-9) * np.eye(basis.shape[1])
-    gram = weighted @ np.swapaxes(basis, 1, 2) + ridge
+    # Single floats leave up to 6e-7 a point of less than nothing where all lie in one place.
+    ridge = (1e-5 * count[..., None] + 1e-9) * np.eye(basis.shape[1])
+    gram = (weighted @ np.swapaxes(basis, 1, 2)).astype(np.float64) + ridge
     # The polynomials are nested, and so are the factors: one serves all degrees.
     factor = np.linalg.cholesky(gram)
     off = points - middle
@@ -168,26 +170,26 @@ def _smooth(at: Float64Array, points: Float64Array, weight: Float64Array, slende
     good = errors <= SLACK * errors.min(1, keepdims=True)
     degree = np.array(DEGREES)[good.argmax(1)]
     part[np.arange(basis.shape[1]) > degree[:, None]] = 0
-    return np.asarray(_basis(_EVEN).T @ np.linalg.solve(np.swapaxes(factor, 1, 2), part) + middle)
+    weights = np.linalg.solve(np.swapaxes(factor, 1, 2), part).astype(np.float32)
+    return np.asarray(_basis(_EVEN).T @ weights + middle)
 
 
-def _basis(at: Float64Array) -> Float64Array:
+def _basis(at: Float32Array) -> Float32Array:
     """Legendre polynomials on 0..1 up to the highest degree at ``at`` (..., k): (..., degrees + 1, k)."""
     x = 2 * at - 1
-    basis = np.ones((*at.shape[:-1], DEGREES[-1] + 1, at.shape[-1]))
+    basis = np.ones((*at.shape[:-1], DEGREES[-1] + 1, at.shape[-1]), np.float32)
     basis[..., 1, :] = x
     for n in range(1, DEGREES[-1]):
         basis[..., n + 1, :] = ((2 * n + 1) * x * basis[..., n, :] - n * basis[..., n - 1, :]) / (n + 1)
     return basis
 
 
-def _project(points: Float64Array, line: Float64Array) -> Float64Array:
+def _project(points: Float32Array, line: Float32Array) -> Float32Array:
     """How far along its line, in pixels, each point's nearest place on it lies, (n, k); the ends go on straight."""
-    short, knots = points.astype(np.float32), line.astype(np.float32)
-    gaps = knots @ np.swapaxes(2 * short, 1, 2)
-    nearest = _lowest(np.subtract((knots * knots).sum(2)[..., None], gaps, out=gaps))
+    gaps = line @ np.swapaxes(2 * points, 1, 2)
+    nearest = _lowest(np.subtract((line * line).sum(2)[..., None], gaps, out=gaps))
     pieces = np.diff(line, axis=1)
-    steps = np.zeros(line.shape[:2])
+    steps = np.zeros(line.shape[:2], np.float32)
     np.cumsum(np.hypot(pieces[..., 0], pieces[..., 1]), axis=1, out=steps[:, 1:])
     tangent = _directions(np.concatenate([pieces[:, :1], line[:, 2:] - line[:, :-2], pieces[:, -1:]], axis=1))
     off = (points - taken(line, nearest)) * taken(tangent, nearest)
@@ -209,7 +211,7 @@ def taken(values: npt.NDArray[T], index: npt.NDArray[np.intp]) -> npt.NDArray[T]
     return np.asarray(flat.take(index + m * np.arange(n)[:, None], axis=0))
 
 
-def _to_ends(line: Float64Array, clouds: _Clouds, along: Float64Array) -> Float64Array:
+def _to_ends(line: Float32Array, clouds: _Clouds, along: Float32Array) -> Float32Array:
     """The lines carried on straight to where the masks end; ``along`` as ``_project`` gives it."""
     pieces = np.diff(line, axis=1)
     length = np.hypot(pieces[..., 0], pieces[..., 1]).sum(1)
@@ -220,22 +222,22 @@ def _to_ends(line: Float64Array, clouds: _Clouds, along: Float64Array) -> Float6
     return np.concatenate([head[:, None], line[:, 1:-1], tail[:, None]], axis=1)
 
 
-def _directions(vectors: Float64Array) -> Float64Array:
+def _directions(vectors: Float32Array) -> Float32Array:
     return np.asarray(vectors / np.maximum(np.hypot(vectors[..., 0], vectors[..., 1]), 1e-6)[..., None])
 
 
 def evenly(line: npt.NDArray[np.floating]) -> Float32Array:
     """LINE_POINTS points at equal steps along ``line`` (..., n >= 2, 2), one or many."""
-    lines = np.asarray(line, np.float64)
+    lines = np.asarray(line, np.float32)
     return _evenly(lines.reshape(-1, *lines.shape[-2:])).reshape(*lines.shape[:-2], LINE_POINTS, 2)
 
 
-def _evenly(lines: Float64Array) -> Float32Array:
+def _evenly(lines: Float32Array) -> Float32Array:
     """Of lines (m, n, 2); twice, since cutting corners makes steps there shorter."""
     for _ in range(2):
         pieces = np.diff(lines, axis=1)
         length = np.hypot(pieces[..., 0], pieces[..., 1])
-        steps = np.zeros(lines.shape[:2])
+        steps = np.zeros(lines.shape[:2], np.float32)
         np.cumsum(length, axis=1, out=steps[:, 1:])
         at = _EVEN * steps[:, -1:]
         passed = (steps.T[..., None] <= at).sum(0, dtype=np.intp)

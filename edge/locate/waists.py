@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.locate.geometry import LINE_POINTS, Float64Array, evenly, taken
+from edge.locate.geometry import LINE_POINTS, evenly, taken
 from edge.locate.regions import Shape
 from edge.records import BoolArray, Box, Crop, Float32Array, Region
 
+Float64Array = npt.NDArray[np.float64]
 DOUBTED_NATS, LEAST_DEPTH, DEPTH_BELIEVED = (0.0, 5.5), 0.1, 0.6
 """Of an object that may be two: its log odds of being a chromosome, and the depth of its waist if its label is not
 believed at all, and what that must be more if it is for sure. On val its parts, three a frame, leave 1.03 corrections a
@@ -130,7 +131,7 @@ def stretches(found: Sequence[Part]) -> Float32Array:
     """The parts' centre lines (m, LINE_POINTS, 2): the stretches of their wholes' between their ends."""
     if not found:
         return np.zeros((0, LINE_POINTS, 2), np.float32)
-    lines = np.stack([part.whole_line for part in found]).astype(np.float64)
+    lines = np.stack([part.whole_line for part in found])
     last = lines.shape[1] - 1
     places = np.array([np.linspace(*part.ends, last + 1) for part in found]) * last
     before = np.minimum(places.astype(np.intp), last - 1)

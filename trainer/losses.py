@@ -40,21 +40,6 @@ def box_loss(sides: Any, target: Any) -> Any:
     return tf.reduce_sum(weight * (1.0 - iou + 0.3 * apart)) / tf.maximum(tf.reduce_sum(weight), 1.0)
 
 
-def told_heat_loss(logit: Any, told: Any) -> Any:
-    """Kullback-Leibler divergence from what a teacher's logits (B, h, w, 2) say of centres, per centre that it sees."""
-    p = tf.sigmoid(told)
-    apart = p * (tf.math.log_sigmoid(told) - tf.math.log_sigmoid(logit))
-    apart += (1 - p) * (tf.math.log_sigmoid(-told) - tf.math.log_sigmoid(-logit))
-    return tf.reduce_sum(apart) / tf.maximum(tf.reduce_sum(p), 1.0)
-
-
-def told_box_loss(sides: Any, told: Any, told_heat: Any) -> Any:
-    """How far ``sides`` (B, h, w, 8) are from a teacher's (B, h, w, 2, 4), on the mean, where it sees centres."""
-    weight = tf.sigmoid(told_heat)
-    apart = tf.reduce_mean(tf.abs(tf.reshape(sides, tf.shape(told)) - told), axis=-1)
-    return tf.reduce_sum(weight * apart) / tf.maximum(tf.reduce_sum(weight), 1.0)
-
-
 def dense_loss(logits: Any, dense: Any) -> tuple[Any, Any]:
     """Cross entropies of "chromosome" (all pixels) and "crossing" (where it is known, on chromosomes)."""
     chromosome, crossing, known = dense[..., 0], dense[..., 1], dense[..., 2]

@@ -16,7 +16,7 @@ tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not inst
 
 import tf_keras as keras  # noqa: E402
 
-from edge.errors import ConfigError, ModelError  # noqa: E402
+from edge.errors import ConfigError  # noqa: E402
 from edge.locate.separate import Answers  # noqa: E402
 from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
 from edge.overlap import box_iou, paired_iou  # noqa: E402
@@ -112,19 +112,6 @@ def test_locator_runs_and_resumes(frames: Path, tmp_path: Path, monkeypatch: pyt
 
     with pytest.raises(ConfigError, match="width"):
         fit_locator(replace(config, width=0.5), whole.parent, resume=True)
-
-
-def test_locator_learns_from_a_teacher_too(frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows_module, "WINDOW_PX", 160)
-    config = replace(locator_config(frames), teacher=str(TINY / "locator"))
-    weights = fit_locator(config, tmp_path / "runs" / "taught", resume=False)
-    rows = logged(weights.parent)
-    assert [row["step"] for row in rows] == ["1", "2", "3"]
-    assert all(float(row[name]) > 0 for row in rows for name in ("told_heat", "told_box", "heat"))
-    with pytest.raises(ConfigError, match="teacher"):
-        fit_locator(locator_config(frames), weights.parent, resume=True)
-    with pytest.raises(ModelError, match="absent"):
-        fit_locator(replace(config, teacher="absent"), tmp_path / "runs" / "untaught", resume=False)
 
 
 def test_locator_batches_are_stacked_windows(frames: Path, tmp_path: Path) -> None:

@@ -10,15 +10,7 @@ tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not inst
 import tf_keras as keras  # noqa: E402
 
 from edge.locate.grid import HEADS  # noqa: E402
-from trainer.losses import (  # noqa: E402
-    box_loss,
-    dense_loss,
-    heat_loss,
-    told_box_loss,
-    told_heat_loss,
-    unfold,
-    vote_loss,
-)
+from trainer.losses import box_loss, dense_loss, heat_loss, unfold, vote_loss  # noqa: E402
 from trainer.networks.locator import TEACHERS  # noqa: E402
 
 CERTAIN = 30.0
@@ -188,26 +180,3 @@ def test_going_down_the_gradient_ends_at_the_truth() -> None:
     assert float(loss) < 0.1 * first
     np.testing.assert_allclose(sides.numpy()[0, 1, 1:3], target[0, 1, 1:3, :4], atol=0.1)
     assert np.unravel_index(logit.numpy().argmax(), logit.shape)[1:3] == (2, 3)
-
-
-def test_a_teachers_heat_is_nearest_where_it_says_the_same() -> None:
-    told = tf.constant(f32([[[[4.0, -4.0], [0.0, -8.0]]]]))
-    assert float(told_heat_loss(told, told)) == pytest.approx(0, abs=1e-6)
-    off = [float(told_heat_loss(told + step, told)) for step in (0.5, 1.0, -1.0, -CERTAIN, CERTAIN)]
-    assert all(np.isfinite(off))
-    assert min(off) > 0
-    assert off[0] < off[1]
-    # Per centre that the teacher sees: twice as many of the same weigh no more.
-    twice = [tf.concat([x, x], 0) for x in (told + 1, told)]
-    assert float(told_heat_loss(*twice)) == pytest.approx(off[1], rel=1e-5)
-
-
-def test_a_teachers_boxes_count_where_it_sees_centres() -> None:
-    told = tf.constant(np.random.default_rng(0).random((1, 2, 2, 2, 4), np.float32))
-    heat = np.full((1, 2, 2, 2), -CERTAIN, np.float32)
-    heat[0, 1, 0, 1] = CERTAIN
-    sides = told.numpy().reshape(1, 2, 2, 8).copy()
-    sides[0, 0, 0] += 5  # no centre there
-    assert float(told_box_loss(tf.constant(sides), told, tf.constant(heat))) == pytest.approx(0, abs=1e-6)
-    sides[0, 1, 0, 4:] += 0.5
-    assert float(told_box_loss(tf.constant(sides), told, tf.constant(heat))) == pytest.approx(0.5, rel=1e-5)

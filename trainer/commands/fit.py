@@ -37,31 +37,13 @@ def fit_locator_command(
     rate: Rate = 2e-3,
     paste: Annotated[float, typer.Option(min=0, max=1, help="Share of windows with chromosomes pasted in.")] = 0.65,
     zoom: Annotated[float, typer.Option(min=1, max=2, help="Largest zoom of a window, in or out.")] = 1.25,
-    teacher: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="MODEL",
-            help="Bundle of a locator: learn its mean over each window's eight turns too.",
-            show_default=False,
-        ),
-    ] = None,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
     """Train the locator on frames with boxes."""
     from trainer.fit_locator import LocatorConfig, fit_locator
 
-    config = LocatorConfig(
-        str(data),
-        steps,
-        batch,
-        rate=rate,
-        seed=seed,
-        start=_text(start),
-        paste=paste,
-        zoom=zoom,
-        teacher=_text(teacher),
-    )
+    config = LocatorConfig(str(data), steps, batch, rate=rate, seed=seed, start=_text(start), paste=paste, zoom=zoom)
     print(f"weights: {fit_locator(config, out, resume)}")
 
 

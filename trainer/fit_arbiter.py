@@ -14,13 +14,12 @@ import tf_keras as keras
 
 from edge.cell.arbiter import COLUMNS, MOST_ODDS, NATS, SEATS
 from edge.cell.keep import WEIGHED
-from edge.errors import ConfigError
 from edge.records import LABELS, Float32Array, UInt8Array
 from trainer.data.cells import CellSet, cells_of_frames
 from trainer.data.cropset import NOTHING
 from trainer.loop import Batch, Plan, train
 from trainer.networks.arbiter import KNOWN, build_arbiter
-from trainer.networks.start import blend_weights, take_weights
+from trainer.networks.start import take_weights
 from trainer.runs import Run
 
 CLIP_NORM = 5.0
@@ -65,15 +64,10 @@ class ArbiterConfig:
     """Network to go on from, of the same width and depth."""
     passes: int = 1
     """How often the train frames are looked through, changed anew each time: with ``seed`` and the numbers after it."""
-    start_share: float = 0.0
-    """Share of the network of ``start`` in the weights that are left, 0..1: the mean of before and after forgets less,
-    and is better than either on what both know (Wortsman 2022, Robust fine-tuning of zero-shot models)."""
 
 
 def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/arbiter.keras``."""
-    if config.start_share and not config.start:
-        raise ConfigError("--start-share: expected a network of --start to share weights with, got none")
     keras.utils.set_random_seed(config.seed)
     run = Run.open(out, asdict(config), resume)
     network = build_arbiter(config.width, config.depth, config.dropout)
@@ -94,8 +88,6 @@ def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
         lambda rng: make_batch(known, strangers, rng, config.batch),
         lambda: check(network, held),
     )
-    if config.start_share:
-        blend_weights(network, Path(config.start), config.start_share)
     weights = out / "arbiter.keras"
     network.save(weights)
     return weights

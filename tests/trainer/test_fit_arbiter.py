@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,7 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
 
-import tf_keras as keras
-
 from edge.cell.arbiter import COLUMNS, SEATS
-from edge.errors import ConfigError
 from edge.records import LABELS
 from edge.runtime.bundle import load_bundle
 from edge.runtime.interpreter import Network
@@ -112,26 +108,6 @@ def test_the_run_and_its_bundle(tmp_path: Path, tiny_models: Path) -> None:
     held = cells_of_frames(frames, "val", models, run.parent, 0)
     said = Network.of_bundle(load_bundle(models / "arbiter", "arbiter"), 1).run_uint8(held.table[:1])
     assert said["label"].shape == (1, SEATS, len(LABELS))
-
-
-def test_the_weights_that_are_left_may_be_the_mean_of_before_and_after(tmp_path: Path, tiny_models: Path) -> None:
-    frames = frames_folder(tmp_path / "frames", ("train", "val"), side_px=400)
-    start = tmp_path / "start.keras"
-    build_arbiter(width=8, depth=1).save(start)
-    config = ArbiterConfig([str(frames)], 2, 2, models=str(tiny_models), width=8, depth=1, start=str(start))
-    after, mean, before = (
-        keras.models.load_model(path, compile=False).get_weights()
-        for path in (
-            fit_arbiter.fit_arbiter(config, tmp_path / "runs" / "after", resume=False),
-            fit_arbiter.fit_arbiter(replace(config, start_share=0.5), tmp_path / "runs" / "mean", resume=False),
-            start,
-        )
-    )
-    assert any(not np.array_equal(a, b) for a, b in zip(after, before, strict=True))
-    for a, m, b in zip(after, mean, before, strict=True):
-        np.testing.assert_allclose(m, (a + b) / 2, atol=1e-5)
-    with pytest.raises(ConfigError, match="expected a network of --start"):
-        fit_arbiter.fit_arbiter(replace(config, start="", start_share=0.5), tmp_path / "runs" / "none", resume=False)
 
 
 def test_each_time_that_a_set_is_named_and_each_pass_looks_at_it_changed_anew(

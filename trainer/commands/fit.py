@@ -118,9 +118,6 @@ def fit_arbiter_command(
     width: Annotated[int, typer.Option(min=8, help="Numbers that stand for an object.")] = 64,
     depth: Annotated[int, typer.Option(min=1, help="How often the objects exchange what they know.")] = 3,
     passes: Passes = 1,
-    start_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the weights of --start in those that are left.")
-    ] = 0.0,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
@@ -138,7 +135,6 @@ def fit_arbiter_command(
         depth=depth,
         start=_text(start),
         passes=passes,
-        start_share=start_share,
     )
     print(f"weights: {fit_arbiter(config, out, resume)}")
 

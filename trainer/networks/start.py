@@ -32,18 +32,6 @@ def take_weights(network: Any, path: Path) -> int:
     return taken
 
 
-def blend_weights(network: Any, path: Path, share: float) -> None:
-    """Puts ``share`` (0..1) of the stored network (.keras), which has the same layers, into the weights of ``network``.
-    ``ConfigError``: the file is not readable, or a layer is of another size."""
-    stored = _stored(path)
-    pairs = list(zip(network.weights, stored.weights, strict=False))
-    if len(network.weights) != len(stored.weights) or any(a.shape != b.shape for a, b in pairs):
-        raise ConfigError(f"--start {path}: a {stored.name} network of other sizes than this {network.name}")
-    for own, theirs in pairs:
-        if own.dtype.is_floating:  # a count has no mean
-            own.assign((1 - share) * own + share * theirs)
-
-
 def widen_weights(network: Any, path: Path) -> None:
     """Puts the stored network (.keras) into ``network``, which has the same layers and as many channels or more.
 

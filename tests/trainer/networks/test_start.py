@@ -16,7 +16,7 @@ import tf_keras as keras
 
 from edge.errors import ConfigError
 from trainer.networks.blocks import bottleneck, conv
-from trainer.networks.start import blend_weights, take_weights, widen_weights
+from trainer.networks.start import take_weights, widen_weights
 
 L = keras.layers
 
@@ -40,19 +40,6 @@ def test_the_same_network_takes_everything(tmp_path: Path) -> None:
     assert take_weights(own, tmp_path / "old.keras") == 5
     for a, b in zip(own.get_weights(), theirs, strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_a_share_of_what_was_is_put_into_what_is(tmp_path: Path, share: float) -> None:
-    keras.utils.set_random_seed(1)
-    theirs = stored(tmp_path / "old.keras", small())
-    own = small()
-    before = own.get_weights()
-    blend_weights(own, tmp_path / "old.keras", share)
-    for mixed, a, b in zip(own.get_weights(), before, theirs, strict=True):
-        np.testing.assert_allclose(mixed, (1 - share) * a + share * b, atol=1e-7)
-    with pytest.raises(ConfigError, match="of other sizes than this small"):
-        blend_weights(small(first=16), tmp_path / "old.keras", share)
 
 
 @pytest.mark.parametrize("grown", [{"values": 5}, {"ends": ("a", "b")}])

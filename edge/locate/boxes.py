@@ -11,7 +11,7 @@ that twelve megapixels take a second and not two.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -31,15 +31,9 @@ MOST_SIDE_PX = 1024
 MOST_BOTH_WAYS_PX2 = 1024 * 1024
 """In the tiles of a picture that is read both ways: a frame of 1500 x 1500 px at the nominal scale."""
 SIZES_KEPT = 2
-"""A camera's frames have one size, and at a scale that was corrected another; a network of a new size takes 5 ms to
-make, and 15 MB."""
+"""A camera's frames have one size, and a doubted scale's rival another; a network of a new size takes 5 ms to make."""
 GROUND_SHARE = 0.8
 """Of a frame's pixels, about as many are darker than the level that stands for its ground beyond its edges."""
-
-Sides = tuple[int, int]
-"""Height and width of a tile, in picture pixels."""
-Read = Callable[[PictureNetwork, UInt8Array], dict[str, Float32Array]]
-"""What a network says of a tile."""
 
 
 class BoxFinder:
@@ -50,60 +44,45 @@ class BoxFinder:
         self.model_id = bundle.model_id
         self._network = Network.of_bundle(bundle, threads)
         self._fitted = lru_cache(maxsize=SIZES_KEPT)(self._network.fitted)
+        self._side_px = (bundle.input_height_px, bundle.input_width_px)
         self._least_score = bundle.calibrated("least_score")
         self._most_iou = bundle.calibrated("most_iou")
         shift = (bundle.calibrated("box_shift_x_px"), bundle.calibrated("box_shift_y_px"))
         self.shift = np.array(shift * 2, np.float32)
 
-    def find(self, picture: UInt8Array) -> Found:
+    def find(self, picture: UInt8Array, both_ways: bool = True) -> Found:
         """The boxes, centred on their chromosomes, best first; ``picture`` uint8 (H, W) at the locator's scale."""
-        return self._boxes_in(self.maps(picture))
+        return find_boxes(self.maps(picture, both_ways), self._least_score, self._most_iou)
 
-    def glimpse(self, picture: UInt8Array, tile: Sides) -> Found:
-        """The same of a picture that fits into a ``tile``, by one reading."""
-        return self._boxes_in(_maps_of(picture, self._fitted(*tile), _read))
-
-    def maps(self, picture: UInt8Array) -> Maps:
-        """The network's maps of the whole picture, read both ways unless it is too large."""
-        network = self._fitted(*_tile_of(picture.shape))
-        tile = network.input_shape[1:3]
-        area_px2 = math.prod(len(_starts(*each)) * each[1] for each in zip(picture.shape, tile, strict=True))
-        return _maps_of(picture, network, _read_both_ways if area_px2 <= MOST_BOTH_WAYS_PX2 else _read)
-
-    def middle_tile(
-        self, shape: tuple[int, ...], scale: float, darkness: UInt8Array
-    ) -> tuple[tuple[slice, slice], Sides]:
+    def middle_tile(self, shape: tuple[int, ...], scale: float, darkness: UInt8Array) -> tuple[slice, slice]:
         """Rows and columns of a picture of ``shape`` (H, W) that fill a tile at ``scale``, about the middle of what is
-        dark, and the tile: one of those that ``darkness`` uint8 (h, w) was read in, which is the picture's at the
-        locator's scale. So no network of another size is needed."""
-        tile = self._fitted(*_tile_of(darkness.shape)).input_shape[1:3]
+        dark; ``darkness`` is the picture's, of any size."""
         spans = []
-        for axis, (side, length) in enumerate(zip(tile, shape, strict=True)):
+        for axis, (side, length) in enumerate(zip(self._side_px, shape, strict=True)):
             along = darkness.sum(1 - axis, dtype=np.int64)
             middle = np.searchsorted(along.cumsum(), along.sum() / 2) * length / len(along)
             span = min(int(side / scale), length)
             first = min(max(int(middle) - span // 2, 0), length - span)
             spans.append(slice(first, first + span))
-        return (spans[0], spans[1]), tile
+        return spans[0], spans[1]
 
-    def _boxes_in(self, maps: Maps) -> Found:
-        return find_boxes(maps, self._least_score, self._most_iou)
-
-
-def _maps_of(picture: UInt8Array, network: PictureNetwork, read: Read) -> Maps:
-    """The maps of the whole picture, in tiles as large as the network takes."""
-    height, width = picture.shape
-    side = network.input_shape[1:3]
-    rows, cols = (-(-n // STRIDE_PX) for n in (height, width))
-    ground = int(*grey_levels(np.ascontiguousarray(picture[::8, ::8]), (GROUND_SHARE,)))
-    canvas = np.full((max(rows * STRIDE_PX, side[0]), max(cols * STRIDE_PX, side[1])), ground, np.uint8)
-    canvas[:height, :width] = picture
-    outputs: dict[str, Float32Array] = {}
-    for (y, x), inner in _tiles(canvas.shape, side):
-        answer = read(network, canvas[y : y + side[0], x : x + side[1]])
-        for name in HEADS:
-            _put(outputs, name, answer[name], (y, x), inner, canvas.shape)
-    return Maps.of({name: cells[:rows, :cols] for name, cells in outputs.items()})
+    def maps(self, picture: UInt8Array, both_ways: bool = True) -> Maps:
+        """The network's maps of the whole picture, read ``both_ways`` unless it has too many tiles."""
+        height, width = picture.shape
+        rows, cols = (-(-n // STRIDE_PX) for n in (height, width))
+        network = self._fitted(_tile_side(height), _tile_side(width))
+        side = network.input_shape[1:3]
+        ground = int(*grey_levels(np.ascontiguousarray(picture[::8, ::8]), (GROUND_SHARE,)))
+        canvas = np.full((max(rows * STRIDE_PX, side[0]), max(cols * STRIDE_PX, side[1])), ground, np.uint8)
+        canvas[:height, :width] = picture
+        outputs: dict[str, Float32Array] = {}
+        tiles = list(_tiles(canvas.shape, side))
+        read = _read_both_ways if both_ways and len(tiles) * math.prod(side) <= MOST_BOTH_WAYS_PX2 else _read
+        for (y, x), inner in tiles:
+            answer = read(network, canvas[y : y + side[0], x : x + side[1]])
+            for name in HEADS:
+                _put(outputs, name, answer[name], (y, x), inner, canvas.shape)
+        return Maps.of({name: cells[:rows, :cols] for name, cells in outputs.items()})
 
 
 def _read(network: PictureNetwork, tile: UInt8Array) -> dict[str, Float32Array]:
@@ -115,11 +94,6 @@ def _read_both_ways(network: PictureNetwork, tile: UInt8Array) -> dict[str, Floa
     """The mean of what the network says of the tile and of the tile turned by half, each (h, w, values)."""
     answers = network.run_uint8(np.stack([tile, tile[::-1, ::-1]]))
     return {name: (answers[name][0] + _turned_back(name, answers[name][1])) / 2 for name in HEADS}
-
-
-def _tile_of(shape: tuple[int, ...]) -> Sides:
-    """The sides of the tiles that pictures of a shape (H, W) should be read in."""
-    return _tile_side(shape[0]), _tile_side(shape[1])
 
 
 def _tile_side(length: int) -> int:

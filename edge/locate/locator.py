@@ -88,8 +88,8 @@ class Locator:
         """Whether the boxes' network clearly believes more in ``other``, which is ``frame`` at a rival scale: in one
         tile of it, about the middle of the stain, read once, against all that ``frame`` shows there."""
         scale = other.um_per_px / LOCATOR_UM_PER_PX
-        (rows, cols), tile = self._boxes.middle_tile(frame.pixels.shape, scale, _darkness(frame))
-        rival = self._boxes.glimpse(resized(frame.pixels[rows, cols], scale), tile)
+        rows, cols = self._boxes.middle_tile(frame.pixels.shape, scale, _darkness(frame))
+        rival = self._boxes.find(resized(frame.pixels[rows, cols], scale), both_ways=False)
         found = self._found(frame)
         x, y = (found.boxes[:, :2] + found.boxes[:, 2:]).T / (2 * at_scale(frame)[1])
         there = (x >= cols.start) & (x < cols.stop) & (y >= rows.start) & (y < rows.stop)

@@ -80,8 +80,7 @@ class Network:
         return open_network(bundle, threads)
 
     def fitted(self, height: int, width: int) -> Network:
-        """The same network for pictures of that size, even numbers; itself where it takes none but its own. It is then
-        ready, and this one starts again when it is asked."""
+        """The same network for pictures of that size, even numbers; itself where it takes none but its own."""
         if (height, width) == self.input_shape[1:3] or self._delegated:
             return self
         side = 2 if self._in_blocks else 1
@@ -90,7 +89,6 @@ class Network:
             return self
         other = copy(self)
         other._start(content)
-        self._interpreter = None  # 10 MB that are seldom asked for again
         return other
 
     def run(self, batch: npt.NDArray[np.floating[Any]]) -> dict[str, Float32Array]:
@@ -118,8 +116,6 @@ class Network:
         return np.asarray(np.clip(steps, limits.min, limits.max), self.input_dtype)
 
     def _run(self, batch: npt.NDArray[Any]) -> dict[str, Float32Array]:
-        if self._interpreter is None:
-            self._start(self._content)
         at_once = 1 if self._one_by_one else min(len(batch), MOST_AT_ONCE)
         if not self._resize(at_once):
             return self._run(batch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,24 +185,6 @@ def test_a_larger_picture_is_answered_tile_by_tile(
         rows, cols = (slice((a - c) // STRIDE_PX, (b - c) // STRIDE_PX) for a, b, c in ((y0, y1, y), (x0, x1, x)))
         np.testing.assert_array_equal(maps.heat[there], tile.heat[rows, cols])
         np.testing.assert_array_equal(maps.box[there], tile.box[rows, cols])
-
-
-def test_a_glimpse_is_one_reading_in_the_tile_that_is_given(bundle: Bundle, finder: BoxFinder) -> None:
-    pixels = drawn_pixels(90, 70)
-    asked: list[tuple[int, ...]] = []
-
-    class Listening:
-        input_shape = (1, 128, 160, 1)
-
-        def run_uint8(self, tile: UInt8Array) -> dict[str, Float32Array]:
-            asked.append(tile.shape)
-            return Network.of_bundle(bundle, 1).fitted(128, 160).run_uint8(tile)
-
-    listening = copy(finder)
-    listening._fitted = lambda *_: Listening()  # type: ignore[assignment, return-value]
-    found = listening.glimpse(pixels, (128, 160))
-    assert asked == [(1, 128, 160)]
-    assert (found.boxes.reshape(-1, 2, 2).mean(1) < (72, 92)).all()  # centres are in the picture alone
 
 
 def test_frames_of_another_scale_are_brought_to_the_networks(locator: Locator) -> None:

@@ -1,37 +1,29 @@
 """Where the chromosomes are: the learned locator's boxes.
 
-The network is brought to the picture's size. A picture larger than ``MOST_SIDE_PX``, or than the one size of a network
-that is compiled for an accelerator, goes through in overlapping tiles; each place is answered by the tile in whose
-middle it lies best. The network reads each tile as it lies and turned by half, and the mean of both is what it says: a
-chromosome has no upper side under the microscope, so where the readings differ one of them errs. On 150 val frames that
-left 1.46 corrections a cell instead of 1.66, for the price of one more pass. A large picture is read one way only, so
-that twelve megapixels take a second and not two.
+A picture larger than the network's input goes through in overlapping tiles; each place is answered by the tile in
+whose middle it lies best. The network reads each tile as it lies and turned by half, and the mean of both is what it
+says: a chromosome has no upper side under the microscope, so where the readings differ one of them errs. On 150 val
+frames that left 1.46 corrections a cell instead of 1.66, for the price of one more pass. A picture of many tiles is
+read one way only, so that twelve megapixels take a second and not two.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from functools import lru_cache
 
 import numpy as np
 
 from edge.locate.decode import Found, Maps, find_boxes
-from edge.locate.grid import COARSEST_PX, HEADS, SHAPES, STRIDE_PX
+from edge.locate.grid import HEADS, SHAPES, STRIDE_PX
 from edge.locate.levels import grey_levels
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
-from edge.runtime.network import PictureNetwork
 
 LEAST_TILE_OVERLAP_PX = 160
 """A chromosome's reach at the locator's scale: each is whole in some tile."""
-MOST_SIDE_PX = 1024
-"""Of a tile: what it takes in memory grows with it."""
-MOST_BOTH_WAYS_PX2 = 1024 * 1024
-"""In the tiles of a picture that is read both ways: a frame of 1500 x 1500 px at the nominal scale."""
-SIZES_KEPT = 2
-"""A camera's frames have one size, and a doubted scale's rival another; a network of a new size takes 5 ms to make."""
+MOST_BOTH_WAYS = 4
+"""Tiles of a picture that is read both ways: four hold a frame of 1300 x 1300 px at the nominal scale."""
 GROUND_SHARE = 0.8
 """Of a frame's pixels, about as many are darker than the level that stands for its ground beyond its edges."""
 
@@ -43,7 +35,6 @@ class BoxFinder:
     def __init__(self, bundle: Bundle, threads: int = 2) -> None:
         self.model_id = bundle.model_id
         self._network = Network.of_bundle(bundle, threads)
-        self._fitted = lru_cache(maxsize=SIZES_KEPT)(self._network.fitted)
         self._side_px = (bundle.input_height_px, bundle.input_width_px)
         self._least_score = bundle.calibrated("least_score")
         self._most_iou = bundle.calibrated("most_iou")
@@ -70,39 +61,28 @@ class BoxFinder:
         """The network's maps of the whole picture, read ``both_ways`` unless it has too many tiles."""
         height, width = picture.shape
         rows, cols = (-(-n // STRIDE_PX) for n in (height, width))
-        network = self._fitted(_tile_side(height), _tile_side(width))
-        side = network.input_shape[1:3]
         ground = int(*grey_levels(np.ascontiguousarray(picture[::8, ::8]), (GROUND_SHARE,)))
-        canvas = np.full((max(rows * STRIDE_PX, side[0]), max(cols * STRIDE_PX, side[1])), ground, np.uint8)
+        canvas = np.full(
+            (max(rows * STRIDE_PX, self._side_px[0]), max(cols * STRIDE_PX, self._side_px[1])), ground, np.uint8
+        )
         canvas[:height, :width] = picture
         outputs: dict[str, Float32Array] = {}
-        tiles = list(_tiles(canvas.shape, side))
-        read = _read_both_ways if both_ways and len(tiles) * math.prod(side) <= MOST_BOTH_WAYS_PX2 else _read
+        tiles = list(_tiles(canvas.shape, self._side_px))
+        read = self._read_both_ways if both_ways and len(tiles) <= MOST_BOTH_WAYS else self._read
         for (y, x), inner in tiles:
-            answer = read(network, canvas[y : y + side[0], x : x + side[1]])
+            answer = read(canvas[y : y + self._side_px[0], x : x + self._side_px[1]])
             for name in HEADS:
                 _put(outputs, name, answer[name], (y, x), inner, canvas.shape)
         return Maps.of({name: cells[:rows, :cols] for name, cells in outputs.items()})
 
+    def _read(self, tile: UInt8Array) -> dict[str, Float32Array]:
+        """What the network says of the tile, each (h, w, values)."""
+        return {name: cells[0] for name, cells in self._network.run_uint8(tile[None]).items()}
 
-def _read(network: PictureNetwork, tile: UInt8Array) -> dict[str, Float32Array]:
-    """What the network says of the tile, each (h, w, values)."""
-    return {name: cells[0] for name, cells in network.run_uint8(tile[None]).items()}
-
-
-def _read_both_ways(network: PictureNetwork, tile: UInt8Array) -> dict[str, Float32Array]:
-    """The mean of what the network says of the tile and of the tile turned by half, each (h, w, values)."""
-    answers = network.run_uint8(np.stack([tile, tile[::-1, ::-1]]))
-    return {name: (answers[name][0] + _turned_back(name, answers[name][1])) / 2 for name in HEADS}
-
-
-def _tile_side(length: int) -> int:
-    """Of tiles that cover ``length`` with little waste: one if it may be so long, else as few as may be."""
-    count = 1
-    if length > MOST_SIDE_PX:
-        count += -(-(length - MOST_SIDE_PX) // (MOST_SIDE_PX - LEAST_TILE_OVERLAP_PX))
-    each = -(-(length + (count - 1) * LEAST_TILE_OVERLAP_PX) // count)
-    return -(-each // COARSEST_PX) * COARSEST_PX
+    def _read_both_ways(self, tile: UInt8Array) -> dict[str, Float32Array]:
+        """The mean of what the network says of the tile and of the tile turned by half, each (h, w, values)."""
+        answers = self._network.run_uint8(np.stack([tile, tile[::-1, ::-1]]))
+        return {name: (answers[name][0] + _turned_back(name, answers[name][1])) / 2 for name in HEADS}
 
 
 _OTHER_CORNER = np.arange(2 * SHAPES) ^ 1

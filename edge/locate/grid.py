@@ -7,8 +7,6 @@ from __future__ import annotations
 
 STRIDE_PX = 4
 """Network input pixels per output cell."""
-COARSEST_PX = 32
-"""Input pixels per cell of the coarsest map within: the sides of what the network reads are multiples of that."""
 SHAPES = 2
 """A box is wide (0) or tall (1), and each cell may hold the centre of one of either: of two chromosomes that cross at
 their middles, one mostly lies and one stands. With one centre a cell, half of what was missed on val frames had another

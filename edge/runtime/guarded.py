@@ -233,9 +233,6 @@ class GuardedNetwork:
         """Ends the accelerator's process, for the other networks too; the CPU goes on."""
         self._accelerator.close()
 
-    def fitted(self, height: int, width: int) -> GuardedNetwork:
-        return self
-
     def run(self, batch: npt.NDArray[np.floating[Any]]) -> Outputs:
         return self._accelerator.compute(self.name, "run", batch, partial(self._cpu.run, batch))
 

@@ -10,7 +10,6 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from edge.records import Float32Array, UInt8Array
 from edge.runtime.blocks import blocks_of, in_blocks
 from edge.runtime.bundle import Bundle
 from edge.runtime.network import MOST_AT_ONCE, PictureNetwork, Shape, open_network
-from edge.runtime.sizes import for_size
 
 
 class Network:
@@ -40,21 +38,17 @@ class Network:
     def __init__(self, model: bytes | Path, threads: int = 2, delegate: Any = None) -> None:
         content = model if isinstance(model, bytes) else _read(model)
         _, interpreter = _runtime()
-        delegates = None if delegate is None else [delegate]
-        self._opened = partial(interpreter, num_threads=threads, experimental_delegates=delegates)
-        with _refusals():
-            self._opened(model_content=content)
-            blocks = None if delegate is not None else in_blocks(content, interpreter.__module__)
-        self._delegated = delegate is not None
-        self._in_blocks = blocks is not None
-        self._content = content if blocks is None else blocks
-        self._start(self._content)
-
-    def _start(self, content: bytes) -> None:
-        """Opens a model that is known to be sound: the network's own, or that made for another size."""
-        with _refusals():
-            self._interpreter = self._opened(model_content=content)
-            self._interpreter.allocate_tensors()
+        try:
+            with _without_chatter():
+                delegates = None if delegate is None else [delegate]
+                opened = partial(interpreter, num_threads=threads, experimental_delegates=delegates)
+                self._interpreter = opened(model_content=content)
+                blocks = None if delegate is not None else in_blocks(content, interpreter.__module__)
+                if blocks is not None:
+                    self._interpreter = opened(model_content=blocks)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise BundleInvalid(f"{runtime_name()} refuses the model: {_first_line(error)}; export it again") from error
         inputs = self._interpreter.get_input_details()
         if len(inputs) != 1 or len(inputs[0]["shape"]) != 4:
             shapes = [tuple(int(v) for v in d["shape"]) for d in inputs]
@@ -63,6 +57,7 @@ class Network:
         self._scale, self._zero = inputs[0]["quantization"]
         self._outputs = self._name_outputs()
         _, height, width, channels = self._taken = tuple(int(v) for v in inputs[0]["shape"])
+        self._in_blocks = blocks is not None
         if self._in_blocks:
             height, width, channels = 2 * height, 2 * width, channels // 4
         self.input_shape: Shape = (1, height, width, channels)
@@ -78,18 +73,6 @@ class Network:
     def of_bundle(cls, bundle: Bundle, threads: int = 2) -> PictureNetwork:
         """The network of a verified bundle, in the runtime and on the device that are asked for (``open_network``)."""
         return open_network(bundle, threads)
-
-    def fitted(self, height: int, width: int) -> Network:
-        """The same network for pictures of that size, even numbers; itself where it takes none but its own."""
-        if (height, width) == self.input_shape[1:3] or self._delegated:
-            return self
-        side = 2 if self._in_blocks else 1
-        content = for_size(self._content, self._opened.func.__module__, height // side, width // side)
-        if content is None:
-            return self
-        other = copy(self)
-        other._start(content)
-        return other
 
     def run(self, batch: npt.NDArray[np.floating[Any]]) -> dict[str, Float32Array]:
         """Outputs by name, float32 (n, ...), for ``batch`` of real values (n, H, W, C), or (n, H, W) if C is 1."""
@@ -182,20 +165,13 @@ def undelegated(model: bytes) -> Any:
     """
     _, interpreter = _runtime()
     plain = sys.modules[interpreter.__module__].OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    with _refusals():
-        made = interpreter(model_content=model, experimental_op_resolver_type=plain)
-        made.allocate_tensors()
-    return made
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """``BundleInvalid`` when the runtime refuses a model within, and none of its chatter."""
     try:
         with _without_chatter():
-            yield
+            made = interpreter(model_content=model, experimental_op_resolver_type=plain)
+            made.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise BundleInvalid(f"{runtime_name()} refuses the model: {_first_line(error)}; export it again") from error
+    return made
 
 
 @contextmanager

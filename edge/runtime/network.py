@@ -39,10 +39,6 @@ class PictureNetwork(Protocol):
     input_shape: Shape
     input_dtype: np.dtype[Any]
 
-    def fitted(self, height: int, width: int) -> PictureNetwork:
-        """The same network for pictures of that size, even numbers; itself where it takes none but its own, as what is
-        compiled for an accelerator does."""
-
     def run(self, batch: npt.NDArray[np.floating[Any]]) -> dict[str, Float32Array]:
         """Outputs by name, float32 (n, ...), for ``batch`` of real values (n, H, W, C), or (n, H, W) if C is 1."""
 

@@ -59,9 +59,6 @@ class OnnxNetwork:
         self.input_dtype: np.dtype[Any] = np.dtype(np.float32)
         self._at_once = 1 if batch == 1 else MOST_AT_ONCE
 
-    def fitted(self, height: int, width: int) -> OnnxNetwork:
-        return self
-
     def run(self, batch: npt.NDArray[np.floating[Any]]) -> dict[str, Float32Array]:
         shaped = batch[..., None] if batch.ndim == 3 else batch
         if shaped.shape[1:] != self.input_shape[1:] or len(shaped) == 0:

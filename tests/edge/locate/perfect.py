@@ -22,8 +22,6 @@ def with_network(owner: T, network: Any) -> T:
     """``owner`` (a ``BoxFinder`` or ``Separator``) asking ``network`` instead of its own."""
     other: Any = copy.copy(owner)
     other._network = network
-    if hasattr(other, "_fitted"):
-        other._fitted = network.fitted
     return other  # type: ignore[no-any-return]
 
 
@@ -113,7 +111,7 @@ def logit_of(mask: BoolArray, box: Sequence[float], scale: float) -> Float32Arra
 
 class KnownBoxes:
     """A locator network that knows the boxes, float32 (n, 4) in a canvas of ``shape``, the first with the highest
-    score; it takes no other size than ``side``, so it is asked tile by tile."""
+    score; asked tile by tile of ``side``."""
 
     def __init__(self, boxes: Float32Array, shape: tuple[int, int], side: tuple[int, int]) -> None:
         cells = (shape[0] // STRIDE_PX, shape[1] // STRIDE_PX)
@@ -127,11 +125,7 @@ class KnownBoxes:
             sides = np.array([px - x0, py - y0, x1 - px, y1 - py]) / BOX_UNIT_PX
             self._maps["box"][i, j, 4 * tall : 4 * tall + 4] = sides
         self._side = side
-        self.input_shape = (1, *side, 1)
         self._corners: Iterator[tuple[int, int]] = iter([corner for corner, _ in _tiles(shape, side)])
-
-    def fitted(self, height: int, width: int) -> KnownBoxes:
-        return self
 
     def run_uint8(self, tile: UInt8Array) -> dict[str, Float32Array]:
         assert tile.shape[1:] == self._side

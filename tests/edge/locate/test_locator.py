@@ -10,10 +10,9 @@ import pytest
 
 from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
 from edge.errors import FrameError
-from edge.locate import boxes as boxes_module
-from edge.locate.boxes import LEAST_TILE_OVERLAP_PX, MOST_SIDE_PX, BoxFinder, _put, _starts, _tile_side, _tiles
+from edge.locate.boxes import LEAST_TILE_OVERLAP_PX, MOST_BOTH_WAYS, BoxFinder, _put, _starts, _tiles
 from edge.locate.decode import Maps
-from edge.locate.grid import COARSEST_PX, LOCATOR_UM_PER_PX, SHAPES, STRIDE_PX
+from edge.locate.grid import LOCATOR_UM_PER_PX, SHAPES, STRIDE_PX
 from edge.locate.locator import (
     LEFTOVER_SCORE,
     MARGIN_PX,
@@ -109,24 +108,12 @@ def test_neighbouring_tiles_share_a_chromosomes_length_and_are_no_more_than_need
     assert _starts(512, 512) == [0]
 
 
-@pytest.mark.parametrize("length", [1, 32, 467, 1000, MOST_SIDE_PX, 1025, 1500, 2027, 2704, 30_000])
-def test_tiles_are_no_longer_than_they_may_be_and_waste_little(length: int) -> None:
-    side = _tile_side(length)
-    assert side <= MOST_SIDE_PX
-    assert side % COARSEST_PX == 0
-    count = len(_starts(length, side))
-    covered = side + (count - 1) * (side - LEAST_TILE_OVERLAP_PX)
-    assert 0 <= covered - length < count * COARSEST_PX
-
-
 # --- maps, by the real interpreter
 
 
 def alone(bundle: Bundle, pixels: UInt8Array, both_ways: bool = True) -> Maps:
-    """The network, brought to the size of the picture, as it lies, or the mean of that and of the picture turned by
-    half."""
-    network = Network.of_bundle(bundle, 1).fitted(*pixels.shape)
-    assert network.input_shape[1:3] == pixels.shape
+    """The network on one picture of its own size, as it lies, or the mean of that and of the picture turned by half."""
+    network = Network.of_bundle(bundle, 1)
     if not both_ways:
         return Maps.of({name: cells[0] for name, cells in network.run_uint8(pixels[None]).items()})
     lying, half = (network.run_uint8(np.ascontiguousarray(np.rot90(pixels, way))[None]) for way in (0, 2))
@@ -150,8 +137,8 @@ def test_a_picture_turned_by_half_has_the_same_maps_turned(finder: BoxFinder) ->
     np.testing.assert_array_equal(half.box, maps.box[::-1, ::-1][..., [2, 3, 0, 1]])
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 30), (100, 128), (128, 61), (200, 312)])
-def test_a_picture_is_laid_on_its_own_ground_and_read_in_its_own_size(
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 30), (100, 128), (128, 61)])
+def test_a_smaller_picture_is_laid_on_its_own_ground(
     bundle: Bundle, finder: BoxFinder, height: int, width: int
 ) -> None:
     pixels = drawn_pixels(height, width)
@@ -159,28 +146,23 @@ def test_a_picture_is_laid_on_its_own_ground_and_read_in_its_own_size(
     rows, cols = -(-height // STRIDE_PX), -(-width // STRIDE_PX)
     assert maps.heat.shape == (rows, cols, SHAPES)
     ground = int(np.percentile(pixels[::8, ::8], 80))
-    below, beside = -height % COARSEST_PX, -width % COARSEST_PX
-    whole = alone(bundle, np.pad(pixels, ((0, below), (0, beside)), constant_values=ground))
+    whole = alone(bundle, np.pad(pixels, ((0, SIDE - height), (0, SIDE - width)), constant_values=ground))
     np.testing.assert_array_equal(maps.heat, whole.heat[:rows, :cols])
     np.testing.assert_array_equal(maps.box, whole.box[:rows, :cols])
 
 
 @pytest.mark.parametrize(("height", "width", "both_ways"), [(SIDE, 200, True), (200, 312, False)])
 def test_a_larger_picture_is_answered_tile_by_tile(
-    bundle: Bundle, height: int, width: int, both_ways: bool, monkeypatch: pytest.MonkeyPatch
+    bundle: Bundle, finder: BoxFinder, height: int, width: int, both_ways: bool
 ) -> None:
-    for name, value in (("MOST_SIDE_PX", SIDE), ("MOST_BOTH_WAYS_PX2", 4 * SIDE**2)):
-        monkeypatch.setattr(boxes_module, name, value)
-    monkeypatch.setattr(boxes_module, "LEAST_TILE_OVERLAP_PX", SIDE // 2)
     pixels = drawn_pixels(height, width)
-    maps = BoxFinder(bundle, threads=1).maps(pixels)
+    maps = finder.maps(pixels)
     assert maps.heat.shape == (height // STRIDE_PX, width // STRIDE_PX, SHAPES)
-    high, wide = _tile_side(height), _tile_side(width)
-    tiles = list(_tiles((height, width), (high, wide)))
+    tiles = list(_tiles((height, width), (SIDE, SIDE)))
     assert len(tiles) > 1
-    assert (len(tiles) * high * wide <= 4 * SIDE**2) == both_ways
+    assert (len(tiles) <= MOST_BOTH_WAYS) == both_ways
     for (y, x), (y0, x0, y1, x1) in tiles:
-        tile = alone(bundle, np.ascontiguousarray(pixels[y : y + high, x : x + wide]), both_ways)
+        tile = alone(bundle, np.ascontiguousarray(pixels[y : y + SIDE, x : x + SIDE]), both_ways)
         there = slice(y0 // STRIDE_PX, y1 // STRIDE_PX), slice(x0 // STRIDE_PX, x1 // STRIDE_PX)
         rows, cols = (slice((a - c) // STRIDE_PX, (b - c) // STRIDE_PX) for a, b, c in ((y0, y1, y), (x0, x1, x)))
         np.testing.assert_array_equal(maps.heat[there], tile.heat[rows, cols])

@@ -247,6 +247,7 @@ function capture() {
   if (!live.capturable) return say("Nothing to capture: wait for the labels of a metaphase");
   capturing = true;
   queued(async () => {
+    if (!caseName) await refreshCase(); // a key may be faster than what the page asks first
     show(await api.capture(caseName));
     view("karyogram");
     say("");

@@ -32,9 +32,16 @@ def sample_frames(truths: Sequence[FrameTruth], limit: int | None, seed: int) ->
 
 
 def label_frames(
-    truths: Iterable[FrameTruth], models: Path | None, threads: int, jsonl: Path | None, *, outlines: bool = False
+    truths: Iterable[FrameTruth],
+    models: Path | None,
+    threads: int,
+    jsonl: Path | None,
+    *,
+    live: bool = False,
+    outlines: bool = False,
 ) -> list[dict[str, Any]]:
-    """One JSON line a frame, as ``chromo-edge label --jsonl`` gives it; also written to ``jsonl``, if named.
+    """One JSON line a frame, as ``chromo-edge label --jsonl`` gives it, or with ``live`` as the live page does; also
+    written to ``jsonl``, if named.
 
     With ``outlines`` those returned, not those written, also hold the outlines that ``trainer.worst`` draws."""
     from edge.camera.files import read_frame
@@ -48,7 +55,7 @@ def label_frames(
     try:
         for index, truth in enumerate(truths):
             frame = read_frame(truth.path, index)
-            cell = pipeline.label(frame)
+            cell = (pipeline.label_live if live else pipeline.label)(frame)
             if sink is not None:
                 sink.put(frame, cell)
             line = cell_to_json(cell)

@@ -64,6 +64,7 @@ def _rows(first: Mapping[str, Any], benches: list[Mapping[str, Any]]) -> list[tu
             row(f"frame with {n} thread{'s' * (n != '1')}", "frame_ms", "by_threads", n, "median")
             for n in first["frame_ms"]["by_threads"]
         ),
+        row("frame read thoroughly, ms", "thorough_ms", "median"),
         row("cold start to first label, s", "cold_start_s", form="{:.2f}"),
         row("resident memory at most, MB", "rss_mb", form="{:.0f}"),
         row("peak int8, GMAC/s", "board", "peak_gmacs_per_s", "int8"),

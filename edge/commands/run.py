@@ -128,7 +128,7 @@ def run(
         truth_of = getattr(device, "truth_of", None)
         with networks_on(delegate):
             pipeline = load_pipeline(models, threads)
-        label_frame: Callable[[Frame], Cell] = pipeline.label
+        label_frame: Callable[[Frame], Cell] = pipeline.label_live
         sinks = file_sinks(stack, jsonl=jsonl, append=True)
         truth = TruthSink(truth_of) if truth_of is not None else None
         if truth is not None:
@@ -142,8 +142,7 @@ def run(
             view = page = LivePage(
                 device,
                 connect,
-                pipeline.label,
-                classify=pipeline.classify,
+                pipeline,
                 cases=cases or default_cases_dir(),
                 case=case,
                 host=host,

@@ -5,6 +5,9 @@ whose middle it lies best. The network reads each tile as it lies and turned by 
 says: a chromosome has no upper side under the microscope, so where the readings differ one of them errs. On 150 val
 frames that left 1.46 corrections a cell instead of 1.66, for the price of one more pass. A picture of many tiles is
 read one way only, so that twelve megapixels take a second and not two.
+
+Read on its side or in a mirror it shows other boxes where several chromosomes lie together. As more to choose from they
+are worth more than in a mean.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edge.locate.decode import Found, Maps, find_boxes
+from edge.locate.decode import Found, Maps, find_boxes, firsts
 from edge.locate.grid import HEADS, SHAPES, STRIDE_PX
 from edge.locate.levels import grey_levels
+from edge.overlap import box_iou
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
@@ -24,6 +28,14 @@ LEAST_TILE_OVERLAP_PX = 160
 """A chromosome's reach at the locator's scale: each is whole in some tile."""
 MOST_BOTH_WAYS = 4
 """Tiles of a picture that is read both ways: four hold a frame of 1300 x 1300 px at the nominal scale."""
+OTHER_WAYS = tuple(
+    (on_side, upside_down, mirrored)
+    for on_side in (False, True)
+    for upside_down in (False, True)
+    for mirrored in (False, True)
+    if on_side or upside_down != mirrored
+)
+"""On its side, upside down, mirrored: all ways to lay a picture but the two that ``find`` reads."""
 GROUND_SHARE = 0.8
 """Of a frame's pixels, about as many are darker than the level that stands for its ground beyond its edges."""
 
@@ -44,6 +56,28 @@ class BoxFinder:
     def find(self, picture: UInt8Array, both_ways: bool = True) -> Found:
         """The boxes, centred on their chromosomes, best first; ``picture`` uint8 (H, W) at the locator's scale."""
         return find_boxes(self.maps(picture, both_ways), self._least_score, self._most_iou)
+
+    def find_turned(self, picture: UInt8Array) -> Float32Array:
+        """Boxes (n, 4) as ``find`` gives them that the picture shows mirrored or on its side, best first without
+        doubles; none of a picture that has too many tiles to be read both ways."""
+        height, width = picture.shape
+        if _tile_count(picture.shape, self._side_px) > MOST_BOTH_WAYS:
+            return np.zeros((0, 4), np.float32)
+        boxes, scores = [], []
+        for on_side, upside_down, mirrored in OTHER_WAYS:
+            turned = picture[::-1] if upside_down else picture
+            turned = turned[:, ::-1] if mirrored else turned
+            found = self.find(np.ascontiguousarray(turned.T if on_side else turned), both_ways=False)
+            x0, y0, x1, y1 = found.boxes.T[[1, 0, 3, 2]] if on_side else found.boxes.T
+            (x0, x1), (y0, y1) = (
+                (width - x1, width - x0) if mirrored else (x0, x1),
+                (height - y1, height - y0) if upside_down else (y0, y1),
+            )
+            boxes.append(np.stack([x0, y0, x1, y1], axis=1))
+            scores.append(found.scores)
+        best = np.argsort(-np.concatenate(scores), kind="stable")
+        ordered = np.concatenate(boxes).astype(np.float32)[best]
+        return ordered[firsts(box_iou(ordered, ordered) > self._most_iou)]
 
     def middle_tile(self, shape: tuple[int, ...], scale: float, darkness: UInt8Array) -> tuple[slice, slice]:
         """Rows and columns of a picture of ``shape`` (H, W) that fill a tile at ``scale``, about the middle of what is
@@ -104,6 +138,11 @@ def _starts(length: int, side: int) -> list[int]:
         return [0]
     count = 1 + -(-(length - side) // (side - min(LEAST_TILE_OVERLAP_PX, side // 2)))
     return [round(k * (length - side) / (count - 1) / STRIDE_PX) * STRIDE_PX for k in range(count)]
+
+
+def _tile_count(shape: tuple[int, ...], side: tuple[int, int]) -> int:
+    """Of a picture of ``shape`` (H, W)."""
+    return len(_starts(shape[0], side[0])) * len(_starts(shape[1], side[1]))
 
 
 def _tiles(

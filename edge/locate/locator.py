@@ -115,15 +115,20 @@ class Locator:
         crops: Sequence[Crop],
         odds: Float32Array,
         believed: Float32Array,
+        *,
+        thorough: bool,
     ) -> tuple[Region, ...]:
-        """``regions`` and, after them, what is new of: what is dark and belongs to none of those that are ``believed``
+        """``regions`` and, after them, what is new of: what the boxes' network sees in the picture mirrored and on its
+        side, if this is to be ``thorough``; what is dark and belongs to none of those that are ``believed``
         (n,) at all; what lies around two that may be halves; the parts of those that may be two, whose ``odds`` (n,)
         leave a doubt and whose waist is the deeper the more their labels are believed; and what is left over on either
         side of those, joined."""
         picture, scale = at_scale(frame)
         claimed = _claimed(frame, [regions[k] for k in np.flatnonzero(believed).tolist()], picture.shape)
         left = left_over(_darkness(frame), claimed)
-        boxes = np.concatenate([left.boxes(MARGIN_PX) / np.float32(scale), joined_boxes(regions, odds)])
+        turned = self._boxes.find_turned(picture) if thorough else np.zeros((0, 4), np.float32)
+        places = np.concatenate([left.boxes(MARGIN_PX), turned]) / np.float32(scale)
+        boxes = np.concatenate([places, joined_boxes(regions, odds)])
         seen = self._with(frame, regions, boxes[unknown(boxes, regions)])
         found = parted(regions, crops, odds, believed)
         new = unknown(np.array([part.box_px for part in found], np.float32), seen).tolist()

@@ -80,8 +80,7 @@ def tapped(models_dir: Path, tmp_path: Path) -> Iterator[tuple[Tap, str]]:
     page = LivePage(
         tap,
         lambda: tap,
-        pipeline.label,
-        classify=pipeline.classify,
+        pipeline,
         cases=tmp_path,
         case="tap",
         host="127.0.0.1",

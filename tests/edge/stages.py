@@ -40,7 +40,9 @@ class BarLocator:
             regions.append(Region(i - 1, (x, y, x + w, y + h), marks[y : y + h, x : x + w] == i, axis, (), 1.0))
         return tuple(regions)
 
-    def look_again(self, frame: Frame, regions: tuple[Region, ...], *said: object) -> tuple[Region, ...]:
+    def look_again(
+        self, frame: Frame, regions: tuple[Region, ...], *said: object, thorough: bool
+    ) -> tuple[Region, ...]:
         return regions
 
 

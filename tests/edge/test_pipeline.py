@@ -87,7 +87,9 @@ def test_the_stages_see_the_prepared_frame_and_the_cell_tells_of_the_one_taken()
         def prepared(self, frame: Frame) -> Frame:
             return replace(frame, pixels=255 - frame.pixels, um_per_px=0.1)
 
-        def look_again(self, frame: Frame, regions: tuple[Region, ...], *said: object) -> tuple[Region, ...]:
+        def look_again(
+            self, frame: Frame, regions: tuple[Region, ...], *said: object, thorough: bool
+        ) -> tuple[Region, ...]:
             seen.append(frame)
             return regions
 
@@ -162,7 +164,14 @@ def test_the_arbiter_has_the_last_word_and_hears_what_was_hidden() -> None:
             return super().locate(frame)[:2]
 
         def look_again(
-            self, frame: Frame, regions: tuple[Region, ...], crops: object, odds: object, believed: Float32Array
+            self,
+            frame: Frame,
+            regions: tuple[Region, ...],
+            crops: object,
+            odds: object,
+            believed: Float32Array,
+            *,
+            thorough: bool,
         ) -> tuple[Region, ...]:
             assert np.flatnonzero(believed).tolist() == [0, 1]
             return super().locate(frame)
@@ -183,6 +192,22 @@ def test_the_arbiter_has_the_last_word_and_hears_what_was_hidden() -> None:
     cell = pipeline.label(frame_of([5, 6, 7]))
     assert [(c.region.id, c.label, c.candidates[0][0]) for c in cell.chromosomes] == [(0, "Y", "Y"), (2, "Y", "Y")]
     assert heard == [3]
+
+
+def test_a_frame_is_looked_at_again_thoroughly_unless_labels_are_to_come_soon() -> None:
+    asked = []
+
+    class Noting(BarLocator):
+        def look_again(
+            self, frame: Frame, regions: tuple[Region, ...], *said: object, thorough: bool
+        ) -> tuple[Region, ...]:
+            asked.append(thorough)
+            return regions
+
+    pipeline = Pipeline(Noting(), BarClassifier(), cut_bars, keep_all, unmoved, assign_bars)
+    for label in (pipeline.label, pipeline.label_live):
+        assert label(frame_of([5, 6])).count == 2
+    assert asked == [True, False]
 
 
 def test_a_stage_that_loses_a_chromosome_is_a_bug() -> None:

@@ -138,10 +138,10 @@ class Tapped:
     """A pipeline that says which cell each frame showed, before anybody can see its labels."""
 
     def __init__(self, pipeline: Any, say: Callable[[dict[str, Any]], None]) -> None:
-        self._label, self._say = pipeline.label, say
-        self.classify = pipeline.classify
+        self._label, self._say = pipeline.label_live, say
+        self.label, self.classify = pipeline.label, pipeline.classify
 
-    def label(self, frame: Frame) -> Cell:
+    def label_live(self, frame: Frame) -> Cell:
         self._say({"frame": frame.index, "cell": int(frame.pixels[0, 0]) - MARK})
         return self._label(frame)  # type: ignore[no-any-return]
 

@@ -62,8 +62,7 @@ def live_page(camera: SimulatedCamera, pipeline: Pipeline, cases: Path) -> Itera
     page = LivePage(
         camera,
         lambda: camera,
-        pipeline.label,
-        classify=pipeline.classify,
+        pipeline,
         cases=cases,
         case=CASE,
         host="127.0.0.1",

@@ -26,6 +26,7 @@ def frames(
     lines: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Score these JSON lines; run no model.", show_default=False)
     ] = None,
+    live: Annotated[bool, typer.Option("--live", help="As the live page labels them, in less time.")] = False,
     worst: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="A picture of each frame that needs most corrections.", show_default=False),
@@ -55,15 +56,17 @@ def frames(
     from trainer.score_karyotypes import by_karyotype
     from trainer.score_kinds import detail_figures, outcomes_of
 
-    if lines is not None and jsonl is not None:
-        raise ConfigError("--lines scores lines that are there and --jsonl writes new ones; give one of them")
+    if lines is not None and (jsonl is not None or live):
+        raise ConfigError("--lines scores lines that are there; --jsonl and --live are for new ones: leave them out")
     truths = sample_frames(read_frames(data, split), limit, seed)
     if worst is not None:
         writable_folder(worst)
     if lines is not None:
         labelled = read_lines(lines)
     else:
-        labelled = label_frames(tracked(truths, "labelling"), models, threads, jsonl, outlines=worst is not None)
+        labelled = label_frames(
+            tracked(truths, "labelling"), models, threads, jsonl, live=live, outlines=worst is not None
+        )
     figures = frame_figures(labelled, truths)
     if lines is None and boxes:
         figures |= box_figures(tracked(truths, "true boxes"), box_labeller(models, threads))

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from edge.cases import parts
 from edge.cases.again import seen_before
@@ -15,7 +15,6 @@ from edge.cases.edits import Change, Draw, Join, Redo, Split, Undo
 from edge.cases.export import case_json, cells_csv, chromosomes_csv, tally_json
 from edge.cases.files import zipped_case
 from edge.cases.names import checked_name
-from edge.cases.parts import Classify
 from edge.cases.places import Placed
 from edge.cases.report import ReportInput, report_pdf
 from edge.cases.state import CellState
@@ -26,7 +25,7 @@ from edge.live.byhand import missed
 from edge.live.web.cutouts import cutout_png, trimmed
 from edge.live.web.hub import Hub
 from edge.live.web.messages import NOTICE, Json, outlines_of
-from edge.records import Region
+from edge.records import Cell, Crop, Frame, Prediction, Region
 
 FORMS = {
     "report": "application/pdf",
@@ -46,6 +45,15 @@ def today_local() -> str:
     return time.strftime("%Y-%m-%d")
 
 
+class Reader(Protocol):
+    """What reads pictures for the desk, asked by any thread."""
+
+    def label(self, frame: Frame) -> Cell:
+        """The labelled cell of ``frame``, as well as can be."""
+
+    def classify(self, crops: Sequence[Crop]) -> Sequence[Prediction]: ...
+
+
 class Desk:
     """One case open at a time: ``case``, or where that is None the one of the day, by ``today``, until another one is
     opened. It is made when the first cell is captured, unless it is there already.
@@ -54,13 +62,13 @@ class Desk:
     """
 
     def __init__(
-        self, store: CaseStore, case: str | None, hub: Hub, classify: Classify, today: Callable[[], str] = today_local
+        self, store: CaseStore, case: str | None, hub: Hub, reader: Reader, today: Callable[[], str] = today_local
     ) -> None:
         self._store = store
         self._case = case
         self._today = today
         self._hub = hub
-        self._classify = classify
+        self._reader = reader
         self._changing = threading.Lock()
 
     @property
@@ -87,8 +95,9 @@ class Desk:
         return self.case()
 
     def capture(self, actor: str, shown: str | None = None) -> Json:
-        """Keeps the cell under the lens. Raises ``EditRefused`` while there is nothing sound to keep, and
-        ``CapturedBefore`` where it is a cell of the case already."""
+        """Keeps the cell under the lens, which is read once more, thoroughly: what live labels have no time for saves
+        corrections. Raises ``EditRefused`` while there is nothing sound to keep, and ``CapturedBefore`` where it is a
+        cell of the case already."""
         labelled = self._hub.capturable
         if labelled is None:
             why = self._hub.fault or "the stage moves or has just stopped; wait for the labels, then capture"
@@ -107,7 +116,7 @@ class Desk:
                 raise CapturedBefore(
                     f"this is cell {known.captured.number} already{aside}; move on, or open it with K", known
                 )
-            state = self._store.capture(name, labelled.frame, labelled.cell, actor)
+            state = self._store.capture(name, labelled.frame, self._reader.label(labelled.frame), actor)
         return cell_message(state, actor)
 
     def case(self) -> Json:
@@ -186,13 +195,13 @@ class Desk:
         if kind == "split":
             one = _id(asked.get("chromosome"))
             made = parts.cut(_region(state, one), _line(asked))
-            return Split(one, parts.read(frame, state, made, [one], self._classify))
+            return Split(one, parts.read(frame, state, made, [one], self._reader.classify))
         if kind == "join":
             named = asked.get("chromosomes")
             ids = [_id(one) for one in named] if isinstance(named, list) else []
             whole = parts.joined([_region(state, one) for one in ids])
-            return Join(tuple(ids), *parts.read(frame, state, [whole], ids, self._classify))
-        return Draw(*parts.read(frame, state, [missed(frame, _line(asked))], [], self._classify))
+            return Join(tuple(ids), *parts.read(frame, state, [whole], ids, self._reader.classify))
+        return Draw(*parts.read(frame, state, [missed(frame, _line(asked))], [], self._reader.classify))
 
 
 def cell_message(state: CellState, actor: str) -> Json:

@@ -6,16 +6,16 @@ import os
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from edge.camera.base import Camera
-from edge.cases.parts import Classify
 from edge.cases.store import CaseStore
 from edge.config import default_state_dir
 from edge.live.stage import Stage
 from edge.live.track import Steady
 from edge.live.watch import Watch, WatchedCamera
 from edge.live.web.app import make_app
-from edge.live.web.desk import Desk
+from edge.live.web.desk import Desk, Reader
 from edge.live.web.guard import is_loopback, kept_token
 from edge.live.web.hub import Hub
 from edge.live.web.metrics import Metrics
@@ -23,23 +23,26 @@ from edge.live.web.server import WebServer
 from edge.records import Cell, Frame
 
 
+class Labeller(Reader, Protocol):
+    def label_live(self, frame: Frame) -> Cell:
+        """As ``label``, sooner."""
+
+
 class LivePage:
     """Serves the page from when it is made until ``close``; a sink of the live loop.
 
-    ``camera`` and ``label`` are to be used in the place of those given: the camera is watched and opened again with
-    ``reopen``, the labels stand still with the stage. Cells that are captured go into the case ``case``, or where that
-    is None the one of the day, of the store in ``cases``; ``classify``, asked by other threads than ``label``, reads
-    what is cut, joined or drawn by hand. Raises ``ConfigError`` for an address that cannot be served, and
-    ``StoreError``.
+    Its ``camera`` and ``label`` are what the live loop should use: the camera given is watched and opened again with
+    ``reopen``, the labels of ``labeller`` stand still with the stage. Cells that are captured, and then read once more,
+    go into the case ``case``, or where that is None the one of the day, of the store in ``cases``. Raises
+    ``ConfigError`` for an address that cannot be served, and ``StoreError``.
     """
 
     def __init__(
         self,
         camera: Camera,
         reopen: Callable[[], Camera],
-        label: Callable[[Frame], Cell],
+        labeller: Labeller,
         *,
-        classify: Classify,
         cases: Path,
         case: str | None,
         host: str,
@@ -48,12 +51,12 @@ class LivePage:
         stage = Stage()
         self.hub = Hub(stage, Watch(), Metrics())
         self.camera = WatchedCamera(camera, reopen, self.hub)
-        self.label = Steady(label, stage.scene_of)
+        self.label = Steady(labeller.label_live, stage.scene_of)
         self._host = host
         self._store = CaseStore(cases)
         token = None if is_loopback(host) else kept_token(default_state_dir() / "token")
         try:
-            self._server = WebServer(make_app(self.hub, Desk(self._store, case, self.hub, classify)), host, port, token)
+            self._server = WebServer(make_app(self.hub, Desk(self._store, case, self.hub, labeller)), host, port, token)
         except BaseException:
             self._store.close()
             raise

@@ -81,8 +81,7 @@ def test_no_browser_is_opened_without_a_screen(tmp_path: Path, monkeypatch: pyte
     page = LivePage(
         camera,
         SimulatedCamera,
-        pipeline.label,
-        classify=pipeline.classify,
+        pipeline,
         cases=tmp_path,
         case="today",
         host="127.0.0.1",

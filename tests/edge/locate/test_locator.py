@@ -10,8 +10,8 @@ import pytest
 
 from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
 from edge.errors import FrameError
-from edge.locate.boxes import LEAST_TILE_OVERLAP_PX, MOST_BOTH_WAYS, BoxFinder, _put, _starts, _tiles
-from edge.locate.decode import Maps
+from edge.locate.boxes import LEAST_TILE_OVERLAP_PX, MOST_BOTH_WAYS, OTHER_WAYS, BoxFinder, _put, _starts, _tiles
+from edge.locate.decode import Found, Maps
 from edge.locate.grid import LOCATOR_UM_PER_PX, SHAPES, STRIDE_PX
 from edge.locate.locator import (
     LEFTOVER_SCORE,
@@ -24,7 +24,7 @@ from edge.locate.locator import (
 )
 from edge.locate.regions import regions_of
 from edge.locate.separate import Separator, roi_matrix
-from edge.overlap import CROSSING_PX, crossings
+from edge.overlap import CROSSING_PX, box_iou, crossings
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle, load_bundle
 from edge.runtime.interpreter import Network
@@ -135,6 +135,40 @@ def test_a_picture_turned_by_half_has_the_same_maps_turned(finder: BoxFinder) ->
     maps, half = finder.maps(pixels), finder.maps(np.ascontiguousarray(pixels[::-1, ::-1]))
     np.testing.assert_array_equal(half.heat, maps.heat[::-1, ::-1])
     np.testing.assert_array_equal(half.box, maps.box[::-1, ::-1][..., [2, 3, 0, 1]])
+
+
+def test_what_is_seen_of_a_turned_picture_lies_where_it_lies_in_the_picture(bundle: Bundle) -> None:
+    """By a network that sees the box of all that is dark, as the picture lies before it."""
+    pixels = np.full((90, 120), 220, np.uint8)
+    pixels[10:40, 70:110] = 30
+    pixels[10:60, 70:80] = 30
+    asked: list[UInt8Array] = []
+
+    class Dark(BoxFinder):
+        def find(self, picture: UInt8Array, both_ways: bool = True) -> Found:
+            assert not both_ways
+            asked.append(picture)
+            ys, xs = np.nonzero(picture < 100)
+            box = np.array([[xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]], np.float32)
+            return Found(box, np.ones(1, np.float32))
+
+    boxes = Dark(bundle, threads=1).find_turned(pixels)
+    assert {p.tobytes() for p in asked}.isdisjoint({pixels.tobytes(), pixels[::-1, ::-1].tobytes()})
+    assert len({(p.shape, p.tobytes()) for p in asked}) == len(OTHER_WAYS) == 6
+    np.testing.assert_array_equal(boxes, [[70, 10, 110, 60]])  # six times the same, of which one stays
+
+
+def test_a_picture_turned_by_half_shows_the_same_turned(finder: BoxFinder) -> None:
+    """The other six ways to lay it are then the same six."""
+    pixels = drawn_pixels(SIDE, SIDE)
+    boxes, half = finder.find_turned(pixels), finder.find_turned(np.ascontiguousarray(pixels[::-1, ::-1]))
+    assert len(boxes) > 0
+    # Of doubles the first is kept, and equals come in another order.
+    assert box_iou(boxes, SIDE - half[:, [2, 3, 0, 1]]).max(1).min() > 0.5
+
+
+def test_a_picture_of_many_tiles_is_not_turned(finder: BoxFinder) -> None:
+    assert len(finder.find_turned(drawn_pixels(200, 312))) == 0
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 30), (100, 128), (128, 61)])
@@ -435,6 +469,21 @@ def test_a_chromosome_that_the_separator_does_not_see_is_a_region_without_pixels
     assert seen.overlaps == unseen.overlaps == ()
 
 
+def test_looking_again_thoroughly_finds_what_the_turned_picture_shows(
+    locator: Locator, separator: Separator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it is new."""
+    frame, regions = frame_of(np.full((400, 400), 220, np.uint8)), (bar(0, 200, 40, 60),)
+    crops, nothing = (make_crop(0),), np.zeros(1, np.float32)
+    known, new = np.array(regions[0].box_px, np.float32), np.array([100, 300, 140, 380], np.float32)
+    monkeypatch.setattr(BoxFinder, "find_turned", lambda *_: np.stack([known + 1, new]))
+    asked = Locator(locator._boxes, with_network(separator, ListedAnswers([np.full((64, 64), 9, np.float32)])))
+    assert asked.look_again(frame, regions, crops, nothing - 9, nothing, thorough=False) == regions
+    first, seen = asked.look_again(frame, regions, crops, nothing - 9, nothing, thorough=True)
+    assert (first.box_px, seen.score) == (regions[0].box_px, LEFTOVER_SCORE)
+    assert box_iou([seen.box_px], [new]).item() > 0.4  # a mask that fills the separator's input
+
+
 def test_looking_again_parts_what_may_be_two_and_joins_what_may_be_one(locator: Locator, separator: Separator) -> None:
     """Two bars end to end give both; two halves give the box that the separator draws about them."""
     frame = frame_of(np.full((400, 400), 220, np.uint8))
@@ -442,7 +491,7 @@ def test_looking_again_parts_what_may_be_two_and_joins_what_may_be_one(locator: 
     crops = (pair(), make_crop(1), make_crop(2))
     odds, believed = np.array([4, 1, 1], np.float32), np.array([0.5, 0, 0], np.float32)
     asked = with_network(separator, ListedAnswers([np.full((64, 64), 9, np.float32)]))
-    seen = Locator(locator._boxes, asked).look_again(frame, regions, crops, odds, believed)
+    seen = Locator(locator._boxes, asked).look_again(frame, regions, crops, odds, believed, thorough=False)
     assert [r.box_px for r in seen[:3]] == [r.box_px for r in regions]
     assert [(r.id, r.score) for r in seen[3:]] == [(k, LEFTOVER_SCORE) for k in (3, 4, 5)]
     joined, upper, lower = (r.box_px for r in seen[3:])
@@ -451,4 +500,4 @@ def test_looking_again_parts_what_may_be_two_and_joins_what_may_be_one(locator: 
     assert (upper[1], lower[3]) == (50, 124)
     assert upper[3] - lower[1] == 6
     sure = np.full(3, 9, np.float32)
-    assert len(Locator(locator._boxes, asked).look_again(frame, regions, crops, sure, believed)) == 3
+    assert len(Locator(locator._boxes, asked).look_again(frame, regions, crops, sure, believed, thorough=False)) == 3

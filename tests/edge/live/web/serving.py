@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from edge.cases.store import CaseStore
 from edge.live.stage import Stage
 from edge.live.watch import Watch
 from edge.live.web.app import make_app
-from edge.live.web.desk import Desk
+from edge.live.web.desk import Desk, Reader
 from edge.live.web.hub import Hub
 from edge.live.web.metrics import Metrics
 from edge.live.web.server import WebServer
@@ -72,12 +72,26 @@ class Served:
             self.hub.put(frame, self.cell())
 
 
+class SameAgain:
+    """Reads of what is captured what its live labels said."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.classify = BarClassifier().classify
+
+    def label(self, frame: Frame) -> Cell:
+        labelled = self._hub.labelled
+        assert labelled is not None
+        assert labelled.frame is frame
+        return labelled.cell
+
+
 @contextmanager
-def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[Served]:
+def serving(folder: Path, host: str = "127.0.0.1", reader_of: Callable[[Hub], Reader] = SameAgain) -> Iterator[Served]:
     clock = Clock()
     hub = Hub(Stage(), Watch(clock), Metrics())
     with CaseStore(folder) as store:
-        app = make_app(hub, Desk(store, None, hub, BarClassifier().classify, lambda: clock.day))
+        app = make_app(hub, Desk(store, None, hub, reader_of(hub), lambda: clock.day))
         web = WebServer(app, host, 0)
         try:
             yield Served(hub, store, web, clock)

@@ -24,9 +24,9 @@ from edge.cases.store import CaseStore
 from edge.errors import CameraLost
 from edge.live.web.hub import MOST_CLIENTS
 from edge.live.web.messages import NOTICE
-from edge.records import Frame
+from edge.records import Cell, Frame
 from edge.runtime.guarded import Acceleration
-from tests.edge.live.web.serving import DRAWN, Served, serving
+from tests.edge.live.web.serving import DRAWN, SameAgain, Served, serving
 
 Json = dict[str, Any]
 PATIENCE_S = 60.0
@@ -260,6 +260,22 @@ def test_a_capture_is_in_the_store_with_its_frame(served: Served, http: httpx.Cl
     assert http.get("/api/case").json()["cells"][0]["karyotype"] == "46,XX"
     kept = served.store.frame(cell["id"])
     assert np.abs(kept.pixels.astype(int) - DRAWN.pixels).mean() < 4
+
+
+def test_what_is_captured_is_read_again(tmp_path: Path) -> None:
+    """And kept as the second reading has it, live labels or not."""
+
+    class Thorough(SameAgain):
+        def label(self, frame: Frame) -> Cell:
+            live = super().label(frame)
+            return replace(live, chromosomes=live.chromosomes[:-1], karyotype="45,X")
+
+    with serving(tmp_path, reader_of=Thorough) as served, httpx.Client(base_url=served.base) as http:
+        served.show()
+        assert served.cell().count == 46
+        assert http.post("/api/capture", json={"actor": "kim"}).json()["count"] == 45
+        (kept,) = served.store.cells("today")
+        assert kept.captured.cell.karyotype == "45,X"
 
 
 def test_every_chromosome_has_a_cut_out(http: httpx.Client, cell: Json) -> None:

@@ -127,6 +127,21 @@ def test_a_still_field_is_one_cell(tapped: tuple[Tap, str], page: Page) -> None:
     expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
 
 
+def test_a_key_that_is_faster_than_the_pages_first_question(tapped: tuple[Tap, str], page: Page) -> None:
+    """Which case is open is heard after Space is pressed: the cell is captured all the same."""
+    page.add_init_script(
+        "const ask = window.fetch; const heard = new Promise((done) => { window.hear = done; });"
+        "window.fetch = async (...words) => {"
+        " if (String(words[0]).includes('api/case')) await heard; return ask(...words); };"
+    )
+    page.goto(tapped[1])
+    expect(page.locator("#capture")).to_be_enabled()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(300)
+    page.evaluate("hear()")
+    expect(page.locator(".chromosome").first).to_be_visible()
+
+
 def test_a_silent_board_blanks_the_labels(models_dir: Path, tmp_path: Path, page: Page) -> None:
     with running("--camera", "sim", cases=tmp_path) as address:
         page.goto(address)

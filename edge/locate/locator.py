@@ -6,6 +6,12 @@ what may be halves of one (``halves``) and at what may be the arms of one that a
 look finds what a box around two had hidden. It only proposes: on the val frames parts and halves left 1.01 corrections
 a cell where what is left over alone left 1.16, with the arbiter that had learned from the latter alone.
 
+There is more where time allows, in what is captured or stored: the boxes that the network sees in the same picture
+mirrored and on its side, for the last look to choose from. Most of what the first looks miss lies under the mask of a
+neighbour, which seen otherwise is two: on 683 train frames 99.76 instead of 99.49 % of the chromosomes are then among
+what is proposed, on val 99.76 instead of 99.59 %. As proposals they serve better than in a mean of all eight readings,
+and in the last look, which knows what is there already, better than in the first.
+
 Whoever calls it with a frame as it was taken prepares that first: the looks expect dark chromosomes on a bright ground,
 about as large as those of the training frames.
 """
@@ -126,7 +132,7 @@ class Locator:
         picture, scale = at_scale(frame)
         claimed = _claimed(frame, [regions[k] for k in np.flatnonzero(believed).tolist()], picture.shape)
         left = left_over(_darkness(frame), claimed)
-        turned = self._boxes.find_turned(picture) if thorough else np.zeros((0, 4), np.float32)
+        turned = self._boxes.find_turned(picture) if thorough and regions else np.zeros((0, 4), np.float32)
         places = np.concatenate([left.boxes(MARGIN_PX), turned]) / np.float32(scale)
         boxes = np.concatenate([places, joined_boxes(regions, odds)])
         seen = self._with(frame, regions, boxes[unknown(boxes, regions)])

@@ -472,13 +472,14 @@ def test_a_chromosome_that_the_separator_does_not_see_is_a_region_without_pixels
 def test_looking_again_thoroughly_finds_what_the_turned_picture_shows(
     locator: Locator, separator: Separator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If it is new."""
+    """If it is new; where the first looks found nothing at all, there is nothing."""
     frame, regions = frame_of(np.full((400, 400), 220, np.uint8)), (bar(0, 200, 40, 60),)
     crops, nothing = (make_crop(0),), np.zeros(1, np.float32)
     known, new = np.array(regions[0].box_px, np.float32), np.array([100, 300, 140, 380], np.float32)
     monkeypatch.setattr(BoxFinder, "find_turned", lambda *_: np.stack([known + 1, new]))
     asked = Locator(locator._boxes, with_network(separator, ListedAnswers([np.full((64, 64), 9, np.float32)])))
     assert asked.look_again(frame, regions, crops, nothing - 9, nothing, thorough=False) == regions
+    assert asked.look_again(frame, (), (), nothing[:0], nothing[:0], thorough=True) == ()
     first, seen = asked.look_again(frame, regions, crops, nothing - 9, nothing, thorough=True)
     assert (first.box_px, seen.score) == (regions[0].box_px, LEFTOVER_SCORE)
     assert box_iou([seen.box_px], [new]).item() > 0.4  # a mask that fills the separator's input

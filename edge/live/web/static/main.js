@@ -246,6 +246,7 @@ function capture() {
   if (capturing) return; // a second press means the same cell
   if (!live.capturable) return say("Nothing to capture: wait for the labels of a metaphase");
   capturing = true;
+  say("Reading the cell thoroughly");
   queued(async () => {
     if (!caseName) await refreshCase(); // a key may be faster than what the page asks first
     show(await api.capture(caseName));

@@ -262,7 +262,7 @@ def test_no_frame_is_not_compared(chromo: Run, monkeypatch: pytest.MonkeyPatch) 
     def refuse(*_: object) -> None:
         raise FrameError("too large")
 
-    monkeypatch.setattr(edge.pipeline.Pipeline, "label", refuse)
+    monkeypatch.setattr(edge.pipeline.Pipeline, "label_live", refuse)
     code, said, errors = chromo("run", "sim", "--headless", "--frames", "1")
     assert (code, said, errors) == (3, "", "error: too large\n")
 

@@ -1,10 +1,9 @@
 """Where the chromosomes are: the learned locator's boxes.
 
-A picture larger than the network's input goes through in overlapping tiles; each place is answered by the tile in
-whose middle it lies best. The network reads each tile as it lies and turned by half, and the mean of both is what it
-says: a chromosome has no upper side under the microscope, so where the readings differ one of them errs. On 150 val
-frames that left 1.46 corrections a cell instead of 1.66, for the price of one more pass. A picture of many tiles is
-read one way only, so that twelve megapixels take a second and not two.
+A picture larger than the network's input goes through in overlapping tiles. The network reads each tile as it lies and
+turned by half, and the mean of both is what it says: a chromosome has no upper side under the microscope, so where the
+readings differ one of them errs. On 150 val frames that left 1.46 corrections a cell instead of 1.66, for the price of
+one more pass. A picture of many tiles is read one way only, so that twelve megapixels take a second and not two.
 
 Read on its side or in a mirror it shows other boxes where several chromosomes lie together. As more to choose from they
 are worth more than in a mean.
@@ -12,20 +11,17 @@ are worth more than in a mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+import cv2
 import numpy as np
 
-from edge.locate.decode import Found, Maps, find_boxes, firsts
+from edge.locate.decode import Found, Maps, find_boxes, no_doubles
 from edge.locate.grid import HEADS, SHAPES, STRIDE_PX
 from edge.locate.levels import grey_levels
-from edge.overlap import box_iou
+from edge.locate.tiles import fitting_share, put, scaled, tile_count, tiles
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
 
-LEAST_TILE_OVERLAP_PX = 160
-"""A chromosome's reach at the locator's scale: each is whole in some tile."""
 MOST_BOTH_WAYS = 4
 """Tiles of a picture that is read both ways: four hold a frame of 1300 x 1300 px at the nominal scale."""
 MOST_TURNED = 9
@@ -56,14 +52,20 @@ class BoxFinder:
         self.shift = np.array(shift * 2, np.float32)
 
     def find(self, picture: UInt8Array, both_ways: bool = True) -> Found:
-        """The boxes, centred on their chromosomes, best first; ``picture`` uint8 (H, W) at the locator's scale."""
-        return find_boxes(self.maps(picture, both_ways), self._least_score, self._most_iou)
+        """The boxes, centred on their chromosomes, best first; ``picture`` uint8 (H, W) at the locator's scale. One
+        that then takes fewer tiles is read a little smaller."""
+        share = fitting_share(picture.shape, self._side_px)
+        if share < 1:
+            picture = np.asarray(cv2.resize(picture, scaled(picture.shape, share)[::-1], interpolation=cv2.INTER_AREA))
+        found = find_boxes(self.maps(picture, both_ways), self._least_score, self._most_iou)
+        return Found(found.boxes / np.float32(share), found.scores)
 
     def find_turned(self, picture: UInt8Array) -> Float32Array:
         """Boxes (n, 4) as ``find`` gives them that the picture shows mirrored or on its side, best first without
         doubles; none of a picture of too many tiles."""
         height, width = picture.shape
-        if _tile_count(picture.shape, self._side_px) > MOST_TURNED:
+        fitting = scaled(picture.shape, fitting_share(picture.shape, self._side_px))
+        if tile_count(fitting, self._side_px) > MOST_TURNED:
             return np.zeros((0, 4), np.float32)
         boxes, scores = [], []
         for on_side, upside_down, mirrored in OTHER_WAYS:
@@ -79,7 +81,7 @@ class BoxFinder:
             scores.append(found.scores)
         best = np.argsort(-np.concatenate(scores), kind="stable")
         ordered = np.concatenate(boxes).astype(np.float32)[best]
-        return ordered[firsts(box_iou(ordered, ordered) > self._most_iou)]
+        return ordered[no_doubles(ordered, self._most_iou)]
 
     def middle_tile(self, shape: tuple[int, ...], scale: float, darkness: UInt8Array) -> tuple[slice, slice]:
         """Rows and columns of a picture of ``shape`` (H, W) that fill a tile at ``scale``, about the middle of what is
@@ -103,12 +105,12 @@ class BoxFinder:
         )
         canvas[:height, :width] = picture
         outputs: dict[str, Float32Array] = {}
-        tiles = list(_tiles(canvas.shape, self._side_px))
-        read = self._read_both_ways if both_ways and len(tiles) <= MOST_BOTH_WAYS else self._read
-        for (y, x), inner in tiles:
+        parts = list(tiles(canvas.shape, self._side_px))
+        read = self._read_both_ways if both_ways and len(parts) <= MOST_BOTH_WAYS else self._read
+        for (y, x), inner in parts:
             answer = read(canvas[y : y + self._side_px[0], x : x + self._side_px[1]])
             for name in HEADS:
-                _put(outputs, name, answer[name], (y, x), inner, canvas.shape)
+                put(outputs, name, answer[name], (y, x), inner, canvas.shape)
         return Maps.of({name: cells[:rows, :cols] for name, cells in outputs.items()})
 
     def _read(self, tile: UInt8Array) -> dict[str, Float32Array]:
@@ -132,49 +134,3 @@ def _turned_back(name: str, cells: Float32Array) -> Float32Array:
     # Two sides, (left, top) or (right, bottom), change places as one: a third of the time.
     corners = np.ascontiguousarray(cells).view(np.complex64)
     return corners.take(_OTHER_CORNER, axis=2).view(np.float32)
-
-
-def _starts(length: int, side: int) -> list[int]:
-    """Where tiles begin: evenly spread, on the output grid, overlapping enough."""
-    if length <= side:
-        return [0]
-    count = 1 + -(-(length - side) // (side - min(LEAST_TILE_OVERLAP_PX, side // 2)))
-    return [round(k * (length - side) / (count - 1) / STRIDE_PX) * STRIDE_PX for k in range(count)]
-
-
-def _tile_count(shape: tuple[int, ...], side: tuple[int, int]) -> int:
-    """Of a picture of ``shape`` (H, W)."""
-    return len(_starts(shape[0], side[0])) * len(_starts(shape[1], side[1]))
-
-
-def _tiles(
-    shape: tuple[int, ...], side: tuple[int, int]
-) -> Iterator[tuple[tuple[int, int], tuple[int, int, int, int]]]:
-    """Each tile's corner (y, x) and the part of the canvas that it answers for (y0, x0, y1, x1)."""
-    ys, xs = _starts(shape[0], side[0]), _starts(shape[1], side[1])
-    for i, y in enumerate(ys):
-        for j, x in enumerate(xs):
-            y0 = 0 if i == 0 else _seam(ys[i - 1] + side[0], y)
-            x0 = 0 if j == 0 else _seam(xs[j - 1] + side[1], x)
-            y1 = shape[0] if i == len(ys) - 1 else _seam(y + side[0], ys[i + 1])
-            x1 = shape[1] if j == len(xs) - 1 else _seam(x + side[1], xs[j + 1])
-            yield (y, x), (y0, x0, y1, x1)
-
-
-def _seam(end: int, start: int) -> int:
-    return (start + end) // 2 // STRIDE_PX * STRIDE_PX
-
-
-def _put(
-    outputs: dict[str, Float32Array],
-    name: str,
-    cells: Float32Array,
-    corner: tuple[int, int],
-    inner: tuple[int, int, int, int],
-    shape: tuple[int, ...],
-) -> None:
-    if name not in outputs:
-        outputs[name] = np.zeros((shape[0] // STRIDE_PX, shape[1] // STRIDE_PX, cells.shape[-1]), np.float32)
-    y0, x0, y1, x1 = (v // STRIDE_PX for v in inner)
-    y, x = corner[0] // STRIDE_PX, corner[1] // STRIDE_PX
-    outputs[name][y0:y1, x0:x1] = cells[y0 - y : y1 - y, x0 - x : x1 - x]

@@ -52,8 +52,13 @@ def find_boxes(maps: Maps, least_score: float, most_iou: float) -> Found:
     centre = (np.stack([xs, ys], axis=1) + 0.5) * STRIDE_PX
     sides = np.maximum(maps.box[ys, xs, shapes], 0.1) * BOX_UNIT_PX
     boxes = np.concatenate([centre - sides[:, :2], centre + sides[:, 2:]], axis=1).astype(np.float32)
-    keep = firsts(box_iou(boxes, boxes) > most_iou)
+    keep = no_doubles(boxes, most_iou)
     return Found(boxes[keep], scores[keep].astype(np.float32))
+
+
+def no_doubles(boxes: Float32Array, most_iou: float) -> npt.NDArray[np.intp]:
+    """Indices of those boxes (n, 4) that share at most this with any earlier one that stays."""
+    return firsts(box_iou(boxes, boxes) > most_iou)
 
 
 def firsts(doubles: BoolArray) -> npt.NDArray[np.intp]:

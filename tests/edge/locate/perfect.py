@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from edge.locate.boxes import _tiles
 from edge.locate.grid import BOX_UNIT_PX, HEADS, STRIDE_PX
 from edge.locate.separate import BIN_PX, BOX_PX, ROI_PX, Outline, in_picture, mask_bounds
+from edge.locate.tiles import tiles
 from edge.records import BoolArray, Float32Array, UInt8Array
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ class KnownBoxes:
             sides = np.array([px - x0, py - y0, x1 - px, y1 - py]) / BOX_UNIT_PX
             self._maps["box"][i, j, 4 * tall : 4 * tall + 4] = sides
         self._side = side
-        self._corners: Iterator[tuple[int, int]] = iter([corner for corner, _ in _tiles(shape, side)])
+        self._corners: Iterator[tuple[int, int]] = iter([corner for corner, _ in tiles(shape, side)])
 
     def run_uint8(self, tile: UInt8Array) -> dict[str, Float32Array]:
         assert tile.shape[1:] == self._side

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
 from edge.errors import FrameError
-from edge.locate.boxes import LEAST_TILE_OVERLAP_PX, MOST_BOTH_WAYS, OTHER_WAYS, BoxFinder, _put, _starts, _tiles
+from edge.locate.boxes import MOST_BOTH_WAYS, OTHER_WAYS, BoxFinder
 from edge.locate.decode import Found, Maps
 from edge.locate.grid import LOCATOR_UM_PER_PX, SHAPES, STRIDE_PX
 from edge.locate.locator import (
@@ -24,6 +25,7 @@ from edge.locate.locator import (
 )
 from edge.locate.regions import regions_of
 from edge.locate.separate import Separator, roi_matrix
+from edge.locate.tiles import fitting_share, scaled, tiles
 from edge.overlap import CROSSING_PX, box_iou, crossings
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle, load_bundle
@@ -65,47 +67,6 @@ def drawn_pixels(height: int, width: int, seed: int = 0) -> UInt8Array:
     return np.ascontiguousarray(
         draw_metaphase(seed, size_px=(max(height, 300), max(width, 300))).pixels[:height, :width]
     )
-
-
-# --- tiles
-
-
-@pytest.mark.parametrize("side", [(512, 512), (128, 128), (96, 160)])
-def test_tiles_answer_for_every_place_exactly_once(side: tuple[int, int]) -> None:
-    rng = np.random.default_rng(0)
-    sizes = {(max(side[0], h * STRIDE_PX), max(side[1], w * STRIDE_PX)) for h, w in rng.integers(1, 230, (60, 2))}
-    sizes |= {side, (side[0] + 8, side[1]), (side[0], side[1] + 8), (side[0] * 2, side[1] * 3)}
-    for shape in sizes:
-        answered = np.zeros((shape[0] // STRIDE_PX, shape[1] // STRIDE_PX), int)
-        for (y, x), (y0, x0, y1, x1) in _tiles(shape, side):
-            assert 0 <= y <= y0 < y1 <= y + side[0] <= shape[0]
-            assert 0 <= x <= x0 < x1 <= x + side[1] <= shape[1]
-            assert all(v % STRIDE_PX == 0 for v in (y, x, y0, x0, y1, x1))
-            answered[y0 // STRIDE_PX : y1 // STRIDE_PX, x0 // STRIDE_PX : x1 // STRIDE_PX] += 1
-        assert (answered == 1).all(), shape
-
-
-def test_a_network_that_answers_its_own_place_gives_the_place() -> None:
-    shape, side = (1040, 712), (512, 512)
-    rows, cols = np.mgrid[: shape[0] // STRIDE_PX, : shape[1] // STRIDE_PX].astype(np.float32)
-    place = np.stack([rows, cols], axis=-1)
-    outputs: dict[str, Float32Array] = {}
-    for (y, x), inner in _tiles(shape, side):
-        top, left = y // STRIDE_PX, x // STRIDE_PX
-        _put(outputs, "heat", place[top : top + 512 // STRIDE_PX, left : left + 512 // STRIDE_PX], (y, x), inner, shape)
-    np.testing.assert_array_equal(outputs["heat"], place)
-
-
-def test_neighbouring_tiles_share_a_chromosomes_length_and_are_no_more_than_needed() -> None:
-    for length in range(520, 3000, STRIDE_PX):
-        starts = _starts(length, 512)
-        shared = 512 - np.diff(starts)
-        assert (shared >= LEAST_TILE_OVERLAP_PX - STRIDE_PX).all()  # starts lie on the grid
-        assert starts[0] == 0
-        assert starts[-1] == length - 512
-        fewer = len(starts) - 1
-        assert fewer == 1 or 512 * fewer - LEAST_TILE_OVERLAP_PX * (fewer - 1) < length
-    assert _starts(512, 512) == [0]
 
 
 # --- maps, by the real interpreter
@@ -168,7 +129,16 @@ def test_a_picture_turned_by_half_shows_the_same_turned(finder: BoxFinder) -> No
 
 
 def test_a_picture_of_many_tiles_is_not_turned(finder: BoxFinder) -> None:
-    assert len(finder.find_turned(drawn_pixels(200, 312))) == 0
+    assert len(finder.find_turned(drawn_pixels(400, 312))) == 0
+
+
+def test_boxes_of_a_picture_read_smaller_are_the_pictures(finder: BoxFinder) -> None:
+    """It is read as if it had been of the fitting size, by one tile instead of four."""
+    pixels = drawn_pixels(150, 144)
+    fitting = np.asarray(cv2.resize(pixels, (round(144 * SIDE / 150), SIDE), interpolation=cv2.INTER_AREA))
+    assert len(finder.find(fitting).boxes) > 0
+    np.testing.assert_allclose(finder.find(pixels).boxes, finder.find(fitting).boxes * (150 / SIDE), rtol=1e-5)
+    np.testing.assert_array_equal(finder.find(pixels).scores, finder.find(fitting).scores)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 30), (100, 128), (128, 61)])
@@ -192,10 +162,10 @@ def test_a_larger_picture_is_answered_tile_by_tile(
     pixels = drawn_pixels(height, width)
     maps = finder.maps(pixels)
     assert maps.heat.shape == (height // STRIDE_PX, width // STRIDE_PX, SHAPES)
-    tiles = list(_tiles((height, width), (SIDE, SIDE)))
-    assert len(tiles) > 1
-    assert (len(tiles) <= MOST_BOTH_WAYS) == both_ways
-    for (y, x), (y0, x0, y1, x1) in tiles:
+    parts = list(tiles((height, width), (SIDE, SIDE)))
+    assert len(parts) > 1
+    assert (len(parts) <= MOST_BOTH_WAYS) == both_ways
+    for (y, x), (y0, x0, y1, x1) in parts:
         tile = alone(bundle, np.ascontiguousarray(pixels[y : y + SIDE, x : x + SIDE]), both_ways)
         there = slice(y0 // STRIDE_PX, y1 // STRIDE_PX), slice(x0 // STRIDE_PX, x1 // STRIDE_PX)
         rows, cols = (slice((a - c) // STRIDE_PX, (b - c) // STRIDE_PX) for a, b, c in ((y0, y1, y), (x0, x1, x)))
@@ -398,8 +368,10 @@ def test_with_perfect_answers_locating_finds_the_drawn_chromosomes(bundle: Bundl
     shift = replace(bundle, calibration={**bundle.calibration, "box_shift_x_px": -1.0, "box_shift_y_px": 2.0})
     centred = boxes * np.float32(SCALE)
     picture, _ = at_scale(frame)
-    shape = tuple(-(-n // STRIDE_PX) * STRIDE_PX for n in picture.shape)
-    finder = with_network(BoxFinder(shift, 1), KnownBoxes(centred, (shape[0], shape[1]), (SIDE, SIDE)))
+    share = fitting_share(picture.shape, (SIDE, SIDE))
+    height, width = (-(-n // STRIDE_PX) * STRIDE_PX for n in scaled(picture.shape, share))
+    network = KnownBoxes(centred * np.float32(share), (height, width), (SIDE, SIDE))
+    finder = with_network(BoxFinder(shift, 1), network)
     regions = Locator(finder, knowing(separator, masks, centred)).locate(frame)
     assert [r.id for r in regions] == list(range(len(regions)))
     regions = tuple(r for r in regions if r.score > 0.5)  # less what lies about on the slide

@@ -1,0 +1,86 @@
+"""A picture larger than a network's input, in overlapping tiles of that size: each place is answered by the tile in
+whose middle it lies best.
+
+A tile costs the same however little of the picture is new in it. So a picture that is a little too large for fewer
+tiles is read a little smaller: the metaphase set's 275 val frames then take 383 tiles, not 544.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from edge.locate.grid import STRIDE_PX
+from edge.records import Float32Array
+
+LEAST_OVERLAP_PX = 160
+"""A chromosome's reach at the locator's scale: each is whole in some tile."""
+LEAST_SHARE = 1 / 1.2
+"""Of a picture's size, to which it may be read smaller; LEAST_SHARE_FIGURES"""
+Shape = tuple[int, int]
+"""Height and width."""
+
+
+def fitting_share(shape: Shape, side: Shape) -> float:
+    """The share of its size, ``LEAST_SHARE``..1, at which a picture of ``shape`` takes the fewest tiles of ``side``;
+    the largest such."""
+    shares = [1.0]
+    for length, tile in zip(shape, side, strict=True):
+        step = tile - _overlap(tile)
+        fewer = (len(_starts(length, tile)) - 1) * step + _overlap(tile)
+        shares += [reach / length for reach in range(fewer, 0, -step) if LEAST_SHARE * length <= reach < length]
+    return min(shares, key=lambda share: (tile_count(scaled(shape, share), side), -share))
+
+
+def scaled(shape: Shape, share: float) -> Shape:
+    return max(1, round(shape[0] * share)), max(1, round(shape[1] * share))
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles begin: evenly spread, on the output grid, overlapping enough."""
+    if length <= side:
+        return [0]
+    count = 1 + -(-(length - side) // (side - _overlap(side)))
+    return [round(k * (length - side) / (count - 1) / STRIDE_PX) * STRIDE_PX for k in range(count)]
+
+
+def tile_count(shape: Shape, side: Shape) -> int:
+    """Of a picture of ``shape`` (H, W)."""
+    return len(_starts(shape[0], side[0])) * len(_starts(shape[1], side[1]))
+
+
+def tiles(shape: Shape, side: Shape) -> Iterator[tuple[tuple[int, int], tuple[int, int, int, int]]]:
+    """Each tile's corner (y, x) and the part of the canvas that it answers for (y0, x0, y1, x1)."""
+    ys, xs = _starts(shape[0], side[0]), _starts(shape[1], side[1])
+    for i, y in enumerate(ys):
+        for j, x in enumerate(xs):
+            y0 = 0 if i == 0 else _seam(ys[i - 1] + side[0], y)
+            x0 = 0 if j == 0 else _seam(xs[j - 1] + side[1], x)
+            y1 = shape[0] if i == len(ys) - 1 else _seam(y + side[0], ys[i + 1])
+            x1 = shape[1] if j == len(xs) - 1 else _seam(x + side[1], xs[j + 1])
+            yield (y, x), (y0, x0, y1, x1)
+
+
+def _overlap(side: int) -> int:
+    return min(LEAST_OVERLAP_PX, side // 2)
+
+
+def _seam(end: int, start: int) -> int:
+    return (start + end) // 2 // STRIDE_PX * STRIDE_PX
+
+
+def put(
+    outputs: dict[str, Float32Array],
+    name: str,
+    cells: Float32Array,
+    corner: Shape,
+    inner: tuple[int, int, int, int],
+    shape: Shape,
+) -> None:
+    """A tile's answer ``cells``, for the part ``inner`` of a canvas of ``shape``, into the output ``name``."""
+    if name not in outputs:
+        outputs[name] = np.zeros((shape[0] // STRIDE_PX, shape[1] // STRIDE_PX, cells.shape[-1]), np.float32)
+    y0, x0, y1, x1 = (v // STRIDE_PX for v in inner)
+    y, x = corner[0] // STRIDE_PX, corner[1] // STRIDE_PX
+    outputs[name][y0:y1, x0:x1] = cells[y0 - y : y1 - y, x0 - x : x1 - x]

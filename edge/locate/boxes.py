@@ -11,13 +11,12 @@ are worth more than in a mean.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from edge.locate.decode import Found, Maps, find_boxes, no_doubles
 from edge.locate.grid import HEADS, SHAPES, STRIDE_PX
 from edge.locate.levels import grey_levels
-from edge.locate.tiles import fitting_share, put, scaled, tile_count, tiles
+from edge.locate.tiles import put, tile_count, tiles
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
@@ -52,20 +51,14 @@ class BoxFinder:
         self.shift = np.array(shift * 2, np.float32)
 
     def find(self, picture: UInt8Array, both_ways: bool = True) -> Found:
-        """The boxes, centred on their chromosomes, best first; ``picture`` uint8 (H, W) at the locator's scale. One
-        that then takes fewer tiles is read a little smaller."""
-        share = fitting_share(picture.shape, self._side_px)
-        if share < 1:
-            picture = np.asarray(cv2.resize(picture, scaled(picture.shape, share)[::-1], interpolation=cv2.INTER_AREA))
-        found = find_boxes(self.maps(picture, both_ways), self._least_score, self._most_iou)
-        return Found(found.boxes / np.float32(share), found.scores)
+        """The boxes, centred on their chromosomes, best first; ``picture`` uint8 (H, W) at the locator's scale."""
+        return find_boxes(self.maps(picture, both_ways), self._least_score, self._most_iou)
 
     def find_turned(self, picture: UInt8Array) -> Float32Array:
         """Boxes (n, 4) as ``find`` gives them that the picture shows mirrored or on its side, best first without
         doubles; none of a picture of too many tiles."""
         height, width = picture.shape
-        fitting = scaled(picture.shape, fitting_share(picture.shape, self._side_px))
-        if tile_count(fitting, self._side_px) > MOST_TURNED:
+        if tile_count(picture.shape, self._side_px) > MOST_TURNED:
             return np.zeros((0, 4), np.float32)
         boxes, scores = [], []
         for on_side, upside_down, mirrored in OTHER_WAYS:

@@ -1,8 +1,5 @@
 """A picture larger than a network's input, in overlapping tiles of that size: each place is answered by the tile in
 whose middle it lies best.
-
-A tile costs the same however little of the picture is new in it. So a picture that is a little too large for fewer
-tiles is read a little smaller: the metaphase set's 275 val frames then take 383 tiles, not 544.
 """
 
 from __future__ import annotations
@@ -16,25 +13,8 @@ from edge.records import Float32Array
 
 LEAST_OVERLAP_PX = 160
 """A chromosome's reach at the locator's scale: each is whole in some tile."""
-LEAST_SHARE = 1 / 1.2
-"""Of a picture's size, to which it may be read smaller; LEAST_SHARE_FIGURES"""
 Shape = tuple[int, int]
 """Height and width."""
-
-
-def fitting_share(shape: Shape, side: Shape) -> float:
-    """The share of its size, ``LEAST_SHARE``..1, at which a picture of ``shape`` takes the fewest tiles of ``side``;
-    the largest such."""
-    shares = [1.0]
-    for length, tile in zip(shape, side, strict=True):
-        step = tile - _overlap(tile)
-        fewer = (len(_starts(length, tile)) - 1) * step + _overlap(tile)
-        shares += [reach / length for reach in range(fewer, 0, -step) if LEAST_SHARE * length <= reach < length]
-    return min(shares, key=lambda share: (tile_count(scaled(shape, share), side), -share))
-
-
-def scaled(shape: Shape, share: float) -> Shape:
-    return max(1, round(shape[0] * share)), max(1, round(shape[1] * share))
 
 
 def _starts(length: int, side: int) -> list[int]:

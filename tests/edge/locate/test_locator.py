@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -25,7 +24,7 @@ from edge.locate.locator import (
 )
 from edge.locate.regions import regions_of
 from edge.locate.separate import Separator, roi_matrix
-from edge.locate.tiles import fitting_share, scaled, tiles
+from edge.locate.tiles import tiles
 from edge.overlap import CROSSING_PX, box_iou, crossings
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle, load_bundle
@@ -129,16 +128,7 @@ def test_a_picture_turned_by_half_shows_the_same_turned(finder: BoxFinder) -> No
 
 
 def test_a_picture_of_many_tiles_is_not_turned(finder: BoxFinder) -> None:
-    assert len(finder.find_turned(drawn_pixels(400, 312))) == 0
-
-
-def test_boxes_of_a_picture_read_smaller_are_the_pictures(finder: BoxFinder) -> None:
-    """It is read as if it had been of the fitting size, by one tile instead of four."""
-    pixels = drawn_pixels(150, 144)
-    fitting = np.asarray(cv2.resize(pixels, (round(144 * SIDE / 150), SIDE), interpolation=cv2.INTER_AREA))
-    assert len(finder.find(fitting).boxes) > 0
-    np.testing.assert_allclose(finder.find(pixels).boxes, finder.find(fitting).boxes * (150 / SIDE), rtol=1e-5)
-    np.testing.assert_array_equal(finder.find(pixels).scores, finder.find(fitting).scores)
+    assert len(finder.find_turned(drawn_pixels(200, 312))) == 0
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 30), (100, 128), (128, 61)])
@@ -368,10 +358,8 @@ def test_with_perfect_answers_locating_finds_the_drawn_chromosomes(bundle: Bundl
     shift = replace(bundle, calibration={**bundle.calibration, "box_shift_x_px": -1.0, "box_shift_y_px": 2.0})
     centred = boxes * np.float32(SCALE)
     picture, _ = at_scale(frame)
-    share = fitting_share(picture.shape, (SIDE, SIDE))
-    height, width = (-(-n // STRIDE_PX) * STRIDE_PX for n in scaled(picture.shape, share))
-    network = KnownBoxes(centred * np.float32(share), (height, width), (SIDE, SIDE))
-    finder = with_network(BoxFinder(shift, 1), network)
+    height, width = (-(-n // STRIDE_PX) * STRIDE_PX for n in picture.shape)
+    finder = with_network(BoxFinder(shift, 1), KnownBoxes(centred, (height, width), (SIDE, SIDE)))
     regions = Locator(finder, knowing(separator, masks, centred)).locate(frame)
     assert [r.id for r in regions] == list(range(len(regions)))
     regions = tuple(r for r in regions if r.score > 0.5)  # less what lies about on the slide

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.locate.grid import STRIDE_PX
-from edge.locate.tiles import LEAST_OVERLAP_PX, LEAST_SHARE, _starts, fitting_share, put, scaled, tile_count, tiles
+from edge.locate.tiles import LEAST_OVERLAP_PX, _starts, put, tiles
 from edge.records import Float32Array
 
 
@@ -46,27 +46,3 @@ def test_neighbouring_tiles_share_a_chromosomes_length_and_are_no_more_than_need
         fewer = len(starts) - 1
         assert fewer == 1 or 512 * fewer - LEAST_OVERLAP_PX * (fewer - 1) < length
     assert _starts(512, 512) == [0]
-
-
-@pytest.mark.parametrize("side", [(512, 512), (128, 96)])
-def test_a_picture_is_read_as_large_as_can_be_with_the_fewest_tiles(side: tuple[int, int]) -> None:
-    rng = np.random.default_rng(1)
-    shrunk = 0
-    for shape in [side, (side[0] + 1, side[1]), *map(tuple, rng.integers(1, 4 * side[0], (60, 2)).tolist())]:
-        share = fitting_share((shape[0], shape[1]), side)
-        assert LEAST_SHARE <= share <= 1
-        fewest = tile_count(scaled(shape, share), side)
-        shares = np.linspace(LEAST_SHARE, 1, 200)
-        tried = [tile_count(scaled(shape, float(other)), side) for other in shares]
-        assert fewest == min(tried), shape
-        largest = float(shares[[count == fewest for count in tried]].max())
-        assert share >= largest - 1 / min(side), shape  # sizes are whole pixels
-        shrunk += share < 1
-    assert 5 < shrunk < 60
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "share"), [(400, 512, 1), (513, 500, 512 / 513), (614, 614, 512 / 614), (615, 615, 1)]
-)
-def test_a_picture_a_little_too_large_is_read_smaller(height: int, width: int, share: float) -> None:
-    assert fitting_share((height, width), (512, 512)) == pytest.approx(share)

@@ -58,13 +58,20 @@ def _common(
     ] = False,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Settings in TOML, a table a command (default: ./chromo-edge.toml)."),
+        typer.Option(
+            metavar="FILE",
+            help="Settings in TOML, a table a command (default: $CHROMO_CONFIG, else ./chromo-edge.toml, else "
+            "/etc/chromo-edge/chromo-edge.toml).",
+        ),
     ] = None,
 ) -> None:
     path = find_config(config)
     if path is not None:
         commands = getattr(context.command, "commands")  # noqa: B009  a group, by construction
-        options = {name: {str(p.name): p for p in command.params} for name, command in commands.items()}
+        # --debug is heard as a word alone: it also tells how reading the settings fails.
+        options = {
+            name: {str(p.name): p for p in command.params if p.name != "debug"} for name, command in commands.items()
+        }
         options = {name: known for name, known in options.items() if known}  # a group, such as case, has none
         context.default_map = read_config(path, options, context)
 

@@ -33,7 +33,7 @@ def default_cases_dir() -> Path:
     if named:
         return Path(named)
     data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "chromo-edge" / "cases"
+    return (Path(data) if data else _home(CASES_VARIABLE) / ".local" / "share") / "chromo-edge" / "cases"
 
 
 def default_state_dir() -> Path:
@@ -43,7 +43,15 @@ def default_state_dir() -> Path:
     if given:
         return Path(given.partition(":")[0])
     state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "chromo-edge"
+    return (Path(state) if state else _home("XDG_STATE_HOME") / ".local" / "state") / "chromo-edge"
+
+
+def _home(variable: str) -> Path:
+    """The user's own folder; ``ConfigError``, which names the ``variable`` that does without, if there is none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise ConfigError(f"user {os.getuid()} has no home folder; say where with ${variable} or $HOME") from None
 
 
 CONFIG_VARIABLE = "CHROMO_CONFIG"

@@ -31,6 +31,7 @@ class Verifier:
     """The verifier of a verified bundle."""
 
     def __init__(self, bundle: Bundle, threads: int = 2) -> None:
+        bundle.made_for("object_px", OBJECT_PX)
         self.models = {"verifier": bundle.model_id}
         self._network = Network.of_bundle(bundle, threads)
 

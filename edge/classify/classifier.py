@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.locate.straighten import MEDIAN_ROWS
 from edge.records import Crop, Float32Array, Prediction, UInt8Array
 from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
@@ -18,6 +19,8 @@ Of 12,647 val crops 87 % are so sure."""
 DOUBT = 0.9
 """A crop whose likeliest label has less than this after two readings gets two more: 5 % of those val crops."""
 MOVED_ROWS = 2
+TEMPERATURES = (0.01, 100.0)
+"""Beyond these no probability means anything."""
 HALVES = np.float32(2)
 
 
@@ -33,7 +36,8 @@ class Classifier:
     def __init__(self, bundle: Bundle, threads: int = 2) -> None:
         self.models = {"classifier": bundle.model_id}
         self._network = Network.of_bundle(bundle, threads)
-        self._temperature = bundle.calibrated("temperature")
+        self._temperature = bundle.calibrated("temperature", *TEMPERATURES)
+        bundle.made_for("median_rows", MEDIAN_ROWS)
 
     def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
         if not crops:

@@ -32,7 +32,7 @@ def install_service(
     from edge.board.service import UNIT_PATH, unit_text
 
     program = [sys.executable, "-m", "edge.cli", "run", *(words or [])]
-    text = unit_text(program, user=user or os.environ.get("SUDO_USER") or getpass.getuser(), listen=listen or [])
+    text = unit_text(program, user=user or os.environ.get("SUDO_USER") or _own_name(), listen=listen or [])
     typer.echo(text)
     if show:
         return
@@ -45,6 +45,14 @@ def install_service(
         if done.returncode != 0:
             raise ConfigError(f"systemctl {' '.join(step)} failed: {' '.join(done.stderr.split())}")
     typer.echo("started; look with: systemctl status chromo-edge, journalctl -u chromo-edge")
+
+
+def _own_name() -> str:
+    """``ConfigError`` for a user that the system has no name for."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        raise ConfigError(f"user {os.getuid()} has no name on this system; say who it runs as: --user NAME") from None
 
 
 def write_unit(path: Path, text: str) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.locate.decode import Found, Maps, find_boxes, no_doubles
-from edge.locate.grid import HEADS, SHAPES, STRIDE_PX
+from edge.locate.grid import HEADS, LOCATOR_UM_PER_PX, SHAPES, STRIDE_PX
 from edge.locate.levels import grey_levels
 from edge.locate.tiles import put, tile_count, tiles
 from edge.records import Float32Array, UInt8Array
@@ -22,9 +22,9 @@ from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
 
 MOST_BOTH_WAYS = 4
-"""Tiles of a picture that is read both ways: four hold a frame of 1300 x 1300 px at the nominal scale."""
+"""Tiles of a picture that is read both ways: four hold a frame of 1296 x 1296 px at the nominal scale."""
 MOST_TURNED = 9
-"""Tiles of a picture that is also read turned, which then takes a third of a second: a frame of 1900 x 1900 px."""
+"""Tiles of a picture that is also read turned, which then takes a third of a second: a frame of 1824 x 1824 px."""
 OTHER_WAYS = tuple(
     (on_side, upside_down, mirrored)
     for on_side in (False, True)
@@ -33,6 +33,8 @@ OTHER_WAYS = tuple(
     if on_side or upside_down != mirrored
 )
 """On its side, upside down, mirrored: all ways to lay a picture but the two that ``find`` reads."""
+SCORES = (0.001, 0.999)
+"""From which on a box may be told to be one."""
 GROUND_SHARE = 0.8
 """Of a frame's pixels, about as many are darker than the level that stands for its ground beyond its edges."""
 
@@ -45,8 +47,9 @@ class BoxFinder:
         self.model_id = bundle.model_id
         self._network = Network.of_bundle(bundle, threads)
         self._side_px = (bundle.input_height_px, bundle.input_width_px)
-        self._least_score = bundle.calibrated("least_score")
-        self._most_iou = bundle.calibrated("most_iou")
+        bundle.made_for("um_per_px", LOCATOR_UM_PER_PX)
+        self._least_score = bundle.calibrated("least_score", *SCORES)
+        self._most_iou = bundle.calibrated("most_iou", 0, 1)
         shift = (bundle.calibrated("box_shift_x_px"), bundle.calibrated("box_shift_y_px"))
         self.shift = np.array(shift * 2, np.float32)
 

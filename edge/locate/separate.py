@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.locate.geometry import centre_lines, evenly
+from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.locate.pieces import without_specks
 from edge.overlap import box_iou, paired_iou
 from edge.records import BoolArray, Box, Float32Array, UInt8Array
@@ -105,6 +106,8 @@ class Separator:
     """The separator of a verified bundle."""
 
     def __init__(self, bundle: Bundle, threads: int = 2) -> None:
+        bundle.made_for("um_per_px", LOCATOR_UM_PER_PX)
+        bundle.made_for("box_px", BOX_PX)
         self.model_id = bundle.model_id
         self._network = Network.of_bundle(bundle, threads)
 

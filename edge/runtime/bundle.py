@@ -5,7 +5,7 @@
     {"schema": 1, "name": "...", "task": "locator" | "separator" | "classifier" | "verifier" | "arbiter",
      "model": "<file>.tflite" or "<file>.onnx", "sha256": "<64 hex digits>",
      "labels": ["1", ...], "input": {"height_px": 128, "width_px": 64},
-     "preprocessing": {"<setting>": number | text},    how a picture becomes the input; read with Bundle.number()
+     "preprocessing": {"<setting>": number | text},    how a picture becomes the input; checked by made_for()
      "calibration": {"<setting>": number},             how an output becomes a probability
      "data": {"name": "...", "split": "...", ...},     what it learned from
      "command": "...", "git_commit": "...",            how to make it again
@@ -98,24 +98,29 @@ class Bundle:
             )
         return named
 
-    def number(self, setting: str) -> float:
-        """A number of ``preprocessing``; ``BundleInvalid`` if it is not there."""
-        value = self.preprocessing.get(setting)
-        if not isinstance(value, int | float):
-            raise BundleInvalid(
-                f"{self.model_path.parent / BUNDLE_FILE}: expected a number in preprocessing.{setting}, "
-                f"got {value!r}; export the model again"
+    def made_for(self, setting: str, value: float) -> None:
+        """``BundleMismatch`` unless ``preprocessing`` says that the model takes its input so."""
+        stated = self.preprocessing.get(setting)
+        if stated != value:
+            raise BundleMismatch(
+                f"{self.model_path.parent / BUNDLE_FILE}: expected preprocessing.{setting} {value:g}, got {stated!r}; "
+                "use models made for this version"
             )
-        return value
 
-    def calibrated(self, setting: str) -> float:
-        """A number of ``calibration``; ``BundleInvalid`` if it is not there."""
+    def calibrated(self, setting: str, least: float = -math.inf, most: float = math.inf) -> float:
+        """A number of ``calibration`` from ``least`` to ``most``; ``BundleInvalid`` if it is not there or beyond."""
         if setting not in self.calibration:
             raise BundleInvalid(
                 f"{self.model_path.parent / BUNDLE_FILE}: expected calibration.{setting}, which is not there; "
                 "export the model again"
             )
-        return self.calibration[setting]
+        value = self.calibration[setting]
+        if not least <= value <= most:
+            raise BundleInvalid(
+                f"{self.model_path.parent / BUNDLE_FILE}: expected calibration.{setting} from {least:g} to {most:g}, "
+                f"got {value:g}; export the model again"
+            )
+        return value
 
 
 def load_bundle(folder: Path, task: Task, file: str = BUNDLE_FILE) -> Bundle:

@@ -51,6 +51,7 @@ def test_named_by_option_or_variable(
         ("[run\n", "chromo-edge.toml: expected TOML, cannot read it"),
         ("[label]\num-per-px = 0.1\num_per_px = 0.2", "[label] um-per-px is set twice, with - and with _; keep one"),
         ('[case]\nstore = "x"', "unknown setting [case]; "),
+        ("[run]\ndebug = true", "unknown setting [run] debug; "),  # a word of the command line alone
     ],
 )
 def test_what_is_wrong_is_named(settings: Path, capsys: pytest.CaptureFixture[str], text: str, said: str) -> None:
@@ -65,3 +66,18 @@ def test_a_file_of_an_editor_that_marks_its_encoding(settings: Path, capsys: pyt
 
 def test_a_file_that_is_not_there(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no.toml: the settings cannot be read: No such file" in complaint(capsys, "--config", "no.toml", "doctor")
+
+
+def test_a_user_whom_the_system_does_not_know(
+    settings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container that runs under a bare number."""
+
+    def nobody(*_: object) -> object:
+        raise KeyError("uid not found")
+
+    for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "SUDO_USER", "XDG_DATA_HOME", "CHROMO_CASES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert "say who it runs as: --user NAME" in complaint(capsys, "install-service", "--show")
+    assert "has no home folder; say where with $CHROMO_CASES or $HOME" in complaint(capsys, "case", "list")

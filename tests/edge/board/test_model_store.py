@@ -16,7 +16,7 @@ import pytest
 
 from edge.board.model_store import install, list_models, rollback
 from edge.cli import main
-from edge.errors import BundleInvalid, ModelError
+from edge.errors import BundleInvalid, BundleMismatch, ModelError
 from edge.runtime.bundle import load_bundle
 
 TRIES = 20
@@ -121,7 +121,7 @@ def test_a_model_that_claims_another_role(tiny_models: Path, other: Path) -> Non
     before = load_bundle(tiny_models / "locator", "locator").sha256
     path = other / "bundle.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"task": "locator"}))
-    with pytest.raises(BundleInvalid, match="export the model again"):
+    with pytest.raises(BundleMismatch, match="use models made for this version"):
         install(other, tiny_models)
     assert load_bundle(tiny_models / "locator", "locator").sha256 == before
 

@@ -3,16 +3,22 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge.errors import BundleInvalid, BundleMismatch
+from edge.cell.verify import Verifier
+from edge.classify.classifier import Classifier
+from edge.errors import BundleInvalid, BundleMismatch, ModelError
+from edge.locate.boxes import BoxFinder
+from edge.locate.separate import Separator
 from edge.records import LABELS
-from edge.runtime.bundle import load_bundle
+from edge.runtime.bundle import Bundle, Task, load_bundle
 from edge.runtime.interpreter import Network
 
+TINY = Path(__file__).parents[1] / "tiny"
 MODEL = (Path(__file__).parent / "tiny.tflite").read_bytes()
 
 
@@ -45,15 +51,53 @@ def test_a_sound_bundle(tmp_path: Path) -> None:
     assert bundle.labels == LABELS
     assert bundle.model_bytes == MODEL
     assert bundle.model_id == "sha256:" + hashlib.sha256(MODEL).hexdigest()
-    assert bundle.number("um_per_px") == 0.065
     assert bundle.calibration["temperature"] == 1.25
     assert Network.of_bundle(bundle).input_shape == (1, 16, 12, 1)
-    with pytest.raises(BundleInvalid, match=r"expected a number in preprocessing\.length_px, got None"):
-        bundle.number("length_px")
-    with pytest.raises(BundleInvalid, match="got 'black'"):
-        bundle.number("ground")
     with pytest.raises(TypeError):
         bundle.preprocessing["um_per_px"] = 1.0  # type: ignore[index]
+
+
+def test_a_model_made_for_other_inputs_is_refused(tmp_path: Path) -> None:
+    bundle = load_bundle(write(tmp_path), "classifier")
+    bundle.made_for("um_per_px", 0.065)
+    with pytest.raises(BundleMismatch, match=r"json: expected preprocessing\.um_per_px 0\.0975, got 0\.065; use"):
+        bundle.made_for("um_per_px", 0.0975)
+    with pytest.raises(BundleMismatch, match=r"expected preprocessing\.length_px 60, got None"):
+        bundle.made_for("length_px", 60.0)
+
+
+def test_a_calibration_beyond_its_range_is_refused(tmp_path: Path) -> None:
+    bundle = load_bundle(write(tmp_path, calibration={"temperature": 0.0}), "classifier")
+    assert bundle.calibrated("temperature") == 0.0
+    assert bundle.calibrated("temperature", 0, 1) == 0.0
+    with pytest.raises(BundleInvalid, match=r"expected calibration\.temperature from 0\.01 to 100, got 0; export"):
+        bundle.calibrated("temperature", 0.01, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("task", "settings"),
+    [
+        ("locator", {"preprocessing": {"um_per_px": 1e-9}}),
+        ("locator", {"calibration": {"most_iou": -3.0}}),
+        ("locator", {"calibration": {"least_score": 0.0}}),
+        ("separator", {"preprocessing": {"box_px": 51.0}}),
+        ("classifier", {"preprocessing": {"median_rows": 1e9}}),
+        ("classifier", {"calibration": {"temperature": -1.0}}),
+        ("verifier", {"preprocessing": {"object_px": 40.0}}),
+    ],
+)
+def test_no_stage_takes_a_model_that_was_made_for_another(task: Task, settings: dict[str, dict[str, float]]) -> None:
+    users: dict[str, Callable[[Bundle], object]] = {
+        "locator": BoxFinder,
+        "separator": Separator,
+        "classifier": Classifier,
+        "verifier": Verifier,
+    }
+    sound = load_bundle(TINY / task, task)
+    users[task](sound)
+    (field, changed), *_ = settings.items()
+    with pytest.raises(ModelError, match=f"{field}.{next(iter(changed))}"):
+        users[task](replace(sound, **{field: {**getattr(sound, field), **changed}}))
 
 
 def test_the_compiled_file_is_named_with_its_hash(tmp_path: Path) -> None:

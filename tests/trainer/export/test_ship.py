@@ -125,7 +125,7 @@ def test_shipped_bundles_label_a_drawn_frame(runs: Path, shipped: Path) -> None:
 
     separator = load_bundle(shipped / "separator", "separator")
     assert (separator.input_height_px, separator.input_width_px) == (ROI_PX, ROI_PX)
-    assert separator.number("box_px") == BOX_PX
+    assert separator.preprocessing["box_px"] == BOX_PX
     figures = json.loads((shipped / "separator" / "report.json").read_text())
     assert figures["val_chromosomes"] == 24
     for name in ("val_iou", "val_box_iou", "val_boxed"):

@@ -125,7 +125,7 @@ export class Picture {
 
   draw() {
     const room = this.canvas.parentElement;
-    if (!this.cell || !this.image?.complete || room.clientWidth === 0) return;
+    if (!this.cell || !this.image?.naturalWidth || room.clientWidth === 0) return;
     const width = Math.min(room.clientWidth, (room.clientHeight * this.cell.width_px) / this.cell.height_px);
     this.canvas.style.width = `${Math.floor(width)}px`;
     const scale = fitted(this.canvas, this.cell.width_px, this.cell.height_px);

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from edge.command import run_app
 from trainer.commands import compress, export
@@ -18,7 +20,21 @@ from trainer.commands.report import report
 from trainer.commands.search import search
 from trainer.commands.simulate import simulate
 
+
+class TrainerGroup(TyperGroup):
+    """Says of memory that TensorFlow did not get what is said of all memory: ``MemoryError``."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if type(error).__name__ == "ResourceExhaustedError":  # by name: TensorFlow may not be imported here
+                raise MemoryError from error
+            raise
+
+
 app = typer.Typer(
+    cls=TrainerGroup,
     name="trainer",
     help="Train, export and evaluate the networks that chromo-edge runs.",
     add_completion=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -67,19 +68,44 @@ def label_frames(
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON lines of a file; ``DatasetError`` names the first line that is not one."""
+    """The JSON lines of a file; ``DatasetError`` names the first line that is not one, or not of a labelled frame."""
     lines = []
     try:
         for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             line = json.loads(text)
-            if not isinstance(line, dict) or not {"frame", "chromosomes"} <= line.keys():
-                raise DatasetError(f"{path}, line {number}: expected an object with 'frame' and 'chromosomes'")
+            fault = _fault_of(line)
+            if fault:
+                raise DatasetError(
+                    f"{path}, line {number}: {fault}; give the lines that chromo-edge label --jsonl writes"
+                )
             lines.append(line)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise DatasetError(f"{path}, line {len(lines) + 1}: not readable as JSON ({error})") from error
     return lines
+
+
+def _fault_of(line: Any) -> str:
+    """What keeps a JSON value from being a labelled frame's line, or ""."""
+    if not isinstance(line, dict) or not {"frame", "chromosomes"} <= line.keys():
+        return "expected an object with 'frame' and 'chromosomes'"
+    if not isinstance(line["frame"], str):
+        return f"expected the picture's name as 'frame', got {line['frame']!r}"
+    if not isinstance(line["chromosomes"], list):
+        return f"expected a list as 'chromosomes', got {line['chromosomes']!r}"
+    return next(filter(None, map(_chromosome_fault, line["chromosomes"])), "")
+
+
+def _chromosome_fault(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return f"expected each of 'chromosomes' to be an object, got {entry!r}"
+    box = entry.get("box_px")
+    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(e, int | float) and isfinite(e) for e in box):
+        return f"expected 4 numbers as a chromosome's 'box_px', got {box!r}"
+    if not isinstance(entry.get("label"), str):
+        return f"expected a word as a chromosome's 'label', got {entry.get('label')!r}"
+    return ""
 
 
 def frame_figures(lines: Sequence[dict[str, Any]], truths: Sequence[FrameTruth]) -> dict[str, Any]:

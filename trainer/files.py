@@ -13,9 +13,12 @@ from edge.sinks.files import replacing
 
 def shipped_models() -> Path:
     """``default_models_dir()``, relative where it lies below the current folder: a run keeps it among its settings, and
-    is to go on after the checkout has moved."""
-    models = default_models_dir()
-    return models.relative_to(Path.cwd()) if models.is_relative_to(Path.cwd()) else models
+    is to go on after the checkout has moved. ``models`` where the current folder is gone."""
+    try:
+        models, here = default_models_dir(), Path.cwd()
+    except OSError:
+        return Path("models")
+    return models.relative_to(here) if models.is_relative_to(here) else models
 
 
 def write_atomic(path: Path, data: bytes) -> None:

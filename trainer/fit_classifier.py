@@ -39,7 +39,7 @@ from trainer.mix import Mix, mix_batch
 from trainer.networks.enhanced import DEPTH
 from trainer.networks.registry import AS_SHIPPED, Architecture, build_classifier
 from trainer.networks.start import widen_weights
-from trainer.runs import Run
+from trainer.runs import CROP_FILES, Run
 
 CLIP_NORM = 5.0
 NOT_SINGLE_SHARE = 0.04
@@ -128,7 +128,7 @@ def stated(config: ClassifierConfig) -> dict[str, Any]:
 
 def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropSet, CropSet]:
     """Train and val crops of all sources, polarity included; made once and kept in the run folder."""
-    kept = out / "train.npz", out / "val.npz"
+    kept = [out / name for name in CROP_FILES]
     if all(path.exists() for path in kept):
         return stored_crops(out)
     trains, vals = [], []
@@ -185,8 +185,14 @@ def cut_frames(source: Path, split: str, models: Path, store: Path) -> CropSet:
 
 
 def stored_crops(run: Path) -> tuple[CropSet, CropSet]:
-    """The train and val crops that a run learned from."""
-    return CropSet.load(run / "train.npz"), CropSet.load(run / "val.npz")
+    """The train and val crops that a run learned from. ``DatasetError`` where they are not there."""
+    train, val = (run / name for name in CROP_FILES)
+    if not (train.is_file() and val.is_file()):
+        raise DatasetError(
+            f"{run}: expected the run folder of a finished 'trainer fit classifier' with {train.name} and {val.name}, "
+            "found none; name such a folder"
+        )
+    return CropSet.load(train), CropSet.load(val)
 
 
 def align(network: Any, crops: CropSet) -> CropSet:

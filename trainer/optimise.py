@@ -9,13 +9,16 @@ from typing import Any
 
 import tensorflow as tf
 
+WARM = 0.05
+FLOOR = 0.01
 
-def cosine_rate(step: int, steps: int, peak: float, warm: float = 0.05, floor: float = 0.01) -> float:
-    """Linear warm-up over the first ``warm`` of the run, then half a cosine down to ``floor`` of the peak."""
-    begin = max(1.0, warm * steps)
+
+def cosine_rate(step: int, steps: int, peak: float) -> float:
+    """Linear warm-up over the first ``WARM`` of the run, then half a cosine down to ``FLOOR`` of the peak."""
+    begin = max(1.0, WARM * steps)
     if step < begin:
         return peak * (step + 1) / begin
-    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * (step - begin) / max(1.0, steps - begin))))
+    return peak * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * (step - begin) / max(1.0, steps - begin))))
 
 
 class Averages(tf.Module):  # type: ignore[misc]

@@ -6,6 +6,7 @@
       config.json        what makes this run this run; a resumed run must bring the same
       log.csv            one row a logged step, one column a value
       curves.png         the same, drawn
+      train.npz, val.npz, TASK.keras, TASK.h5    what a task keeps there: its crops, the network that came of them
       checkpoints/
         00001200/        weights, optimizer state and whatever else was passed to save(); the last few are kept
 
@@ -28,18 +29,21 @@ import io
 import json
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError, SinkError
+from edge.runtime.bundle import TASKS
 from trainer.errors import first_line
 from trainer.files import write_atomic
 
 KEPT_CHECKPOINTS = 3
 STEP_DIGITS = 8
 LOG_FILE = "log.csv"
+CROP_FILES = ("train.npz", "val.npz")
+WEIGHT_FILES = tuple(f"{task}{suffix}" for task in TASKS for suffix in (".keras", ".h5"))
 
 
 class RunWarning(UserWarning):
@@ -57,19 +61,23 @@ class Run:
         """Open ``folder`` for a run with ``config`` (anything JSON can say; paths are written as text).
 
         With ``resume`` a run that is there goes on, and ``ConfigError`` names the settings that differ from its own;
-        leave out of ``config`` what may differ, such as how long to train. Without, a run that is there is removed. One
-        that ended before its first logged step has nothing to go on from: it takes the new settings.
+        leave out of ``config`` what may differ, such as how long to train. Without, a run that is there is removed, its
+        crops and its network too; ``ConfigError`` where ``config`` goes on from that very network. A run that ended
+        before its first logged step has nothing to go on from: it takes the new settings, and crops made for other ones
+        go.
         """
         wanted: dict[str, Any] = json.loads(json.dumps(dict(config), default=str))
         run = cls(folder)
         try:
             if not resume:
-                run._clear()
+                run._clear(wanted)
             run._checkpoints.mkdir(parents=True, exist_ok=True)
             if run._config_path.exists() and (run._saved() or run._log_path.exists()):
                 _compare(run._config_path, wanted)
             else:
-                write_atomic(run._config_path, (json.dumps(wanted, indent=2) + "\n").encode())
+                if run._config_path.exists() and run._config_path.read_bytes() != _as_json(wanted):
+                    run._remove(CROP_FILES)
+                write_atomic(run._config_path, _as_json(wanted))
         except OSError as error:
             raise ConfigError(f"run folder {folder} cannot be used: {error.strerror}; choose another --out") from error
         return run
@@ -181,11 +189,27 @@ class Run:
         """Finished checkpoints, newest first."""
         return sorted((p for p in self._checkpoints.iterdir() if p.name.isdecimal()), key=lambda p: -int(p.name))
 
-    def _clear(self) -> None:
-        for path in (self._config_path, self._log_path, self.folder / "curves.png"):
-            path.unlink(missing_ok=True)
+    def _clear(self, wanted: Mapping[str, Any]) -> None:
+        self._require_unneeded(wanted)
+        self._remove(("config.json", LOG_FILE, "curves.png", *CROP_FILES, *WEIGHT_FILES))
         if self._checkpoints.exists():
             shutil.rmtree(self._checkpoints)
+
+    def _require_unneeded(self, wanted: Mapping[str, Any]) -> None:
+        """``ConfigError`` if the settings ``wanted`` name weights or a run that clearing this folder would remove."""
+        here = self.folder.resolve()
+        named = [name for name in (wanted.get("start"), *wanted.get("teachers", ())) if name]
+        lost = [name for name in named if Path(name).resolve().parent == here]
+        lost += [name for name in (wanted.get("run"),) if name and Path(name).resolve() == here]
+        if lost:
+            raise ConfigError(
+                f"{lost[0]} is to be learned from, and --fresh would remove it with the run in {self.folder}; choose "
+                "another --out"
+            )
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            (self.folder / name).unlink(missing_ok=True)
 
     def _read_log(self) -> tuple[list[str], list[dict[str, str]]]:
         if not self._log_path.exists():
@@ -212,6 +236,10 @@ class Run:
         kept = [row for row in rows if int(row["step"]) <= step]
         if len(kept) < len(rows):
             self._write_log(columns, kept)
+
+
+def _as_json(config: Mapping[str, Any]) -> bytes:
+    return (json.dumps(config, indent=2) + "\n").encode()
 
 
 def _compare(path: Path, wanted: dict[str, Any]) -> None:

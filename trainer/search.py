@@ -69,7 +69,9 @@ class SearchConfig:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ConfigError(f"--method must be one of {', '.join(METHODS)}; got '{self.method}'")
-        for name, values in (("rates", self.rates), ("batches", self.batches), ("depths", self.depths)):
+        if not self.rates or not all(0 < rate <= 1 for rate in self.rates):  # nan is in no range
+            raise ConfigError(f"--rates must be numbers above 0, 1 at most, with commas between; got {self.rates}")
+        for name, values in (("batches", self.batches), ("depths", self.depths)):
             if not values or min(values) <= 0:
                 raise ConfigError(f"--{name} must be numbers above 0 with commas between; got {values}")
 

@@ -95,6 +95,20 @@ def test_a_cell_is_set_aside_and_taken_back(models_dir: Path, tmp_path: Path, pa
     assert said == [{"edit": "set_aside", "reason": "too few bands"}, {"edit": "take_back"}]
 
 
+def test_a_picture_that_does_not_come_is_no_error(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        store.capture("S1", make_frame(300, 340), make_cell(), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.route("**/picture.png", lambda route: route.abort())
+        page.goto(address)
+        with page.expect_event("requestfailed", lambda request: request.url.endswith("/picture.png")):
+            page.locator("#cells button").click()
+        page.keyboard.press("ArrowRight")  # another is selected: drawn again
+        page.set_viewport_size({"width": 1400, "height": 900})
+        expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
+
+
 def test_the_next_patient_begins_without_a_restart(
     models_dir: Path, tmp_path: Path, page: Page, browser: Browser
 ) -> None:

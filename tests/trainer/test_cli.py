@@ -1,6 +1,7 @@
 """The trainer's command line: figures that come out, failures in one line."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from tests.trainer.datasets import crops_zip, metaphase_folder
 from trainer.cli import main
 from trainer.data.metaphase import read_frames
-from trainer.evaluate import sample_frames
+from trainer.errors import DatasetError
+from trainer.evaluate import read_lines, sample_frames
 from trainer.files import shipped_models
 
 LINES = [
@@ -63,6 +65,8 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (["evaluate", "frames", "absent"], 8, "absent: expected labelled data (images.csv and boxes.csv"),
         (["evaluate", "frames", "data", "--split", "exam"], 8, "no picture in split 'exam'; splits here: test, train"),
         (["evaluate", "frames", "data", "--lines", "bad.jsonl"], 8, "bad.jsonl, line 2: not readable as JSON"),
+        (["edgetpu", "absent"], 5, "at absent, found none; name a bundle's folder, such as models/classifier"),
+        (["weigh", "data", "data"], 8, "data: expected the run folder of a finished 'trainer fit classifier'"),
         (["evaluate", "frames", "data", "--lines", "a", "--jsonl", "b"], 2, "leave them out"),
         (["evaluate", "frames", "data", "--lines", "a", "--live"], 2, "leave them out"),
         (["evaluate", "frames", "data", "--models", "absent"], 5, "expected a model folder at absent/locator"),
@@ -78,6 +82,9 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (["report", "absent", "crops.zip", "--out", "p.html"], 5, "expected a model folder at absent"),
         (["search", "crops.zip", "--out", "s", "--method", "luck"], 2, "--method must be one of grid, random, tpe"),
         (["search", "crops.zip", "--out", "s", "--rates", "fast"], 2, "--rates must be numbers with commas between"),
+        (["search", "crops.zip", "--out", "s", "--rates", "nan"], 2, "--rates must be numbers above 0, 1 at most"),
+        (["search", "crops.zip", "--out", "s", "--rates", "0.1,inf"], 2, "--rates must be numbers above 0, 1 at most"),
+        (["search", "crops.zip", "--out", "s", "--rates", "5"], 2, "--rates must be numbers above 0, 1 at most"),
         (["search", "crops.zip", "--out", "data/images.csv"], 2, "cannot be used"),
         (["fit", "classifier", "crops.zip", "--out", "r", "--unaugmented", "magic"], 2, "no augmentation is called"),
         (["fit", "classifier", "crops.zip", "--out", "r", "--augment", "defocus=2"], 2, "defocus_share must be 0"),
@@ -120,7 +127,7 @@ def test_failures_are_one_line_and_a_code(
     code: int,
     message: str,
 ) -> None:
-    if arguments[0] in ("fit", "export", "compare", "search"):
+    if arguments[0] in ("fit", "export", "compare", "search", "weigh"):
         pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
     metaphase_folder(tmp_path / "data")
     crops_zip(tmp_path / "crops.zip")
@@ -132,6 +139,73 @@ def test_failures_are_one_line_and_a_code(
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert message in error
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"frame": 3}, "expected the picture's name as 'frame', got 3"),
+        ({"chromosomes": None}, "expected a list as 'chromosomes', got None"),
+        ({"chromosomes": [7]}, "expected each of 'chromosomes' to be an object, got 7"),
+        ({"chromosomes": [{"label": "1"}]}, "expected 4 numbers as a chromosome's 'box_px', got None"),
+        ({"chromosomes": [{"label": "1", "box_px": [1, 2, 3]}]}, "'box_px', got [1, 2, 3]"),
+        ({"chromosomes": [{"label": "1", "box_px": [1, 2, 3, "4"]}]}, "'box_px', got [1, 2, 3, '4']"),
+        ({"chromosomes": [{"box_px": [1, 2, 3, 4]}]}, "expected a word as a chromosome's 'label', got None"),
+    ],
+)
+def test_lines_that_are_of_no_labelled_frame(tmp_path: Path, change: dict[str, object], fault: str) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in (LINES[0], {**LINES[0], **change})))
+    with pytest.raises(DatasetError) as caught:
+        read_lines(path)
+    assert str(caught.value).startswith(f"{path}, line 2: ")
+    assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "figure"),
+    [
+        (["evaluate", "frames", "data", "--lines", "out.jsonl"], "end_to_end"),
+        (["data", "report", "data"], "every picture could be read"),
+    ],
+)
+def test_figures_that_cannot_be_written_are_printed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    figure: str,
+) -> None:
+    metaphase_folder(tmp_path / "data")
+    (tmp_path / "out.jsonl").write_text("".join(json.dumps(line) + "\n" for line in LINES))
+    monkeypatch.chdir(tmp_path)
+    assert main([*arguments, "--json", "data/images.csv/x"]) == 7
+    assert figure in capsys.readouterr().out
+
+
+def test_memory_that_tensorflow_does_not_get(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
+    from trainer import fit_classifier
+
+    def full(*_: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    monkeypatch.setattr(fit_classifier, "fit_classifier", full)
+    assert main(["fit", "classifier", "crops.zip", "--out", "r"]) == 1
+    assert capsys.readouterr().err.startswith("error: out of memory; ")
+
+
+def test_help_where_the_current_folder_is_gone(tmp_path: Path) -> None:
+    code = "import os, sys; os.rmdir(os.getcwd()); from trainer.cli import main; sys.exit(main(['--help']))"
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    (tmp_path / "gone").mkdir()
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path / "gone", env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: trainer" in done.stdout
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:

@@ -299,6 +299,10 @@ def test_classifier_runs_and_resumes(cutouts: Path, tmp_path: Path) -> None:
     forget_last_step(whole.parent, whole)
     assert_same_weights(weights_of(fit_classifier(config, whole.parent, resume=True)), uninterrupted)
 
+    stored_crops(whole.parent)[0].pick([0]).save(whole.parent / "train.npz")  # as if of other data
+    fit_classifier(config, whole.parent, resume=False)
+    assert len(stored_crops(whole.parent)[0]) == 48
+
 
 def test_crops_of_frames_and_cut_outs_join(cutouts: Path, frames: Path, tmp_path: Path) -> None:
     def undecided(x: Any, training: bool) -> list[Any]:

@@ -163,6 +163,17 @@ def test_a_run_that_never_began_takes_other_settings(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "config.json").read_text()) == {"data": "right"}
 
 
+def test_a_run_that_never_began_keeps_its_crops_for_the_same_settings_only(tmp_path: Path) -> None:
+    """Crops take long to cut, and those of other data must not be learned from."""
+    for name in ("train.npz", "val.npz"):
+        (tmp_path / name).write_text("put there before the run")
+    for _ in range(2):
+        Run.open(tmp_path, {"data": "a"}, resume=True)
+        assert {path.name for path in tmp_path.glob("*.npz")} == {"train.npz", "val.npz"}
+    Run.open(tmp_path, {"data": "b"}, resume=True)
+    assert not list(tmp_path.glob("*.npz"))
+
+
 def test_a_checkpoint_that_the_disk_does_not_take(tmp_path: Path) -> None:
     run = three_checkpoints(tmp_path)
     (tmp_path / "checkpoints" / "00000050").write_text("in the way of the last rename")
@@ -189,6 +200,26 @@ def test_fresh_removes_the_run_and_nothing_else(tmp_path: Path) -> None:
     assert run.history() == {}
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert json.loads((tmp_path / "config.json").read_text()) == {"seed": 2}
+
+
+def test_fresh_removes_crops_and_networks(tmp_path: Path) -> None:
+    three_checkpoints(tmp_path)
+    (tmp_path / "pruned").mkdir()
+    for name in ("train.npz", "val.npz", "classifier.keras", "classifier.h5", "mine.keras", "pruned/classifier.keras"):
+        (tmp_path / name).write_text("old")
+    Run.open(tmp_path, {"seed": 2}, resume=False)
+    kept = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert kept == ["config.json", "mine.keras", "pruned/classifier.keras"]
+
+
+@pytest.mark.parametrize("setting", ["start", "teachers", "run"])
+def test_fresh_leaves_what_is_to_be_learned_from(tmp_path: Path, setting: str) -> None:
+    weights = tmp_path / "classifier.keras"
+    weights.write_text("old")
+    named = {"start": weights, "teachers": [weights], "run": tmp_path}[setting]
+    with pytest.raises(ConfigError, match="is to be learned from, and --fresh would remove it"):
+        Run.open(tmp_path, {setting: named}, resume=False)
+    assert weights.read_text() == "old"
 
 
 def test_truncated_config_is_one_clear_error(tmp_path: Path) -> None:

@@ -27,7 +27,6 @@ from trainer.data.cropset import NOTHING
 from trainer.data.framecache import SCALE, shrink
 from trainer.export.bundle import write_bundle
 from trainer.export.tflite import to_int8, to_tflite
-from trainer.networks.arbiter import OUTPUTS as OUTPUTS_ADDED
 from trainer.networks.arbiter import build_arbiter
 from trainer.networks.blocks import without_teachers
 from trainer.networks.enhanced import build_enhanced
@@ -142,7 +141,7 @@ def verifier_bundle(folder: Path) -> Bundle:
 def tiny_arbiter() -> Any:
     keras.utils.set_random_seed(7)
     network = awaken(build_arbiter(width=8, depth=1), 7)
-    for name in OUTPUTS_ADDED:  # a fresh network's add nothing
+    for name in ("keep", "label"):  # a fresh network's add nothing
         kernel, bias = network.get_layer(name).get_weights()
         network.get_layer(name).set_weights([np.random.default_rng(7).normal(0, 0.2, kernel.shape), bias])
     return network

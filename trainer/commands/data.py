@@ -47,10 +47,6 @@ def report(
 
     contents = read_all(data)
     figures = census(contents)
-    if json is not None:
-        write_figures(json, figures)
-    if sheet is not None:
-        write_result(sheet, draw_sheet(examples(contents, seed), tile_px=(64, 96), title_px=30), "--sheet")
     console = Console()
     console.print(_table(figures))
     width, height = figures["size_px"]["width"], figures["size_px"]["height"]
@@ -66,6 +62,10 @@ def report(
         console.print(f"left out: {skipped['file']}: {skipped['reason']}", markup=False, soft_wrap=True)
     if not figures["skipped"]:
         console.print("every picture could be read")
+    if json is not None:
+        write_figures(json, figures)
+    if sheet is not None:
+        write_result(sheet, draw_sheet(examples(contents, seed), tile_px=(64, 96), title_px=30), "--sheet")
 
 
 @data.command()

@@ -11,14 +11,12 @@ from typer.core import TyperGroup
 from trainer.commands.options import MODELS, Cutters, Debug, Json, Models, Split, Threads
 from trainer.commands.progress import tracked
 
-HELP = ("--help", "-h")
-
 
 class EvaluateGroup(TyperGroup):
     """Puts in the subcommand that is left out: ``crops`` where ``--model`` names a classifier, else ``frames``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in (*self.commands, *HELP):
+        if args and args[0] not in (*self.commands, "--help"):
             named = any(word == "--model" or word.startswith("--model=") for word in args)
             args = ["crops" if named else "frames", *args]
         return super().parse_args(ctx, args)
@@ -41,10 +39,10 @@ def crops(
 
     cells = labelled_cells(data, split, models)
     figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads, models))
-    if json is not None:
-        write_figures(json, figures)
     shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece", "polarity")}
     print_figures(shown, f"{data.name}, {split}")
+    if json is not None:
+        write_figures(json, figures)
 
 
 def masks(
@@ -72,9 +70,9 @@ def masks(
 
     frames = (read() for read in tracked(masked_frames(data, split), "labelling"))
     figures = mask_figures(frames, load_pipeline(models, threads).label)
+    print_figures(figures, f"{data.name}: {figures['frames']} frames with masks")
     if json is not None:
         write_figures(json, figures)
-    print_figures(figures, f"{data.name}: {figures['frames']} frames with masks")
 
 
 def print_figures(figures: dict[str, Any], title: str) -> None:

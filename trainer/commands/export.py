@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from edge.errors import ConfigError
+from edge.errors import BundleInvalid, ConfigError
 from trainer.commands.line import command_line
 from trainer.commands.options import MODELS, Debug
 
@@ -91,6 +91,7 @@ def edgetpu_command(
     """
     from trainer.export.bundle import any_bundle
 
+    _require_folders(model)
     _require_edgetpu(any_bundle(model).model_path)
 
 
@@ -104,6 +105,7 @@ def weigh_command(
     from trainer.export.weigh import print_weights, weigh
     from trainer.fit_classifier import stored_crops
 
+    _require_folders(*models)
     print_weights(weigh(models, stored_crops(run)[1], limit))
 
 
@@ -113,14 +115,21 @@ def register(app: typer.Typer) -> None:
     app.command("weigh")(weigh_command)
 
 
+def _require_folders(*bundles: Path) -> None:
+    absent = next((folder for folder in bundles if not folder.is_dir()), None)
+    if absent is not None:
+        raise BundleInvalid(
+            f"expected a bundle at {absent}, found none; name a bundle's folder, such as models/classifier"
+        )
+
+
 def _require_edgetpu(model: Path) -> None:
     from trainer.errors import ExportError
-    from trainer.export.edgetpu import check, compiled, print_verdict, write_verdict
+    from trainer.export.edgetpu import check, compiled, print_verdict
 
     verdict = check(model.read_bytes())
     if verdict.compilable:
         verdict = compiled(model, verdict)
-    write_verdict(model.parent, verdict)
     print_verdict(verdict, f"{model.parent.name}: ready for the Edge TPU?")
     if not (verdict.ready or verdict.compiled):
         raise ExportError(f"{model.parent} is not ready for the Edge TPU: {verdict.in_the_way}")

@@ -73,14 +73,14 @@ def frames(
     outcomes = outcomes_of(labelled, truths)
     karyotypes = {name: asdict(told) for name, told in by_karyotype(labelled, truths).items()}
     details = {**detail_figures(outcomes), "by_karyotype": karyotypes}
-    if json is not None:
-        write_figures(json, figures | details)
     print_figures(figures, f"{data.name}, {split}: {figures['frames']} frames of {figures['cases']} cases")
     _print_rows("kind", details["by_kind"].items(), "by likely kind of the true boxes")
     _print_rows("class", details["per_class"].items(), "by class")
     _print_rows("karyotype", karyotypes.items(), "numerical findings, by what the true boxes claim")
     rows = [(row["image"], row) for row in details["per_frame"][:WORST_ROWS]]
     _print_rows("frame", rows, f"the {len(rows)} worst frames", without=("image", "case"))
+    if json is not None:
+        write_figures(json, figures | details)
     if worst is not None:
         from trainer.worst import write_worst
 

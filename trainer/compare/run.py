@@ -4,7 +4,7 @@ Same augmentation, same number of crop-samples, same seed, same machine. Each ro
 was stopped goes on at the step where it was, and what is finished is not done again::
 
     OUT/
-      crops/             train.npz, val.npz (some train donors held back), test.npz
+      crops/             train.npz, val.npz (some train donors held back), test.npz; crops.json names their data
       NAME/              a run folder as of ``trainer fit classifier``; figures.json when it is done
       NAME/float32/      bundles; calibrated on val
       NAME/int8/
@@ -44,6 +44,7 @@ from trainer.export.tflite import to_int8, to_tflite
 from trainer.files import share, write_atomic
 from trainer.fit_classifier import ClassifierConfig, fit_classifier, load_crops
 from trainer.networks.registry import ENHANCED, UNSCALED, count_macs
+from trainer.runs import CROP_FILES
 from trainer.traditional import Traditional
 
 SAMPLES = 256
@@ -52,6 +53,7 @@ FLOAT64_BYTES = 8
 TUNED_SHARE = 0.1
 """Of a row's crop-samples, how many more pruning sees, and training for int8."""
 SPARSITY = 0.5
+CROPS_NOTE = "crops.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +122,25 @@ def run_comparison(
 
 
 def _load(comparison: Comparison, folder: Path) -> Crops:
-    """Made once and kept in ``folder``."""
+    """Made once and kept in ``folder``; ``ConfigError`` if those there are of other data."""
     source = Path(comparison.data)
     if not source.is_file():
         raise DatasetError(f"expected a zip of upright cut-outs with crops.csv at {source}, found none")
+    _require_crops_of(source.name, folder)
     train, val = load_crops(_config(comparison, Contender()), folder, None)
     path = folder / "test.npz"
     if not path.exists():
         crops_of_cutouts(source, "test").save(path)
+    write_atomic(folder / CROPS_NOTE, (json.dumps({"data": source.name}) + "\n").encode())
     return Crops(train, val, CropSet.load(path))
+
+
+def _require_crops_of(data: str, folder: Path) -> None:
+    """``ConfigError`` if the note beside the crops in ``folder`` says that they are cut from other data."""
+    note = folder / CROPS_NOTE
+    there = json.loads(note.read_bytes())["data"] if note.exists() else data
+    if there != data:
+        raise ConfigError(f"{folder} holds crops of {there}, wanted {data}; give the same DATA or another --out")
 
 
 def _config(comparison: Comparison, row: Contender) -> ClassifierConfig:
@@ -199,7 +211,7 @@ def _fit_network(comparison: Comparison, row: Contender, crops: Crops, folder: P
 
 def _fit(config: ClassifierConfig, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("train.npz", "val.npz"):
+    for name in CROP_FILES:
         share(folder.parent / "crops" / name, folder / name)
     fit_classifier(config, folder, resume=True)
 

@@ -17,10 +17,9 @@ from edge.runtime.bundle import Task
 from trainer.data.cropset import CropSet
 from trainer.files import share
 from trainer.loop import Batch, Losses, Plan, train
-from trainer.runs import Run
+from trainer.runs import CROP_FILES, Run
 
 CALIBRATION_BATCHES = 4
-CROP_FILES = ("train.npz", "val.npz")
 
 
 @dataclass(frozen=True, slots=True)

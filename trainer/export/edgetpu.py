@@ -14,7 +14,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.runtime.bundle import BUNDLE_FILE
@@ -22,7 +22,6 @@ from trainer.errors import ExportError
 from trainer.export.flat import FlatModel, Operator, read_flat
 from trainer.files import write_atomic
 
-REPORT_FILE = "edgetpu.json"
 COMPILER = "edgetpu_compiler"
 COMPILE_S = 600
 MOST_BYTES = 8 << 20
@@ -205,11 +204,6 @@ def _name_in_bundle(model: Path, name: str, content: bytes) -> None:
     compiled = {"model": name, "sha256": hashlib.sha256(content).hexdigest()}
     fields["compiled"] = fields.get("compiled", {}) | {"edgetpu": compiled}
     write_atomic(path, (json.dumps(fields, indent=2) + "\n").encode())
-
-
-def write_verdict(folder: Path, verdict: Verdict) -> None:
-    fields = {"ready": verdict.ready, **asdict(verdict)}
-    write_atomic(folder / REPORT_FILE, (json.dumps(fields, indent=2) + "\n").encode())
 
 
 def print_verdict(verdict: Verdict, title: str) -> None:

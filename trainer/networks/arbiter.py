@@ -21,7 +21,6 @@ from edge.cell.arbiter import COLUMNS, FARTHEST, MOST_ODDS, NATS, PROFILE_PARTS,
 from edge.records import LABELS
 
 L = keras.layers
-OUTPUTS = ("keep", "label")
 _HEADS = 4
 _BLIND = 1e4
 """Nats by which an empty seat is overlooked."""

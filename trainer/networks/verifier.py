@@ -20,9 +20,10 @@ from trainer.networks.blocks import channels, conv, stage
 
 L = keras.layers
 OUTPUTS = ("whole",)
+DROPOUT = 0.25
 
 
-def build_verifier(width: float = 1.0, dropout: float = 0.25) -> Any:
+def build_verifier(width: float = 1.0) -> Any:
     """The network; ``width`` multiplies every channel count."""
     ch = partial(channels, width=width)
     image = keras.Input((LOOK_PX, LOOK_PX, 3), name="look")
@@ -30,7 +31,7 @@ def build_verifier(width: float = 1.0, dropout: float = 0.25) -> Any:
     x = stage(x, ch(32), ch(16))
     x = stage(x, ch(64), ch(32), 2)
     x = stage(x, ch(96), ch(48), 2)
-    x = L.Dropout(dropout)(x)
+    x = L.Dropout(DROPOUT)(x)
     x = L.Conv2D(ch(96), x.shape[1:3], activation="relu", kernel_initializer="he_normal")(x)
-    x = L.Dropout(dropout)(x)
+    x = L.Dropout(DROPOUT)(x)
     return keras.Model(image, [L.Conv2D(1, 1, name=name)(x) for name in ("whole", "framed")], name="verifier")

@@ -136,6 +136,10 @@ def _own_addresses() -> list[str]:
 
 
 def _listen(host: str, port: int | None) -> socket.socket:
+    if not host:  # to the system: every network
+        raise ConfigError(
+            "expected an address for --host, got none; 127.0.0.1 is this board alone, 0.0.0.0 every network"
+        )
     tries = [DEFAULT_PORT, 0] if port is None else [port]
     for wanted in tries:
         try:

@@ -107,6 +107,14 @@ def test_another_comparison_does_not_mix_with_what_is_there(done: Path) -> None:
         run_comparison(other, contenders(), ROWS, done / "out", "other")
 
 
+def test_crops_of_other_data_are_not_compared_on(done: Path, tmp_path: Path) -> None:
+    """The first comparison was stopped before a row was done."""
+    shutil.copytree(done / "out" / "crops", tmp_path / "out" / "crops")
+    other = Comparison(str(shutil.copy(done / "drawn.zip", tmp_path / "other.zip")), 9, 4, 1, 0.5)
+    with pytest.raises(ConfigError, match=r"holds crops of drawn\.zip, wanted other\.zip; give the same DATA"):
+        run_comparison(other, contenders(), ROWS, tmp_path / "out", "other")
+
+
 def test_data_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="expected a zip"):
         run_comparison(Comparison("absent.zip", 8, 4, 1), contenders(), ROWS, tmp_path, "")

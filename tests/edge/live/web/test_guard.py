@@ -210,6 +210,11 @@ def test_a_taken_port_is_one_line_that_says_what_to_do(open_server: Served) -> N
         WebServer(lambda *_: None, "127.0.0.1", port_of(open_server))  # type: ignore[arg-type,return-value]
 
 
+def test_no_address_is_not_every_network() -> None:
+    with pytest.raises(ConfigError, match="expected an address for --host, got none"):
+        WebServer(lambda *_: None, "")  # type: ignore[arg-type,return-value]
+
+
 def test_connections_that_say_nothing_do_not_keep_the_desk_shut(open_server: Served) -> None:
     """They are cut off, and the places they took are free again; one that says a little at a time likewise."""
     where = ("127.0.0.1", port_of(open_server))

@@ -50,11 +50,12 @@ By = Annotated[
 ]
 
 
-def _open(store: Path | None) -> CaseStore:
+def _open(store: Path | None, *, create: bool = False) -> CaseStore:
+    """The store in ``store`` or the default folder. Raises ``StoreError`` where there is none, unless ``create``."""
     from edge.cases.store import CaseStore
     from edge.config import default_cases_dir
 
-    return CaseStore(store if store is not None else default_cases_dir())
+    return CaseStore(store if store is not None else default_cases_dir(), create=create)
 
 
 @app.command("list")
@@ -71,7 +72,7 @@ def list_cases(store: Store = None, debug: Debug = False) -> None:
 @app.command()
 def new(case: Name, by: By, store: Store = None, debug: Debug = False) -> None:
     """Open a case."""
-    with _open(store) as opened:
+    with _open(store, create=True) as opened:
         print(f"opened case {opened.new_case(case, by).name}")
 
 
@@ -88,14 +89,16 @@ def add(
 ) -> None:
     """Label stored frames and add each as a cell.
 
-    A frame that is in the case already is skipped. One that cannot be read is reported, the others are added, and the
-    exit code is 3.
+    A frame that is in the case already is skipped. One that cannot be read, or shows no chromosome, is reported, the
+    others are added, and the exit code is 3.
     """
     from edge.camera.files import read_frame
     from edge.cases.images import picture_sha256
+    from edge.cases.names import checked_actor
     from edge.pipeline import load_pipeline
 
     check_scale(um_per_px)
+    by = checked_actor(by)
     with _open(store) as opened:
         known = {state.captured.frame_sha256: state.captured.number for state in opened.cells(case)}
         pipeline = load_pipeline(models, threads)
@@ -109,6 +112,11 @@ def add(
                     print(f"skipped {path.name}: it is cell {number} already")
                     continue
                 cell = pipeline.label(frame)
+                if cell.count == 0:
+                    raise FrameError(
+                        f"{path}: expected a metaphase, found no chromosome; it was not added, "
+                        "check the picture and --um-per-px"
+                    )
             except FrameError as error:
                 failed += 1
                 print(f"error: {one_line(error)}", file=sys.stderr)
@@ -195,7 +203,9 @@ def export(
 ) -> None:
     """Write a case's pictures, tables, JSON, OME-TIFF and training data."""
     from edge.cases.files import write_case
+    from edge.cases.names import checked_actor
 
+    by = checked_actor(by)
     wanted = tuple(forms or Form)
     with _open(store) as opened:
         written = write_case(opened, case, out, tuple(form.value for form in wanted))
@@ -215,7 +225,9 @@ def report(
 ) -> None:
     """Write the PDF report: one page that sums up, then one a cell."""
     from edge.cases.files import write_report
+    from edge.cases.names import checked_actor
 
+    by = checked_actor(by)
     with _open(store) as opened:
         head = write_report(opened, case, out)
         opened.note(case, by, {"as": ["report"], "head": head})

@@ -154,7 +154,7 @@ def edit_to_json(edit: Edit) -> Json:
 def edit_from_json(fields: Mapping[str, Any]) -> Edit:
     """The edit that ``fields`` describe. Raises ``EditRefused`` where they describe none."""
     name = fields.get("edit")
-    if name not in _READERS:
+    if not isinstance(name, str) or name not in _READERS:
         raise EditRefused(f"an edit must be one of {', '.join(_READERS)}; got {name!r}")
     try:
         return _READERS[name](fields)

@@ -16,11 +16,18 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from edge.cases.codec import canonical
+from edge.errors import StoreDamaged
 
 FIRST_SHA256 = "0" * 64
 """What the first entry follows."""
 
 Act = Literal["open", "capture", "edit", "export"]
+_NEEDED: Mapping[str, Mapping[str, type]] = {
+    "open": {"name": str},
+    "capture": {"frame": str, "labels": dict},
+    "edit": {"edit": str},
+}
+"""What the body of an act must hold to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +47,16 @@ class Entry:
 
     @property
     def said(self) -> Mapping[str, Any]:
-        """``body`` as it was written."""
-        fields: Mapping[str, Any] = json.loads(self.body)
+        """``body`` as it was written. Raises ``StoreDamaged`` where it is not what such an act says."""
+        try:
+            fields = json.loads(self.body)
+        except (ValueError, RecursionError):
+            fields = None
+        if not isinstance(fields, dict) or not _is_complete(self.act, fields):
+            raise StoreDamaged(
+                f"entry {self.seq} of the log ({self.act}) is damaged: expected what such an act says as JSON, "
+                f"got {self.body[:40]!r}; restore the store from a copy, 'chromo-edge case verify' tells more"
+            )
         return fields
 
     @property
@@ -65,8 +80,8 @@ def append(
     cell_id: int | None = None,
     revision: int | None = None,
 ) -> Entry:
-    """Adds an entry within the transaction that ``db`` is in."""
-    seq, previous = db.execute("SELECT seq, sha256 FROM head").fetchone()
+    """Adds an entry within the transaction that ``db`` is in. Raises like ``head``."""
+    seq, previous = head(db)
     said = (utc_now(), actor, act, case_id, cell_id, revision, canonical(body))
     entry = Entry(seq + 1, *said, previous, _hash(previous, said))
     db.execute(
@@ -75,6 +90,16 @@ def append(
     )
     db.execute("UPDATE head SET seq = ?, sha256 = ?", (entry.seq, entry.sha256))
     return entry
+
+
+def head(db: sqlite3.Connection) -> tuple[int, str]:
+    """Number and hash of the last entry. Raises ``StoreDamaged`` where the head is gone."""
+    row: tuple[int, str] | None = db.execute("SELECT seq, sha256 FROM head").fetchone()
+    if row is None:
+        raise StoreDamaged(
+            "the head of the log is gone: expected one row in the table head, got none; restore the store from a copy"
+        )
+    return row
 
 
 def entries(db: sqlite3.Connection, where: str = "1", *values: object) -> Iterator[Entry]:
@@ -112,19 +137,38 @@ def faults(db: sqlite3.Connection, vouched_sha256: str | None = None) -> list[st
             found.append(f"entry {entry.seq} ({_named(entry)}) was moved or replaced: {where}")
         seen[entry.sha256] = entry.seq
         expected_seq, previous = entry.seq + 1, entry.sha256
-    head_seq, head_sha256 = db.execute("SELECT seq, sha256 FROM head").fetchone() or (0, FIRST_SHA256)
-    if head_seq >= expected_seq:
-        gone = f"entry {head_seq} is" if head_seq == expected_seq else f"entries {expected_seq} to {head_seq} are"
-        found.append(f"the end is cut off: {gone} missing")
-    elif (head_seq, head_sha256) != (expected_seq - 1, previous):
-        found.append(f"the head names entry {head_seq}, {head_sha256[:12]}..., and the log ends otherwise")
+    found += _head_faults(db, expected_seq - 1, previous)
     if vouched_sha256 is not None and not any(sha256.startswith(vouched_sha256.lower()) for sha256 in seen):
         found.append(f"no entry has the hash {vouched_sha256[:12]}...: the log was rewritten since it was noted")
     return found
 
 
 def sha256_of(text: str) -> str:
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    """Of ``text`` in UTF-8."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _head_faults(db: sqlite3.Connection, last_seq: int, last_sha256: str) -> list[str]:
+    """What is wrong with the head of a log that ends with the entry ``last_seq``."""
+    try:
+        seq, sha256 = head(db)
+    except StoreDamaged as error:
+        return [str(error)]
+    if seq > last_seq:
+        gone = f"entry {seq} is" if seq == last_seq + 1 else f"entries {last_seq + 1} to {seq} are"
+        return [f"the end is cut off: {gone} missing"]
+    if (seq, sha256) != (last_seq, last_sha256):
+        return [f"the head names entry {seq}, {sha256[:12]}..., and the log ends otherwise"]
+    return []
+
+
+def _is_complete(act: str, fields: Mapping[str, Any]) -> bool:
+    """Whether ``fields`` hold what ``_NEEDED`` says, and ids of the chromosomes that an edit made."""
+    if any(not isinstance(fields.get(name), kind) for name, kind in _NEEDED.get(act, {}).items()):
+        return False
+    parts = fields.get("parts", [])
+    made = [parts] if not isinstance(parts, list) else [*parts, *(fields[k] for k in ("whole", "drawn") if k in fields)]
+    return act != "edit" or all(isinstance(one, dict) and "id" in one for one in made)
 
 
 def _named(entry: Entry) -> str:

@@ -70,23 +70,34 @@ def _triggers() -> str:
     )
 
 
-def connect(path: Path, first_sha256: str) -> sqlite3.Connection:
-    """The open database at ``path``, made if it is not there; ``first_sha256`` starts the log's chain.
+def connect(path: Path, first_sha256: str, *, create: bool = True) -> sqlite3.Connection:
+    """The open database at ``path``, made if it is not there and ``create``; ``first_sha256`` starts the log's chain.
 
-    Raises ``StoreError`` when it cannot be opened, is newer than this version, or is no case store.
+    Raises ``StoreError`` when it cannot be opened, is newer than this version, is no case store, or is not there.
     """
     with told(path):
+        if not create and not path.is_file():
+            raise _no_store(path)
         db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(db, path, first_sha256)
+            _prepare(db, path, first_sha256, create)
         except BaseException:
             db.close()
             raise
     return db
 
 
-def _prepare(db: sqlite3.Connection, path: Path, first_sha256: str) -> None:
+def _no_store(path: Path) -> StoreError:
+    return StoreError(
+        f"no case store in {path.parent}; expected {path.name} there: name its folder with --store, "
+        "or make one with 'chromo-edge case new'"
+    )
+
+
+def _prepare(db: sqlite3.Connection, path: Path, first_sha256: str, create: bool) -> None:
     _refuse_foreign(db, path)
+    if not create and _pragma(db, "user_version") == 0:
+        raise _no_store(path)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")

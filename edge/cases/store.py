@@ -50,19 +50,20 @@ class Head:
 
 
 class CaseStore:
-    """The store in ``folder``, made if it is not there. Close it, or use it in a ``with``.
+    """The store in ``folder``, made if it is not there and ``create``. Close it, or use it in a ``with``.
 
-    Every method raises ``StoreError`` when the disk does not play along and ``CaseNotFound`` for a case or a cell that
-    is not there.
+    Without ``create`` it raises ``StoreError`` where there is none, and leaves the disk as it is. Every method raises
+    ``StoreError`` when the disk does not play along and ``CaseNotFound`` for a case or a cell that is not there.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, create: bool = True) -> None:
         self.path = folder / DATABASE
-        with told(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        if create:
+            with told(folder):
+                folder.mkdir(parents=True, exist_ok=True)
         self.images = Images(folder / "images")
         self._lock = threading.RLock()
-        self._db = connect(self.path, log.FIRST_SHA256)
+        self._db = connect(self.path, log.FIRST_SHA256, create=create)
         self._kept = KeptCells(self._db, self.path)
 
     def close(self) -> None:
@@ -83,7 +84,7 @@ class CaseStore:
                 raise StoreError(f"there is a case {name!r} already; add to it, or choose another name")
             opened = log.utc_now()
             id = _row_id(db.execute("INSERT INTO cases (name, opened_utc) VALUES (?, ?)", (name, opened)))
-            log.append(db, checked_actor(actor), "open", id, {"name": name})
+            log.append(db, checked_actor(actor), "open", id, {"name": name, "opened_utc": opened})
         return Case(id, name, opened, ())
 
     def cases(self) -> tuple[Case, ...]:
@@ -93,6 +94,8 @@ class CaseStore:
             return tuple(self._case(*row) for row in rows)
 
     def case(self, name: str) -> Case:
+        """The case of that name, blanks around it left out. Raises ``EditRefused`` for a name that cannot be one."""
+        name = checked_name(name)
         with self._reading() as db:
             row = db.execute("SELECT id, name, opened_utc FROM cases WHERE name = ?", (name,)).fetchone()
             if row is None:
@@ -103,7 +106,7 @@ class CaseStore:
 
     def capture(self, case: str, frame: Frame, cell: Cell, actor: str) -> CellState:
         """Adds ``cell``, as labelled in ``frame``, to the case named ``case``: picture, record and log entry."""
-        opened = self.case(case)
+        opened, actor = self.case(case), checked_actor(actor)
         frame_sha256 = self.images.put(frame.pixels)
         document = canonical(cell_to_json(cell))
         with self._writing() as db:
@@ -118,7 +121,8 @@ class CaseStore:
                 )
             )
             body = _captured_body(last[0] + 1, frame_sha256, document, cell)
-            log.append(db, checked_actor(actor), "capture", opened.id, body, cell_id=id)
+            body |= {"captured_utc": captured, "um_per_px": frame.um_per_px}
+            log.append(db, actor, "capture", opened.id, body, cell_id=id)
         return self.cell(id)
 
     def cell(self, id: int) -> CellState:
@@ -181,7 +185,7 @@ class CaseStore:
     def head(self) -> Head:
         """Cheap to ask: whether anything has happened since."""
         with self._reading() as db:
-            return Head(*db.execute("SELECT seq, sha256 FROM head").fetchone())
+            return Head(*log.head(db))
 
     def log(self, case: str | None = None, after: int = 0) -> tuple[Entry, ...]:
         """The entries after entry ``after``, of one case or of all, in order."""

@@ -13,6 +13,7 @@ from edge.cases.log import Entry
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.cases.tally import cells_named, tally
+from edge.errors import StoreDamaged
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,15 +87,22 @@ def print_cell(console: Console, state: CellState) -> None:
 
 
 def log_lines(store: CaseStore, name: str) -> Iterator[str]:
-    """One plain line an entry, for people and for grep."""
+    """One plain line an entry, for people and for grep. Raises ``StoreDamaged`` for an entry that cannot be read."""
     numbers = {id: k for k, id in enumerate(store.case(name).cells, start=1)}
     for entry in store.log(name):
+        if entry.cell_id is not None and entry.cell_id not in numbers:
+            raise StoreDamaged(
+                f"{store.path}: entry {entry.seq} is about cell {entry.cell_id}, which is not in case {name!r}; "
+                "restore the store from a copy, 'chromo-edge case verify' tells more"
+            )
         cell = "" if entry.cell_id is None else f"  cell {numbers[entry.cell_id]}"
         yield f"{entry.seq:6d}  {entry.at_utc}  {entry.actor}  {entry.act}{cell}  {_said(entry)}  {entry.sha256[:12]}"
 
 
 def _said(entry: Entry) -> str:
     said = entry.said
+    if entry.act == "open":
+        return f"name={said['name']}"
     if entry.act == "capture":
         return f"{said['frame']}  {len(said['labels'])} labels"
     if entry.act == "edit":

@@ -58,14 +58,15 @@ class Desk:
     """One case open at a time: ``case``, or where that is None the one of the day, by ``today``, until another one is
     opened. It is made when the first cell is captured, unless it is there already.
 
-    Who captures or exports may say which case the page shows; another one that is open meanwhile refuses it.
+    Who captures or exports may say which case the page shows; another one that is open meanwhile refuses it. Raises
+    ``EditRefused`` for a ``case`` that cannot be a name.
     """
 
     def __init__(
         self, store: CaseStore, case: str | None, hub: Hub, reader: Reader, today: Callable[[], str] = today_local
     ) -> None:
         self._store = store
-        self._case = case
+        self._case = None if case is None else checked_name(case)
         self._today = today
         self._hub = hub
         self._reader = reader

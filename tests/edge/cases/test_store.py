@@ -430,9 +430,54 @@ def test_the_log_tells_what_the_machine_said(store: CaseStore) -> None:
     id = capture(store)
     store.edit(id, SetAside("too few bands"), based_on=0, actor="lee")
     opened, captured, edited = store.log("A-1")
-    assert opened.said == {"name": "A-1"}
+    assert opened.said == {"name": "A-1", "opened_utc": store.case("A-1").opened_utc}
     assert captured.said["labels"]["3"] == [NORMAL_FEMALE[3], 0.9, "review"]
     assert set(captured.said["models"]) == set(TASKS)
     assert captured.said["frame_sha256"] == store.cell(id).captured.frame_sha256
     assert (edited.actor, edited.said) == ("lee", {"edit": "set_aside", "reason": "too few bands"})
     assert store.log("A-1", after=2) == (edited,)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE cells SET case_id = 2", "was captured in case 1 in entry"),
+        ("UPDATE cells SET captured_utc = '2020-01-01T00:00:00.000+00:00'", "and says 2020-01-01"),
+        ("UPDATE cells SET um_per_px = 0.5", "and has 0.5 now"),
+        ("UPDATE cases SET opened_utc = '2020-01-01T00:00:00.000+00:00' WHERE id = 1", "and says 2020-01-01"),
+    ],
+)
+def test_what_was_moved_to_another_case_or_time_is_found(
+    store: CaseStore, folder: Path, statement: str, said: str
+) -> None:
+    store.new_case("B-2", "kim")
+    capture(store)
+    assert store.verify().faults == ()
+    tamper(folder, statement)
+    with CaseStore(folder) as again:
+        (fault,) = again.verify().faults
+    assert said in fault
+
+
+def test_a_malformed_database_is_not_sound(store: CaseStore, folder: Path) -> None:
+    for level in range(100, 130):
+        capture(store, level=level)
+    store.close()
+    content = bytearray((folder / "cases.sqlite").read_bytes())
+    content[4096:7096] = np.random.default_rng(0).bytes(3000)
+    (folder / "cases.sqlite").write_bytes(content)
+    with pytest.raises(StoreError), CaseStore(folder) as again:  # noqa: PT012  either is told
+        faults = again.verify().faults
+        assert "the database is malformed" in faults[0]
+        raise StoreError("said")
+
+
+def test_reading_makes_no_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no case store in"):
+        CaseStore(tmp_path / "typo", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_blanks_around_a_cases_name_do_no_harm(store: CaseStore) -> None:
+    assert store.case(" A-1 ").name == "A-1"
+    assert store.capture("A-1 ", make_frame(), make_cell(), "kim").captured.number == 1

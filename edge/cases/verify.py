@@ -76,7 +76,7 @@ class _CellRow(NamedTuple):
 def _malformed(db: sqlite3.Connection) -> list[str]:
     """What SQLite finds wrong with the file; at most ten lines."""
     try:
-        said = [str(row[0]) for row in db.execute("PRAGMA integrity_check(10)")]
+        said = [" ".join(str(row[0]).split()) for row in db.execute("PRAGMA integrity_check(10)")]
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise

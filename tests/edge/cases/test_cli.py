@@ -92,6 +92,66 @@ def test_a_bad_frame_does_not_stop_the_others(case: Run, frames: Path) -> None:
     assert (code, out.count("cell "), err.count("error: ")) == (FRAME, 1, 2)
 
 
+def test_a_frame_without_a_chromosome_is_no_cell(case: Run, frames: Path) -> None:
+    case("new", "A-1")
+    Image.fromarray(draw_bars([])).save(frames / "0.png")
+    code, out, err = case("add", "A-1", frames)
+    assert (code, out) == (FRAME, "cell 1: 1.png  3,?,+21,inc  0 to review\n")
+    assert err.count("\n") == 1
+    assert f"{frames / '0.png'}: expected a metaphase, found no chromosome; it was not added" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list"],
+        ["show", "A-1"],
+        ["log", "A-1"],
+        ["verify"],
+        ["add", "A-1", "x.png"],
+        ["edit", "A-1", "1", "undo"],
+        ["export", "A-1", "out"],
+        ["report", "A-1", "out.pdf"],
+    ],
+)
+def test_a_misspelled_store_is_not_made(
+    case: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = case(*words, "--store", tmp_path / "typo")
+    assert (code, out) == (STORE, "")
+    assert err.startswith(f"error: no case store in {tmp_path / 'typo'}; expected cases.sqlite there")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["export", "A-1", "out"], ["report", "A-1", "out/a.pdf"]])
+def test_nothing_is_written_for_nobody(
+    case: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    case("new", "A-1")
+    code, _, err = case(*words, "--by", " ")
+    assert (code, err.count("\n")) == (STORE, 1)
+    assert "who does this must be named" in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", "no JSON"])
+def test_a_damaged_log_is_no_bug(case: Run, frames: Path, tmp_path: Path, body: str) -> None:
+    case("new", "A-1")
+    case("add", "A-1", frames / "0.png")
+    case("edit", "A-1", 1, "flip", 0)
+    db = sqlite3.connect(tmp_path / "store" / "cases.sqlite")
+    db.execute("DROP TRIGGER log_no_update")
+    db.execute("UPDATE log SET body = ?", (body,))
+    db.commit()
+    db.close()
+    for words in (["log", "A-1"], ["show", "A-1"], ["verify"]):
+        code, _, err = case(*words)
+        assert code == STORE
+        assert all(line.startswith("error: ") for line in err.splitlines())
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -171,6 +231,21 @@ def test_names_are_no_markup(case: Run) -> None:
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()[1:]] == ["[/red]", "[red]1"]
     assert [line.split()[-1] for line in out.splitlines()[1:]] == ["[/red]", "[red]1"]
+
+
+def test_a_cell_in_another_case_is_told(case: Run, frames: Path, tmp_path: Path) -> None:
+    for name in ("A-1", "A-2"):
+        case("new", name)
+    case("add", "A-1", frames / "0.png")
+    db = sqlite3.connect(tmp_path / "store" / "cases.sqlite")
+    db.execute("DROP TRIGGER cells_no_update")
+    db.execute("UPDATE cells SET case_id = 2")
+    db.commit()
+    db.close()
+    code, _, err = case("verify")
+    assert (code, "was captured in case 1 in entry 3, and is in 2 now" in err) == (STORE, True)
+    code, _, err = case("log", "A-1")
+    assert (code, "entry 3 is about cell 1, which is not in case 'A-1'" in err) == (STORE, True)
 
 
 def test_a_changed_log_is_told(case: Run, tmp_path: Path) -> None:

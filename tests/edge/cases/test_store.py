@@ -13,11 +13,14 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from edge.cases import log
 from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAside, Split, Swap
+from edge.cases.log import Entry
 from edge.cases.schema import told
 from edge.cases.store import CaseStore
 from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
@@ -337,7 +340,7 @@ def test_the_database_itself_refuses_to_forget(store: CaseStore, folder: Path, t
         (["UPDATE log SET body = replace(body, '\"21\"', '\"22\"') WHERE seq = 3"], r"entry 3 .* was changed"),
         (["UPDATE log SET body = 'x' WHERE seq = 2"], r"entry 2 .* was changed"),
         (["DELETE FROM log WHERE seq = 3"], r"^entry 3 is missing$"),
-        (["DELETE FROM log WHERE seq > 3"], r"the end is cut off: entries 4 to 5 are missing"),
+        (["DELETE FROM log WHERE seq > 3"], r"the end is cut off: entries 4 to 6 are missing"),
         (
             [
                 "UPDATE log SET seq = 40, revision = 40 WHERE seq = 4",
@@ -348,20 +351,150 @@ def test_the_database_itself_refuses_to_forget(store: CaseStore, folder: Path, t
         ),
         (["UPDATE cells SET document = replace(document, '\"X\"', '\"Y\"')"], r"record of cell 1 .* was changed"),
         (["UPDATE cells SET frame_sha256 = 'ab'"], r"cell 1 \(number 1\) names another picture than entry 2"),
+        (
+            ["UPDATE cells SET case_id = (SELECT id FROM cases WHERE name = 'A-2')"],
+            r"cell 1 \(number 1\) was captured in case 1 in entry 2, and is in 2 now",
+        ),
+        (
+            ["UPDATE cells SET captured_utc = '2001-02-03T04:05:06.000+00:00'"],
+            r"cell 1 \(number 1\) was captured at 20.* by entry 2, and says 2001-02-03T04:05:06.000\+00:00 now",
+        ),
+        (
+            ["UPDATE cells SET um_per_px = 0.5"],
+            r"cell 1 .* was captured at 0\.065 um per pixel in entry 2, and has 0\.5",
+        ),
+        (
+            ["UPDATE cases SET opened_utc = substr(opened_utc, 1, 20) || '000' || substr(opened_utc, 24) || 'Z'"],
+            r"case 'A-1' was opened at 20.* by entry 1, and says",
+        ),
         (["DELETE FROM cells"], r"cell 1, captured in entry 2, is gone"),
-        (["UPDATE cases SET name = 'B'"], r"case 'B' is not the one that the log opened"),
+        (["UPDATE cases SET name = 'B' WHERE id = 1"], r"case 'B' is not the one that the log opened"),
     ],
 )
 def test_tampering_is_found_and_named(store: CaseStore, folder: Path, statements: list[str], fault: str) -> None:
     id = capture(store)
     for revision, label in enumerate(["21", "22", "20"]):
         store.edit(id, Relabel(3, label), based_on=revision, actor="kim")
+    store.new_case("A-2", "kim")
     assert store.verify().faults == ()
     store.close()
     tamper(folder, *statements)
     with CaseStore(folder) as after:
         found = after.verify().faults
     assert any(re.search(fault, line) for line in found), found
+
+
+@pytest.fixture
+def older(store: CaseStore, folder: Path) -> Path:
+    """A store whose log does not hold the times and the scale, as earlier versions wrote it."""
+    store.close()
+    folder = folder.with_name("older")
+    with pytest.MonkeyPatch.context() as patch, CaseStore(folder) as opened:
+        append = log.append
+
+        def append_less(db: sqlite3.Connection, *said: Any, **about: Any) -> Entry:
+            *others, body = said
+            known = {k: v for k, v in body.items() if k not in ("opened_utc", "captured_utc", "um_per_px")}
+            return append(db, *others, known, **about)
+
+        patch.setattr(log, "append", append_less)
+        opened.new_case("A-1", "kim")
+        capture(opened)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        (None, ""),
+        (
+            "UPDATE cells SET captured_utc = '2001-02-03T04:05:06.000+00:00'",
+            r"^cell 1 .* was captured at .* by entry 2",
+        ),
+        ("UPDATE cells SET captured_utc = 'noon'", r"^cell 1 .* was captured at .* by entry 2, and says noon now"),
+        ("UPDATE cases SET opened_utc = '2001-02-03T04:05:06.000+00:00'", r"^case 'A-1' was opened at .* by entry 1"),
+    ],
+)
+def test_the_times_of_an_older_store_are_bounded_by_its_log(older: Path, statement: str | None, fault: str) -> None:
+    tamper(older, *([statement] if statement else []))
+    with CaseStore(older) as after:
+        found = after.verify().faults
+    assert [bool(re.search(fault, line)) for line in found] == ([True] if statement else [])
+
+
+@pytest.mark.parametrize("table", ["cases", "sqlite_autoindex_cases_1", "log_of_case"])
+def test_a_malformed_table_or_index_is_not_sound(store: CaseStore, folder: Path, table: str) -> None:
+    capture(store)
+    store.close()
+    path = folder / "cases.sqlite"
+    db = sqlite3.connect(path)
+    page = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
+    db.close()
+    content = bytearray(path.read_bytes())
+    content[4096 * (page - 1) : 4096 * (page - 1) + 512] = np.random.default_rng(1).bytes(512)
+    path.write_bytes(content)
+    with CaseStore(folder) as after:
+        found = after.verify().faults
+    assert found
+    assert all(re.search(r"^the database is malformed: .*; restore it from a copy$", line) for line in found)
+
+
+def test_what_only_reads_makes_no_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"no case store in .*typo; expected cases\.sqlite there"):
+        CaseStore(tmp_path / "typo", create=False)
+    assert not (tmp_path / "typo").exists()
+    (tmp_path / "cases.sqlite").touch()
+    with pytest.raises(StoreError, match="no case store in"):
+        CaseStore(tmp_path, create=False)
+    assert (tmp_path / "cases.sqlite").stat().st_size == 0
+
+
+def test_blanks_around_a_cases_name_are_harmless(store: CaseStore) -> None:
+    store.capture(" A-1 ", make_frame(), make_cell(), "kim")
+    assert store.case("A-1 ") == store.case("A-1")
+    with pytest.raises(EditRefused, match="1 to 100 printable"):
+        store.case(" ")
+
+
+def test_who_is_not_named_captures_nothing(store: CaseStore, folder: Path) -> None:
+    with pytest.raises(EditRefused, match="must be named"):
+        store.capture("A-1", make_frame(), make_cell(), " ")
+    assert not (folder / "images").exists()
+
+
+def test_text_that_is_no_ascii_is_a_fault(store: CaseStore, folder: Path) -> None:
+    capture(store)
+    store.close()
+    tamper(folder, "UPDATE cells SET document = 'é'", "UPDATE log SET previous_sha256 = 'é' WHERE seq = 2")
+    with CaseStore(folder) as after:
+        found = after.verify().faults
+    assert any("record of cell 1 (number 1) was changed" in line for line in found)
+    assert any(line.startswith("entry 2 ") and "was changed" in line for line in found)
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", "no JSON", "[" * 100_000, '{"edit": []}', '{"edit": "draw", "drawn": 1}'])
+def test_a_log_entry_that_cannot_be_read_is_damage(store: CaseStore, folder: Path, body: str) -> None:
+    id = capture(store)
+    store.edit(id, Flip(3), based_on=0, actor="kim")
+    store.close()
+    tamper(folder, f"UPDATE log SET body = '{body}'")
+    with CaseStore(folder) as after:
+        for entry in after.log():
+            with pytest.raises(StoreDamaged, match=rf"entry {entry.seq} of the log .* is damaged: expected .*, got"):
+                _ = entry.said
+        with pytest.raises(StoreDamaged, match="entry 3"):
+            after.cell(id)
+        assert len([line for line in after.verify().faults if "was changed after it was written" in line]) == 3
+
+
+def test_a_log_without_head_is_damage(store: CaseStore, folder: Path) -> None:
+    store.close()
+    tamper(folder, "DELETE FROM head")
+    with CaseStore(folder) as after:
+        for use in (after.head, lambda: after.new_case("B", "kim")):
+            with pytest.raises(StoreDamaged, match="the head of the log is gone"):
+                use()
+        assert any("the head of the log is gone" in line for line in after.verify().faults)
 
 
 def test_a_rewritten_log_does_not_hold_the_head_that_was_noted(store: CaseStore, folder: Path) -> None:
@@ -436,48 +569,3 @@ def test_the_log_tells_what_the_machine_said(store: CaseStore) -> None:
     assert captured.said["frame_sha256"] == store.cell(id).captured.frame_sha256
     assert (edited.actor, edited.said) == ("lee", {"edit": "set_aside", "reason": "too few bands"})
     assert store.log("A-1", after=2) == (edited,)
-
-
-@pytest.mark.parametrize(
-    ("statement", "said"),
-    [
-        ("UPDATE cells SET case_id = 2", "was captured in case 1 in entry"),
-        ("UPDATE cells SET captured_utc = '2020-01-01T00:00:00.000+00:00'", "and says 2020-01-01"),
-        ("UPDATE cells SET um_per_px = 0.5", "and has 0.5 now"),
-        ("UPDATE cases SET opened_utc = '2020-01-01T00:00:00.000+00:00' WHERE id = 1", "and says 2020-01-01"),
-    ],
-)
-def test_what_was_moved_to_another_case_or_time_is_found(
-    store: CaseStore, folder: Path, statement: str, said: str
-) -> None:
-    store.new_case("B-2", "kim")
-    capture(store)
-    assert store.verify().faults == ()
-    tamper(folder, statement)
-    with CaseStore(folder) as again:
-        (fault,) = again.verify().faults
-    assert said in fault
-
-
-def test_a_malformed_database_is_not_sound(store: CaseStore, folder: Path) -> None:
-    for level in range(100, 130):
-        capture(store, level=level)
-    store.close()
-    content = bytearray((folder / "cases.sqlite").read_bytes())
-    content[4096:7096] = np.random.default_rng(0).bytes(3000)
-    (folder / "cases.sqlite").write_bytes(content)
-    with pytest.raises(StoreError), CaseStore(folder) as again:  # noqa: PT012  either is told
-        faults = again.verify().faults
-        assert "the database is malformed" in faults[0]
-        raise StoreError("said")
-
-
-def test_reading_makes_no_store(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no case store in"):
-        CaseStore(tmp_path / "typo", create=False)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_blanks_around_a_cases_name_do_no_harm(store: CaseStore) -> None:
-    assert store.case(" A-1 ").name == "A-1"
-    assert store.capture("A-1 ", make_frame(), make_cell(), "kim").captured.number == 1

@@ -1,0 +1,38 @@
+"""The desk without a server: which case it captures into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.cases.store import CaseStore
+from edge.errors import EditRefused
+from edge.live.stage import Stage
+from edge.live.watch import Watch
+from edge.live.web.desk import Desk
+from edge.live.web.hub import Hub
+from edge.live.web.metrics import Metrics
+from tests.edge.live.web.serving import Clock, SameAgain, Served, serving
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path) as started:
+        yield started
+
+
+def test_a_stray_blank_in_the_cases_name_is_harmless(served: Served) -> None:
+    desk = Desk(served.store, "S24-117 ", served.hub, SameAgain(served.hub))
+    served.show()
+    assert desk.capture("kim")["case"] == "S24-117"
+    served.move_on()
+    assert desk.capture("kim")["number"] == 2
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 101])
+def test_a_name_that_cannot_be_one_is_refused_at_the_start(tmp_path: Path, name: str) -> None:
+    hub = Hub(Stage(), Watch(Clock()), Metrics())
+    with CaseStore(tmp_path) as store, pytest.raises(EditRefused, match="1 to 100 printable"):
+        Desk(store, name, hub, SameAgain(hub))

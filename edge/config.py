@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import getpass
 import os
 import sys
 import tomllib
@@ -44,6 +45,14 @@ def default_state_dir() -> Path:
         return Path(given.partition(":")[0])
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else _home("XDG_STATE_HOME") / ".local" / "state") / "chromo-edge"
+
+
+def user_name() -> str:
+    """The user's own; "" where the system has no name for them, as in a container that runs under a bare number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return ""
 
 
 def _home(variable: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ import typer
 
 from edge.command import one_line
 from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale
+from edge.config import user_name
 from edge.errors import ConfigError, FrameError, StoreDamaged
 
 if TYPE_CHECKING:
@@ -31,10 +31,13 @@ class Form(StrEnum):
 
 
 def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a board whose user has no name
-        return "technician"
+    return user_name() or "technician"
+
+
+def _named(by: str) -> str:
+    from edge.cases.names import checked_actor
+
+    return checked_actor(by)
 
 
 Name = Annotated[str, typer.Argument(metavar="CASE", help="The case's name.")]
@@ -45,7 +48,11 @@ Store = Annotated[
 By = Annotated[
     str,
     typer.Option(
-        metavar="NAME", help="Who does this; the log keeps it.", default_factory=_user, show_default="the user"
+        metavar="NAME",
+        help="Who does this; the log keeps it.",
+        default_factory=_user,
+        show_default="the user",
+        callback=_named,
     ),
 ]
 
@@ -94,11 +101,9 @@ def add(
     """
     from edge.camera.files import read_frame
     from edge.cases.images import picture_sha256
-    from edge.cases.names import checked_actor
     from edge.pipeline import load_pipeline
 
     check_scale(um_per_px)
-    by = checked_actor(by)
     with _open(store) as opened:
         known = {state.captured.frame_sha256: state.captured.number for state in opened.cells(case)}
         pipeline = load_pipeline(models, threads)
@@ -203,9 +208,7 @@ def export(
 ) -> None:
     """Write a case's pictures, tables, JSON, OME-TIFF and training data."""
     from edge.cases.files import write_case
-    from edge.cases.names import checked_actor
 
-    by = checked_actor(by)
     wanted = tuple(forms or Form)
     with _open(store) as opened:
         written = write_case(opened, case, out, tuple(form.value for form in wanted))
@@ -225,9 +228,7 @@ def report(
 ) -> None:
     """Write the PDF report: one page that sums up, then one a cell."""
     from edge.cases.files import write_report
-    from edge.cases.names import checked_actor
 
-    by = checked_actor(by)
     with _open(store) as opened:
         head = write_report(opened, case, out)
         opened.note(case, by, {"as": ["report"], "head": head})

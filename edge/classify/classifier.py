@@ -34,10 +34,10 @@ class Classifier:
     """
 
     def __init__(self, bundle: Bundle, threads: int = 2) -> None:
+        bundle.made_for("median_rows", MEDIAN_ROWS)
         self.models = {"classifier": bundle.model_id}
         self._network = Network.of_bundle(bundle, threads)
         self._temperature = bundle.calibrated("temperature", *TEMPERATURES)
-        bundle.made_for("median_rows", MEDIAN_ROWS)
 
     def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
         if not crops:

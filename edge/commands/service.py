@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from edge.commands.options import Debug
+from edge.config import user_name
 from edge.errors import ConfigError
 
 
@@ -32,7 +32,10 @@ def install_service(
     from edge.board.service import UNIT_PATH, unit_text
 
     program = [sys.executable, "-m", "edge.cli", "run", *(words or [])]
-    text = unit_text(program, user=user or os.environ.get("SUDO_USER") or _own_name(), listen=listen or [])
+    who = user or os.environ.get("SUDO_USER") or user_name()
+    if not who:
+        raise ConfigError(f"user {os.getuid()} has no name on this system; say who it runs as: --user NAME")
+    text = unit_text(program, user=who, listen=listen or [])
     typer.echo(text)
     if show:
         return
@@ -45,14 +48,6 @@ def install_service(
         if done.returncode != 0:
             raise ConfigError(f"systemctl {' '.join(step)} failed: {' '.join(done.stderr.split())}")
     typer.echo("started; look with: systemctl status chromo-edge, journalctl -u chromo-edge")
-
-
-def _own_name() -> str:
-    """``ConfigError`` for a user that the system has no name for."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # OSError from Python 3.13 on
-        raise ConfigError(f"user {os.getuid()} has no name on this system; say who it runs as: --user NAME") from None
 
 
 def write_unit(path: Path, text: str) -> None:

@@ -44,10 +44,10 @@ class BoxFinder:
     network gives them, to boxes as people draw them, in picture pixels."""
 
     def __init__(self, bundle: Bundle, threads: int = 2) -> None:
+        bundle.made_for("um_per_px", LOCATOR_UM_PER_PX)
         self.model_id = bundle.model_id
         self._network = Network.of_bundle(bundle, threads)
         self._side_px = (bundle.input_height_px, bundle.input_width_px)
-        bundle.made_for("um_per_px", LOCATOR_UM_PER_PX)
         self._least_score = bundle.calibrated("least_score", *SCORES)
         self._most_iou = bundle.calibrated("most_iou", 0, 1)
         shift = (bundle.calibrated("box_shift_x_px"), bundle.calibrated("box_shift_y_px"))

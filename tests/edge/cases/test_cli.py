@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from PIL import Image
 
 import edge.pipeline
 from edge.cli import main
+from tests.edge.cases.tampering import tamper
 from tests.edge.stages import bar_pipeline, draw_bars
 
 Run = Callable[..., "tuple[int, str, str]"]
@@ -141,11 +141,7 @@ def test_a_damaged_log_is_no_bug(case: Run, frames: Path, tmp_path: Path, body: 
     case("new", "A-1")
     case("add", "A-1", frames / "0.png")
     case("edit", "A-1", 1, "flip", 0)
-    db = sqlite3.connect(tmp_path / "store" / "cases.sqlite")
-    db.execute("DROP TRIGGER log_no_update")
-    db.execute("UPDATE log SET body = ?", (body,))
-    db.commit()
-    db.close()
+    tamper(tmp_path / "store", f"UPDATE log SET body = '{body}'")
     for words in (["log", "A-1"], ["show", "A-1"], ["verify"]):
         code, _, err = case(*words)
         assert code == STORE
@@ -237,11 +233,7 @@ def test_a_cell_in_another_case_is_told(case: Run, frames: Path, tmp_path: Path)
     for name in ("A-1", "A-2"):
         case("new", name)
     case("add", "A-1", frames / "0.png")
-    db = sqlite3.connect(tmp_path / "store" / "cases.sqlite")
-    db.execute("DROP TRIGGER cells_no_update")
-    db.execute("UPDATE cells SET case_id = 2")
-    db.commit()
-    db.close()
+    tamper(tmp_path / "store", "UPDATE cells SET case_id = 2")
     code, _, err = case("verify")
     assert (code, "was captured in case 1 in entry 3, and is in 2 now" in err) == (STORE, True)
     code, _, err = case("log", "A-1")
@@ -250,11 +242,7 @@ def test_a_cell_in_another_case_is_told(case: Run, frames: Path, tmp_path: Path)
 
 def test_a_changed_log_is_told(case: Run, tmp_path: Path) -> None:
     case("new", "A-1", "--by", "kim")
-    db = sqlite3.connect(tmp_path / "store" / "cases.sqlite")
-    db.execute("DROP TRIGGER log_no_update")
-    db.execute("UPDATE log SET actor = 'lee'")
-    db.commit()
-    db.close()
+    tamper(tmp_path / "store", "UPDATE log SET actor = 'lee'")
     code, out, err = case("verify")
     assert (code, out) == (STORE, "")
     assert err.startswith("error: entry 1 (open by lee at ")

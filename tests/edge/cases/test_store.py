@@ -27,6 +27,7 @@ from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, S
 from edge.records import NOMINAL_UM_PER_PX
 from edge.runtime.bundle import TASKS
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
+from tests.edge.cases.tampering import tamper
 
 KILLS = 50
 
@@ -45,18 +46,6 @@ def store(folder: Path) -> Iterator[CaseStore]:
 
 def capture(store: CaseStore, *, level: int = 220) -> int:
     return store.capture("A-1", make_frame(level=level), make_cell(review=[3]), "kim").id
-
-
-def tamper(folder: Path, *statements: str) -> None:
-    """As someone with the file in an editor would, past the triggers."""
-    db = sqlite3.connect(folder / "cases.sqlite")
-    triggers = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
-    for trigger in triggers:
-        db.execute(f"DROP TRIGGER {trigger}")
-    for statement in statements:
-        db.execute(statement)
-    db.commit()
-    db.close()
 
 
 def test_a_captured_cell_comes_back_whole(store: CaseStore, folder: Path) -> None:

@@ -123,7 +123,9 @@ def test_a_model_of_which_some_stays_with_the_processor_is_compiled(
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
     assert main(["edgetpu", str(tmp_path / "locator")]) == 0
     assert len(list((tmp_path / "locator").glob("*_edgetpu.tflite"))) == 1
-    assert "Operators mapped: 40" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Operators mapped: 40" in said
+    assert not verdict_on(load_bundle(tmp_path / "locator", "locator").model_path).ready
 
 
 def test_a_float_model_is_not_given_to_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

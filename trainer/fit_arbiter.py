@@ -1,9 +1,14 @@
-"""Trains the arbiter on what the other models find and say in the train frames: ``trainer fit arbiter``."""
+"""Trains the arbiter on what the other models find and say in the train frames: ``trainer fit arbiter``.
+
+In a laboratory that the classifier has not seen it is wrong five times as often, and knows less well when. An arbiter
+that has only heard it where it is at home trusts it too much there; so it may also hear weaker ones, which have not
+seen the laboratory of the train frames, on the same frames.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
+from scipy.ndimage import gaussian_filter1d
 
-from edge.cell.arbiter import COLUMNS, MOST_ODDS, NATS, SEATS
+from edge.cell.arbiter import COLUMNS, MOST_ODDS, NATS, PROFILE_PARTS, SEATS, VIEW_LIMITS
 from edge.cell.keep import WEIGHED
+from edge.errors import ConfigError
 from edge.records import LABELS, Float32Array, UInt8Array
-from trainer.data.cells import CellSet, cells_of_frames
+from trainer.data.cells import CellSet, cells_of
 from trainer.data.cropset import NOTHING
 from trainer.loop import Batch, Plan, train
 from trainer.networks.arbiter import KNOWN, build_arbiter
@@ -39,6 +46,13 @@ STRANGERS = 5000
 """Lone chromosomes that are put into other cells."""
 SURENESS, NOISE = (-0.1, 0.15), 0.015
 """How much surer or less sure the labels are made, as a normal of the log; and noise on all that is known."""
+ELSEWHERE = 0.35
+"""Share of cells that are made as if in a laboratory that the classifier does not know."""
+FLATTER, LEANING_NATS, DOUBT_NATS = (0.3, 1.0), 0.6, 0.6
+"""There: by what the log scores of a cell's objects are multiplied; how far, as the deviation of a normal, they lean
+towards each label in the whole cell; and in each object besides."""
+BAND_CONTRAST, SMOOTHEST_PARTS = (0.4, 1.5), 1.5
+"""There: by what the bands' distance from an object's mean stain is multiplied, and how far they are smeared."""
 LONE_COVERED, LONE_SHARED = 13, 26
 """Of 255: a twentieth of its mask and a tenth of its box, below which a chromosome is alone."""
 MOST_LEVEL = 255
@@ -64,6 +78,9 @@ class ArbiterConfig:
     """Network to go on from, of the same width and depth."""
     passes: int = 1
     """How often the train frames are looked through, changed anew each time: with ``seed`` and the numbers after it."""
+    weaker: list[str] = field(default_factory=list)
+    """Each DATA=DIR: a set, and a folder of other models whose classifier has not seen its laboratory and which look
+    through its train split once: with ``seed`` and the numbers after it."""
 
 
 def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
@@ -98,9 +115,19 @@ def cells_for(config: ArbiterConfig, store: Path) -> tuple[CellSet, CellSet]:
     models, looked = Path(config.models), Counter[str]()
     sets = []
     for source in config.data * config.passes:
-        sets.append(cells_of_frames(Path(source), "train", models, store, config.seed + looked[source]))
+        sets.append(cells_of(Path(source), "train", models, store, config.seed + looked[source]))
         looked[source] += 1
-    return CellSet.join(sets), cells_of_frames(Path(config.data[0]), "val", models, store, VAL_SEED)
+    for number, weaker in enumerate(config.weaker):
+        sets.append(cells_of(*_pair(weaker), store, config.seed + number))
+    return CellSet.join(sets), cells_of(Path(config.data[0]), "val", models, store, VAL_SEED)
+
+
+def _pair(weaker: str) -> tuple[Path, str, Path]:
+    """The set, the split that is learned from, and the folder of models."""
+    source, equals, folder = weaker.rpartition("=")
+    if not (source and equals and folder):
+        raise ConfigError(f"expected --weaker as DATA=DIR, a set and a folder of models, got '{weaker}'")
+    return Path(source), "train", Path(folder)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,9 +181,31 @@ def make_batch(cells: CellSet, strangers: Strangers, rng: np.random.Generator, c
     sureness = np.exp(rng.normal(*SURENESS, (count, 1, 1))).astype(np.float32)
     scores = COLUMNS["scores"]
     x[..., scores] = np.clip(1 - (1 - x[..., scores]) * sureness, 0, 1) * seated
+    for k in np.flatnonzero(rng.random(count) < ELSEWHERE).tolist():
+        _elsewhere(x[k], rng)
     others = slice(KNOWN.start, scores.start)
     x[..., others] += rng.normal(0, NOISE, x[..., others].shape).astype(np.float32) * seated
     return x[..., None], whole.astype(np.float32), label.astype(np.float32)
+
+
+def _elsewhere(x: Float32Array, rng: np.random.Generator) -> None:
+    """Makes the table (96, 300) of a cell, in 0..1, one of another laboratory, in place: the classifier is less sure of
+    all labels, leans towards some, and is wrong more often; bands are paler or stronger, sharp or smeared."""
+    there = x[:, 0] > 0
+    scores, stain = COLUMNS["scores"], slice(COLUMNS["profile"].start, COLUMNS["profile"].start + PROFILE_PARTS)
+    logs = (x[there, scores] - 1) * np.float32(NATS) * np.float32(rng.uniform(*FLATTER))
+    logs += rng.normal(0, LEANING_NATS, logs.shape[1:]) + rng.normal(0, DOUBT_NATS, logs.shape)
+    logs -= np.logaddexp.reduce(logs, axis=1, keepdims=True)
+    x[there, scores] = np.clip(1 + logs / np.float32(NATS), 0, 1)
+    best = np.minimum(np.exp(logs.max(1)), 1 - 1e-4)
+    low, high = VIEW_LIMITS[WEIGHED.index("certain")]
+    x[there, COLUMNS["weighed"].start + WEIGHED.index("certain")] = np.clip(
+        (np.log(best / (1 - best)) - low) / (high - low), 0, 1
+    )
+    bands = x[there, stain]
+    middle = bands.mean(1, keepdims=True)
+    bands = gaussian_filter1d(bands, rng.uniform(0, SMOOTHEST_PARTS), axis=1)
+    x[there, stain] = np.clip(middle + (bands - middle) * np.float32(rng.uniform(*BAND_CONTRAST)), 0, 1)
 
 
 def _leave(table: UInt8Array, gone: npt.NDArray[np.bool_]) -> None:

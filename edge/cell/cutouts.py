@@ -8,15 +8,19 @@ where it also knows how they lay.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.cell.arbiter import MOST_ODDS, Arbiter
+from edge.cell.arbiter import MOST_ODDS
 from edge.cell.keep import BEYOND_DOUBT_NATS, Kept
 from edge.cell.views import views
 from edge.locate.geometry import evenly
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import Crop, Prediction, Region
+
+if TYPE_CHECKING:  # whoever hears a cell: the learned arbiter, or what it learns from
+    from edge.pipeline import Arbiter
 
 SHELF = 12
 """Cut-outs side by side: 46 then take as much room as in a metaphase."""

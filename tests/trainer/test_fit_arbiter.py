@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,22 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
 
-from edge.cell.arbiter import COLUMNS, SEATS
+from edge.cell.arbiter import COLUMNS, NATS, PROFILE_PARTS, SEATS
+from edge.cell.keep import WEIGHED
+from edge.errors import ConfigError
 from edge.records import LABELS
 from edge.runtime.bundle import load_bundle
 from edge.runtime.interpreter import Network
-from tests.trainer.drawn import frames_folder
-from tests.trainer.tiny import drawn_cells, tiny_arbiter
+from tests.trainer.datasets import CROPS, crops_zip
+from tests.trainer.drawn import cutouts_zip, frames_folder
+from tests.trainer.tiny import classifier_bundle, drawn_cells, tiny_arbiter
 from trainer import fit_arbiter
-from trainer.data.cells import CellSet, cells_of_frames
+from trainer.data.cells import CellSet, cells_of
+from trainer.errors import DatasetError
 from trainer.export.ship import ship
 from trainer.export.shipment import Shipment
-from trainer.fit_arbiter import ArbiterConfig, check, lone_ones, make_batch
+from trainer.fit_arbiter import ArbiterConfig, _elsewhere, check, lone_ones, make_batch
+from trainer.networks import arbiter as networks
 from trainer.networks.arbiter import build_arbiter
 
 
@@ -105,7 +111,7 @@ def test_the_run_and_its_bundle(tmp_path: Path, tiny_models: Path) -> None:
     assert bundle.task == "arbiter"
     report = json.loads((models / "arbiter" / "report.json").read_text())
     assert report["parity_agreement"] > 0.99
-    held = cells_of_frames(frames, "val", models, run.parent, 0)
+    held = cells_of(frames, "val", models, run.parent, 0)
     said = Network.of_bundle(load_bundle(models / "arbiter", "arbiter"), 1).run_uint8(held.table[:1])
     assert said["label"].shape == (1, SEATS, len(LABELS))
 
@@ -116,8 +122,104 @@ def test_each_time_that_a_set_is_named_and_each_pass_looks_at_it_changed_anew(
     frames = frames_folder(tmp_path / "frames", ("train", "val"), side_px=400)
     config = ArbiterConfig([str(frames)] * 2, 2, models=str(tiny_models), seed=5, passes=2)
     known, held = fit_arbiter.cells_for(config, tmp_path)
-    each = [cells_of_frames(frames, "train", tiny_models, tmp_path, seed) for seed in (5, 6, 7, 8)]
+    each = [cells_of(frames, "train", tiny_models, tmp_path, seed) for seed in (5, 6, 7, 8)]
     assert len(list(tmp_path.glob("cells*-train-*"))) == len(each)
     np.testing.assert_array_equal(known.table, np.concatenate([cells.table for cells in each]))
     assert not np.array_equal(each[0].table, each[2].table)
-    np.testing.assert_array_equal(held.table, cells_of_frames(frames, "val", tiny_models, tmp_path, 0).table)
+    np.testing.assert_array_equal(held.table, cells_of(frames, "val", tiny_models, tmp_path, 0).table)
+
+
+def other_classifier(models: Path, folder: Path) -> Path:
+    """The models with another classifier."""
+    shutil.copytree(models, folder)
+    shutil.rmtree(folder / "classifier")
+    classifier_bundle(folder / "classifier", seed=9)
+    return folder
+
+
+def test_weaker_models_are_heard_on_their_set_and_val_is_what_it_will_serve(tmp_path: Path, tiny_models: Path) -> None:
+    first, second = (frames_folder(tmp_path / name, ("train", "val"), side_px=400) for name in ("first", "second"))
+    weaker = other_classifier(tiny_models, tmp_path / "weaker")
+    config = ArbiterConfig(
+        [str(first), str(second)],
+        2,
+        models=str(tiny_models),
+        seed=5,
+        weaker=[f"{first}={weaker}", f"{second}={weaker}"],
+    )
+    known, held = fit_arbiter.cells_for(config, tmp_path)
+    each = [(first, tiny_models, 5), (second, tiny_models, 5), (first, weaker, 5), (second, weaker, 6)]
+    sets = [cells_of(source, "train", models, tmp_path, seed) for source, models, seed in each]
+    np.testing.assert_array_equal(known.table, np.concatenate([cells.table for cells in sets]))
+    assert not np.array_equal(sets[0].table, sets[2].table)
+    np.testing.assert_array_equal(held.table, cells_of(first, "val", tiny_models, tmp_path, 0).table)
+
+
+@pytest.mark.parametrize("weaker", ["data", "=models", "data="])
+def test_a_weaker_one_is_a_set_and_a_folder(weaker: str, tmp_path: Path, tiny_models: Path) -> None:
+    frames = frames_folder(tmp_path / "frames", ("train", "val"), side_px=400)
+    config = ArbiterConfig([str(frames)], 2, models=str(tiny_models), weaker=[weaker])
+    with pytest.raises(ConfigError, match=f"--weaker as DATA=DIR.*got '{weaker}'"):
+        fit_arbiter.cells_for(config, tmp_path)
+
+
+def test_cut_outs_are_cells_of_which_each_is_known_for_sure(tmp_path: Path, tiny_models: Path) -> None:
+    cells = cells_of(cutouts_zip(tmp_path / "crops.zip", donors=2), "train", tiny_models, tmp_path, 0)
+    there = np.arange(SEATS) < len(LABELS)
+    assert len(cells) == 2
+    for table, whole, label in zip(cells.table, cells.whole, cells.label, strict=True):
+        np.testing.assert_array_equal(table[:, 0] > 0, there)
+        np.testing.assert_array_equal(whole, there)
+        assert label[there].tolist() == list(range(len(LABELS)))
+        assert (label[~there] == -1).all()
+        assert (table[there, COLUMNS["odds"].start] == 255).all()
+        assert not np.any(table[there, COLUMNS["shared"]] * ~np.eye(SEATS, dtype=bool)[there])
+
+
+def test_cut_outs_of_no_known_cell_are_none(tmp_path: Path, tiny_models: Path) -> None:
+    table = CROPS.replace(",k,d1", ",,d1").replace(",m,d2", ",,d2")
+    with pytest.raises(DatasetError, match="expected cut-outs of known cells in split 'train', found none"):
+        cells_of(crops_zip(tmp_path / "crops.zip", table), "train", tiny_models, tmp_path, 0)
+
+
+def test_elsewhere_labels_are_less_sure_and_bands_differ_but_empty_seats_stay_so() -> None:
+    cells = drawn_cells(1)
+    before = cells.table[0].astype(np.float32) / 255
+    after = before.copy()
+    _elsewhere(after, np.random.default_rng(3))
+    there, scores = before[:, 0] > 0, COLUMNS["scores"]
+    assert not after[~there].any()
+    chances = np.exp((after[there, scores] - 1) * NATS)
+    assert chances.sum(1) == pytest.approx(1, abs=0.01)
+    wrong = (after[there, scores].argmax(1) != before[there, scores].argmax(1)).mean()
+    assert 0 < wrong < 0.5
+    certain = after[there, COLUMNS["weighed"].start + WEIGHED.index("certain")] * 2 * NATS - NATS
+    assert certain == pytest.approx(np.log(chances.max(1) / (1 - chances.max(1))), abs=0.05)
+    changed = [name for name, columns in COLUMNS.items() if not np.array_equal(after[:, columns], before[:, columns])]
+    assert changed == ["weighed", "scores"]  # the drawn profiles are flat
+
+
+def test_elsewhere_bands_are_paler_or_stronger_about_the_same_stain() -> None:
+    table = drawn_cells(1).table[0].astype(np.float32) / 255
+    stain = slice(COLUMNS["profile"].start, COLUMNS["profile"].start + PROFILE_PARTS)
+    there = table[:, 0] > 0
+    table[there, stain] = np.tile([0.4, 0.4, 0.6, 0.6], PROFILE_PARTS // 4)
+    after = table.copy()
+    _elsewhere(after, np.random.default_rng(3))
+    assert after[there, stain].mean(1) == pytest.approx(0.5, abs=0.01)
+    assert after[there, stain].std() != pytest.approx(0.1, abs=0.005)
+
+
+def test_in_training_bands_may_tell_only_how_alike_two_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks, "UNSEEN_BANDS", 1.0)
+    network = tiny_arbiter()
+    for layer in network.layers:
+        if "dropout" in layer.name:
+            layer.rate = 0.0
+    table = drawn_cells(1).table[:1, ..., None].astype(np.float32) / 255
+    breadth = slice(COLUMNS["profile"].start + PROFILE_PARTS, COLUMNS["profile"].stop)
+    other = table.copy()
+    other[:, :46, breadth] /= 2
+    said = [[np.asarray(network(x, training=training)[1]) for x in (table, other)] for training in (True, False)]
+    np.testing.assert_allclose(*said[0], atol=1e-6)
+    assert np.abs(said[1][0] - said[1][1]).max() > 1e-3

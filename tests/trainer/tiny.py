@@ -74,9 +74,9 @@ def tiny_separator() -> Any:
     return without_teachers(awaken(build_separator(width=0.5), 5), OUTPUTS)
 
 
-def tiny_classifier() -> Any:
-    keras.utils.set_random_seed(4)
-    return awaken(build_enhanced(0.0, width=0.5), 4)
+def tiny_classifier(seed: int = 4) -> Any:
+    keras.utils.set_random_seed(seed)
+    return awaken(build_enhanced(0.0, width=0.5), seed)
 
 
 def drawn_windows(count: int, side_px: int = SIDE_PX) -> list[UInt8Array]:
@@ -114,8 +114,8 @@ def separator_bundle(folder: Path) -> Bundle:
     return _bundle(folder, "separator", model, (), {}, {"um_per_px": LOCATOR_UM_PER_PX, "box_px": BOX_PX})
 
 
-def classifier_bundle(folder: Path, temperature: float = 1.0) -> Bundle:
-    model = to_int8(tiny_classifier(), drawn_crops(12), CROP_ROWS, CROP_COLS)
+def classifier_bundle(folder: Path, temperature: float = 1.0, seed: int = 4) -> Bundle:
+    model = to_int8(tiny_classifier(seed), drawn_crops(12), CROP_ROWS, CROP_COLS)
     return _bundle(folder, "classifier", model, LABELS, {"temperature": temperature}, {"median_rows": 60.0})
 
 

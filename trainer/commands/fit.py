@@ -118,6 +118,13 @@ def fit_arbiter_command(
     width: Annotated[int, typer.Option(min=8, help="Numbers that stand for an object.")] = 64,
     depth: Annotated[int, typer.Option(min=1, help="How often the objects exchange what they know.")] = 3,
     passes: Passes = 1,
+    weaker: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DATA=DIR",
+            help="Hear other models too, on a set whose laboratory their classifier has not seen. Repeatable.",
+        ),
+    ] = None,
     resume: Resume = True,
     debug: Debug = False,
 ) -> None:
@@ -135,6 +142,7 @@ def fit_arbiter_command(
         depth=depth,
         start=_text(start),
         passes=passes,
+        weaker=weaker or [],
     )
     print(f"weights: {fit_arbiter(config, out, resume)}")
 

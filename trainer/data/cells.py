@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from edge.camera.files import read_frame
 from edge.cell.arbiter import SEATS, Judged, Known
 from edge.cell.assign import assign
 from edge.cell.compare import one_to_one
+from edge.cell.cutouts import beside_one_another
 from edge.cell.keep import Keeper, Kept
 from edge.classify.classifier import Classifier
 from edge.locate.locator import load_locator
@@ -30,8 +32,9 @@ from trainer.data.columns import Columns
 from trainer.data.cropset import NOTHING
 from trainer.data.looks import changed
 from trainer.data.metaphase import FrameTruth, read_frames
-from trainer.data.sources import kept_at
+from trainer.data.sources import holds_cutouts, kept_at
 from trainer.errors import DatasetError
+from trainer.labelled import labelled_cells
 
 THOROUGH = 0.7
 """Share of the train frames that are read thoroughly; val frames all are."""
@@ -81,9 +84,11 @@ def load_hearing(models: Path) -> Hearing:
     return Hearing(models, Pipeline(locator, classifier, straighten, keep, listener, assign), listener)
 
 
-def cells_of_frames(source: Path, split: str, models: Path, store: Path, seed: int) -> CellSet:
-    """The cells of a split, kept in ``store`` for the next run; train frames are changed before, with ``seed``.
-    ``DatasetError`` if nothing is found."""
+def cells_of(source: Path, split: str, models: Path, store: Path, seed: int) -> CellSet:
+    """The cells of a split: of frames, kept in ``store`` for the next run and changed before, with ``seed``, where they
+    are of train; of cut-outs as they are. ``DatasetError`` if nothing is found."""
+    if holds_cutouts(source):
+        return cells_of_cutouts(source, split, models)
     hearing = load_hearing(models)
     path = kept_at(store, source, split, hearing.pipeline.models.values(), f"cells{seed}")
     if path.exists():
@@ -93,8 +98,25 @@ def cells_of_frames(source: Path, split: str, models: Path, store: Path, seed: i
     return made
 
 
+@lru_cache(maxsize=8)  # a set that is learned from several times is looked at once
+def cells_of_cutouts(source: Path, split: str, models: Path) -> CellSet:
+    """The cells of a set of cut-outs, each chromosome known for sure; those of unknown cells are left out."""
+    hearing, rows = load_hearing(models), []
+    for cell in labelled_cells(source, split, models):
+        if cell.cell and len(cell.crops) <= SEATS:
+            hearing.listener.heard.clear()
+            beside_one_another(hearing.listener, cell.crops, hearing.pipeline.classify(cell.crops))
+            count = len(cell.crops)
+            label = np.full(SEATS, NOTHING, np.int8)
+            label[:count] = [LABELS.index(name) for name in cell.labels]
+            rows.append((hearing.listener.heard[-1].table(), np.arange(SEATS) < count, label))
+    if not rows:
+        raise DatasetError(f"{source}: expected cut-outs of known cells in split '{split}', found none")
+    return CellSet(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+
 def cells_at(truths: Sequence[FrameTruth], split: str, hearing: Hearing, seed: int) -> CellSet:
-    """The cells of these frames of a split, as ``cells_of_frames`` makes them."""
+    """The cells of these frames of a split, as ``cells_of`` makes them."""
     rows = []
     for number, truth in enumerate(track(truths, f"cells of {split} frames")):
         frame, boxes = read_frame(truth.path, number), truth.boxes_px.astype(np.float32)

@@ -22,6 +22,9 @@ from edge.records import LABELS
 
 L = keras.layers
 _HEADS = 4
+UNSEEN_BANDS = 0.3
+"""Share of cells, in training, whose objects' bands tell only how alike two are: how each chromosome's look is known of
+the laboratories that were learned from, not of the next."""
 _BLIND = 1e4
 """Nats by which an empty seat is overlooked."""
 KNOWN = slice(COLUMNS["weighed"].start, COLUMNS["profile"].start)
@@ -31,13 +34,16 @@ KNOWN = slice(COLUMNS["weighed"].start, COLUMNS["profile"].start)
 @keras.utils.register_keras_serializable("chromo")
 class _Read(keras.layers.Layer):  # type: ignore[misc]
     """Table (B, 96, 300, 1) to what is known of each (B, 96, n), its profile (B, 96, 64), of each two (B, 96, 96, 7),
-    and whether there is one (B, 96, 1)."""
+    and whether there is one (B, 96, 1). In training some cells' profiles are hidden, but from what each two share."""
 
-    def call(self, table: Any) -> tuple[Any, ...]:
+    def call(self, table: Any, training: bool = False) -> tuple[Any, ...]:
         rows = table[..., 0]
         there, scores, odds, place = (rows[..., COLUMNS[name]] for name in ("there", "scores", "odds", "place"))
         profile, iou, shared = (rows[..., COLUMNS[name]] for name in ("profile", "iou", "shared"))
-        return rows[..., KNOWN], profile, _pairs(there, scores, odds, place, profile, iou, shared), there
+        pairs = _pairs(there, scores, odds, place, profile, iou, shared)
+        if training:
+            profile *= tf.cast(tf.random.uniform((tf.shape(table)[0], 1, 1)) >= UNSEEN_BANDS, tf.float32)
+        return rows[..., KNOWN], profile, pairs, there
 
 
 def _pairs(there: Any, scores: Any, odds: Any, place: Any, profile: Any, iou: Any, shared: Any) -> Any:

@@ -88,17 +88,34 @@ def test_of_too_many_the_likeliest_are_heard_and_the_others_stay_as_they_were() 
 
 def test_what_it_says_is_added_and_scores_sum_to_one_again() -> None:
     regions = [make_region(k, (40 * k, 10, 40 * k + 20, 70)) for k in range(3)]
-    predictions = [make_prediction(k, "19", 0.5) for k in range(3)]
+    predictions = [make_prediction(k, "19", 0.9) for k in range(3)]
     known = known_of(regions, predictions)
     said = Network.of_bundle(load_bundle(TINY / "arbiter", "arbiter"), 1).run_uint8(known.table()[None])
     after = judged(regions, predictions, seen(3))
     assert after.odds == pytest.approx(seen(3).odds + said["keep"][0, :3, 0], abs=1e-5)
     for k, (before, now) in enumerate(zip(predictions, after.predictions, strict=True)):
         rose = np.log(now.scores / before.scores)
-        assert rose - rose[0] == pytest.approx(said["label"][0, k] - said["label"][0, k, 0], abs=1e-4)
+        more = known.familiar() * said["label"][0, k]
+        assert rose - rose[0] == pytest.approx(more - more[0], abs=1e-4)
         assert now.scores.sum() == pytest.approx(1, abs=1e-5)
         assert (now.region_id, now.p_arm_up, now.single) == (before.region_id, before.p_arm_up, before.single)
     assert list(ARBITER.models) == ["arbiter"]
+
+
+@pytest.mark.parametrize(("score", "share"), [(0.82, 0.0), (0.895, 0.5), (0.97, 1.0), (1.0, 1.0)])
+def test_the_less_the_labels_are_sure_in_the_whole_cell_the_less_it_says_of_them(score: float, share: float) -> None:
+    regions, predictions = regions_apart(3), [make_prediction(k, "19", score) for k in range(3)]
+    assert known_of(regions, predictions).familiar() == pytest.approx(share, abs=0.01)
+    after = judged(regions, predictions, seen(3)).predictions
+    same = [np.allclose(now.scores, p.scores, atol=1e-5) for now, p in zip(after, predictions, strict=True)]
+    assert same == [share == 0] * 3
+
+
+def test_what_is_likely_none_tells_little_of_how_sure_labels_are() -> None:
+    regions, scores = regions_apart(3), (0.97, 0.97, 0.1)
+    predictions = [make_prediction(k, "19", score) for k, score in enumerate(scores)]
+    kept = seen(3, np.array([8, 8, -8], np.float32))
+    assert Known.of(regions, [make_crop(k) for k in range(3)], predictions, kept).familiar() > 0.99
 
 
 def test_a_second_mark_of_the_same_is_not_heard() -> None:

@@ -12,6 +12,8 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
 
+import tf_keras as keras
+
 from edge.cell.arbiter import COLUMNS, NATS, PROFILE_PARTS, SEATS
 from edge.cell.keep import WEIGHED
 from edge.errors import ConfigError
@@ -114,6 +116,24 @@ def test_the_run_and_its_bundle(tmp_path: Path, tiny_models: Path) -> None:
     held = cells_of(frames, "val", models, run.parent, 0)
     said = Network.of_bundle(load_bundle(models / "arbiter", "arbiter"), 1).run_uint8(held.table[:1])
     assert said["label"].shape == (1, SEATS, len(LABELS))
+
+
+def test_a_run_may_keep_a_share_of_the_weights_that_it_started_from(tmp_path: Path, tiny_models: Path) -> None:
+    frames = frames_folder(tmp_path / "frames", ("train", "val"), side_px=400)
+    start = tmp_path / "start.keras"
+    tiny_arbiter().save(start)
+    kept = {}
+    for share in (0.0, 0.25, 1.0):
+        config = ArbiterConfig(
+            [str(frames)], 2, 2, models=str(tiny_models), width=8, depth=1, start=str(start), blend=share
+        )
+        weights = fit_arbiter.fit_arbiter(config, tmp_path / f"run{share}", resume=False)
+        kept[share] = keras.models.load_model(weights, compile=False).get_weights()
+    for before, now, after in zip(kept[1.0], kept[0.25], kept[0.0], strict=True):
+        np.testing.assert_allclose(now, 0.25 * before + 0.75 * after, atol=1e-5)
+    for before, own in zip(kept[1.0], tiny_arbiter().get_weights(), strict=True):
+        np.testing.assert_array_equal(before, own)
+    assert any(np.abs(b - a).max() > 1e-4 for b, a in zip(kept[1.0], kept[0.0], strict=True))
 
 
 def test_each_time_that_a_set_is_named_and_each_pass_looks_at_it_changed_anew(

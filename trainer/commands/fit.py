@@ -111,6 +111,7 @@ def fit_arbiter_command(
     batch: Batch = 32,
     seed: Seed = 1,
     start: Start = None,
+    blend: Annotated[float, typer.Option(min=0, max=1, help="Share of --start's weights in those kept.")] = 0.0,
     rate: Rate = 1e-3,
     models: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the four other models, whose words are heard.")
@@ -141,6 +142,7 @@ def fit_arbiter_command(
         width=width,
         depth=depth,
         start=_text(start),
+        blend=blend,
         passes=passes,
         weaker=weaker or [],
     )

@@ -77,8 +77,8 @@ class ArbiterConfig:
     start: str = ""
     """Network to go on from, of the same width and depth."""
     blend: float = 0.0
-    """Share of its weights in those that are kept. A mean of before and after does as well at home as before, and nearly
-    as well elsewhere as after (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022)."""
+    """Share of its weights in those that are kept. A mean of before and after does as well at home as before, and
+    nearly as well elsewhere as after (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022)."""
     passes: int = 1
     """How often the train frames are looked through, changed anew each time: with ``seed`` and the numbers after it."""
     weaker: list[str] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """A cell of cut-outs: nobody knows where they lay, but they still tell one another what they are.
 
 The arbiter hears such a cell as one of which each chromosome is known for sure and none touches another. On the true
-boxes of the 275 val frames, cut out so, 99.25 % of the labels are right by assignment alone, 99.46 % so, and 99.47 %
+boxes of the 275 val frames, cut out so, 99.25 % of the labels are right by assignment alone, 99.63 % so, and 99.56 %
 where it also knows how they lay.
 """
 

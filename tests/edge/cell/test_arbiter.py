@@ -116,6 +116,12 @@ def test_what_is_likely_none_tells_little_of_how_sure_labels_are() -> None:
     assert Known.of(regions_apart(3), [make_crop(k) for k in range(3)], predictions, kept).heeded() > 0.99
 
 
+def test_where_nothing_is_likely_a_chromosome_it_still_says_something() -> None:
+    predictions = [make_prediction(k, "19", 0.9) for k in range(3)]
+    after = judged(regions_apart(3), predictions, seen(3, np.full(3, -900, np.float32)))
+    assert all(np.isfinite(p.scores).all() for p in after.predictions)
+
+
 def test_a_second_mark_of_the_same_is_not_heard() -> None:
     regions = [make_region(0, (0, 0, 20, 60)), make_region(1, (1, 0, 21, 60))]
     predictions = [make_prediction(k, "3") for k in range(2)]

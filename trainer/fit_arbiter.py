@@ -124,22 +124,23 @@ def blended(before: list[Float32Array], after: list[Float32Array], share: float)
 
 def cells_for(config: ArbiterConfig, store: Path) -> tuple[CellSet, CellSet]:
     """Train and val cells, kept in ``store``."""
+    pairs = [_pair(weaker) for weaker in config.weaker]  # one that is none is told before hours of looking
     models, looked = Path(config.models), Counter[str]()
     sets = []
     for source in config.data * config.passes:
         sets.append(cells_of(Path(source), "train", models, store, config.seed + looked[source]))
         looked[source] += 1
-    for number, weaker in enumerate(config.weaker):
-        sets.append(cells_of(*_pair(weaker), store, config.seed + number))
+    for number, (source, weaker) in enumerate(pairs):
+        sets.append(cells_of(Path(source), "train", Path(weaker), store, config.seed + number))
     return CellSet.join(sets), cells_of(Path(config.data[0]), "val", models, store, VAL_SEED)
 
 
-def _pair(weaker: str) -> tuple[Path, str, Path]:
-    """The set, the split that is learned from, and the folder of models."""
+def _pair(weaker: str) -> tuple[str, str]:
+    """The set and the folder of models."""
     source, equals, folder = weaker.rpartition("=")
     if not (source and equals and folder):
         raise ConfigError(f"expected --weaker as DATA=DIR, a set and a folder of models, got '{weaker}'")
-    return Path(source), "train", Path(folder)
+    return source, folder
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -151,11 +151,6 @@ class Chromosome:
         _require(len(self.candidates) > 0, "Chromosome.candidates must not be empty", self.candidates)
         _require(self.crop.region_id == self.region.id, "Chromosome.crop must be its region's", self.crop.region_id)
 
-    @property
-    def overridden(self) -> bool:
-        """Whether the assignment over the whole cell changed what was likeliest before."""
-        return self.label != self.candidates[0][0]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:

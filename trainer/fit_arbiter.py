@@ -20,6 +20,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from edge.cell.arbiter import COLUMNS, MOST_ODDS, NATS, PROFILE_PARTS, SEATS, VIEW_LIMITS
 from edge.cell.keep import WEIGHED
+from edge.cell.views import log_odds
 from edge.errors import ConfigError
 from edge.records import LABELS, Float32Array, UInt8Array
 from trainer.data.cells import CellSet, cells_of
@@ -85,6 +86,12 @@ class ArbiterConfig:
     """Each DATA=DIR: a set, and a folder of other models whose classifier has not seen its laboratory and which look
     through its train split once: with ``seed`` and the numbers after it."""
 
+    def __post_init__(self) -> None:
+        if self.blend and not self.start:
+            raise ConfigError(
+                f"expected --start WEIGHTS beside --blend {self.blend:g}, whose weights it keeps a share of"
+            )
+
 
 def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/arbiter.keras``."""
@@ -108,7 +115,7 @@ def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
         lambda rng: make_batch(known, strangers, rng, config.batch),
         lambda: check(network, held),
     )
-    if config.start and config.blend:
+    if config.blend:
         before = build_arbiter(config.width, config.depth, config.dropout)
         take_weights(before, Path(config.start))
         network.set_weights(blended(before.get_weights(), network.get_weights(), config.blend))
@@ -210,11 +217,9 @@ def _elsewhere(x: Float32Array, rng: np.random.Generator) -> None:
     logs += rng.normal(0, LEANING_NATS, logs.shape[1:]) + rng.normal(0, DOUBT_NATS, logs.shape)
     logs -= np.logaddexp.reduce(logs, axis=1, keepdims=True)
     x[there, scores] = np.clip(1 + logs / np.float32(NATS), 0, 1)
-    best = np.minimum(np.exp(logs.max(1)), 1 - 1e-4)
     low, high = VIEW_LIMITS[WEIGHED.index("certain")]
-    x[there, COLUMNS["weighed"].start + WEIGHED.index("certain")] = np.clip(
-        (np.log(best / (1 - best)) - low) / (high - low), 0, 1
-    )
+    certain = log_odds(np.exp(logs.max(1)))
+    x[there, COLUMNS["weighed"].start + WEIGHED.index("certain")] = np.clip((certain - low) / (high - low), 0, 1)
     bands = x[there, stain]
     middle = bands.mean(1, keepdims=True)
     bands = gaussian_filter1d(bands, rng.uniform(0, SMOOTHEST_PARTS), axis=1)

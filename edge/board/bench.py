@@ -110,12 +110,12 @@ class Bench:
         }
 
 
-def drawn_frames(count: int, size_px: tuple[int, int] = (700, 700)) -> list[Frame]:
-    """Frames of drawn cells with 46 chromosomes, seeded; ``size_px`` is (height, width)."""
+def drawn_frames(count: int) -> list[Frame]:
+    """Frames of drawn cells with 46 chromosomes, 700 x 700 px, seeded."""
     from edge.camera.metaphase import draw_metaphase
 
     return [
-        Frame(draw_metaphase(seed, DRAWN_KARYOTYPE, size_px=size_px).pixels, seed, 0.0, f"drawn-{seed}.png")
+        Frame(draw_metaphase(seed, DRAWN_KARYOTYPE, size_px=(700, 700)).pixels, seed, 0.0, f"drawn-{seed}.png")
         for seed in range(count)
     ]
 

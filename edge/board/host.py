@@ -99,9 +99,9 @@ def meminfo_mb(field: str) -> float:
     return _kilobytes(ROOT / "proc/meminfo", field)
 
 
-def process_mb(field: str = "VmRSS", pid: int | str = "self") -> float:
-    """Resident memory of a process in MB: ``VmRSS`` now, ``VmHWM`` at its peak; NaN where it is not told."""
-    return _kilobytes(ROOT / f"proc/{pid}/status", field)
+def process_mb(field: str = "VmRSS") -> float:
+    """Resident memory of this process in MB: ``VmRSS`` now, ``VmHWM`` at its peak; NaN where it is not told."""
+    return _kilobytes(ROOT / "proc/self/status", field)
 
 
 def _kilobytes(path: Path, field: str) -> float:

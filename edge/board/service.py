@@ -24,7 +24,7 @@ StartLimitIntervalSec=0
 Type=notify
 ExecStart={command}
 User={user}
-SupplementaryGroups={groups}
+SupplementaryGroups=video plugdev
 Restart=always
 RestartSec=2
 TimeoutStartSec=120
@@ -82,9 +82,7 @@ WantedBy=multi-user.target
 """
 
 
-def unit_text(
-    program: Sequence[str], *, user: str, groups: Sequence[str] = ("video", "plugdev"), listen: Sequence[str] = ()
-) -> str:
+def unit_text(program: Sequence[str], *, user: str, listen: Sequence[str] = ()) -> str:
     """The unit. ``program``: the command and its words; ``listen``: networks that may connect, such as
     ``192.168.1.0/24``. ``ConfigError`` for a user or a network that is none."""
     if not re.fullmatch(r"[a-z_][a-z0-9_-]*\$?", user):
@@ -95,7 +93,6 @@ def unit_text(
     return _UNIT.format(
         command=" ".join(_quoted(word) for word in program),
         user=user,
-        groups=" ".join(groups),
         state=STATE,
         listen="".join(f" {network}" for network in listen),
     )

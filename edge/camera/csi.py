@@ -20,7 +20,7 @@ _GAIN = (1.0, 48.0)
 """What nvarguscamerasrc's exposuretimerange and gainrange accept at most; a sensor narrows them."""
 
 
-def pipeline_text(number: int, settings: CameraSettings, fps: int = 30) -> str:
+def pipeline_text(number: int, settings: CameraSettings) -> str:
     """The GStreamer pipeline of sensor ``number``. ``ConfigError`` beyond bounds."""
     exposure_us, gain = settings.exposure_us, settings.gain
     source = [f"nvarguscamerasrc sensor-id={number}"]
@@ -38,7 +38,7 @@ def pipeline_text(number: int, settings: CameraSettings, fps: int = 30) -> str:
     return " ! ".join(
         [
             " ".join(source),
-            f"video/x-raw(memory:NVMM),width={width},height={height},framerate={fps}/1",
+            f"video/x-raw(memory:NVMM),width={width},height={height},framerate=30/1",
             "nvvidconv",
             "video/x-raw,format=GRAY8",
             "appsink drop=true max-buffers=1 sync=false",

@@ -36,10 +36,6 @@ class TrueChromosome:
     axis_px: Float32Array
     overlaps: tuple[int, ...]
 
-    @property
-    def p_end_px(self) -> tuple[float, float]:
-        return float(self.axis_px[0, 0]), float(self.axis_px[0, 1])
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedMetaphase:

@@ -107,13 +107,6 @@ def excluded_share(cells: int, confidence: float) -> float:
     return float(1.0 - (1.0 - confidence) ** (1.0 / cells))
 
 
-def cells_to_exclude(share: float, confidence: float) -> int:
-    """How many cells alike exclude a second line of ``share``; the inverse of ``excluded_share``."""
-    if not 0 < share < 1 or not 0 < confidence < 1:
-        raise ValueError(f"share and confidence must be between 0 and 1; got {share} and {confidence}")
-    return math.ceil(math.log(1.0 - confidence) / math.log(1.0 - share) - 1e-9)
-
-
 def tally(cells: Sequence[CellState]) -> Tally:
     """The tally of a case's cells as they stand."""
     kept = [cell for cell in cells if not cell.set_aside]

@@ -38,7 +38,7 @@ def views(regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequenc
     if not regions:
         return np.zeros((0, len(VIEWS)), np.float32)
     seen = zip(regions, predictions, strict=True)
-    odds = _log_odds(np.array([(r.score, p.single, p.scores.max()) for r, p in seen], np.float32))
+    odds = log_odds(np.array([(r.score, p.single, p.scores.max()) for r, p in seen], np.float32))
     strength = odds[:, 0] + odds[:, 1]
     boxes = np.array([r.box_px for r in regions], np.float32)
     shared, more = box_iou(boxes, boxes), strength[None] > strength[:, None]
@@ -46,7 +46,8 @@ def views(regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequenc
     return np.column_stack([odds, _covered(regions, strength), *near, *_looks(crops)]).astype(np.float32)
 
 
-def _log_odds(p: Float32Array) -> Float32Array:
+def log_odds(p: Float32Array) -> Float32Array:
+    """Of probabilities ``p``, any shape, of which none counts as surer than ``LEAST`` either way."""
     p = np.clip(p, LEAST, 1 - LEAST)
     return np.asarray(np.log(p / (1 - p)))
 

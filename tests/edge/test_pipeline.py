@@ -140,7 +140,6 @@ def test_candidates_are_the_likeliest_first_and_hold_the_assigned_label() -> Non
     )
     assert [label for label, _ in chromosome.candidates] == ["1", "2", "3", "9"]
     assert chromosome.label == "9"
-    assert chromosome.overridden
     assert not chromosome.p_arm_up
 
 

@@ -136,6 +136,11 @@ def test_a_run_may_keep_a_share_of_the_weights_that_it_started_from(tmp_path: Pa
     assert any(np.abs(b - a).max() > 1e-4 for b, a in zip(kept[1.0], kept[0.0], strict=True))
 
 
+def test_a_share_of_no_weights_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"expected --start WEIGHTS beside --blend 0\.5"):
+        ArbiterConfig(["frames"], 2, blend=0.5)
+
+
 def test_each_time_that_a_set_is_named_and_each_pass_looks_at_it_changed_anew(
     tmp_path: Path, tiny_models: Path
 ) -> None:

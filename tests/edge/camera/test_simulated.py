@@ -68,7 +68,6 @@ def test_axis_lies_in_its_own_mask(cell: SimulatedMetaphase) -> None:
         inside = (x >= 0) & (y >= 0) & (x < c.mask.shape[1]) & (y < c.mask.shape[0])
         assert inside.mean() > 0.95
         assert c.mask[y[inside], x[inside]].mean() > 0.95
-        assert c.p_end_px == tuple(c.axis_px[0])
 
 
 def test_masks_are_the_dark_pixels(cell: SimulatedMetaphase) -> None:

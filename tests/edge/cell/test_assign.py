@@ -19,8 +19,8 @@ from edge.cell.assign import (
     assign,
     best_labels,
 )
-from edge.records import LABELS, Chromosome, Crop, Prediction
-from tests.builders import NORMAL_FEMALE, make_prediction, make_region
+from edge.records import LABELS, Prediction
+from tests.builders import NORMAL_FEMALE, make_prediction
 
 NORMAL_MALE = [*NORMAL_FEMALE[:-1], "Y"]
 CLEAR = 0.999
@@ -259,17 +259,6 @@ def test_status_needs_confidence_and_a_whole_chromosome() -> None:
     assert status(ACCEPT_CONFIDENCE + 0.01, ACCEPT_SINGLE - 0.01) == "review"
 
 
-def test_an_overruled_label_says_so() -> None:
+def test_the_cell_overrules_the_likeliest_label() -> None:
     rest = predictions_of(without(NORMAL_FEMALE, "8"))
-    unsure = torn(45, {"8": 0.42, "X": 0.55})
-    assigned = assign([*rest, unsure])[45]
-    chromosome = Chromosome(
-        make_region(45),
-        Crop(45, np.zeros((128, 32), np.uint8)),
-        assigned.label,
-        assigned.confidence,
-        assigned.status,
-        (("X", 0.55), ("8", 0.42)),
-        True,
-    )
-    assert chromosome.overridden
+    assert assign([*rest, torn(45, {"8": 0.42, "X": 0.55})])[45].label == "8"

@@ -20,6 +20,7 @@ from trainer.judged import Judged, judge
 from trainer.labelled import LabelledCell
 from trainer.score import score
 from trainer.score_crops import score_crops
+from trainer.worst import OUTLINES, with_outlines
 
 BoxLabeller = Callable[[Frame, npt.NDArray[np.int64]], tuple[list[str], list[str]]]
 """A frame and its boxes to one label a box: of the crops alone, and after what the whole cell makes of them."""
@@ -48,7 +49,6 @@ def label_frames(
     from edge.camera.files import read_frame
     from edge.pipeline import load_pipeline
     from edge.sinks.jsonl import JsonlSink, cell_to_json
-    from trainer.worst import with_outlines
 
     pipeline = load_pipeline(models, threads)
     sink = JsonlSink(jsonl) if jsonl is not None else None
@@ -100,12 +100,25 @@ def _fault_of(line: Any) -> str:
 def _chromosome_fault(entry: Any) -> str:
     if not isinstance(entry, dict):
         return f"expected each of 'chromosomes' to be an object, got {entry!r}"
-    box = entry.get("box_px")
-    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(e, int | float) and isfinite(e) for e in box):
+    box, outlines = entry.get("box_px"), entry.get(OUTLINES, [])
+    if not _numbers(box, 4):
         return f"expected 4 numbers as a chromosome's 'box_px', got {box!r}"
+    if not isinstance(outlines, list) or not all(
+        isinstance(o, list) and all(_numbers(p, 2) for p in o) for o in outlines
+    ):
+        return f"expected lists of [x, y] as a chromosome's '{OUTLINES}', got {outlines!r}"
     if not isinstance(entry.get("label"), str):
         return f"expected a word as a chromosome's 'label', got {entry.get('label')!r}"
     return ""
+
+
+def _numbers(value: Any, count: int) -> bool:
+    """Whether a JSON value is a list of so many finite numbers."""
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(isinstance(e, int | float) and isfinite(e) for e in value)
+    )
 
 
 def frame_figures(lines: Sequence[dict[str, Any]], truths: Sequence[FrameTruth]) -> dict[str, Any]:

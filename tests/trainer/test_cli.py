@@ -150,6 +150,10 @@ def test_failures_are_one_line_and_a_code(
         ({"chromosomes": [{"label": "1"}]}, "expected 4 numbers as a chromosome's 'box_px', got None"),
         ({"chromosomes": [{"label": "1", "box_px": [1, 2, 3]}]}, "'box_px', got [1, 2, 3]"),
         ({"chromosomes": [{"label": "1", "box_px": [1, 2, 3, "4"]}]}, "'box_px', got [1, 2, 3, '4']"),
+        (
+            {"chromosomes": [{"label": "1", "box_px": [1, 2, 3, 4], "outlines_px": [[[1, 2], [3]]]}]},
+            "expected lists of [x, y] as a chromosome's 'outlines_px', got [[[1, 2], [3]]]",
+        ),
         ({"chromosomes": [{"box_px": [1, 2, 3, 4]}]}, "expected a word as a chromosome's 'label', got None"),
     ],
 )

@@ -60,6 +60,9 @@ class Classifier(Protocol):
 
     def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]: ...
 
+    def classify_live(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
+        """The same sooner."""
+
 
 class Keeper(Protocol):
     @property
@@ -155,7 +158,7 @@ class Pipeline:
         with clock.stage("locate"):
             scale_stated, frame = frame.scale_stated, self._locator.prepared(frame)
             regions = self._locator.locate(frame)
-        crops, predictions = self._read(frame, regions, (), clock)
+        crops, predictions = self._read(frame, regions, (), clock, thorough)
         with clock.stage("assign"):
             kept = self._keep(frame, regions, crops, predictions)
             assigned = self._assign(predictions, kept.odds)
@@ -163,7 +166,7 @@ class Pipeline:
             believed = _believed(assigned, len(regions))
             seen = self._locator.look_again(frame, regions, crops, kept.odds, believed, thorough=thorough)
         if len(seen) > len(regions):
-            more = self._read(frame, seen[len(regions) :], seen[: len(regions)], clock)
+            more = self._read(frame, seen[len(regions) :], seen[: len(regions)], clock, thorough)
             regions, crops, predictions = seen, (*crops, *more[0]), (*predictions, *more[1])
             with clock.stage("assign"):
                 kept = self._keep.again(kept, frame, regions, crops, predictions)
@@ -195,13 +198,14 @@ class Pipeline:
             return self._classifier.classify(crops)
 
     def _read(
-        self, frame: Frame, regions: Sequence[Region], among: Sequence[Region], clock: _Clock
+        self, frame: Frame, regions: Sequence[Region], among: Sequence[Region], clock: _Clock, thorough: bool
     ) -> tuple[Sequence[Crop], Sequence[Prediction]]:
         """A crop and a prediction a region."""
         with clock.stage("straighten"):
             crops = self._straighten(frame, regions, among) if regions else ()
-        with clock.stage("classify"):
-            return crops, self.classify(crops) if crops else ()
+        with clock.stage("classify"), self._classifying:
+            classify = self._classifier.classify if thorough else self._classifier.classify_live
+            return crops, classify(crops) if crops else ()
 
 
 def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:

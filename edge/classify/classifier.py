@@ -17,7 +17,8 @@ SURE, SURE_POLARITY = 0.99, 2.0
 """A reading whose likeliest label has this probability, and whose p arm this log odds (either way), needs no second.
 Of 12,647 val crops 87 % are so sure."""
 DOUBT = 0.9
-"""A crop whose likeliest label has less than this after two readings gets two more: 5 % of those val crops."""
+"""A crop whose likeliest label has less than this after two readings gets two more: 5 % of those val crops. Not where
+labels are live: 3 % of a frame's time for 0.83 instead of 0.82 corrections a val cell."""
 MOVED_ROWS = 2
 TEMPERATURES = (0.01, 100.0)
 """Beyond these no probability means anything."""
@@ -40,6 +41,13 @@ class Classifier:
         self._temperature = bundle.calibrated("temperature", *TEMPERATURES)
 
     def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
+        return self._named(crops, DOUBT)
+
+    def classify_live(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
+        """The same sooner: no crop is read more than twice."""
+        return self._named(crops, 0.0)
+
+    def _named(self, crops: Sequence[Crop], doubt: float) -> tuple[Prediction, ...]:
         if not crops:
             return ()
         pixels = np.stack([c.pixels for c in crops])
@@ -47,7 +55,7 @@ class Classifier:
         unsure = np.flatnonzero((self._sureness(known) < SURE) | (np.abs(known.polarity) < SURE_POLARITY))
         if len(unsure):
             known.put(unsure, either_way(known.of(unsure), self._read(pixels[unsure, ::-1, ::-1])))
-            doubtful = unsure[self._sureness(known.of(unsure)) < DOUBT]
+            doubtful = unsure[self._sureness(known.of(unsure)) < doubt]
             if len(doubtful):
                 mirrored, upset = pixels[doubtful, :, ::-1], pixels[doubtful, ::-1]
                 again = either_way(self._read(_lowered(mirrored)), self._read(_lowered(upset)))

@@ -43,13 +43,15 @@ class Part:
     ends: tuple[float, float]
 
 
-def parted(regions: Sequence[Region], crops: Sequence[Crop], odds: Float32Array, believed: Float32Array) -> list[Part]:
+def parted(
+    regions: Sequence[Region], crops: Sequence[Crop], odds: Float32Array, believed: Float32Array, most: int
+) -> list[Part]:
     """The parts of those of ``regions`` that may be two: their log ``odds`` (n,) of being a chromosome leave a doubt,
-    and their waist is the deeper the more their labels are ``believed`` (n,), 0..1."""
+    and their waist is the deeper the more their labels are ``believed`` (n,), 0..1. At the ``most`` clearest waists."""
     doubted = np.flatnonzero((odds > DOUBTED_NATS[0]) & (odds < DOUBTED_NATS[1])).tolist()
     depths = LEAST_DEPTH + DEPTH_BELIEVED * believed[doubted].astype(np.float64)
     found: list[Part] = []
-    for k, at in zip(doubted, waists([crops[k] for k in doubted], depths), strict=True):
+    for k, at in zip(doubted, waists([crops[k] for k in doubted], depths, most), strict=True):
         found += parts(regions[k], at) if at else ()
     return found
 
@@ -59,10 +61,10 @@ def shapes_of(found: Sequence[Part]) -> list[Shape]:
     return [(part.box_px, part.mask, line) for part, line in zip(found, stretches(found), strict=True)]
 
 
-def waists(crops: Sequence[Crop], least_depths: Float64Array) -> list[tuple[float, ...]]:
+def waists(crops: Sequence[Crop], least_depths: Float64Array, most: int) -> list[tuple[float, ...]]:
     """Where each of the ``crops`` has an object that is narrower and paler than on either side, by more than its own of
     ``least_depths`` (n,): shares of its length from the top, deepest first. Depth is what is missing of stain, and half
-    of what is missing of breadth: 0..1.5."""
+    of what is missing of breadth: 0..1.5. Of all crops together the ``most`` that are deepest beyond what they must."""
     if not crops:
         return []
     pixels = np.stack([crop.pixels for crop in crops])
@@ -74,14 +76,15 @@ def waists(crops: Sequence[Crop], least_depths: Float64Array) -> list[tuple[floa
     depth = _depths(pixels.sum(2, dtype=np.float64), first, last) + _depths(breadth, first, last) / 2
     depth[(row < first + margin) | (row > last - margin)] = 0
     depth[(length[:, 0] <= LEAST_ROWS) | (np.count_nonzero(breadth, axis=1) < LEAST_ROWS)] = 0
-    found: list[tuple[float, ...]] = [()] * len(crops)
+    found: list[tuple[float, int, float]] = []
     for _ in range(WAISTS):
         deepest = depth.argmax(1)[:, None]
         at = ((deepest - first + 0.5) / length)[:, 0].tolist()
-        for k in np.flatnonzero(depth.max(1) > least_depths).tolist():
-            found[k] += (at[k],)
+        beyond = depth.max(1) - least_depths
+        found += [(beyond[k], k, at[k]) for k in np.flatnonzero(beyond > 0).tolist()]
         depth[np.abs(row - deepest) <= margin] = 0
-    return found
+    clearest = sorted(found, reverse=True)[:most]
+    return [tuple(at for _, own, at in clearest if own == k) for k in range(len(crops))]
 
 
 def _depths(

@@ -155,6 +155,11 @@ def test_only_what_leaves_a_doubt_is_read_again(
     if twice == [1]:
         assert said[0].p_arm_up < 0.01
 
+    network.read.clear()
+    live = classifier.classify_live(cell)
+    assert len(network.read) == 2  # what is live is read no third time
+    np.testing.assert_allclose([p.scores for p in live], [p.scores for p in said], atol=1e-6)
+
 
 def test_the_temperature_flattens_and_keeps_the_order(bundle: Bundle, classifier: Classifier) -> None:
     warm = Classifier(replace(bundle, calibration=MappingProxyType({"temperature": 2.0})), threads=1)

@@ -13,26 +13,28 @@ from edge.records import Crop
 from tests.builders import make_crop
 from tests.edge.locate.bars import pair, upright
 
+ALL = 99
+
 
 def depths(*least: float) -> npt.NDArray[np.float64]:
     return np.array(least)
 
 
 def test_the_deepest_waist_is_where_two_meet() -> None:
-    ((at,),) = waists([pair()], depths(0.1))
+    ((at,),) = waists([pair()], depths(0.1), ALL)
     assert at == pytest.approx(42 / 68, abs=0.02)
 
 
 def test_of_two_necks_the_paler_comes_first() -> None:
     pixels = pair(30, 50, neck_stain=140, neck_cols=10).pixels.copy()
     pixels[90:94] = pixels[90:94] // 4
-    ((first, other),) = waists([Crop(0, pixels)], depths(0.1))
+    ((first, other),) = waists([Crop(0, pixels)], depths(0.1), ALL)
     assert first > 0.6 > 0.4 > other
 
 
 @pytest.mark.parametrize("least", [0.1, 0.9])
 def test_a_waist_must_be_deep_enough(least: float) -> None:
-    (found,) = waists([pair(neck_stain=140)], depths(least))
+    (found,) = waists([pair(neck_stain=140)], depths(least), ALL)
     assert len(found) == (least < 0.5)
 
 
@@ -40,17 +42,27 @@ def test_a_waist_must_be_deep_enough(least: float) -> None:
     "crop", [make_crop(rows=60), make_crop(rows=12), Crop(0, np.zeros((CROP_ROWS, CROP_COLS), np.uint8))]
 )
 def test_bars_short_ones_and_nothing_have_none(crop: Crop) -> None:
-    assert waists([crop], depths(0.1)) == [()]
+    assert waists([crop], depths(0.1), ALL) == [()]
 
 
 def test_each_is_measured_by_itself() -> None:
     """Whatever is asked beside it, and each by its own least depth."""
     crops = [make_crop(rows=60), pair(), pair(30, 50), pair(), make_crop(rows=12), pair(24, 24, neck_stain=100)]
-    together = waists(crops, depths(0.1, 0.1, 0.1, 2.0, 0.1, 0.1))
-    alone = [waists([crop], depths(0.1))[0] for crop in crops]
+    together = waists(crops, depths(0.1, 0.1, 0.1, 2.0, 0.1, 0.1), ALL)
+    alone = [waists([crop], depths(0.1), ALL)[0] for crop in crops]
     assert together == [*alone[:3], (), *alone[4:]]
     assert [len(at) for at in alone] == [0, 1, 1, 1, 0, 1]
-    assert waists([], depths()) == []
+    assert waists([], depths(), ALL) == []
+
+
+def test_of_too_many_the_clearest_stay() -> None:
+    crops = [pair(neck_stain=100), pair(), pair(30, 50)]
+    least = depths(0.1, 0.8, 0.1)
+    found = waists(crops, least, ALL)
+    assert [len(at) for at in found] == [1, 1, 1]
+    assert waists(crops, least, 2) == [found[0], (), found[2]]
+    assert waists(crops, least, 1) == [(), (), found[2]]
+    assert waists(crops, least, 0) == [(), (), ()]
 
 
 def test_parts_keep_the_margin_share_the_mask_and_follow_the_line() -> None:
@@ -89,4 +101,4 @@ def test_each_waist_gives_two_parts() -> None:
 def test_only_what_is_doubted_is_parted(odds: float, believed: float, count: int) -> None:
     """The waist is too shallow for one whose label is believed."""
     crops, said = [pair(neck_stain=100, neck_cols=10)], np.array([odds], np.float32)
-    assert len(parted([upright()], crops, said, np.array([believed], np.float32))) == count
+    assert len(parted([upright()], crops, said, np.array([believed], np.float32), ALL)) == count

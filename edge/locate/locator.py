@@ -83,8 +83,10 @@ class Locator:
         frame = dark_on_bright(frame)
         if frame.scale_stated:  # hence right
             return frame
+        if _convincing(self._found(frame).scores):  # asked first: if the scale stands, the boxes are needed anyway
+            return frame
         size = size_at_a_glance(_darkness(frame))
-        if size is None or not _doubtful(size) or _convincing(self._found(frame).scores):
+        if size is None or not _doubtful(size):
             return frame
         size = relative_size(_darkness(frame))
         if size is None or not _doubtful(size):

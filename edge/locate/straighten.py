@@ -47,7 +47,7 @@ def straighten(frame: Frame, regions: Sequence[Region], among: Sequence[Region] 
     for k in np.flatnonzero(~sure).tolist():
         crowd[spots[k]] += cell[k].mask
     free = np.asarray(crowd == 0)
-    dark = absorbed.ravel().compress((trusted if sure.any() else ~free).ravel())
+    dark = absorbed[trusted if sure.any() else ~free]
     stain = level(dark, STAIN_SHARE) if dark.size else 0.5
     axes = np.stack([_even_axis(r) for r in cell])
     scale = rows_per_px(line_length(axes[sure]), frame.um_per_px)

@@ -196,8 +196,9 @@ def judge_with(model: Path, cells: Iterable[LabelledCell], threads: int, models:
 
 
 def crop_figures(judged: Judged) -> dict[str, Any]:
-    """The measures of single crops: n, accuracy, accuracy_assigned (None where cells are not known), macro_f1,
-    per_class, confusion, ece; polarity, the share of crops known to be upright that are told so (None without any)."""
+    """The measures of single crops: n, accuracy, macro_f1, per_class, confusion, ece; accuracy_assigned and
+    ece_assigned, None where cells are not known; polarity, the share of crops known to be upright that are told so,
+    None without any."""
     figures = score_crops(judged.truth, judged.scores, judged.assigned or None)
     polarity = judged.polarity_accuracy
     return figures | {"polarity": None if polarity is None else round(polarity, 4)}

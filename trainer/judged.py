@@ -23,6 +23,9 @@ class Named(Protocol):
     @property
     def label(self) -> str: ...
 
+    @property
+    def confidence(self) -> float: ...
+
 
 Assign = Callable[[Sequence[Crop], Sequence[Prediction]], Sequence[Named]]
 """Labels for the crops of one cell."""
@@ -34,8 +37,8 @@ class Judged:
 
     ``names``, ``truth`` and ``cells`` (n,), "" for a cell that is not known; ``pixels`` uint8 (n, 128, 32); ``scores``
     float32 (n, 24), each crop's own probabilities; ``p_arm_up`` float32 (n,), its probability; ``upright`` bool (n,):
-    the p arm is known to be on top; ``assigned`` (n,): the label that its cell leaves it, empty where cells are not
-    known.
+    the p arm is known to be on top; ``assigned`` (n,): the label that its cell leaves it, and how sure that is; empty
+    where cells are not known.
     """
 
     names: tuple[str, ...]
@@ -45,7 +48,7 @@ class Judged:
     scores: Float32Array
     p_arm_up: Float32Array
     upright: BoolArray
-    assigned: tuple[str, ...]
+    assigned: tuple[Named, ...]
 
     @property
     def actual(self) -> npt.NDArray[np.intp]:
@@ -68,7 +71,7 @@ def judge(cells: Iterable[LabelledCell], classify: Classify, assign: Assign) -> 
     names: list[str] = []
     owners: list[str] = []
     truth: list[str] = []
-    assigned: list[str] = []
+    assigned: list[Named] = []
     pixels, scores, ups, upright = [], [], [], []
     all_whole = True
     for cell in cells:
@@ -82,7 +85,7 @@ def judge(cells: Iterable[LabelledCell], classify: Classify, assign: Assign) -> 
         upright += [cell.p_arm_up] * len(predictions)
         all_whole = all_whole and cell.cell != ""
         if all_whole:
-            assigned += [one.label for one in assign(cell.crops, predictions)]
+            assigned += assign(cell.crops, predictions)
     if not truth:
         raise DatasetError("expected labelled chromosomes to judge, found none in this split; name another --split")
     return Judged(

@@ -9,17 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.records import LABELS, Float32Array
+from trainer.judged import Named
 
 CALIBRATION_BINS = 15
 
 
-def score_crops(truth: Sequence[str], scores: Float32Array, assigned: Sequence[str] | None) -> dict[str, Any]:
+def score_crops(truth: Sequence[str], scores: Float32Array, assigned: Sequence[Named] | None) -> dict[str, Any]:
     """Measures of n single crops.
 
     ``truth``: n labels; ``scores`` float32 (n, 24), each crop's own probabilities; ``assigned``: the labels after the
-    assignment over each cell, or None where cells are not known. ``accuracy``, ``macro_f1`` (over the classes that
-    occur), ``per_class``, ``confusion`` (rows: truth, columns: said, in the order of ``LABELS``) and ``ece`` are of the
-    crops alone.
+    assignment over each cell, or None where cells are not known. ``accuracy_assigned`` and ``ece_assigned`` are of
+    these, whose confidence is what a technician sees; ``accuracy``, ``macro_f1`` (over the classes that occur),
+    ``per_class``, ``confusion`` (rows: truth, columns: said, in the order of ``LABELS``) and ``ece`` of the crops
+    alone. ``ValueError`` unless there are n of each.
     """
     actual = np.array([LABELS.index(label) for label in truth])
     said = scores.argmax(1)
@@ -29,11 +31,12 @@ def score_crops(truth: Sequence[str], scores: Float32Array, assigned: Sequence[s
     return {
         "n": len(truth),
         "accuracy": round(float((said == actual).mean()), 4),
-        "accuracy_assigned": None if assigned is None else round(_agreement(assigned, truth), 4),
+        "accuracy_assigned": None if assigned is None else round(float(_rightly(assigned, truth).mean()), 4),
         "macro_f1": round(float(np.mean([figures["f1"] for figures in per_class.values()])), 4),
         "per_class": per_class,
         "confusion": confusion.tolist(),
         "ece": round(calibration_error(scores.max(1), said == actual), 4),
+        "ece_assigned": None if assigned is None else round(_error_of(assigned, truth), 4),
     }
 
 
@@ -53,8 +56,13 @@ def bin_of(confidence: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.intp]:
     return np.asarray(np.clip(np.digitize(confidence, edges[1:-1], right=True), 0, CALIBRATION_BINS - 1))
 
 
-def _agreement(said: Sequence[str], truth: Sequence[str]) -> float:
-    return float(np.mean([s == t for s, t in zip(said, truth, strict=True)]))
+def _rightly(said: Sequence[Named], truth: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Which are right, (n,)."""
+    return np.array([named.label == label for named, label in zip(said, truth, strict=True)])
+
+
+def _error_of(said: Sequence[Named], truth: Sequence[str]) -> float:
+    return calibration_error(np.array([named.confidence for named in said]), _rightly(said, truth))
 
 
 def _class_figures(confusion: npt.NDArray[np.int64], i: int) -> dict[str, float]:

@@ -130,12 +130,13 @@ def test_evaluate_writes_the_stated_figures(tmp_path: Path, short: bool) -> None
     words = ["evaluate", *([] if short else ["crops"]), str(data), "--model", str(TINY / "classifier")]
     assert main([*words, "--split", "train", "--json", str(tmp_path / "f.json")]) == 0
     figures = json.loads((tmp_path / "f.json").read_text())
-    stated = ["n", "accuracy", "accuracy_assigned", "macro_f1", "per_class", "confusion", "ece"]
+    stated = ["n", "accuracy", "accuracy_assigned", "macro_f1", "per_class", "confusion", "ece", "ece_assigned"]
     assert list(figures) == [*stated, "polarity"]
     assert 0 <= figures["polarity"] <= 1
     assert figures["n"] == sum(map(sum, figures["confusion"])) == 72
     assert figures["accuracy"] == round(float(np.trace(figures["confusion"])) / 72, 4)
     assert 0 <= figures["accuracy_assigned"] <= 1
+    assert 0 <= figures["ece_assigned"] <= 1
 
 
 def test_evaluate_cuts_the_true_boxes_of_frames(tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_cut_outs_without_cells_are_not_assigned(tmp_path: Path) -> None:
     words = ["evaluate", str(tmp_path / "set"), "--model", str(TINY / "classifier")]
     assert main([*words, "--json", str(tmp_path / "f.json")]) == 0
     figures = json.loads((tmp_path / "f.json").read_text())
-    assert (figures["n"], figures["accuracy_assigned"]) == (3, None)
+    assert (figures["n"], figures["accuracy_assigned"], figures["ece_assigned"]) == (3, None, None)
 
 
 def test_figures_are_those_of_scikit_learn() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.cell.assign import Assigned
 from edge.records import LABELS
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.score import after_one_correction, score
@@ -154,7 +155,9 @@ def test_crops_by_hand() -> None:
     scores = np.full((4, 24), 0.1 / 23, np.float32)
     for row, label in enumerate(("1", "2", "2", "Y")):
         scores[row, LABELS.index(label)] = 0.9
-    got = score_crops(["1", "2", "3", "Y"], scores, ["1", "2", "3", "X"])
+    sure = zip(("1", "2", "3", "X"), (0.95, 0.95, 0.75, 0.55), strict=True)
+    assigned = [Assigned(k, label, confidence, "accepted") for k, (label, confidence) in enumerate(sure)]
+    got = score_crops(["1", "2", "3", "Y"], scores, assigned)
     assert (got["n"], got["accuracy"], got["accuracy_assigned"]) == (4, 0.75, 0.75)
     assert got["per_class"]["2"] == {"n": 1, "recall": 1.0, "precision": 0.5, "f1": 0.6667}
     assert got["per_class"]["3"] == {"n": 1, "recall": 0.0, "precision": 0.0, "f1": 0.0}
@@ -162,6 +165,9 @@ def test_crops_by_hand() -> None:
     assert got["confusion"][2][1] == 1
     assert sum(map(sum, got["confusion"])) == 4
     assert got["ece"] == 0.15
+    assert got["ece_assigned"] == round((0.1 + 0.25 + 0.55) / 4, 4)
+    with pytest.raises(ValueError, match="longer"):
+        score_crops(["1", "2", "3", "Y"], scores, assigned[:3])
     assert score_crops(["1"], scores[:1], None)["accuracy_assigned"] is None
 
 

@@ -39,7 +39,7 @@ def crops(
 
     cells = labelled_cells(data, split, models)
     figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads, models))
-    shown = {key: figures[key] for key in ("n", "accuracy", "accuracy_assigned", "macro_f1", "ece", "polarity")}
+    shown = {key: value for key, value in figures.items() if key not in ("per_class", "confusion")}
     print_figures(shown, f"{data.name}, {split}")
     if json is not None:
         write_figures(json, figures)

@@ -53,11 +53,11 @@ def measure(answer: Answer, val: CropSet, test: CropSet) -> dict[str, Any]:
 def score(logits: npt.NDArray[np.float64], crops: CropSet) -> dict[str, Any]:
     """The measures of calibrated logits (n, 24), each crop alone and after the assignment over its cell."""
     scores = np.exp(_log_softmax(logits)).astype(np.float32)
-    assigned = np.full(len(crops), "", dtype=object)
+    assigned = np.empty(len(crops), dtype=object)
     for cell in np.unique(crops.cell):
         rows = np.flatnonzero(crops.cell == cell)
         for place in assign([Prediction(int(r), scores[r], 1.0, 1.0) for r in rows]):
-            assigned[rows[place.index]] = place.label
+            assigned[rows[place.index]] = place
     figures = score_crops([LABELS[k] for k in crops.label], scores, list(assigned))
     return {name: figures[name] for name in MEASURES}
 

@@ -12,11 +12,9 @@ from pathlib import Path
 
 from edge.cases.store import CaseStore
 from edge.errors import BundleInvalid
-from edge.runtime.bundle import load_bundle
+from edge.runtime.bundle import TASKS, load_bundle
 from fault_table.live import PATIENCE_S, Live
 from fault_table.record import Bench, Fault, Try
-
-ROLES = ("locator", "separator", "classifier", "verifier", "arbiter")
 
 
 def _workers(pid: int) -> list[int]:
@@ -40,15 +38,15 @@ def _at_work(bench: Bench, times: int, *, numbers: tuple[signal.Signals, ...]) -
     with Live(bench.fresh(), bench.models(), networks=True, words=words, env=env) as live:
         live.await_labels()
         for number in range(times):
-            ready = _accelerated(live, len(ROLES) - 1)
+            ready = _accelerated(live, len(TASKS) - 1)
             since_s = live.next_cell()
             workers = _workers(live.process.pid)
             if workers:
                 os.kill(bench.rng.choice(workers), numbers[number % len(numbers)])
             back_s = live.await_labels()
             told = not all(live.lens()[1].values())
-            said = ("work goes on on the CPU, and it is said" if told else "the page goes on",)
-            said += () if ready else ("THE ACCELERATOR DID NOT COME BACK",)
+            said = ["work goes on on the CPU, and it is said" if told else "the page goes on"]
+            said += [] if ready else ["THE ACCELERATOR DID NOT COME BACK"]
             yield Try(live.wrong_s(since_s), (*said, *live.page.faults_since(since_s)), back_s)
 
 
@@ -74,7 +72,7 @@ def _at_start(bench: Bench, times: int) -> Iterator[Try]:
 def _swapped(bench: Bench, times: int) -> Iterator[Try]:
     models = bench.models()
     sound = {path: path.read_bytes() for path in models.glob("*/*.tflite")}
-    expected = {role: f"sha256:{load_bundle(models / role, role).sha256}" for role in ROLES}
+    expected = {task: f"sha256:{load_bundle(models / task, task).sha256}" for task in TASKS}
     with Live(bench.fresh(), models, networks=True) as live:
         live.await_labels()
         for number in range(times):

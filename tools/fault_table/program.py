@@ -128,8 +128,8 @@ def run(reports: int, networks: bool, words: list[str]) -> int:
     def load(models: Path | None = None, threads: int = 2) -> Any:
         return Tapped(real(models, threads) if networks else bar_pipeline(), say)
 
-    edge.camera.open_camera = open_lens  # type: ignore[assignment]
-    edge.pipeline.load_pipeline = load
+    edge.camera.open_camera = open_lens
+    edge.pipeline.load_pipeline = load  # type: ignore[assignment]
     threading.Thread(target=obey, args=(lens, say), daemon=True).start()
     return main(words)
 

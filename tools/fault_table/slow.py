@@ -34,7 +34,7 @@ class SlowLink:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(self._server)  # type: ignore[arg-type]
+                server = socket.create_connection(self._server)
                 threading.Thread(target=self._back, args=(server, client), daemon=True).start()
                 threading.Thread(target=self._forth, args=(client, server), daemon=True).start()
 

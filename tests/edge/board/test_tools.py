@@ -6,18 +6,38 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from tests.trainer.drawn import frames_folder
 
 TOOLS = Path(__file__).resolve().parents[3] / "tools"
 
 
-@pytest.mark.parametrize("name", ["bench", "soak", "faults", "watch_page"])
+@pytest.mark.parametrize("name", ["bench", "soak", "faults", "watch_page", "strange_frames"])
 def test_help(name: str) -> None:
     pytest.importorskip({"bench": "onnxruntime", "watch_page": "playwright"}.get(name, "edge"))
     done = subprocess.run([sys.executable, TOOLS / name, "--help"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert f"{name} [-h]" in done.stdout
     assert (TOOLS / name).stat().st_mode & 0o111
+
+
+def test_frames_taken_otherwise_are_labelled_in_every_way(tmp_path: Path) -> None:
+    frames = frames_folder(tmp_path / "frames", ("val",), side_px=700)
+    command = [sys.executable, TOOLS / "strange_frames", frames]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    head, _, first, *others = done.stdout.splitlines()
+    assert head.startswith("| 1 val frames | located |"), done.stderr
+    assert first.startswith("| as they are |")
+    assert len(others) > 5
+    located = [float(row.split("|")[2].strip().rstrip("%")) for row in (first, *others)]
+    assert located[0] > 80
+    assert np.median(located) > 80
+    gone = subprocess.run([*command[:2], tmp_path / "none"], capture_output=True, text=True, timeout=120)
+    assert gone.returncode != 0
+    assert gone.stderr.startswith("error: ")
+    assert gone.stderr.count("\n") == 1
 
 
 def test_one_fault_is_tried_and_told(tmp_path: Path) -> None:

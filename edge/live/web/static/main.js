@@ -4,6 +4,7 @@ import { actor, api } from "./api.js";
 import { Aside } from "./aside.js";
 import { offerCases, offerExports, showCase } from "./case.js";
 import { Karyogram } from "./karyogram.js";
+import { listen } from "./keys.js";
 import { Live } from "./live.js";
 import { Picture } from "./picture.js";
 import { Selected } from "./selected.js";
@@ -226,7 +227,6 @@ const DO = {
   aside: () => aside.toggle(cell),
 };
 const OF_ONE = ["flip", "swap", "join", "cut", "marker", "derivative", "exclude"]; // a cell may have no chromosome at all
-const KEYS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s: "swap", j: "join", c: "cut", d: "draw", m: "marker", e: "derivative", delete: "exclude", t: "aside" };
 
 for (const button of document.querySelectorAll("[data-do]")) {
   button.addEventListener("click", () => {
@@ -240,7 +240,7 @@ function act(name) {
   DO[name]();
 }
 
-// Keyboard
+// What keys and buttons start
 
 function capture() {
   if (capturing) return; // a second press means the same cell
@@ -265,24 +265,6 @@ function enter() {
   else next();
 }
 
-function inKaryogram(event) {
-  const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  const key = event.key.toLowerCase();
-  const onTool = event.target.closest("aside") !== null;
-  if (arrows[event.key]) typed.clear(), karyogram.step(...arrows[event.key]);
-  else if (/^page(up|down)$/.test(key) && event.target.id !== "findings") turnPage(key === "pagedown");
-  else if (/^[0-9xy]$/.test(key)) typed.add(key);
-  else if (key === "backspace") typed.clear();
-  else if (key === "enter" && !onTool) enter();
-  else if (key === "b") selected.nextResolution();
-  else if (key === "p") picture.enlarge(!document.body.classList.contains("large-picture"));
-  else if (KEYS[key]) typed.clear(), act(KEYS[key]);
-  else if (key === "escape") escape();
-  else if (key === "l") view("live");
-  else return;
-  event.preventDefault();
-}
-
 function escape() {
   if (typed.label) typed.clear();
   else if (document.body.classList.contains("large-picture")) picture.enlarge(false);
@@ -290,21 +272,18 @@ function escape() {
   else view("live");
 }
 
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, dialog[open]");
-  const undoing = (event.ctrlKey || event.metaKey) && document.body.dataset.view === "karyogram" && !typing;
-  if (undoing && ["z", "y"].includes(event.key.toLowerCase())) {
-    event.preventDefault();
-    return act(event.key.toLowerCase() === "y" || event.shiftKey ? "redo" : "undo");
-  }
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
-  if (event.key === "?") return $("help").showModal();
-  if (document.body.dataset.view === "karyogram") return inKaryogram(event);
-  const onButton = event.target.closest("button") !== null && event.target.id !== "to-live";
-  if (event.key === " " && !onButton) event.preventDefault(), capture();
-  else if (event.key.toLowerCase() === "k") openKaryogram();
+listen({
+  act,
+  capture,
+  enter,
+  escape,
+  openKaryogram,
+  turnPage,
+  step: (right, down) => karyogram.step(right, down),
+  resolution: () => selected.nextResolution(),
+  enlarge: () => picture.enlarge(!document.body.classList.contains("large-picture")),
+  live: () => view("live"),
 });
-
 $("capture").addEventListener("click", capture);
 $("to-live").addEventListener("click", () => view("live"));
 $("to-karyogram").addEventListener("click", openKaryogram);

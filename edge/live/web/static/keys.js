@@ -1,0 +1,44 @@
+// Which key does what, in either view.
+
+import { typed } from "./typed.js";
+
+const TOOLS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s: "swap", j: "join", c: "cut", d: "draw", m: "marker", e: "derivative", delete: "exclude", t: "aside" };
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+// Of `page`: act(tool), capture(), enter(), escape(), openKaryogram(), turnPage(forward), step(right, down), resolution(),
+// enlarge() and live().
+export function listen(page) {
+  const help = document.getElementById("help");
+
+  function inKaryogram(event) {
+    const key = event.key.toLowerCase();
+    const onTool = event.target.closest("aside") !== null;
+    if (ARROWS[event.key]) typed.clear(), page.step(...ARROWS[event.key]);
+    else if (/^page(up|down)$/.test(key) && event.target.id !== "findings") page.turnPage(key === "pagedown");
+    else if (/^[0-9xy]$/.test(key)) typed.add(key);
+    else if (key === "backspace") typed.clear();
+    else if (key === "enter" && !onTool) page.enter();
+    else if (key === "b") page.resolution();
+    else if (key === "p") page.enlarge();
+    else if (TOOLS[key]) typed.clear(), page.act(TOOLS[key]);
+    else if (key === "escape") page.escape();
+    else if (key === "l") page.live();
+    else return;
+    event.preventDefault();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, dialog[open]");
+    const karyogram = document.body.dataset.view === "karyogram";
+    if ((event.ctrlKey || event.metaKey) && karyogram && !typing && ["z", "y"].includes(event.key.toLowerCase())) {
+      event.preventDefault();
+      return page.act(event.key.toLowerCase() === "y" || event.shiftKey ? "redo" : "undo");
+    }
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || help.open) return;
+    if (event.key === "?") return help.showModal();
+    if (karyogram) return inKaryogram(event);
+    const onButton = event.target.closest("button") !== null && event.target.id !== "to-live";
+    if (event.key === " " && !onButton) event.preventDefault(), page.capture();
+    else if (event.key.toLowerCase() === "k") page.openKaryogram();
+  });
+}

@@ -6,12 +6,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from edge.cases.codec import pixels_of, png_of
 from edge.errors import StoreDamaged, StoreError
 from edge.records import UInt8Array
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def picture_sha256(pixels: UInt8Array) -> str:
@@ -26,6 +29,9 @@ class Images:
         self._folder = folder
 
     def path_of(self, sha256: str) -> Path:
+        """Where the picture of that hash is. ``StoreDamaged`` for what is no hash, and might lead elsewhere."""
+        if not _SHA256.fullmatch(sha256):
+            raise StoreDamaged(f"expected the SHA-256 of a picture, got {sha256!r}; restore the store from a copy")
         return self._folder / sha256[:2] / f"{sha256}.png"
 
     def put(self, pixels: UInt8Array) -> str:

@@ -510,6 +510,17 @@ def test_a_changed_picture_is_refused(store: CaseStore, harm: Callable[[Path], o
     assert "restore it from a copy" in store.verify().faults[0]
 
 
+@pytest.mark.parametrize("name", ["'../../etc/passwd'", "'ab' || char(0) || 'cd'", "''"])
+def test_a_picture_is_only_sought_under_a_hash(store: CaseStore, folder: Path, name: str) -> None:
+    id = capture(store)
+    store.close()
+    tamper(folder, f"UPDATE cells SET frame_sha256 = {name}")
+    with CaseStore(folder) as after:
+        with pytest.raises(StoreDamaged, match="expected the SHA-256 of a picture, got"):
+            after.frame(id)
+        assert any("expected the SHA-256 of a picture" in fault for fault in after.verify().faults)
+
+
 def test_the_same_picture_is_kept_once(store: CaseStore, folder: Path) -> None:
     for level in (10, 10, 20):
         capture(store, level=level)

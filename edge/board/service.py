@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from edge.errors import ConfigError
 
 UNIT_PATH = Path("/etc/systemd/system/chromo-edge.service")
 STATE = "/var/lib/chromo-edge"
+TEGRA_RELEASE = Path("/etc/nv_tegra_release")
+"""NVIDIA's Jetson Linux has it."""
+GROUPS = ("video", "render", "plugdev", "apex")
+"""That own cameras, GPU, and the Edge TPU by USB and PCIe."""
+PASSED_ON = ("GENICAM_GENTL64_PATH",)
+"""Variables that a camera's driver is found by."""
 
 _UNIT = """\
 # Written by 'chromo-edge install-service'.
@@ -24,7 +34,7 @@ StartLimitIntervalSec=0
 Type=notify
 ExecStart={command}
 User={user}
-SupplementaryGroups=video plugdev
+SupplementaryGroups={groups}
 Restart=always
 RestartSec=2
 TimeoutStartSec=120
@@ -39,18 +49,13 @@ Environment=XDG_CACHE_HOME=/var/cache/chromo-edge
 # Homes are read-only here.
 Environment=CHROMO_CASES={state}/cases
 Environment=PYTHONUNBUFFERED=1
-UMask=0077
-MemoryMax=1G
-TasksMax=128
+{variables}UMask=0077
+MemoryMax={memory}
+# An accelerator's process that takes too much is ended alone: the processor goes on.
+OOMPolicy=continue
+TasksMax={tasks}
 
-# Only cameras, Edge TPU and GPU.
-DevicePolicy=closed
-DeviceAllow=char-video4linux rw
-DeviceAllow=char-media rw
-DeviceAllow=char-usb_device rw
-DeviceAllow=char-dma_heap rw
-DeviceAllow=char-drm rw
-DeviceAllow=char-apex rw
+{devices}
 # Nobody but this machine; --listen at the installation adds others.
 IPAddressDeny=any
 IPAddressAllow=localhost{listen}
@@ -61,7 +66,7 @@ CapabilityBoundingSet=
 AmbientCapabilities=
 ProtectSystem=strict
 ProtectHome=read-only
-PrivateTmp=yes
+PrivateTmp={private_tmp}
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
@@ -81,10 +86,46 @@ SystemCallErrorNumber=EPERM
 WantedBy=multi-user.target
 """
 
+_DEVICES = """\
+# Only cameras, Edge TPU and GPU.
+DevicePolicy=closed
+DeviceAllow=char-video4linux rw
+DeviceAllow=char-media rw
+DeviceAllow=char-usb_device rw
+DeviceAllow=char-dma_heap rw
+DeviceAllow=char-drm rw
+DeviceAllow=char-apex rw"""
+_TEGRA_DEVICES = """\
+# The GPU's nodes differ from one Jetson Linux to the next: what these groups may open.
+DevicePolicy=auto"""
 
-def unit_text(program: Sequence[str], *, user: str, listen: Sequence[str] = ()) -> str:
-    """The unit. ``program``: the command and its words; ``listen``: networks that may connect, such as
-    ``192.168.1.0/24``. ``ConfigError`` for a user or a network that is none."""
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the unit depends on: whether it is a ``jetson``, which of ``GROUPS`` there are (systemd refuses others), and
+    the ``variables`` of ``PASSED_ON`` that are set, as NAME=VALUE."""
+
+    jetson: bool
+    groups: tuple[str, ...]
+    variables: tuple[str, ...]
+
+    @classmethod
+    def here(cls) -> Self:
+        known = {group.gr_name for group in grp.getgrall()}
+        return cls(
+            TEGRA_RELEASE.exists(),
+            tuple(group for group in GROUPS if group in known),
+            tuple(f"{name}={os.environ[name]}" for name in PASSED_ON if os.environ.get(name)),
+        )
+
+
+def unit_text(program: Sequence[str], machine: Machine, *, user: str, listen: Sequence[str] = ()) -> str:
+    """The unit for ``machine``. ``program``: the command and its words; ``listen``: networks that may connect, such as
+    ``192.168.1.0/24``. ``ConfigError`` for a user or a network that is none.
+
+    A Jetson's is less closed: its CSI cameras are reached through a socket of nvargus-daemon in /tmp, and CUDA with a
+    TensorRT engine under construction takes gigabytes.
+    """
     if not re.fullmatch(r"[a-z_][a-z0-9_-]*\$?", user):
         raise ConfigError(f"expected --user NAME of a user of this machine, got {user!r}")
     for network in listen:
@@ -93,6 +134,12 @@ def unit_text(program: Sequence[str], *, user: str, listen: Sequence[str] = ()) 
     return _UNIT.format(
         command=" ".join(_quoted(word) for word in program),
         user=user,
+        groups=" ".join(machine.groups),
+        variables="".join(f"Environment={_literal(variable)}\n" for variable in machine.variables),
+        memory="75%" if machine.jetson else "1G",
+        tasks=512 if machine.jetson else 128,
+        devices=_TEGRA_DEVICES if machine.jetson else _DEVICES,
+        private_tmp="no" if machine.jetson else "yes",
         state=STATE,
         listen="".join(f" {network}" for network in listen),
     )
@@ -100,4 +147,9 @@ def unit_text(program: Sequence[str], *, user: str, listen: Sequence[str] = ()) 
 
 def _quoted(word: str) -> str:
     """A word of ``ExecStart=``, in which % and $ mean something (systemd.service(5), "Command lines")."""
-    return shlex.quote(word).replace("%", "%%").replace("$", "$$")
+    return _literal(word).replace("$", "$$")
+
+
+def _literal(word: str) -> str:
+    """A word of a unit, in which % means something (systemd.unit(5), "Specifiers")."""
+    return shlex.quote(word).replace("%", "%%")

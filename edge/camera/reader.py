@@ -32,6 +32,10 @@ class Device(Protocol):
 FROZEN_S = 2.0
 """Sensors are never without noise: the very same picture for so long comes from a driver that has stopped."""
 _TORN_PART = 8
+_BLOCK_PX = 16
+"""Rows of JPEG's largest blocks: where a transfer breaks off, so many may be filled in part."""
+_GROUND_SHARE = 0.5
+"""Of what lies above, at least so much is ground where the ground has no noise."""
 
 
 class DeviceCamera:
@@ -145,7 +149,13 @@ class _Fresh:
 
 
 def _torn(pixels: UInt8Array) -> bool:
-    """Whether the transfer broke off: the lowest rows are filled with one grey, which is not over-exposure."""
+    """Whether the transfer broke off: the lowest rows are one grey, which is not over-exposure, and those above are not
+    mostly that too, as they are where the ground itself is black or as bright as the camera can tell."""
     end = pixels[-max(1, len(pixels) // _TORN_PART) :]
     fill = end[0, 0]
-    return bool(fill < 255 and (end == fill).all() and not (pixels == fill).all())
+    if fill == 255 or not (end == fill).all():
+        return False
+    filled = (pixels == fill).mean(1)
+    first = len(pixels) - int((filled[::-1] < 1).argmax())  # of the rows that are one grey to the end
+    above = filled[max(0, first - 2 * _BLOCK_PX) : max(1, first - _BLOCK_PX)]
+    return bool(filled.min() < 1 and above.mean() < _GROUND_SHARE)

@@ -4,7 +4,8 @@ A gain, a marker or a structural change counts when at least two cells have it, 
 definition of a clone). A cell with a loss that too few share counts with the line it otherwise belongs to, for a spread
 loses chromosomes on the slide; one with a gain or a structural change that no other cell shares stands apart and is
 never counted as normal. A cell that is incomplete (see ``edge.cell.findings``) or set aside is not counted either.
-Gains and losses of sex chromosomes are told against the sex complement of most cells.
+Gains and losses of sex chromosomes are told against the sex complement of most cells; an X in a Y's place, or a Y in an
+X's, is one change, which two cells make a line of: nobody has 47 chromosomes because two cells are of another sex.
 
 A cell that combines clonal changes as no other one does is a line of one cell. Chimaeras (``chi``) and composite
 karyotypes (``cp``) are left to the person who signs.
@@ -24,11 +25,13 @@ from edge.records import LABELS
 
 CONFIDENCES = (0.90, 0.95, 0.99)
 CELLS_FOR_A_GAIN, CELLS_FOR_A_LOSS = 2, 3
+SEX_EXCHANGES = {"X for Y": ("+X", "-Y"), "Y for X": ("+Y", "-X")}
+ANOTHER_SEX = "cells of another sex: of the mother, of a chimaera, or filed in the wrong case"
 
 
 class Change(NamedTuple):
-    """One departure from the normal cell: ``what`` is ``+21``, ``-X``, ``der(9)``, ``mar`` or a ploidy level such as
-    ``3n``; ``copy`` counts from 1, so that a second +21 is a change of its own."""
+    """One departure from the normal cell: ``what`` is ``+21``, ``-X``, ``der(9)``, ``mar``, a ploidy level such as
+    ``3n``, or ``X for Y``; ``copy`` counts from 1, so that a second +21 is a change of its own."""
 
     what: str
     copy: int
@@ -169,6 +172,9 @@ def _changes(cell: CellState, sexes: Mapping[int, str]) -> frozenset[Change]:
     for label in LABELS:
         normal = sexes[ploidy].count(label) if label in ("X", "Y") else ploidy
         departures[f"{'+' if cell.counts[label] > normal else '-'}{label}"] = abs(cell.counts[label] - normal)
+    for exchange, both in SEX_EXCHANGES.items():
+        departures[exchange] = min(departures[what] for what in both)
+        departures.subtract(dict.fromkeys(both, departures[exchange]))
     departures.update(f"der({label})" for label in cell.derivatives)
     departures["mar"] = cell.markers
     if ploidy > 2:
@@ -182,12 +188,15 @@ def _line(changes: frozenset[Change], numbers: Sequence[int], sexes: Mapping[int
     counts = {label: sex.count(label) if label in ("X", "Y") else ploidy for label in LABELS}
     derivatives = []
     for change in changes:
-        if change.what[0] in "+-":
-            counts[change.what[1:]] += 1 if change.what[0] == "+" else -1
-        elif change.what.startswith("der"):
+        if change.what.startswith("der"):
             derivatives.append(change.what[4:-1])
+        for what in SEX_EXCHANGES.get(change.what, (change.what,)):
+            if what[0] in "+-":
+                counts[what[1:]] += 1 if what[0] == "+" else -1
     markers = sum(change.what == "mar" for change in changes)
     said = findings_of(counts, markers=markers, derivatives=derivatives)
+    if any(change.what in SEX_EXCHANGES for change in changes):
+        said = (ANOTHER_SEX, *said)
     return Line(karyotype_of(counts, markers=markers, derivatives=derivatives), tuple(numbers), said)
 
 

@@ -15,7 +15,7 @@ One frame is one cell, and a spread often loses chromosomes on the slide. So a s
 
 What a cell has too little of is, besides, no finding while one cell alone shows it (``findings_of_cell``): a
 chromosome that lies outside of the field or under another is far more common than an autosomal monosomy, and a clone
-needs three cells that lack the same (ISCN). A single X in an otherwise complete cell is said, as possible Turner.
+needs three cells that lack the same (ISCN). A single X in an otherwise complete cell is said, with that condition.
 
 Markers and derivatives are a person's word, and the string says no more of them than that: ``47,XX,+mar``, two of them
 ``+2mar``, and ``46,XX,der(9)`` or ``46,X,der(X)``, what changed the 9 being left to the person who writes the report.
@@ -35,6 +35,7 @@ AUTOSOMES = LABELS[:22]
 _SYNDROMES = {"13": "Patau syndrome", "18": "Edwards syndrome", "21": "Down syndrome"}
 _SOMIES = ("nullisomy", "monosomy", "disomy", "trisomy", "tetrasomy", "pentasomy")
 _PLOIDIES = {3: "triploidy", 4: "tetraploidy, or two cells in one frame"}
+_IF_SHARED = ", if three cells show it"
 _PLAIN = ("incomplete cell", "no chromosome", "gain and loss", "not found")
 """How the findings begin that say what is seen and claim nothing of the patient."""
 _SEX_FINDINGS = {
@@ -130,7 +131,8 @@ def findings_of(counts: Mapping[str, int], *, markers: int = 0, derivatives: Seq
 def findings_of_cell(
     counts: Mapping[str, int], *, markers: int = 0, derivatives: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The same of one cell: what it lacks is named, but claims nothing. Raises ``ValueError`` like ``karyotype_of``."""
+    """The same of one cell: what it lacks is named, and claims nothing, or, a single X, no more than a reason to look
+    at other cells. Raises ``ValueError`` like ``karyotype_of``."""
     return _said(_balance(counts, markers, derivatives), losses=False)
 
 
@@ -165,7 +167,9 @@ def _said(cell: _Balance, losses: bool) -> tuple[str, ...]:
         if lost:
             said.append(f"not found: {_listed(lost)}; a finding only where three cells lack the same")
     if _tells_sex(cell, losses):
-        said += _sex_findings(cell.sex)
+        said += [
+            finding if losses or cell.sex != "X" else f"{finding}{_IF_SHARED}" for finding in _sex_findings(cell.sex)
+        ]
     said += [
         _autosome_finding(label, cell.ploidy, change)
         for label, change in cell.autosome_change.items()
@@ -175,7 +179,7 @@ def _said(cell: _Balance, losses: bool) -> tuple[str, ...]:
     if cell.markers:
         said.append("marker chromosome" if cell.markers == 1 else f"{cell.markers} marker chromosomes")
     gains = [label for label, change in cell.autosome_change.items() if change > 0]
-    if gains and cell.missing and not cell.incomplete:
+    if gains and cell.missing and not (losses or cell.incomplete):  # in several cells alike it is no slip
         said.append(f"gain and loss in one cell: check the labels of {', '.join([*gains, *cell.missing])}")
     return tuple(said)
 

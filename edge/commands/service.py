@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,26 +17,30 @@ from edge.errors import ConfigError
 
 
 def install_service(
+    context: typer.Context,
     words: Annotated[
         list[str] | None,
         typer.Argument(metavar="WORDS", help="Words for chromo-edge run, after --: -- --camera /dev/video0"),
     ] = None,
     user: Annotated[str | None, typer.Option(metavar="NAME", help="Who it runs as (default: you).")] = None,
     listen: Annotated[
-        list[str] | None, typer.Option(metavar="NETWORK", help="Who else may connect, as 192.168.1.0/24. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="NETWORK", help="Who else may connect, as 192.168.1.0/24; a GigE camera's network too. Repeatable."
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Write it without asking.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Only show the unit.")] = False,
     debug: Debug = False,
 ) -> None:
     """Run with its page from power-on: shows the systemd unit, asks, writes it and starts it. Needs root (sudo)."""
-    from edge.board.service import UNIT_PATH, unit_text
+    from edge.board.service import UNIT_PATH, Machine, unit_text
 
-    program = [sys.executable, "-m", "edge.cli", "run", *(words or [])]
+    program = [sys.executable, "-m", "edge.cli", "run", *run_words(context, words or [])]
     who = user or os.environ.get("SUDO_USER") or user_name()
     if not who:
         raise ConfigError(f"user {os.getuid()} has no name on this system; say who it runs as: --user NAME")
-    text = unit_text(program, user=who, listen=listen or [])
+    text = unit_text(program, Machine.here(), user=who, listen=listen or [])
     typer.echo(text)
     if show:
         return
@@ -43,11 +48,37 @@ def install_service(
         typer.echo("nothing was written")
         return
     write_unit(UNIT_PATH, text)
-    for step in (["daemon-reload"], ["enable", "--now", UNIT_PATH.name]):
+    # Restarted, not only started: it may run with the words of an earlier installation.
+    for step in (["daemon-reload"], ["enable", UNIT_PATH.name], ["restart", UNIT_PATH.name]):
         done = subprocess.run(["systemctl", *step], capture_output=True, text=True)
         if done.returncode != 0:
             raise ConfigError(f"systemctl {' '.join(step)} failed: {' '.join(done.stderr.split())}")
     typer.echo("started; look with: systemctl status chromo-edge, journalctl -u chromo-edge")
+
+
+def run_words(context: typer.Context, words: Sequence[str]) -> list[str]:
+    """``words`` for ``chromo-edge run`` as the service, which starts in another folder, needs them: paths absolute.
+    What ``run`` would refuse is refused now, not at every start."""
+    run = getattr(context.find_root().command, "commands")["run"]  # noqa: B009  a group, by construction
+    read = run.make_context("run", list(words), parent=context).params
+    options = {name: option for option in run.params for name in option.opts if name.startswith("-")}
+    paths = {name for name, option in options.items() if isinstance(read[option.name], Path)}
+    found, before = [], ""
+    for word in words:
+        name, equals, value = word.partition("=")
+        if before:  # word is its value
+            found.append(_absolute(word) if before in paths else word)
+            before = ""
+        elif name in options:
+            found.append(f"{name}={_absolute(value)}" if equals and name in paths else word)
+            before = "" if equals or options[name].is_flag else name
+        else:  # SOURCE: stored frames, or a camera
+            found.append(_absolute(word) if Path(word).exists() else word)
+    return found
+
+
+def _absolute(path: str) -> str:
+    return path if path == "-" else str(Path(path).absolute())  # "-" is standard output
 
 
 def write_unit(path: Path, text: str) -> None:

@@ -8,11 +8,12 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from edge.board.notify import Heartbeat, notify
-from edge.board.service import unit_text
+from edge.board.service import Machine, unit_text
 from edge.camera.simulated import SimulatedCamera
 from edge.cli import main
 from edge.commands.service import write_unit
@@ -21,15 +22,18 @@ from edge.errors import ConfigError
 from edge.live.web.page import LivePage
 from tests.edge.stages import bar_pipeline
 
+BOARD = Machine(jetson=False, groups=("video", "plugdev"), variables=())
+JETSON = Machine(jetson=True, groups=("video", "render"), variables=("GENICAM_GENTL64_PATH=/opt/a b%",))
+
 
 def test_the_words_reach_the_program_as_they_are() -> None:
-    text = unit_text(["/opt/py", "-m", "edge.cli", "run", "--jsonl", "my cells 100%$HOME"], user="pi")
+    text = unit_text(["/opt/py", "-m", "edge.cli", "run", "--jsonl", "my cells 100%$HOME"], BOARD, user="pi")
     assert "ExecStart=/opt/py -m edge.cli run --jsonl 'my cells 100%%$$HOME'\n" in text
     assert "User=pi\n" in text
 
 
 def test_cases_go_where_the_sandbox_lets_it_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = unit_text(["x"], user="pi").splitlines()
+    lines = unit_text(["x"], BOARD, user="pi").splitlines()
     assert "ProtectHome=read-only" in lines
     settings = (line.removeprefix("Environment=").partition("=") for line in lines if line.startswith("Environment="))
     for variable, _, value in settings:
@@ -39,24 +43,73 @@ def test_cases_go_where_the_sandbox_lets_it_write(monkeypatch: pytest.MonkeyPatc
 
 
 def test_who_may_connect() -> None:
-    assert "IPAddressAllow=localhost\n" in unit_text(["x"], user="pi")
-    assert "IPAddressAllow=localhost 192.168.1.0/24\n" in unit_text(["x"], user="pi", listen=["192.168.1.0/24"])
+    assert "IPAddressAllow=localhost\n" in unit_text(["x"], BOARD, user="pi")
+    assert "IPAddressAllow=localhost 192.168.1.0/24\n" in unit_text(["x"], BOARD, user="pi", listen=["192.168.1.0/24"])
     for network in ("any thing", "\nUser=root"):
         with pytest.raises(ConfigError, match="expected --listen"):
-            unit_text(["x"], user="pi", listen=[network])
+            unit_text(["x"], BOARD, user="pi", listen=[network])
     with pytest.raises(ConfigError, match="expected --user"):
-        unit_text(["x"], user="pi\nExecStartPre=/bin/sh")
+        unit_text(["x"], BOARD, user="pi\nExecStartPre=/bin/sh")
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
-def test_systemd_takes_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("machine", "exposure"), [(BOARD, 30), (JETSON, 45), (Machine.here(), 45)])
+def test_systemd_takes_it(machine: Machine, exposure: int, tmp_path: Path) -> None:
     path = tmp_path / "chromo-edge.service"
-    path.write_text(unit_text(["/bin/true", "a b"], user="root"))
+    path.write_text(unit_text(["/bin/true", "a b"], machine, user="root"))
     done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True)
     told = [line for line in done.stderr.splitlines() if "chromo-edge.service" in line]
     assert told == []
-    words = ["systemd-analyze", "security", "--offline=true", "--threshold=30", str(path)]
-    assert subprocess.run(words, capture_output=True).returncode == 0  # exposure of 3.0 at most, of 10
+    words = ["systemd-analyze", "security", "--offline=true", f"--threshold={exposure}", str(path)]
+    assert subprocess.run(words, capture_output=True).returncode == 0  # in tenths, of 100
+
+
+def test_what_a_jetson_needs_is_not_shut_out() -> None:
+    lines = unit_text(["x"], JETSON, user="me").splitlines()
+    assert {"PrivateTmp=no", "DevicePolicy=auto", "SupplementaryGroups=video render", "MemoryMax=75%"} <= set(lines)
+    assert "Environment='GENICAM_GENTL64_PATH=/opt/a b%%'" in lines
+    assert not any(line.startswith("DeviceAllow") for line in lines)
+    closed = unit_text(["x"], BOARD, user="me").splitlines()
+    assert {"PrivateTmp=yes", "DevicePolicy=closed", "SupplementaryGroups=video plugdev"} <= set(closed)
+    assert not any("GENICAM" in line for line in closed)
+
+
+def test_only_groups_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [SimpleNamespace(gr_name=name) for name in ("root", "render", "video")]
+    monkeypatch.setattr("grp.getgrall", lambda: there)
+    monkeypatch.setenv("GENICAM_GENTL64_PATH", "/opt/cti")
+    here = Machine.here()
+    assert (here.groups, here.variables) == (("video", "render"), ("GENICAM_GENTL64_PATH=/opt/cti",))
+
+
+def test_paths_are_those_of_where_it_was_installed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "frames").mkdir()
+    words = ["--models", "frames", "--case", "frames", "--jsonl=cells.jsonl", "--headless", "--camera", "frames"]
+    assert main(["install-service", "--show", "--", *words]) == 0
+    run = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("ExecStart="))
+    here = f"{tmp_path}/"
+    assert run.endswith(
+        f" run --models {here}frames --case frames --jsonl={here}cells.jsonl --headless --camera {here}frames"
+    )
+    assert main(["install-service", "--show", "--", "--modles", "frames"]) == 2
+    assert "No such option: --modles" in capsys.readouterr().err
+
+
+def test_an_installation_over_a_running_one_takes_effect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("edge.board.service.UNIT_PATH", tmp_path / "chromo-edge.service")
+    steps: list[list[str]] = []
+
+    def systemctl(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        steps.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", systemctl)
+    assert main(["install-service", "--yes"]) == 0
+    unit = "chromo-edge.service"
+    assert steps == [["systemctl", *step] for step in (["daemon-reload"], ["enable", unit], ["restart", unit])]
 
 
 def test_the_unit_is_shown_and_nothing_written(

@@ -125,6 +125,16 @@ def test_what_only_looks_like_a_fault_is_shown() -> None:
     assert fresh(dark)
 
 
+@pytest.mark.parametrize("ground", [0, 235, 255])  # fluorescence, over-exposed in video levels, over-exposed
+@pytest.mark.parametrize("lowest", [20, 65])
+def test_a_ground_without_noise_is_no_half_frame(ground: int, lowest: int) -> None:
+    cell = np.full((80, 96), ground, np.uint8)
+    cell[5:lowest, 20:50] = noise(0)[5:lowest, 20:50]
+    assert reader._Fresh("usb")(cell)
+    cell[40:] = 128  # and broken off
+    assert not reader._Fresh("usb")(cell)
+
+
 def test_twenty_changes_of_size() -> None:
     sizes = [(80 + n, 96 + 2 * n) for n in range(TRIES)]
     camera = DeviceCamera(Plugged(noise(n, size) for n in range(50) for size in sizes))

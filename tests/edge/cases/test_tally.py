@@ -9,7 +9,7 @@ from iscn_authenticator import is_valid_karyotype
 
 from edge.cases.edits import Mark
 from edge.cases.state import CellState
-from edge.cases.tally import cells_named, excluded_share, tally
+from edge.cases.tally import ANOTHER_SEX, cells_named, excluded_share, tally
 from tests.builders import NORMAL_FEMALE
 from tests.edge.cases.states import captured, cell_of, edited
 
@@ -64,7 +64,23 @@ def test_males_are_told_against_xy() -> None:
 def test_one_cell_of_the_other_sex_stands_apart() -> None:
     result = tally([cell_of(number=1, sex="XY"), *(cell_of(number=k) for k in range(2, 12))])
     assert (result.karyotype, result.apart) == ("46,XX[10]", (1,))
-    assert [(s.what, s.cells) for s in result.strays] == [("+Y", (1,)), ("-X", (1,))]
+    assert [(s.what, s.cells) for s in result.strays] == [("Y for X", (1,))]
+
+
+@pytest.mark.parametrize("others", [2, 3, 4])
+@pytest.mark.parametrize(("most", "few"), [("XX", "XY"), ("XY", "XX")])
+def test_more_cells_of_the_other_sex_are_a_line_of_46(most: str, few: str, others: int) -> None:
+    seen = [cell_of(number=k, sex=few if k <= others else most) for k in range(1, 12)]
+    result = tally(seen)
+    assert result.karyotype == f"mos 46,{most}[{11 - others}]/46,{few}[{others}]"
+    assert result.findings == (f"{ANOTHER_SEX} in {others} of 11 cells",)
+    assert not result.strays
+
+
+def test_a_gain_and_a_loss_in_a_clone_are_what_they_are() -> None:
+    """A swapped label is told of the single cell."""
+    result = tally([cell_of("+8 -7", number=k) for k in range(3)])
+    assert (result.karyotype, result.findings) == ("46,XX,-7,+8[3]", ("monosomy 7", "trisomy 8"))
 
 
 def test_triploid_cells() -> None:

@@ -101,7 +101,7 @@ THREE = "; a finding only where three cells lack the same"
     [
         (cell("XX"), (), False),
         (cell("XY", c21=1), ("trisomy 21 (Down syndrome)",), True),
-        (cell("X"), ("monosomy X (Turner syndrome)",), True),
+        (cell("X"), ("monosomy X (Turner syndrome), if three cells show it",), True),
         (cell("XXY"), ("XXY (Klinefelter syndrome)",), True),
         (cell("XX", c22=-1), (f"not found: 22{THREE}",), False),
         (cell("XX", c7=-2), (f"not found: 2 of 7{THREE}",), False),
@@ -134,7 +134,8 @@ def test_a_seen_gain_is_said_of_an_incomplete_cell() -> None:
 def test_gain_with_loss_asks_for_a_look_at_the_labels() -> None:
     counts = cell("XX", c3=-1, c5=1)
     assert karyotype_of(counts) == "46,XX,-3,+5"
-    assert findings_of(counts)[-1] == "gain and loss in one cell: check the labels of 5, 3"
+    assert findings_of_cell(counts)[-1] == "gain and loss in one cell: check the labels of 5, 3"
+    assert findings_of(counts) == ("monosomy 3", "trisomy 5")
 
 
 @pytest.mark.parametrize("total", range(0, 120))
@@ -181,9 +182,9 @@ def test_a_derivative_is_one_of_those_counted() -> None:
 
 def test_provisional_findings_claim_nothing() -> None:
     counts = cell("XX", c3=-1, c21=1)
-    assert provisional(findings_of(counts), unsure=2, total=46) == (
+    assert provisional(findings_of_cell(counts), unsure=2, total=46) == (
         "provisional: 2 of 46 chromosomes not yet reviewed",
-        "possible monosomy 3",
+        f"not found: 3{THREE}",
         "possible trisomy 21 (Down syndrome)",
         "gain and loss in one cell: check the labels of 21, 3",
     )

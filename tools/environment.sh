@@ -14,6 +14,14 @@ find_python() {
     return 1
 }
 
+# Into $folder, of the caller.
+fetch() {
+    "$folder/bin/python" -m pip install -qq --disable-pip-version-check "$@" || {
+        echo "error: the environment $folder could not be made; see above, then run again" >&2
+        return 1
+    }
+}
+
 environment() {
     local folder=$1 extras=${2-} python stamp options=()
     python=$(find_python) || return 1
@@ -28,10 +36,12 @@ environment() {
     echo "making $folder (once; some minutes) ..." >&2
     rm -rf "$folder"
     "$python" -m venv "${options[@]}" "$folder" || return 1
-    "$folder/bin/python" -m pip install -qq --disable-pip-version-check --editable ".$extras" || {
-        echo "error: the environment $folder could not be made; see above, then run again" >&2
-        return 1
-    }
+    fetch --editable ".$extras" || return 1
+    # picamera2 imports simplejpeg, and Bookworm's, built against numpy 1.24, cannot be loaded beside pip's numpy 2.
+    if ((${#options[@]})) && "$python" -c 'import simplejpeg' 2>/dev/null &&
+        ! "$folder/bin/python" -c 'import simplejpeg' 2>/dev/null; then
+        fetch --force-reinstall --no-deps simplejpeg || return 1
+    fi
     echo "$stamp" >"$folder/stamp"
 }
 

@@ -17,19 +17,25 @@ from edge.records import UInt8Array
 
 _EXPOSURE_NS = (13_000, 683_709_000)
 _GAIN = (1.0, 48.0)
-"""What nvarguscamerasrc's exposuretimerange and gainrange accept at most; a sensor narrows them."""
+"""The widest, the exposure an IMX219's; nvarguscamerasrc narrows them to the sensor's own (L4T 36)."""
+_USUAL_FPS = 30
+_READOUT_US = 1_000
+"""By which a frame outlasts its exposure: sensors need some lines, an IMX477 22 of 29 us."""
 
 
 def pipeline_text(number: int, settings: CameraSettings) -> str:
     """The GStreamer pipeline of sensor ``number``. ``ConfigError`` beyond bounds."""
     exposure_us, gain = settings.exposure_us, settings.gain
     source = [f"nvarguscamerasrc sensor-id={number}"]
+    fps = _USUAL_FPS
     if exposure_us is not None:
         ns = exposure_us * 1000
         if not _EXPOSURE_NS[0] <= ns <= _EXPOSURE_NS[1]:
             low, high = (bound // 1000 for bound in _EXPOSURE_NS)
             raise ConfigError(f"csi: expected an exposure from {low} to {high} us, got {exposure_us}")
         source.append(f'exposuretimerange="{ns} {ns}" aelock=true')
+        # libargus cuts an exposure to its frame. Whole frames a second: nvarguscamerasrc divides as integers.
+        fps = min(_USUAL_FPS, 1_000_000 // (exposure_us + _READOUT_US))
     if gain is not None:
         if not _GAIN[0] <= gain <= _GAIN[1]:
             raise ConfigError(f"csi: expected a gain from {_GAIN[0]:g} to {_GAIN[1]:g}, got {gain:g}")
@@ -38,7 +44,7 @@ def pipeline_text(number: int, settings: CameraSettings) -> str:
     return " ! ".join(
         [
             " ".join(source),
-            f"video/x-raw(memory:NVMM),width={width},height={height},framerate=30/1",
+            f"video/x-raw(memory:NVMM),width={width},height={height},framerate={fps}/1",
             "nvvidconv",
             "video/x-raw,format=GRAY8",
             "appsink drop=true max-buffers=1 sync=false",

@@ -66,7 +66,8 @@ class GenicamDevice:
         if self._settings.gain is not None:
             self._set(nodes, "GainAuto", "Off")
             self._set(nodes, "Gain", self._settings.gain)
-        self._camera.num_buffers = 2
+        # As few as the producer bears: what waits is old.
+        self._camera.num_buffers = max(2, self._camera.min_num_buffers)
         self._camera.start()
 
     def read(self) -> UInt8Array:

@@ -1,6 +1,7 @@
 """Raspberry Pi cameras, through picamera2.
 
-Grey is the Y plane of YUV420: the sensor's own luma, with no colour conversion. The array that picamera2 gives is
+Grey is the Y plane of YUV420: the sensor's own luma, with no colour conversion. In sYCC its black is 0 and its white
+255; in Rec. 709, which video has unless told, they are 16 and 235 (libcamera, color_space.cpp). The array given is
 (height * 3 // 2, stride), its rows padded to the hardware's stride; what was asked for is not what is configured, so
 size and format are read back (picamera2 manual, "Configuring the camera" and "Capturing arrays").
 """
@@ -19,7 +20,13 @@ from edge.errors import CameraNotFound, CameraTimeout, ConfigError
 from edge.records import UInt8Array
 
 _MEND = "on Raspberry Pi OS: sudo apt install python3-picamera2, with an environment made by --system-site-packages"
+_MEND_NUMPY = (
+    "apt's simplejpeg and this environment's numpy do not go together; in the environment: pip install "
+    "--force-reinstall --no-deps simplejpeg"
+)
 _VIDEO_FRAME_US = 33_333
+_FRAMES_TO_FIRST = 4
+"""A sensor's first frames are not given (libcamera, hideFramesStartup), and one was begun before it was asked for."""
 _log = logging.getLogger(__name__)
 
 
@@ -37,9 +44,12 @@ class Picamera2Device:
     def open(self) -> None:
         os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")
         try:
+            from libcamera import ColorSpace
             from picamera2 import Picamera2
         except (ImportError, OSError) as why:
             raise CameraNotFound(f"picamera2: cannot be imported ({why}); {_MEND}; or use --camera sim") from why
+        except ValueError as why:  # "numpy.dtype size changed": Bookworm's simplejpeg (picamera2, issue 1211)
+            raise CameraNotFound(f"picamera2: cannot be imported ({why}); {_MEND_NUMPY}") from why
         found = Picamera2.global_camera_info()
         if self._number >= len(found):
             raise CameraNotFound(
@@ -54,7 +64,10 @@ class Picamera2Device:
             ) from why
         # queue=False: a request gets a frame that is captured after it was made, never one that lay waiting.
         config = self._camera.create_video_configuration(
-            main={"size": self._size_px, "format": "YUV420"}, controls=self._controls(), buffer_count=4, queue=False
+            main={"size": self._size_px, "format": "YUV420"},
+            colour_space=ColorSpace.Sycc(),
+            buffer_count=4,
+            queue=False,
         )
         self._camera.configure(config)
         given = self._camera.camera_configuration()["main"]
@@ -64,6 +77,9 @@ class Picamera2Device:
                 "a USB camera is better opened as /dev/video0"
             )
         self._size_px = given["size"]
+        # Only now are the bounds the sensor's: before, libcamera states 66 ms and a gain of 16 for every camera
+        # (rpi/common/ipa_base.cpp).
+        self._camera.set_controls(self._controls())
         self._camera.start()
 
     def read(self) -> UInt8Array:
@@ -88,27 +104,31 @@ class Picamera2Device:
 
     def _controls(self) -> dict[str, Any]:
         """The controls asked for that this camera has; ``ConfigError`` for a value beyond its bounds."""
-        wanted: dict[str, Any] = {}
-        exposure_us, gain = self._settings.exposure_us, self._settings.gain
-        if exposure_us is not None:
-            # Video is limited to 33 ms a frame unless the limit goes up with the exposure.
-            frame_us = max(_VIDEO_FRAME_US, exposure_us)
-            wanted |= {"ExposureTime": exposure_us, "FrameDurationLimits": (frame_us, frame_us)}
-        if gain is not None:
-            wanted["AnalogueGain"] = gain
-        if {"ExposureTime", "AnalogueGain"} <= wanted.keys():
-            wanted["AeEnable"] = False  # with one of the two, the other is still found by the camera
+        wanted = {"ExposureTime": self._settings.exposure_us, "AnalogueGain": self._settings.gain}
         advertised = self._camera.camera_controls
-        for name in ("ExposureTime", "AnalogueGain"):
-            if name in wanted and name in advertised:
-                low, high, _ = advertised[name]
-                if not low <= wanted[name] <= high:
-                    raise ConfigError(f"picamera2: expected {name} from {low} to {high}, got {wanted[name]}")
-            elif name in wanted:
+        taken: dict[str, Any] = {}
+        for name, value in wanted.items():
+            if value is None:
+                continue
+            if name not in advertised:
                 _log.warning("picamera2: this camera has no %s control; left as it is", name)
-        return {name: value for name, value in wanted.items() if name in advertised}
+                continue
+            low, high, _ = advertised[name]
+            if not low <= value <= high:
+                raise ConfigError(f"picamera2: expected {name} from {low} to {high}, got {value}")
+            taken[name] = value
+        if taken.keys() == wanted.keys() and "AeEnable" in advertised:
+            taken["AeEnable"] = False  # with one of the two, the other is still found by the camera
+        if "ExposureTime" in taken and "FrameDurationLimits" in advertised:
+            # Video's frames last 33 ms and cut the exposure. Left free, they last as long as the exposure and the few
+            # lines that the sensor needs beside it (libcamera, CamHelper::getBlanking).
+            shortest_us, longest_us, _ = advertised["FrameDurationLimits"]
+            taken["FrameDurationLimits"] = (max(_VIDEO_FRAME_US, shortest_us), longest_us)
+        return taken
 
 
 def open_picamera2(settings: CameraSettings = USUAL) -> DeviceCamera:
     """The first Raspberry Pi camera, running. Raises ``CameraNotFound``, ``CameraTimeout`` or ``ConfigError``."""
-    return DeviceCamera(Picamera2Device(settings=settings), um_per_px=settings.um_per_px, timeout_s=6.0)
+    timeout_s = 5.0 + _FRAMES_TO_FIRST * (settings.exposure_us or 0) / 1e6
+    device = Picamera2Device(settings=settings, timeout_s=timeout_s)
+    return DeviceCamera(device, um_per_px=settings.um_per_px, timeout_s=timeout_s + 1.0)

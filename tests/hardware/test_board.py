@@ -15,7 +15,7 @@ import pytest
 
 from edge.board.bench import drawn_frames
 from edge.board.doctor import examine
-from edge.camera import open_camera
+from edge.camera import CameraSettings, open_camera
 from edge.camera.returning import ReturningCamera
 from edge.errors import CameraError
 from edge.pipeline import load_pipeline
@@ -51,6 +51,18 @@ def test_frames_are_new_and_in_time() -> None:
     assert [frame.index for frame in frames] == list(range(50))
     assert (np.diff([frame.captured_s for frame in frames]) > 0).all()
     assert len({frame.pixels.tobytes() for frame in frames}) == 50
+
+
+@pytest.mark.skipif(CAMERA not in ("picamera2", "csi"), reason="needs a sensor: CHROMO_CAMERA=picamera2 or csi")
+def test_a_long_exposure_slows_the_frames_and_a_short_one_is_black() -> None:
+    camera = open_camera(CAMERA, CameraSettings(exposure_us=200_000, gain=1.0))
+    taken_s = [frame.captured_s for frame, _ in zip(camera.frames(), range(10), strict=False)]
+    camera.close()
+    assert np.median(np.diff(taken_s)) > 0.19, "the exposure was cut to the frame"
+    camera = open_camera(CAMERA, CameraSettings(exposure_us=200, gain=1.0))
+    darkest = min(int(next(camera.frames()).pixels.min()) for _ in range(10))
+    camera.close()
+    assert darkest < 16, "black is not 0: the luma has video's range, or there is far too much light"
 
 
 @pytest.mark.skipif(not os.environ.get("CHROMO_UNPLUG"), reason="needs a hand: CHROMO_UNPLUG=1 and pytest -s")

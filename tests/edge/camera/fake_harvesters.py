@@ -43,12 +43,29 @@ class Buffer:
 
 
 class ImageAcquirer:
+    least = 1
+    """Buffers that the producer wants announced, or harvesters' 3 where it does not say."""
+
     def __init__(self, script: list[Any], form: str) -> None:
         nodes = {"PixelFormat": Node("BayerRG8"), "ExposureTime": Node(1000.0, 1e6), "ExposureAuto": Node("Continuous")}
         self.remote_device = SimpleNamespace(node_map=SimpleNamespace(**nodes))
-        self.num_buffers = 3
+        self._num_buffers = max(3, self.least)
         self.running = self.destroyed = False
         self._script, self._form = script, form
+
+    @property
+    def min_num_buffers(self) -> int:
+        return self.least
+
+    @property
+    def num_buffers(self) -> int:
+        return self._num_buffers
+
+    @num_buffers.setter
+    def num_buffers(self, value: int) -> None:
+        if value < self.least:
+            raise ValueError(f"The number of buffers must be greater than or equal to {self.least}")
+        self._num_buffers = value
 
     def start(self) -> None:
         self.running = True

@@ -19,6 +19,14 @@ def test_the_pipeline() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("exposure_us", "fps"), [(None, 30), (32_000, 30), (33_000, 29), (50_000, 19), (80_000, 12), (683_000, 1)]
+)
+def test_frames_last_longer_than_their_exposure(exposure_us: int | None, fps: int) -> None:
+    assert f",framerate={fps}/1 !" in pipeline_text(0, CameraSettings(exposure_us=exposure_us))
+    assert exposure_us is None or exposure_us < 1_000_000 / fps
+
+
 @pytest.mark.parametrize(("exposure_us", "gain"), [(1, None), (10_000_000, None), (None, 0.5), (None, 100.0)])
 def test_beyond_the_bounds(exposure_us: int | None, gain: float | None) -> None:
     with pytest.raises(ConfigError, match="expected"):

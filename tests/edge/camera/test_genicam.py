@@ -48,6 +48,15 @@ def test_frames_are_copies_and_the_camera_is_freed(harvester: type[Harvester]) -
     assert made.remote_device.node_map.PixelFormat.value == "Mono8"
 
 
+@pytest.mark.parametrize(("least", "taken"), [(1, 2), (5, 5)])
+def test_as_few_buffers_as_the_producer_bears(
+    harvester: type[Harvester], monkeypatch: pytest.MonkeyPatch, least: int, taken: int
+) -> None:
+    monkeypatch.setattr(ImageAcquirer, "least", least)
+    open_genicam().close()
+    assert harvester.made[0].num_buffers == taken
+
+
 def test_a_feature_it_has_not_and_one_out_of_bounds(
     harvester: type[Harvester], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -89,4 +98,6 @@ def test_the_stand_in_has_the_real_ones_calls(caplog: pytest.LogCaptureFixture) 
         for name in (n for n in vars(fake) if not n.startswith("_") and callable(getattr(fake, n))):
             wanted = set(inspect.signature(getattr(fake, name)).parameters)
             assert wanted <= set(inspect.signature(getattr(real, name)).parameters), f"{real.__name__}.{name}"
+        for name in (n for n, value in vars(fake).items() if isinstance(value, property)):
+            assert isinstance(inspect.getattr_static(real, name, None), property), f"{real.__name__}.{name}"
     assert fake_harvesters.TimeoutException.__name__ == "TimeoutException"

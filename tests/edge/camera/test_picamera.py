@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from edge.camera.picamera import Picamera2Device, open_picamera2
 from edge.camera.reader import DeviceCamera
 from edge.camera.settings import CameraSettings
 from edge.errors import CameraNotFound, CameraTimeout, ConfigError
-from tests.edge.camera.fake_picamera2 import PADDING, World, install
+from tests.edge.camera.fake_picamera2 import LEVELS, PADDING, World, install
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return install(monkeypatch)
 
 
-def test_grey_is_the_luma_without_padding_or_chroma(world: World) -> None:
+def test_grey_is_the_luma_from_black_to_white_without_padding_or_chroma(world: World) -> None:
     odd = CameraSettings(size_px=(1011, 761))  # rounded down; 1010 is no multiple of the stride
     device = Picamera2Device(settings=odd)
     device.open()
@@ -29,7 +30,8 @@ def test_grey_is_the_luma_without_padding_or_chroma(world: World) -> None:
     assert pixels.shape == (760, 1010)
     assert pixels.flags["C_CONTIGUOUS"]
     assert not (pixels == PADDING).any()
-    np.testing.assert_array_equal(pixels[1], np.arange(1010) % 200)
+    np.testing.assert_array_equal(pixels[1], LEVELS[np.arange(1010) % len(LEVELS)])
+    assert (pixels.min(), pixels.max()) == (0, 255)  # video's usual 16 and 235 would be a lamp that is too dim
 
 
 def test_every_request_goes_back(world: World) -> None:
@@ -55,31 +57,37 @@ def test_newest_frame_is_asked_for_and_not_a_waiting_one(world: World) -> None:
     assert world.opened[0].config["queue"] is False
 
 
-def test_exposure_and_gain(world: World) -> None:
-    open_picamera2(CameraSettings(exposure_us=80_000, gain=2.0)).close()
-    assert world.opened[0].config["controls"] == {
-        "ExposureTime": 80_000,
-        "FrameDurationLimits": (80_000, 80_000),
-        "AnalogueGain": 2.0,
-        "AeEnable": False,
-    }
+@pytest.mark.parametrize("exposure_us", [8_000, 33_333, 80_000, 6_000_000])
+def test_exposure_and_gain(world: World, exposure_us: int) -> None:
+    open_picamera2(CameraSettings(exposure_us=exposure_us, gain=20.0)).close()  # more than the placeholders allow
+    (camera,) = world.opened
+    assert camera.exposure_us == exposure_us  # not cut to the frame
+    assert camera.given["AnalogueGain"] == 20.0
+    assert camera.given["AeEnable"] is False
+    assert camera.given["FrameDurationLimits"][0] == 33_333
+
+
+def test_frames_are_no_shorter_than_the_sensors(world: World) -> None:
+    world.controls["FrameDurationLimits"] = (100_000, 600_000_000, 100_000)
+    open_picamera2(CameraSettings(exposure_us=8_000)).close()
+    assert world.opened[0].given["FrameDurationLimits"] == (100_000, 600_000_000)
 
 
 def test_exposure_alone_leaves_the_gain_to_the_camera(world: World) -> None:
     open_picamera2(CameraSettings(exposure_us=8_000)).close()
-    assert "AeEnable" not in world.opened[0].config["controls"]
+    assert world.opened[0].given.keys() & {"AeEnable", "AnalogueGain"} == set()
 
 
 def test_control_that_is_not_there_is_left_alone(world: World, caplog: pytest.LogCaptureFixture) -> None:
     del world.controls["AnalogueGain"]
     with caplog.at_level(logging.WARNING):
-        open_picamera2(CameraSettings(gain=2.0)).close()
-    assert world.opened[0].config["controls"] == {}
+        open_picamera2(CameraSettings(exposure_us=8_000, gain=2.0)).close()
+    assert world.opened[0].given.keys() & {"AeEnable", "AnalogueGain"} == set()
     assert "AnalogueGain" in caplog.text
 
 
 def test_setting_out_of_bounds_prints_the_bounds(world: World) -> None:
-    with pytest.raises(ConfigError, match=r"AnalogueGain from 1\.0 to 16\.0, got 99"):
+    with pytest.raises(ConfigError, match=r"AnalogueGain from 1\.0 to 22\.26, got 99"):
         open_picamera2(CameraSettings(gain=99.0))
     assert [c.is_open for c in world.opened] == [False]
 
@@ -117,4 +125,14 @@ def test_camera_that_stops_is_a_timeout_and_never_an_old_frame(world: World) -> 
 def test_without_picamera2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(CameraNotFound, match="apt install python3-picamera2"):
+        open_picamera2()
+
+
+def test_simplejpeg_of_another_numpy_is_mended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install(monkeypatch)
+    monkeypatch.delitem(sys.modules, "picamera2")
+    why = "numpy.dtype size changed, may indicate binary incompatibility"
+    (tmp_path / "picamera2.py").write_text(f"raise ValueError({why!r})\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(CameraNotFound, match=r"numpy\.dtype.*pip install --force-reinstall --no-deps simplejpeg"):
         open_picamera2()

@@ -29,13 +29,13 @@ def apply(places: Places, change: Change) -> Places:
     """``places`` after ``change``. Raises ``EditRefused`` where it names a chromosome that is not there."""
     match change:
         case Relabel(one, label):
-            return _changed(places, one, lambda p: _given(p, label))
+            return _changed(places, one, lambda p: _called(p, label, "whole" if p.kind == "marker" else p.kind))
         case Flip(one):
             return _changed(places, one, _flipped)
         case Swap(first, second):
             return _swapped(places, first, second)
         case Mark(one, kind):
-            return _changed(places, one, lambda p: replace(_given(p, p.label), kind=kind))
+            return _changed(places, one, lambda p: _called(p, p.label, kind))
         case Exclude(one):
             return _changed(places, one, lambda p: replace(p, excluded=True, edited=True))
         case Restore(one):
@@ -70,11 +70,13 @@ def _changed(places: Places, id: int, change: Callable[[Placed], Placed]) -> Pla
     return (*places[:at], change(places[at]), *places[at + 1 :])
 
 
-def _given(place: Placed, label: str) -> Placed:
-    """With a person's ``label``, who is sure of it; a label makes a marker a whole chromosome again."""
+def _called(place: Placed, label: str, kind: Kind) -> Placed:
+    """What a person, who is sure of it, says that it is; so it counts. What it is called already is accepted."""
+    counted = replace(place, excluded=False)
+    if (label, kind) == (place.label, place.kind):
+        return _accepted(counted)
     said = replace(place.chromosome, label=label, confidence=1.0, status="accepted")
-    kind: Kind = "whole" if place.kind == "marker" else place.kind
-    return replace(place, chromosome=said, kind=kind, edited=True)
+    return replace(counted, chromosome=said, kind=kind, edited=True)
 
 
 def _flipped(place: Placed) -> Placed:
@@ -95,11 +97,11 @@ def _swapped(places: Places, first: int, second: int) -> Places:
 
 
 def _moved(place: Placed, to: Placed) -> Placed:
-    """``place`` in the place of ``to``; among homologues only the order changes, and the label stays as sure as it
+    """``place`` in the place of ``to``, among the excluded if that was; among homologues the label stays as sure as it
     was."""
-    if (place.label, place.kind) == (to.label, to.kind):
-        return replace(place, edited=True)
-    return replace(_given(place, to.label), kind=to.kind)
+    same = (place.label, place.kind) == (to.label, to.kind)
+    moved = replace(place, edited=True) if same else _called(place, to.label, to.kind)
+    return replace(moved, excluded=to.excluded)
 
 
 def _made(chromosome: Chromosome) -> Placed:

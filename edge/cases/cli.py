@@ -101,6 +101,7 @@ def add(
     """
     from edge.camera.files import read_frame
     from edge.cases.images import picture_sha256
+    from edge.cases.names import printable
     from edge.pipeline import load_pipeline
 
     check_scale(um_per_px)
@@ -114,7 +115,7 @@ def add(
                     raise path
                 frame = read_frame(path, added, um_per_px)
                 if number := known.get(picture_sha256(frame.pixels)):
-                    print(f"skipped {path.name}: it is cell {number} already")
+                    print(f"skipped {printable(path.name)}: it is cell {number} already")
                     continue
                 cell = pipeline.label(frame)
                 if cell.count == 0:
@@ -127,9 +128,10 @@ def add(
                 print(f"error: {one_line(error)}", file=sys.stderr)
                 continue
             state = opened.capture(case, frame, cell, by)
-            known[state.captured.frame_sha256] = state.captured.number
+            kept = state.captured
+            known[kept.frame_sha256] = kept.number
             added += 1
-            print(f"cell {state.captured.number}: {path.name}  {state.karyotype}  {len(state.unsure)} to review")
+            print(f"cell {kept.number}: {kept.cell.frame}  {state.karyotype}  {len(state.unsure)} to review")
     if failed:
         raise typer.Exit(FrameError.exit_code)
 
@@ -208,12 +210,13 @@ def export(
 ) -> None:
     """Write a case's pictures, tables, JSON, OME-TIFF and training data."""
     from edge.cases.files import write_case
+    from edge.cases.names import printable
 
     wanted = tuple(forms or Form)
     with _open(store) as opened:
         written = write_case(opened, case, out, tuple(form.value for form in wanted))
         opened.note(case, by, {"as": [form.value for form in wanted], "files": len(written.paths)})
-    print(f"{len(written.paths)} files in {out}")
+    print(f"{len(written.paths)} files in {printable(str(out))}")
     if written.left_out:
         print(f"corrections: {written.left_out} of {written.cells} cells left out, not yet reviewed or set aside")
 
@@ -228,11 +231,12 @@ def report(
 ) -> None:
     """Write the PDF report: one page that sums up, then one a cell."""
     from edge.cases.files import write_report
+    from edge.cases.names import printable
 
     with _open(store) as opened:
         head = write_report(opened, case, out)
         opened.note(case, by, {"as": ["report"], "head": head})
-    print(f"{out}  log head {head}")
+    print(f"{printable(str(out))}  log head {head}")
 
 
 @app.command()

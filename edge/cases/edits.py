@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from edge.cases.names import checked_reason
 from edge.cases.places import KINDS, Kind
 from edge.errors import EditRefused
 from edge.records import LABELS, Chromosome, Crop
@@ -19,6 +20,8 @@ WHOLE_CELL = -1
 
 @dataclass(frozen=True, slots=True)
 class Relabel:
+    """It is a ``label``, and counts, if it was excluded."""
+
     chromosome: int
     label: str
 
@@ -36,7 +39,7 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """The two exchange their places in the karyogram: labels, and the order among homologues."""
+    """The two exchange their places in the karyogram: labels, whether they count, and the order among homologues."""
 
     first: int
     second: int
@@ -44,6 +47,8 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
+    """Its label stays; it counts, if it was excluded."""
+
     chromosome: int
     kind: Kind
 
@@ -134,6 +139,24 @@ Change = Relabel | Flip | Swap | Mark | Exclude | Restore | Split | Join | Draw 
 """What a person may ask for."""
 Edit = Change | Undo | Redo
 """What an event may hold; which edit an undo or a redo means is found by the store."""
+
+
+def checked(change: Change) -> Change:
+    """``change`` as it may be asked for now. Raises ``EditRefused``.
+
+    Not the edits' own rules: a log that was written before these must still be read.
+    """
+    match change:
+        case SetAside(reason):
+            return SetAside(checked_reason(reason))
+        case Accept(()):
+            raise EditRefused(
+                "expected one chromosome or more to accept, got none; if none waits for review, all is accepted already"
+            )
+        case Swap(first, second) if first == second:
+            raise EditRefused(f"a swap takes two chromosomes; got {first} twice")
+        case _:
+            return change
 
 
 def made_by(change: Change) -> tuple[Chromosome, ...]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 from edge.cases import log
 from edge.cases.codec import Json, cell_from_json, edit_from_json
+from edge.cases.edits import Edit, SetAside
+from edge.cases.log import Entry
+from edge.cases.names import printable
 from edge.cases.state import Captured, CellState, Event, fold
 from edge.errors import CaseNotFound, StoreDamaged
 from edge.records import NOMINAL_UM_PER_PX
@@ -18,7 +22,11 @@ REMEMBERED_CELLS = 64
 
 
 class KeptCells:
-    """Reads the cells of ``db``, the database at ``path``; who asks holds the store's lock."""
+    """Reads the cells of ``db``, the database at ``path``; who asks holds the store's lock.
+
+    Earlier versions kept frames' names and reasons whatever they held: they are made printable here, once for all
+    that leaves the store.
+    """
 
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self._db = db
@@ -43,6 +51,7 @@ class KeptCells:
             case, number, frame_sha256, um_per_px, captured_utc, document = row
             try:
                 cell = cell_from_json({**_scale_as_taken(um_per_px), **json.loads(document)})
+                cell = replace(cell, frame=printable(cell.frame))
             except (KeyError, TypeError, ValueError, OSError) as error:
                 raise StoreDamaged(
                     f"{self._path}: the record of cell {id} is damaged; restore it from a copy"
@@ -56,9 +65,12 @@ class KeptCells:
 
     def _events(self, id: int) -> tuple[Event, ...]:
         found = log.entries(self._db, "cell_id = ? AND revision IS NOT NULL", id)
-        return tuple(
-            Event(k, entry.actor, entry.at_utc, edit_from_json(entry.said)) for k, entry in enumerate(found, start=1)
-        )
+        return tuple(Event(k, entry.actor, entry.at_utc, _edit_of(entry)) for k, entry in enumerate(found, start=1))
+
+
+def _edit_of(entry: Entry) -> Edit:
+    edit = edit_from_json(entry.said)
+    return SetAside(printable(edit.reason)) if isinstance(edit, SetAside) else edit
 
 
 def _scale_as_taken(um_per_px: float) -> Json:

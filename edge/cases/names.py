@@ -1,4 +1,4 @@
-"""What a case and a person may be called."""
+"""What a case and a person may be called, and the other short texts that people give."""
 
 from __future__ import annotations
 
@@ -8,14 +8,27 @@ LONGEST_NAME = 100
 
 
 def checked_name(name: str) -> str:
-    name = name.strip()
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise EditRefused(f"a case's name must be 1 to {LONGEST_NAME} printable characters; got {name!r}")
-    return name
+    return _checked("a case's name must be", name)
 
 
 def checked_actor(actor: str) -> str:
-    actor = actor.strip()
-    if not actor or len(actor) > LONGEST_NAME or not actor.isprintable():
-        raise EditRefused(f"who does this must be named in 1 to {LONGEST_NAME} printable characters; got {actor!r}")
-    return actor
+    return _checked("who does this must be named in", actor)
+
+
+def checked_reason(reason: str) -> str:
+    return _checked("a cell is set aside for a reason, which the log keeps, of", reason)
+
+
+def printable(text: str) -> str:
+    """``text`` with what cannot be shown escaped, as ``\\x01`` or ``\\udce4``: a file's name may hold any byte, and
+    neither UTF-8 nor XML any character."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _checked(what: str, text: str) -> str:
+    """``text`` without blanks around it. Raises ``EditRefused``."""
+    text = text.strip()
+    if not text or len(text) > LONGEST_NAME or not text.isprintable():
+        got = repr(text) if len(text) <= LONGEST_NAME else f"{len(text)}, {text[:20]!r}..."
+        raise EditRefused(f"{what} 1 to {LONGEST_NAME} printable characters; got {got}")
+    return text

@@ -11,17 +11,17 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edge.cases import log
 from edge.cases.codec import canonical, cell_to_json, edit_to_json
-from edge.cases.edits import Change, Edit, Redo, Undo, numbered, touched
+from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered, touched
 from edge.cases.images import Images
 from edge.cases.kept import KeptCells
 from edge.cases.log import Entry
-from edge.cases.names import checked_actor, checked_name
+from edge.cases.names import checked_actor, checked_name, printable
 from edge.cases.schema import connect, told, writing
 from edge.cases.state import CellState, Event, change_of, fold, next_id, touching_since
 from edge.cases.verify import Verdict, verify
@@ -105,8 +105,10 @@ class CaseStore:
             return self._case(*row)
 
     def capture(self, case: str, frame: Frame, cell: Cell, actor: str) -> CellState:
-        """Adds ``cell``, as labelled in ``frame``, to the case named ``case``: picture, record and log entry."""
+        """Adds ``cell``, as labelled in ``frame``, to the case named ``case``: picture, record and log entry. What
+        cannot be printed of the frame's name is escaped."""
         opened, actor = self.case(case), checked_actor(actor)
+        cell = replace(cell, frame=printable(cell.frame))
         frame_sha256 = self.images.put(frame.pixels)
         document = canonical(cell_to_json(cell))
         with self._writing() as db:
@@ -155,7 +157,8 @@ class CaseStore:
         ``based_on`` is the revision that the person saw. Raises ``EditConflict``, with the newer state, where someone
         touched the same chromosomes since; ``EditRefused`` where it cannot be made.
         """
-        return self._edit(id, lambda state: numbered(change, next_id(state.captured, state.events)), based_on, actor)
+        asked = checked(change)
+        return self._edit(id, lambda state: numbered(asked, next_id(state.captured, state.events)), based_on, actor)
 
     def undo(self, id: int, *, based_on: int, actor: str) -> CellState:
         """Takes back the latest edit of ``actor`` that holds. Raises like ``edit``, and ``EditRefused`` where someone

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from edge.cases.export import NOTICE, editors
 from edge.cases.log import Entry
+from edge.cases.names import printable
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.cases.tally import cells_named, tally
@@ -96,7 +97,8 @@ def log_lines(store: CaseStore, name: str) -> Iterator[str]:
                 "restore the store from a copy, 'chromo-edge case verify' tells more"
             )
         cell = "" if entry.cell_id is None else f"  cell {numbers[entry.cell_id]}"
-        yield f"{entry.seq:6d}  {entry.at_utc}  {entry.actor}  {entry.act}{cell}  {_said(entry)}  {entry.sha256[:12]}"
+        said = printable(_said(entry))
+        yield f"{entry.seq:6d}  {entry.at_utc}  {entry.actor}  {entry.act}{cell}  {said}  {entry.sha256[:12]}"
 
 
 def _said(entry: Entry) -> str:

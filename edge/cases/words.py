@@ -37,6 +37,8 @@ _READERS: dict[str, tuple[str, _Reader]] = {
 def change_of_words(words: Sequence[str], state: CellState) -> Change:
     """The change that ``words`` ask for of ``state``. Raises ``ConfigError`` where they ask for none."""
     verb, rest = words[0], words[1:]
+    if verb in ("undo", "redo"):
+        raise ConfigError(f"expected: {verb} and nothing after it, once for each edit; got: {' '.join(words)}")
     if verb not in _READERS:
         raise ConfigError(f"expected an edit, one of {', '.join(_READERS)}, undo, redo; got {verb!r}")
     usage, reader = _READERS[verb]

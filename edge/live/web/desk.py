@@ -14,7 +14,7 @@ from edge.cases.codec import edit_from_json
 from edge.cases.edits import Change, Draw, Join, Redo, Split, Undo
 from edge.cases.export import case_json, cells_csv, chromosomes_csv, tally_json
 from edge.cases.files import zipped_case
-from edge.cases.names import checked_name
+from edge.cases.names import checked_name, printable
 from edge.cases.places import Placed
 from edge.cases.report import ReportInput, report_pdf
 from edge.cases.state import CellState
@@ -138,7 +138,7 @@ class Desk:
     def export(self, form: object, actor: str, shown: str | None = None) -> IO[bytes]:
         """The open case as a file to read and close: ``form`` is one of ``FORMS``, ``all`` what ``chromo-edge case
         export`` writes. The log keeps that it was asked for."""
-        if form not in FORMS:
+        if not isinstance(form, str) or form not in FORMS:
             raise EditRefused(f"expected an export as {', '.join(FORMS)}; got {form!r}")
         name = self._open(shown)
         case, cells, head = self._store.case(name), self._store.cells(name), self._store.head()
@@ -180,8 +180,10 @@ class Desk:
     def _open(self, shown: str | None) -> str:
         """The open case's name. Raises ``EditRefused`` where the page still shows another."""
         name = self.name
-        if shown not in (None, name):
-            raise EditRefused(f"case {name} is open now, and the page showed {shown}; look again, then repeat it")
+        if shown is not None and shown != name:
+            raise EditRefused(
+                f"case {name} is open now, and the page showed {printable(shown)}; look again, then repeat it"
+            )
         return name
 
     def _change(self, id: int, asked: Mapping[str, Any]) -> Change:

@@ -28,6 +28,7 @@ from edge.cases.ometiff import OME, ome_tiff
 from edge.cases.store import CaseStore
 from edge.records import Cell, Frame
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
+from tests.edge.cases.older import unchecked
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "contract" / "cell.schema.json").read_text())
 OWN_FIELDS = {"name", "kind", "edited", "excluded"}
@@ -39,8 +40,9 @@ def store(tmp_path: Path) -> Iterator[CaseStore]:
     with CaseStore(tmp_path / "store") as opened:
         opened.new_case("A-1", "kim")
         size = {"width_px": 340, "height_px": 300}
+        misread = [*NORMAL_FEMALE[:3], "3", *NORMAL_FEMALE[4:]]
         first = opened.capture(
-            "A-1", make_frame(300, 340, level=200), make_cell(review=[3], frame="1.png", **size), "kim"
+            "A-1", make_frame(300, 340, level=200), make_cell(misread, review=[3], frame="1.png", **size), "kim"
         )
         drawn = make_chromosome(0, "21", box_px=(300, 200, 314, 260))
         for edit in (Relabel(3, "2"), Draw(drawn), Accept((46,))):
@@ -79,7 +81,7 @@ def test_the_json_is_the_frames_line_and_the_edits(store: CaseStore, tmp_path: P
     assert (said["tally"]["karyotype"], said["tally"]["apart"]) == ("", [1, 2])
     assert [s["change"] for s in said["tally"]["not_clonal"]] == ["+21", "+7"]
     first = said["cells"][0]
-    assert (first["karyotype"], first["automatic_karyotype"], first["count"]) == ("47,XX,+21", "46,XX", 47)
+    assert (first["karyotype"], first["automatic_karyotype"], first["count"]) == ("47,XX,+21", "46,XX,-2,+3", 47)
     assert [e["edit"] for e in first["edits"]] == ["relabel", "draw", "accept"]
     assert first["edits"][1] == {"revision": 2, "by": "kim", "at_utc": first["edits"][1]["at_utc"], "holds": True,
                                  "edit": "draw", "drawn": 46}  # fmt: skip
@@ -108,7 +110,7 @@ def test_the_tables(store: CaseStore, tmp_path: Path) -> None:
         (r["name"], r["counted"], r["edited"], r["automatic_label"]) for r in (rows[0], rows[3], rows[5], rows[46])
     ] == [
         ("1", "0", "1", "1"),
-        ("2", "1", "1", "2"),
+        ("2", "1", "1", "3"),
         ("mar", "1", "1", "3"),
         ("21", "1", "1", ""),
     ]
@@ -229,6 +231,26 @@ def test_a_report_for_any_name(store: CaseStore, tmp_path: Path, name: str) -> N
     store.capture(name, make_frame(300, 340), make_cell(frame="métaphase.png"), "Łucja")
     write_report(store, name, tmp_path / "report.pdf")
     assert len(PdfReader(tmp_path / "report.pdf").pages) == 2
+
+
+def test_a_case_leaves_whatever_names_and_reasons_it_was_given(store: CaseStore, tmp_path: Path) -> None:
+    """Before names were checked: a Latin-1 terminal's, half an emoji, what XML does not know."""
+    store.new_case("S1", "kim")
+    with unchecked():
+        cell = make_cell(review=[3], frame="b\x01\nFl\udce4che.jpg")
+        id = store.capture("S1", make_frame(300, 340), cell, "kim").id
+        store.edit(id, SetAside("a\ud83d" + "x" * 40_000), based_on=0, actor="kim")
+    out = tmp_path / "out"
+    assert len(write_case(store, "S1", out, EVERY_FORM).paths) == 7
+    with tifffile.TiffFile(out / "001.ome.tiff") as tiff:
+        assert tiff.ome_metadata is not None
+        validate_xml(tiff.ome_metadata)
+    (row,) = csv.DictReader(io.StringIO((out / "cells.csv").read_text("utf-8")))
+    (told,) = json.loads((out / "case.json").read_text())["cells"]
+    assert row["frame"] == told["frame"] == r"b\x01\nFl\udce4che.jpg"
+    assert row["set_aside"] == told["set_aside"] == told["edits"][0]["reason"] == r"a\ud83d" + "x" * 40_000
+    write_report(store, "S1", tmp_path / "report.pdf")
+    assert r"b\x01\nFl\udce4che.jpg" in PdfReader(tmp_path / "report.pdf").pages[1].extract_text()
 
 
 def test_a_case_without_cells(store: CaseStore, tmp_path: Path) -> None:

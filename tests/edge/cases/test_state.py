@@ -113,6 +113,13 @@ def test_masks_survive_their_runs(data: st.DataObject) -> None:
         ([Mark(44, "derivative")], "46,X,der(X)"),
         ([Exclude(0)], "45,XX,-1"),
         ([Exclude(0), Restore(0)], "46,XX"),
+        ([Exclude(0), Relabel(0, "1")], "46,XX"),
+        ([Exclude(0), Relabel(0, "X")], "46,XXX,-1"),
+        ([Exclude(0), Mark(0, "marker")], "46,XX,-1,+mar"),
+        ([Exclude(0), Flip(0), Accept((0,))], "45,XX,-1"),
+        ([Exclude(0), Swap(0, 2)], "45,XX,-1"),
+        ([Exclude(0), Swap(2, 0), Swap(0, 2)], "45,XX,-1"),
+        ([Exclude(0), Exclude(2), Swap(0, 2)], "44,XX,-1,-2"),
         ([Draw(make_chromosome(46, "21"))], "47,XX,+21"),
         ([Draw(make_chromosome(46, "9")), Mark(46, "derivative")], "47,XX,+der(9)"),
         ([Split(0, (make_chromosome(46, "1"), make_chromosome(47, "Y")))], "47,XXY"),
@@ -134,6 +141,29 @@ def test_a_swap_exchanges_places() -> None:
         (2, "2"),
         (0, "X"),
     ]
+
+
+def test_a_swap_with_an_excluded_one_puts_the_other_out() -> None:
+    for other in (1, 2):  # its homologue, and one of another class
+        state = edited(captured(), Exclude(0), Swap(0, other))
+        assert [p.id for p in state.places if p.excluded] == [other]
+        assert {p.id: p.label for p in state.counted}[0] == NORMAL_FEMALE[other]
+
+
+@pytest.mark.parametrize(
+    ("confirming", "corrections"),
+    [
+        ([Relabel(3, NORMAL_FEMALE[3])], 0),
+        ([Mark(3, "whole")], 0),
+        ([Relabel(3, "8"), Relabel(3, "8")], 1),
+        ([Mark(3, "derivative"), Relabel(3, NORMAL_FEMALE[3])], 1),
+        ([Mark(3, "marker"), Relabel(3, NORMAL_FEMALE[3])], 1),
+    ],
+)
+def test_the_label_that_it_has_is_no_correction(confirming: list[Edit], corrections: int) -> None:
+    state = edited(captured(review=[3]), *confirming)
+    assert (state.corrections, state.unsure) == (corrections, ())
+    assert state.places[3].chromosome.confidence == (1.0 if corrections else 0.9)
 
 
 def test_a_persons_word_is_sure_and_an_acceptance_no_correction() -> None:

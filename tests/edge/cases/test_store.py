@@ -27,6 +27,7 @@ from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, S
 from edge.records import NOMINAL_UM_PER_PX
 from edge.runtime.bundle import TASKS
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
+from tests.edge.cases.older import unchecked
 from tests.edge.cases.tampering import tamper
 
 KILLS = 50
@@ -167,6 +168,56 @@ def test_an_impossible_edit_changes_nothing(store: CaseStore, edit: Relabel | Ac
         store.edit(id, Flip(1), based_on=5, actor="kim")
     assert store.cell(id).revision == 0
     assert store.head() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (Accept(()), "expected one chromosome or more to accept, got none"),
+        (Swap(3, 3), "a swap takes two chromosomes; got 3 twice"),
+        (SetAside("schlechte Fl\udce4che"), r"1 to 100 printable characters; got 'schlechte Fl\\udce4che'"),
+        (SetAside("a\nb"), "1 to 100 printable"),
+        (SetAside("x" * 40_000), r"1 to 100 printable characters; got 40000, 'xxx.{,30}$"),
+    ],
+)
+def test_what_may_not_be_asked_for_leaves_what_can_be_redone(
+    store: CaseStore, change: Accept | Swap | SetAside, message: str
+) -> None:
+    id = capture(store)
+    store.edit(id, Relabel(3, "21"), based_on=0, actor="kim")
+    store.undo(id, based_on=1, actor="kim")
+    with pytest.raises(EditRefused, match=message):
+        store.edit(id, change, based_on=2, actor="kim")
+    assert store.redo(id, based_on=2, actor="kim").revision == 3
+
+
+def test_what_earlier_versions_let_be_asked_for_is_still_read(store: CaseStore, folder: Path) -> None:
+    """Undone and redone, too; and the log that holds it is sound."""
+    id = capture(store)
+    asked = [Accept(()), Swap(3, 3), Exclude(5), Relabel(5, "3"), SetAside("Fl\udce4che\n" + "x" * 40_000)]
+    with unchecked():
+        for revision, change in enumerate(asked):
+            store.edit(id, change, based_on=revision, actor="kim")
+    with CaseStore(folder) as after:
+        assert after.cell(id).set_aside == r"Fl\udce4che\n" + "x" * 40_000
+        for revision in range(5, 10):
+            after.undo(id, based_on=revision, actor="kim")
+        for revision in range(10, 15):
+            after.redo(id, based_on=revision, actor="kim")
+        assert (after.cell(id).karyotype, after.verify().faults) == ("46,XX", ())
+
+
+@pytest.mark.parametrize("name", ["b\x01\nc.jpg", "Fl\udce4che.jpg", "\ufffe.jpg", "métaphase 1.png", r"a\x01.png"])
+def test_a_frames_name_is_kept_as_it_can_be_printed(store: CaseStore, folder: Path, name: str) -> None:
+    printed = {"b": r"b\x01\nc.jpg", "F": r"Fl\udce4che.jpg", "\ufffe": r"\ufffe.jpg"}.get(name[0], name)
+    new = store.capture("A-1", make_frame(), make_cell(frame=name), "kim")
+    with unchecked():
+        older = store.capture("A-1", make_frame(), make_cell(frame=name), "kim")
+    assert new.captured.cell.frame == older.captured.cell.frame == printed
+    assert [entry.said["frame"] for entry in store.log("A-1")[1:]] == [printed, name]
+    with CaseStore(folder) as after:
+        assert after.cell(older.id).captured.cell.frame == after.frame(older.id).source == printed
+        assert after.verify().faults == ()
 
 
 def test_the_names_of_cases(store: CaseStore) -> None:

@@ -20,12 +20,14 @@ from PIL import Image
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from edge.cases.edits import SetAside
 from edge.cases.store import CaseStore
 from edge.errors import CameraLost
 from edge.live.web.hub import MOST_CLIENTS
 from edge.live.web.messages import NOTICE
 from edge.records import Cell, Frame
 from edge.runtime.guarded import Acceleration
+from tests.edge.cases.older import unchecked
 from tests.edge.live.web.serving import DRAWN, SameAgain, Served, serving
 
 Json = dict[str, Any]
@@ -361,6 +363,9 @@ def test_a_missed_one_is_drawn_along_its_middle(served: Served, http: httpx.Clie
         {"edit": "relabel", "chromosome": 1, "label": "23"},
         {"edit": "relabel", "chromosome": True, "label": "2"},
         {"edit": "set_aside", "reason": " "},
+        {"edit": "set_aside", "reason": "x" * 40_000},
+        {"edit": "accept", "chromosomes": []},
+        {"edit": "swap", "first": 1, "second": 1},
         {"edit": "undo", "revision": 1},
         {"edit": "nothing"},
         {},
@@ -405,8 +410,35 @@ def test_the_case_is_taken_away_and_the_log_keeps_it(
     assert served.store.log("today")[-1].said["as"] == [form]
 
 
-def test_an_unknown_export(http: httpx.Client, cell: Json) -> None:
-    assert http.post("/api/case/export", json={"actor": "kim", "form": "../x"}).status_code == 422
+@pytest.mark.parametrize("form", ["../x", "", None, 7, [], {}])
+def test_an_unknown_export(http: httpx.Client, cell: Json, form: object) -> None:
+    answer = http.post("/api/case/export", json={"actor": "kim", "form": form})
+    assert (answer.status_code, answer.json()["error"].endswith(f"got {form!r}")) == (422, True)
+
+
+def test_half_a_character_is_refused(http: httpx.Client, cell: Json) -> None:
+    """JSON can say what UTF-8 cannot; the refusal must not repeat it."""
+    headers = {"Content-Type": "application/json"}
+    change = {"edit": "set_aside", "reason": "a\ud83d"}
+    for path, asked in (
+        (f"cells/{cell['id']}/edit", {"based_on": 0, "change": change}),
+        ("case/export", {"form": "json", "case": "a\ud83d"}),
+    ):
+        answer = http.post(f"/api/{path}", content=json.dumps({"actor": "kim", **asked}), headers=headers)
+        assert (answer.status_code, r"a\ud83d" in answer.json()["error"]) == (422, True)
+
+
+def test_a_case_with_half_a_character_is_served(served: Served, http: httpx.Client, cell: Json) -> None:
+    """One that an earlier version let in."""
+    with unchecked():
+        served.store.edit(cell["id"], SetAside("schlechte Fl\udce4che"), based_on=0, actor="kim")
+    told = r"schlechte Fl\udce4che"
+    assert http.get("/api/case").json()["cells"][0]["set_aside"] == told
+    assert http.get(f"/api/cells/{cell['id']}").json()["set_aside"] == told
+    for form in ("cells", "report", "all"):
+        assert http.post("/api/case/export", json={"actor": "kim", "form": form}).status_code == 200
+    served.move_on()
+    assert http.post("/api/capture", json={"actor": "kim"}).status_code == 201
 
 
 def test_a_still_stage_gives_one_cell(served: Served, http: httpx.Client, cell: Json) -> None:

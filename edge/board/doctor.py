@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import logging
 import os
 import re
 import shutil
@@ -25,6 +26,8 @@ LEAST_DISK_MB, TIGHT_DISK_MB = 100, 1000
 LEAST_MEMORY_MB, TIGHT_MEMORY_MB = 150, 300
 WARM_C, HOT_C = 75, 85
 """A Raspberry Pi slows down from 80 to 85 degrees (Raspberry Pi documentation)."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +183,8 @@ def _computed(delegate: str, models_dir: Path | None) -> tuple[Check, ...]:
 
     from edge.config import default_models_dir
     from edge.runtime.bundle import load_bundle
-    from edge.runtime.delegate import MENDS
-    from edge.runtime.guarded import START_S, GuardedNetwork
+    from edge.runtime.delegate import mend
+    from edge.runtime.guarded import GuardedNetwork
     from edge.runtime.network import networks_on, open_network
 
     name = f"{delegate} at work"
@@ -193,15 +196,20 @@ def _computed(delegate: str, models_dir: Path | None) -> tuple[Check, ...]:
         return (Check(name, "fail", str(error), "mend the classifier first"),)
     if not isinstance(network, GuardedNetwork):
         return (Check(name, "ok", "the CPU needs no trial"),)
-    ends_s = time.monotonic() + START_S
-    while not network.accelerated and not network.failed and time.monotonic() < ends_s:
+    suffix = bundle.model_path.suffix
+    if delegate == "gpu" and suffix == ".onnx":
+        _log.warning("gpu: waiting, %g min at most: the first start builds TensorRT's engines", network.start_s / 60)
+    while not network.accelerated and not network.failed:  # as it has when it is not ready in its own time
         network.run_uint8(np.zeros(network.input_shape, np.uint8))
         time.sleep(0.05)
-    works, said, mend = network.accelerated, network.status, MENDS[delegate]
+    works, said, left_out = network.accelerated, network.status, network.left_out
     network.close()
-    if works:
+    if works and said == f"{bundle.task} on {delegate}":
         return (Check(name, "ok", said),)
-    return (Check(name, "fail", said.removesuffix(f"; {mend}"), mend),)
+    if works:
+        return (Check(name, "warning", said, "it computes; with that mended it would be faster"),)
+    said, _, what = said.rpartition("; ") if left_out else (said.removesuffix(f"; {mend(delegate, suffix)}"), "", "")
+    return (Check(name, "fail", said, what or mend(delegate, suffix)),)
 
 
 def _providers(onnxruntime: object) -> list[str]:

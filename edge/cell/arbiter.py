@@ -159,8 +159,9 @@ def heard(kept: Kept) -> npt.NDArray[np.intp]:
 
 
 class Arbiter:
-    """The arbiter of a verified bundle. It works on one core: its many small operators would wait for one another
-    longer than they take, 1.5 ms alone and 2.3 to 3.2 on two cores that others use too."""
+    """The arbiter of a verified bundle. It works on one core, also where an accelerator has the other networks: its
+    many small operators would wait for one another longer than they take, 1.5 ms alone and 2.3 to 3.2 on two cores
+    that others use too."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.models = {"arbiter": bundle.model_id}

@@ -34,6 +34,8 @@ SCHEMA = 1
 BUNDLE_FILE = "bundle.json"
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.(tflite|onnx)")
 TFLITE_MARK = b"TFL3"
+NEEDS_COMPILED = ("edgetpu",)
+"""Delegates that compute nothing of a .tflite that was not compiled for them: the CPU does, in their name."""
 ONNX_MARK = b"\x08"
 """ModelProto's first field, ir_version, a varint."""
 
@@ -97,6 +99,22 @@ class Bundle:
                 f"'trainer {delegate} {stray.parent}', which writes it there"
             )
         return named
+
+    def given_to(self, delegate: str) -> tuple[bytes, str, str]:
+        """The model that ``delegate`` computes, its file's suffix, and its id where it is a compiled one, else "".
+
+        ``BundleInvalid``: the compiled model is not sound, or is needed and not there.
+        """
+        compiled = self.compiled_for(delegate)
+        if compiled is not None:
+            return compiled.read(), compiled.path.suffix, compiled.model_id
+        if delegate in NEEDS_COMPILED and self.model_path.suffix == ".tflite":
+            folder = self.model_path.parent
+            raise BundleInvalid(
+                f"{folder}: expected a model compiled for {delegate}, found none; compile it with "
+                f"'trainer {delegate} {folder}'"
+            )
+        return self.model_bytes, self.model_path.suffix, ""
 
     def made_for(self, setting: str, value: float) -> None:
         """``BundleMismatch`` unless ``preprocessing`` says that the model takes its input so."""

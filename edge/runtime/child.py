@@ -27,13 +27,14 @@ class Child:
     """Runs ``command``, which is given its end of a socket as last word, and sends it ``order``. ``OSError``: it cannot
     be started.
 
-    It may be asked once it is ``ready``. ``refused``: networks that it does not take, and why; ``proven``: those whose
-    answers were found to be right.
+    It may be asked once it is ``ready``. ``refused``: networks that it does not take, and why; ``notes``: how it takes
+    others, where that is not as it might; ``proven``: those whose answers were found to be right.
     """
 
     def __init__(self, command: Sequence[str], order: object) -> None:
         self.started_s = time.monotonic()
         self.refused: dict[str, str] = {}
+        self.notes: dict[str, str] = {}
         self.proven: set[str] = set()
         self.ready = False
         self._order = order
@@ -59,7 +60,7 @@ class Child:
         said = self._receive(1.0)
         if not isinstance(said, worker.Ready):
             raise Gone(f"began with a {type(said).__name__}")
-        self.ready, self.refused = True, dict(said.refused)
+        self.ready, self.refused, self.notes = True, dict(said.refused), dict(said.notes)
         return True
 
     def ask(self, request: tuple[object, ...], within_s: float) -> dict[str, Float32Array]:

@@ -17,6 +17,10 @@ MENDS = {
     "2.12 on)",
     "gpu": "install the board's TFLite GPU delegate, or use --delegate cpu",
 }
+ONNX_MENDS = {
+    "edgetpu": "use --delegate gpu",
+    "gpu": "install the board vendor's onnxruntime-gpu, or use --delegate cpu",
+}
 ONNX_PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
 """What ``gpu`` means for an .onnx model, best first."""
 
@@ -30,11 +34,18 @@ def accelerated_network(delegate: str, model: bytes, suffix: str, threads: int) 
         from edge.runtime.onnx import OnnxNetwork
 
         if delegate != "gpu":
-            raise DelegateUnavailable(f"{delegate} takes .tflite models, this bundle has an .onnx; use --delegate gpu")
+            raise DelegateUnavailable(
+                f"{delegate} takes .tflite models, this bundle has an .onnx; {mend(delegate, suffix)}"
+            )
         return OnnxNetwork(model, threads, ONNX_PROVIDERS)
     from edge.runtime.interpreter import Network
 
     return Network(model, threads, load(delegate))
+
+
+def mend(delegate: str, suffix: str) -> str:
+    """What to do where ``delegate`` does not take models whose files end in ``suffix``."""
+    return (ONNX_MENDS if suffix == ".onnx" else MENDS)[delegate]
 
 
 def load(delegate: str, libraries: tuple[str, ...] = ()) -> Any:

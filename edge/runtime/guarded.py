@@ -31,7 +31,7 @@ ANSWER_S = 1.0
 """With the CPU's own time for the batch, labels go on within two seconds; at 1.5 s they came after 2.5."""
 START_S = 60.0
 ENGINE_START_S = 3600.0
-"""TensorRT builds its engines at the first start on a board."""
+"""TensorRT builds its engines at the first start on a board, two a network."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
 MOST_DIFFERENCE = 0.05
 """Mean difference to the CPU's answer, as a share of its range, that quantization and half floats explain."""
@@ -46,7 +46,7 @@ Order = tuple[bytes, str, int]
 class Accelerator:
     """``delegate``'s child process with all networks that joined, started again after it failed. Any thread may ask.
 
-    ``command`` starts the child, ``edge.runtime.worker``.
+    ``command`` starts the child, ``edge.runtime.worker``, which is ready within ``start_s`` or killed.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class Accelerator:
     ) -> None:
         self.delegate = delegate
         self.failures = 0
-        self._command, self._start_s, self._answer_s = tuple(command), start_s, answer_s
+        self._command, self.start_s, self._answer_s = tuple(command), start_s, answer_s
         self._first_pause_s = self._pause_s = first_pause_s
         self._lock = threading.Lock()
         self._orders: dict[str, Order] = {}
         self._compiled: dict[str, str] = {}
-        self._left_out: dict[str, str] = {}
+        self.left_out: dict[str, str] = {}
         self._child: Child | None = None
         self._retry_s = time.monotonic()
         self._why = "is starting"
@@ -83,12 +83,12 @@ class Accelerator:
             self._orders[name] = order
             self._compiled[name] = compiled_id
             if order[1] == ".onnx":
-                self._start_s = max(self._start_s, ENGINE_START_S)
+                self.start_s = max(self.start_s, ENGINE_START_S)
             self._drop()
 
     def leave_out(self, name: str, why: str) -> None:
         """The network works on the CPU alone."""
-        self._left_out[name] = why
+        self.left_out[name] = why
         self._refused(name, why)
 
     def compute(self, name: str, method: str, batch: npt.NDArray[Any], on_cpu: Callable[[], Outputs]) -> Outputs:
@@ -117,16 +117,21 @@ class Accelerator:
         child = self._child
         return child is not None and name in child.proven
 
+    def note(self, name: str) -> str:
+        """How it computes, where that is not as it might: ``by CUDA, not by TensorRT: ...``."""
+        child = self._child
+        return "" if child is None else child.notes.get(name, "")
+
     def why_not(self, name: str) -> str:
         """Why it does not compute, to go on ``edgetpu ...``."""
         child = self._child
         refused = {} if child is None else child.refused
-        return (self._left_out | refused).get(name, self._why)
+        return (self.left_out | refused).get(name, self._why)
 
     @property
     def networks(self) -> Mapping[str, bool]:
         """Each network's name, and whether the accelerator computes it now."""
-        return {name: self.computes(name) for name in sorted({*self._orders, *self._left_out})}
+        return {name: self.computes(name) for name in sorted({*self._orders, *self.left_out})}
 
     def close(self) -> None:
         with self._lock:
@@ -136,7 +141,7 @@ class Accelerator:
 
     def _ready_for(self, name: str) -> Child | None:
         """The child, if it can be asked for this network now. Starts it when its time has come; waits for nothing."""
-        if name in self._left_out:
+        if name in self.left_out:
             return None
         try:
             if self._child is None and time.monotonic() >= self._retry_s:
@@ -147,10 +152,12 @@ class Accelerator:
             if not child.ready and child.look():
                 for refused, why in child.refused.items():
                     self._refused(refused, why)
+                for noted, how in child.notes.items():
+                    _log.warning("%s: %s computes %s", noted, self.delegate, how)
             if child.ready:
                 return None if name in child.refused else child
-            if time.monotonic() - child.started_s > self._start_s:
-                raise Gone(f"was not ready within {self._start_s:g} s")
+            if time.monotonic() - child.started_s > self.start_s:
+                raise Gone(f"was not ready within {self.start_s:g} s")
         except OSError as error:  # no memory, no process to spare
             self._fall_back(f"cannot be started ({error.strerror})")
         except Gone as why:
@@ -200,14 +207,10 @@ class GuardedNetwork:
     @classmethod
     def of_bundle(cls, bundle: Bundle, cpu: PictureNetwork, threads: int, accelerator: Accelerator) -> GuardedNetwork:
         """The accelerator is given the model that is compiled for it, where the bundle names one; where that is not
-        sound the network stays on the CPU, and it is said."""
-        suffix = bundle.model_path.suffix
+        sound, or is needed and not there, the network stays on the CPU, and it is said."""
         try:
-            compiled = bundle.compiled_for(accelerator.delegate)
-            if compiled is None:
-                accelerator.join(bundle.task, (bundle.model_bytes, suffix, threads))
-            else:
-                accelerator.join(bundle.task, (compiled.read(), compiled.path.suffix, threads), compiled.model_id)
+            model, suffix, compiled_id = bundle.given_to(accelerator.delegate)
+            accelerator.join(bundle.task, (model, suffix, threads), compiled_id)
         except BundleInvalid as error:
             accelerator.leave_out(bundle.task, f"is not used: {error}")
         return cls(bundle.task, accelerator, cpu)
@@ -222,11 +225,21 @@ class GuardedNetwork:
         return self._accelerator.failures > 0
 
     @property
+    def left_out(self) -> bool:
+        """Whether its bundle holds nothing that the accelerator could take."""
+        return self.name in self._accelerator.left_out
+
+    @property
+    def start_s(self) -> float:
+        """How long the accelerator may take until it is ready."""
+        return self._accelerator.start_s
+
+    @property
     def status(self) -> str:
         """One line for people: ``locator on edgetpu``, ``locator on cpu: edgetpu did not answer within 1 s``."""
         delegate = self._accelerator.delegate
         if self.accelerated:
-            return f"{self.name} on {delegate}"
+            return f"{self.name} on {delegate} {self._accelerator.note(self.name)}".rstrip()
         return f"{self.name} on cpu: {delegate} {self._accelerator.why_not(self.name)}"
 
     def close(self) -> None:

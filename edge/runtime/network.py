@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from edge.errors import BundleMismatch, ConfigError
 from edge.records import Float32Array, UInt8Array
-from edge.runtime.bundle import Bundle
+from edge.runtime.bundle import Bundle, Task
 
 if TYPE_CHECKING:
     from edge.runtime.guarded import Accelerator
@@ -28,6 +28,8 @@ MOST_AT_ONCE = 64
 the first frame full of debris."""
 
 DELEGATES = ("cpu", "edgetpu", "gpu")
+ON_CPU: tuple[Task, ...] = ("arbiter",)
+"""Networks that stay on the processor: float, and small operators that would wait for a GPU longer than they take."""
 _wanted: ContextVar[Accelerator | None] = ContextVar("accelerator", default=None)
 
 _compiled: ContextVar[dict[str, str] | None] = ContextVar("compiled", default=None)
@@ -48,8 +50,8 @@ class PictureNetwork(Protocol):
 
 @contextmanager
 def networks_on(delegate: str) -> Iterator[None]:
-    """Networks opened within run on ``delegate``, one of ``DELEGATES``, together: an accelerator can be opened by one
-    process only. ``ConfigError`` for another word."""
+    """Networks opened within run on ``delegate``, one of ``DELEGATES``, together, all but those ``ON_CPU``: an
+    accelerator can be opened by one process only. ``ConfigError`` for another word."""
     if delegate not in DELEGATES:
         raise ConfigError(f"expected --delegate {', '.join(DELEGATES)}, got {delegate!r}")
     token = _wanted.set(_accelerator(delegate))
@@ -96,7 +98,7 @@ def open_network(bundle: Bundle, threads: int) -> PictureNetwork:
             f"the model has {network.input_shape[1:3]}; export it again"
         )
     accelerator = _wanted.get()
-    if accelerator is None:
+    if accelerator is None or bundle.task in ON_CPU:
         return network
     from edge.runtime.guarded import GuardedNetwork
 

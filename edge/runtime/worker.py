@@ -24,9 +24,11 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """``refused``: networks that the accelerator does not take, and why in one line."""
+    """``refused``: networks that the accelerator does not take, and why in one line; ``notes``: those that it takes
+    otherwise than it might, and how."""
 
     refused: dict[str, str]
+    notes: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ def _exactly(channel: socket.socket, length: int, deadline_s: float | None) -> b
 
 def serve(channel: socket.socket) -> None:
     """The child's life. Returns when the parent closes its end."""
-    from edge.errors import BundleInvalid, ChromoError
+    from edge.errors import BundleInvalid, ChromoError, DelegateUnavailable
     from edge.runtime.delegate import accelerated_network
+    from edge.runtime.onnx import OnnxNetwork
 
     try:
         delegate, orders = receive(channel)
@@ -73,13 +76,14 @@ def serve(channel: socket.socket) -> None:
         for name, order in orders.items():
             try:
                 networks[name] = accelerated_network(delegate, *order)
-            except BundleInvalid as error:
+            except (BundleInvalid, DelegateUnavailable) as error:
                 refused[name] = _one_line(error)
         if not networks:
-            raise BundleInvalid("; ".join(f"{name}: {why}" for name, why in refused.items()))
+            raise DelegateUnavailable(_together(refused))
         for network in networks.values():  # proven on one picture before the parent relies on it
             network.run_uint8(_blank(network.input_shape))
-        send(channel, Ready(refused))
+        notes = {name: net.note for name, net in networks.items() if isinstance(net, OnnxNetwork) and net.note}
+        send(channel, Ready({name: f"does not take it: {why}" for name, why in refused.items()}, notes))
         while True:
             name, method, batch = receive(channel)
             send(channel, getattr(networks[name], method)(batch))
@@ -87,6 +91,12 @@ def serve(channel: socket.socket) -> None:
         return
     except (ChromoError, ValueError, RuntimeError) as error:
         send(channel, Failed(_one_line(error)))
+
+
+def _together(refused: dict[str, str]) -> str:
+    """All reasons in one line; one that all share, such as a missing library, once."""
+    reasons = set(refused.values())
+    return reasons.pop() if len(reasons) == 1 else "; ".join(f"{name}: {why}" for name, why in refused.items())
 
 
 def _one_line(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """The same on the real thing: ``pytest -m hardware tests/hardware`` on a board, with what is plugged in.
 
-CHROMO_CAMERA names the camera (default: the first that answers), CHROMO_DELEGATE the accelerator (edgetpu or gpu).
+CHROMO_CAMERA names the camera (default: the first that answers), CHROMO_DELEGATE the accelerator (edgetpu or gpu),
+for which ``models`` are compiled.
 A test without its device is skipped; the hand that pulls a plug is asked for on the terminal (pytest -s).
 """
 

@@ -17,8 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from edge.cell.keep import TERMS
+from edge.runtime.bundle import Task
+from tests.edge.runtime.compiled import compile_beside
 
 ROOT = Path(__file__).resolve().parents[2]
+COMPILED: tuple[Task, ...] = ("locator", "separator", "classifier", "verifier")
+"""What an accelerator computes; the arbiter stays on the processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,15 @@ class Bench:
         return Path(tempfile.mkdtemp(dir=self.folder))
 
     def models(self) -> Path:
-        """A copy of tests/edge/tiny that makes a whole pipeline, without any skill."""
+        """A copy of tests/edge/tiny that makes a whole pipeline, without skill, compiled for the stand-in library."""
         folder = self.fresh() / "models"
         shutil.copytree(ROOT / "tests/edge/tiny", folder)
         path = folder / "verifier" / "bundle.json"
         fields = json.loads(path.read_text())
         fields["calibration"] |= dict.fromkeys(TERMS, 0.0) | {"keep_bias": 1.0, "keep_score": 1.0, "keep_single": 1.0}
         path.write_text(json.dumps(fields))
+        for role in COMPILED:
+            compile_beside(folder, role)
         return folder
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -15,7 +16,11 @@ from PIL import Image
 from edge.board import doctor, host
 from edge.board.doctor import examine
 from edge.cli import main
+from edge.runtime import guarded
+from tests.edge.runtime.compiled import compile_beside, with_onnx
 from tests.edge.stages import draw_bars
+
+ONNX = (Path(__file__).parents[1] / "runtime" / "tiny.onnx").read_bytes()
 
 
 @pytest.fixture
@@ -109,6 +114,10 @@ def test_the_disk_is_the_one_that_cases_go_to(machine: Path, tmp_path: Path, mon
     assert asked == [tmp_path]
 
 
+def at_work(models: Path, delegate: str) -> doctor.Check:
+    return {one.name: one for one in examine(models, None, delegate)}[f"{delegate} at work"]
+
+
 @pytest.mark.parametrize(
     ("mode", "state", "said"),
     [
@@ -122,11 +131,72 @@ def test_an_accelerator_is_tried_in_a_child(
 ) -> None:
     monkeypatch.setenv("LD_LIBRARY_PATH", str(library))
     monkeypatch.setenv("FAKE_DELEGATE", mode)
-    check = {one.name: one for one in examine(tiny_models, None, "edgetpu")}["edgetpu at work"]
+    compile_beside(tiny_models, "classifier")
+    check = at_work(tiny_models, "edgetpu")
     assert check.state == state
     assert said in check.said
     assert ("feranick's builds" in check.mend) == (state == "fail")
     assert "feranick" not in check.said
+
+
+def test_a_model_that_the_chip_does_not_compute_fails(
+    library: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(library))
+    monkeypatch.setenv("FAKE_DELEGATE", "works")
+    check = at_work(tiny_models, "edgetpu")
+    assert check.state == "fail"
+    assert check.said.endswith("expected a model compiled for edgetpu, found none")
+    assert check.mend == f"compile it with 'trainer edgetpu {tiny_models / 'classifier'}'"
+
+
+@pytest.fixture
+def jetson(tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Models for one, and the child process on one."""
+    pytest.importorskip("onnxruntime", reason="pip install 'chromo-edge[onnx]'")
+    with_onnx(tiny_models, "classifier", ONNX, (16, 12))
+    options = guarded.Accelerator.__init__.__kwdefaults__
+    monkeypatch.setitem(options, "command", (sys.executable, "-m", "tests.edge.runtime.jetson"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tiny_models
+
+
+def test_engines_are_waited_for_as_long_as_they_may_take(
+    jetson: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("JETSON_BUILD_S", "0.3")
+    monkeypatch.setattr(guarded, "START_S", 0.1)
+    monkeypatch.setattr(guarded, "ENGINE_START_S", 120.0)
+    monkeypatch.setitem(guarded.Accelerator.__init__.__kwdefaults__, "start_s", 0.1)
+    check = at_work(jetson, "gpu")
+    assert (check.state, check.said) == ("ok", "classifier on gpu")
+    assert "gpu: waiting, 2 min at most: the first start builds TensorRT's engines" in caplog.text
+
+
+def test_a_child_that_is_never_ready_ends_the_wait(jetson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JETSON_BUILD_S", "60")
+    monkeypatch.setattr(guarded, "ENGINE_START_S", 0.3)
+    monkeypatch.setitem(guarded.Accelerator.__init__.__kwdefaults__, "start_s", 0.1)
+    check = at_work(jetson, "gpu")
+    assert check.state == "fail"
+    assert check.said == "classifier on cpu: gpu was not ready within 0.3 s"
+    assert check.mend == "install the board vendor's onnxruntime-gpu, or use --delegate cpu"
+
+
+def test_a_slower_provider_is_a_warning(jetson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JETSON_BROKEN", "TensorrtExecutionProvider")
+    check = at_work(jetson, "gpu")
+    assert check.state == "warning"
+    assert "classifier on gpu by CUDA, not by Tensorrt: lib of" in check.said
+
+
+def test_an_onnx_model_has_a_mend_of_its_own(jetson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JETSON_BROKEN", "TensorrtExecutionProvider CUDAExecutionProvider")
+    check = at_work(jetson, "gpu")
+    assert check.state == "fail"
+    assert "no accelerator takes the model: Tensorrt: lib of" in check.said
+    assert check.mend == "install the board vendor's onnxruntime-gpu, or use --delegate cpu"
+    assert check.mend not in check.said
 
 
 def test_a_full_disk_and_a_clock_of_1970(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

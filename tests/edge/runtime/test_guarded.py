@@ -5,8 +5,6 @@ The child processes, the runtime and its ``load_delegate`` are real; the library
 
 from __future__ import annotations
 
-import hashlib
-import json
 import signal
 import socket
 import sys
@@ -19,11 +17,12 @@ import pytest
 
 from edge.errors import BundleMismatch, ConfigError, DelegateUnavailable
 from edge.runtime import worker
-from edge.runtime.bundle import TASKS, Task, load_bundle
+from edge.runtime.bundle import TASKS, load_bundle
 from edge.runtime.delegate import load
 from edge.runtime.guarded import ANSWER_S, Acceleration, Accelerator, GuardedNetwork, acceleration
 from edge.runtime.interpreter import Network
-from edge.runtime.network import PictureNetwork, compiled_models, networks_on
+from edge.runtime.network import ON_CPU, PictureNetwork, compiled_models, networks_on
+from tests.edge.runtime.compiled import compile_beside, compiled_beside
 
 HERE = Path(__file__).parent
 TINY = HERE.parent / "tiny"
@@ -176,7 +175,7 @@ def test_a_child_that_cannot_be_started() -> None:
 
 # All networks in one process
 
-ROLES = ("locator", "separator", "classifier", "verifier")
+ROLES = tuple(task for task in TASKS if task not in ON_CPU)
 
 
 @pytest.mark.parametrize("fault", ["hang", "crash"])
@@ -250,7 +249,8 @@ def test_a_device_that_one_process_may_open_serves_all_networks(
         monkeypatch.setenv(name, str(value))
     networks = []
     with networks_on("edgetpu"):
-        for role in TASKS:
+        for role in ROLES:
+            compile_beside(tiny_models, role)
             network = Network.of_bundle(load_bundle(tiny_models / role, role), 1)
             assert isinstance(network, GuardedNetwork)
             networks.append(network)
@@ -345,19 +345,6 @@ def test_another_word_is_refused() -> None:
         pass
 
 
-def compiled_beside(models: Path, role: Task, content: bytes, *, named: bytes | None) -> str:
-    """Puts the compiled form of a role's model beside it, names it with the hash of ``named``; its model id."""
-    bundle = load_bundle(models / role, role)
-    path = bundle.model_path.with_name(f"{bundle.model_path.stem}_edgetpu.tflite")
-    path.write_bytes(content)
-    digest = hashlib.sha256(named or b"").hexdigest()
-    if named is not None:
-        fields = json.loads((models / role / "bundle.json").read_text())
-        fields["compiled"] = {"edgetpu": {"model": path.name, "sha256": digest}}
-        (models / role / "bundle.json").write_text(json.dumps(fields))
-    return f"sha256:{digest}"
-
-
 @pytest.mark.parametrize(
     ("named", "said"),
     [
@@ -391,8 +378,7 @@ def test_the_compiled_model_is_named_when_it_computed(
 ) -> None:
     monkeypatch.setenv("LD_LIBRARY_PATH", str(library))
     monkeypatch.setenv("FAKE_DELEGATE", "works")
-    content = load_bundle(tiny_models / "classifier", "classifier").model_bytes + b"\0"
-    model_id = compiled_beside(tiny_models, "classifier", content, named=content)
+    model_id = compile_beside(tiny_models, "classifier")
     with networks_on("edgetpu"):
         network = Network.of_bundle(load_bundle(tiny_models / "classifier", "classifier"))
     assert isinstance(network, GuardedNetwork)
@@ -408,6 +394,28 @@ def test_the_compiled_model_is_named_when_it_computed(
     with compiled_models() as found:
         network.run_uint8(blank)
         assert found == {}
+
+
+def test_what_was_not_compiled_is_not_said_to_run_on_the_chip(tiny_models: Path) -> None:
+    """The library takes none of its operators: the runtime's own kernels compute, and the answers are right."""
+    with networks_on("edgetpu"):
+        network = Network.of_bundle(load_bundle(tiny_models / "classifier", "classifier"))
+    assert isinstance(network, GuardedNetwork)
+    network.run_uint8(np.zeros(network.input_shape, np.uint8))
+    folder = tiny_models / "classifier"
+    assert network.status == (
+        f"classifier on cpu: edgetpu is not used: {folder}: expected a model compiled for edgetpu, found none; "
+        f"compile it with 'trainer edgetpu {folder}'"
+    )
+    assert network._accelerator._child is None
+    network.close()
+
+
+def test_the_arbiter_stays_on_the_processor() -> None:
+    bundle = load_bundle(TINY / "arbiter", "arbiter")
+    for delegate in ("edgetpu", "gpu"):
+        with networks_on(delegate):
+            assert isinstance(Network.of_bundle(bundle, 1), Network)
 
 
 def test_bundle_and_model_must_fit(tiny_models: Path) -> None:

@@ -13,6 +13,8 @@ export class Aside {
   }
 
   show(cell) {
+    if (cell.id !== this.id) this.dialog.close(); // it asked about the cell before
+    this.id = cell.id;
     $("aside-why").hidden = !cell.set_aside;
     $("aside-why").textContent = `Set aside: ${cell.set_aside}`;
     $("aside-tool").textContent = cell.set_aside ? "Take back" : "Set aside";

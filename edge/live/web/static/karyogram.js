@@ -23,16 +23,17 @@ export class Karyogram {
     this.cell = null;
     this.selected = null;
     this.held = null; // the first of a swap or a join
-    this.dragging = false;
+    this.dragging = null; // the id of the one in the hand; what else is let go here, a file or a text, is none
     this.waiting = null; // what came while one was dragged: drawing it would take the chromosome out of the hand
     new ResizeObserver(() => this.fit()).observe(root);
   }
 
   show(cell) {
-    if (this.dragging) {
+    if (this.dragging !== null && cell.id === this.cell.id) {
       this.waiting = cell;
       return;
     }
+    this.dragging = this.waiting = null;
     this.cell = cell;
     if (!cell.chromosomes.some((c) => c.id === this.selected)) this.selected = cell.unsure_ids[0] ?? cell.chromosomes[0]?.id ?? null;
     const focused = this.root.contains(document.activeElement);
@@ -95,7 +96,7 @@ export class Karyogram {
   }
 
   letGo() {
-    this.dragging = false;
+    this.dragging = null;
     const cell = this.waiting;
     this.waiting = null;
     if (cell) this.show(cell);
@@ -151,19 +152,24 @@ export class Karyogram {
     number.textContent = odd || (here.length > 0 && !PAIRED.has(name) && name.length > 1) ? `${name} (${here.length})` : name;
     place.append(copies, number);
     place.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      place.classList.add("over");
+      event.preventDefault(); // a file must not open in the page's stead
+      if (this.dragging === null) event.dataTransfer.dropEffect = "none";
+      else place.classList.add("over");
     });
     place.addEventListener("dragleave", () => place.classList.remove("over"));
     place.addEventListener("drop", (event) => {
       event.preventDefault();
       place.classList.remove("over");
-      const id = Number(event.dataTransfer.getData("text/plain"));
-      const onto = event.target.closest(".chromosome");
-      if (onto && event.shiftKey && Number(onto.dataset.id) !== id) this.onSwap(id, Number(onto.dataset.id));
-      else this.onMove(id, name);
+      if (this.dragging !== null) this.dropped(this.dragging, name, event);
     });
     return place;
+  }
+
+  // Let go where it was, it has not moved.
+  dropped(id, place, event) {
+    const onto = event.target.closest(".chromosome");
+    if (onto && event.shiftKey && Number(onto.dataset.id) !== id) this.onSwap(id, Number(onto.dataset.id));
+    else if (PLACE_OF(this.chromosome(id)) !== place) this.onMove(id, place);
   }
 
   chip(chromosome) {
@@ -189,9 +195,9 @@ export class Karyogram {
     button.addEventListener("click", () => this.select(chromosome.id));
     button.addEventListener("focus", () => this.selected !== chromosome.id && this.select(chromosome.id, { focus: false }));
     button.addEventListener("dragstart", (event) => {
-      event.dataTransfer.setData("text/plain", String(chromosome.id));
+      event.dataTransfer.setData("application/x-chromosome", String(chromosome.id)); // no field takes it for text
       event.dataTransfer.effectAllowed = "move";
-      this.dragging = true;
+      this.dragging = chromosome.id;
       this.select(chromosome.id, { focus: false });
     });
     button.addEventListener("dragend", () => this.letGo());

@@ -3,6 +3,7 @@
 import { typed } from "./typed.js";
 
 const TOOLS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s: "swap", j: "join", c: "cut", d: "draw", m: "marker", e: "derivative", delete: "exclude", t: "aside" };
+const PRESSED = "aside, a, summary, button:not(.chromosome)"; // Enter there is that control's
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 // Of `page`: act(tool), capture(), enter(), escape(), openKaryogram(), turnPage(forward), step(right, down), resolution(),
@@ -12,12 +13,12 @@ export function listen(page) {
 
   function inKaryogram(event) {
     const key = event.key.toLowerCase();
-    const onTool = event.target.closest("aside") !== null;
+    const pressed = event.target.closest(PRESSED) !== null;
     if (ARROWS[event.key]) typed.clear(), page.step(...ARROWS[event.key]);
     else if (/^page(up|down)$/.test(key) && event.target.id !== "findings") page.turnPage(key === "pagedown");
     else if (/^[0-9xy]$/.test(key)) typed.add(key);
     else if (key === "backspace") typed.clear();
-    else if (key === "enter" && !onTool) page.enter();
+    else if (key === "enter" && !pressed) page.enter();
     else if (key === "b") page.resolution();
     else if (key === "p") page.enlarge();
     else if (TOOLS[key]) typed.clear(), page.act(TOOLS[key]);

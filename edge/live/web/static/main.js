@@ -9,6 +9,7 @@ import { Live } from "./live.js";
 import { Picture } from "./picture.js";
 import { Selected } from "./selected.js";
 import { typed } from "./typed.js";
+import { showVerdict, tellWhere } from "./verdict.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -77,19 +78,23 @@ async function refreshCase() {
   caseName = now.name;
   cells = now.cells;
   $("to-karyogram").disabled = cells.length === 0;
-  showCase(now, openCell);
-  if (cell) tellWhere();
+  showCase(now, (id) => queued(() => openCell(id)));
+  if (cell) tellWhere(cell, caseName);
   if (cells.some((c) => c.id === cell?.id)) queued(refresh);
 }
 
 async function refresh() {
-  const newCell = await api.cell(cell.id);
-  if (newCell.revision !== cell.revision) show(newCell);
+  const { id } = cell;
+  const now = await api.cell(id);
+  if (cell.id !== id) return;
+  if (["revision", "can_undo", "can_redo"].some((what) => now[what] !== cell[what])) show(now);
 }
 
 function openKaryogram() {
-  if (cell?.case === caseName) view("karyogram");
-  else if (cells.length) openCell(cells.at(-1).id);
+  queued(() => {
+    if (cell?.case === caseName) view("karyogram");
+    else if (cells.length) return openCell(cells.at(-1).id);
+  });
 }
 
 async function openCell(id) {
@@ -98,6 +103,7 @@ async function openCell(id) {
   karyogram.leave();
   show(opened);
   view("karyogram");
+  say("");
 }
 
 function turnPage(forward) {
@@ -107,7 +113,6 @@ function turnPage(forward) {
     const other = others.at(forward ? 0 : -1);
     if (!other) return say(`This is the ${forward ? "last" : "first"} cell of the case`);
     await openCell(other.id);
-    say("");
   });
 }
 
@@ -115,24 +120,10 @@ function show(newCell) {
   if (cell && newCell.id === cell.id && newCell.revision < cell.revision) return;
   if (newCell.id !== cell?.id) karyogram.leave();
   cell = newCell;
-  $("karyotype").textContent = cell.karyotype;
-  $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
-  $("left").textContent = cell.unsure ? `${cell.unsure} to review` : "All reviewed";
-  tellWhere();
+  showVerdict(cell);
+  tellWhere(cell, caseName);
   aside.show(cell);
-  tool("undo").disabled = !cell.can_undo;
-  tool("redo").disabled = !cell.can_redo;
-  tool("next").disabled = tool("accept-rest").disabled = cell.unsure === 0;
   karyogram.show(cell);
-}
-
-function tellWhere() {
-  const elsewhere = cell.case === caseName ? "" : `Case ${cell.case} · `;
-  $("corrections").textContent = `${elsewhere}Cell ${cell.number} · ${cell.count} chromosomes · ${cell.corrections} corrected`;
-}
-
-function tool(name) {
-  return document.querySelector(`[data-do="${name}"]`);
 }
 
 function say(text) {
@@ -140,7 +131,7 @@ function say(text) {
   $("live-said").textContent = text;
 }
 
-// Edits go one after another, each on what the one before gave
+// Cells are opened and edited one after another, each on what the one before gave
 
 function queued(work) {
   busy = busy.then(work).catch(refused);
@@ -153,8 +144,14 @@ async function refused(error) {
   say(error.message);
 }
 
+// A key may be faster than a cell that was asked for: what was pressed on the one before is not done on the next.
+function onThis(work) {
+  const { id } = cell;
+  return queued(() => (cell.id === id ? work() : say("Nothing changed: the key came before this cell")));
+}
+
 function edit(change, done = "") {
-  return queued(async () => {
+  return onThis(async () => {
     const before = new Set(cell.chromosomes.map((c) => c.id));
     const after = await api.edit(cell, change);
     const made = after.chromosomes.find((c) => !before.has(c.id));
@@ -168,7 +165,8 @@ function moveTo(id, place) {
   const chromosome = karyogram.chromosome(id);
   if (place === "removed") return edit({ edit: "exclude", chromosome: id }, "Removed");
   if (place === "marker") return edit({ edit: "mark", chromosome: id, kind: "marker" }, "Marked as a marker");
-  return edit({ edit: "relabel", chromosome: id, label: place }, `${chromosome.label} is now ${place}`);
+  const done = chromosome.label === place ? `It is a ${place}` : `${chromosome.label} is now ${place}`;
+  return edit({ edit: "relabel", chromosome: id, label: place }, done);
 }
 
 function next() {
@@ -211,8 +209,8 @@ function toggleMark(kind) {
 const DO = {
   next,
   "accept-rest": () => accept(cell.unsure_ids, "All accepted"),
-  undo: () => queued(async () => (show(await api.undo(cell)), say("Undone"))),
-  redo: () => queued(async () => (show(await api.redo(cell)), say("Done again"))),
+  undo: () => onThis(async () => (show(await api.undo(cell)), say("Undone"))),
+  redo: () => onThis(async () => (show(await api.redo(cell)), say("Done again"))),
   flip: () => edit({ edit: "flip", chromosome: karyogram.selected }, "Turned"),
   swap: () => pair("Swap", (first, second) => edit({ edit: "swap", first, second }, "Swapped")),
   join: () => pair("Join", (first, second) => edit({ edit: "join", chromosomes: [first, second] }, "Joined")),
@@ -230,8 +228,8 @@ const OF_ONE = ["flip", "swap", "join", "cut", "marker", "derivative", "exclude"
 
 for (const button of document.querySelectorAll("[data-do]")) {
   button.addEventListener("click", () => {
+    focusSelected(); // first, so that a dialog gives the focus back to it
     act(button.dataset.do);
-    if (!["cut", "draw"].includes(button.dataset.do)) focusSelected();
   });
 }
 
@@ -287,6 +285,9 @@ listen({
 $("capture").addEventListener("click", capture);
 $("to-live").addEventListener("click", () => view("live"));
 $("to-karyogram").addEventListener("click", openKaryogram);
-$("help-open").addEventListener("click", () => $("help").showModal());
-$("actor").addEventListener("change", () => cell && api.cell(cell.id).then(show));
+$("help-open").addEventListener("click", ({ detail: byPointer }) => {
+  if (byPointer) focusSelected(); // the next Enter is meant for the chromosome
+  $("help").showModal();
+});
+$("actor").addEventListener("change", () => cell && queued(refresh));
 refreshCase();

@@ -26,7 +26,13 @@ export class Selected {
     const beside = made("div", "beside");
     beside.append(paper);
     if (table) beside.append(ideogram(chromosome.label, table, HEIGHT_PX));
+    const held = this.buttons().findIndex((button) => button.matches(":focus-visible"));
     this.panel.replaceChildren(this.about(), beside);
+    this.buttons()[held]?.focus({ preventScroll: true }); // the keyboard stays where it was
+  }
+
+  buttons() {
+    return [...this.panel.querySelectorAll("button")];
   }
 
   nextResolution() {
@@ -69,6 +75,7 @@ export class Selected {
   cutout() {
     const { label, p_arm_up: up, size_px: size } = this.chromosome;
     const large = new Image();
+    large.draggable = false; // the small one is what can be moved
     large.src = api.cutout(this.cell, this.chromosome);
     large.alt = `Cut-out of chromosome ${label}`;
     large.className = up ? "" : "upside-down";

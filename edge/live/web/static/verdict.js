@@ -1,0 +1,18 @@
+// What is said of the captured cell as a whole, and the tools that it leaves.
+
+const $ = (id) => document.getElementById(id);
+const tool = (name) => document.querySelector(`[data-do="${name}"]`);
+
+export function showVerdict(cell) {
+  $("karyotype").textContent = cell.karyotype;
+  $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  $("left").textContent = cell.unsure ? `${cell.unsure} to review` : "All reviewed";
+  tool("undo").disabled = !cell.can_undo;
+  tool("redo").disabled = !cell.can_redo;
+  tool("next").disabled = tool("accept-rest").disabled = cell.unsure === 0;
+}
+
+export function tellWhere(cell, openCase) {
+  const elsewhere = cell.case === openCase ? "" : `Case ${cell.case} · `;
+  $("corrections").textContent = `${elsewhere}Cell ${cell.number} · ${cell.count} chromosomes · ${cell.corrections} corrected`;
+}

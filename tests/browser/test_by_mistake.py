@@ -1,0 +1,238 @@
+"""What is not meant as a correction is none: stray drops, a key on a button, an answer that comes late."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from edge.cases.edits import Flip
+from edge.cases.state import CellState
+from edge.cases.store import CaseStore
+from tests.browser.conftest import running
+from tests.builders import make_cell, make_frame
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A page on a case of two cells, of each of which 5, an 3, and 20, an 11, are to review."""
+
+    page: Page
+    store: CaseStore
+    case: str
+    cells: tuple[CellState, ...]
+
+    def open(self, number: int) -> None:
+        self.page.locator("#cells button", has_text=f"{number}.").click()
+        expect(self.page.locator("#corrections")).to_contain_text(f"Cell {number} ")
+
+    def chromosome(self, id: int) -> Locator:
+        return self.page.locator(f'.chromosome[data-id="{id}"]')
+
+    def place(self, name: str) -> Locator:
+        return self.page.locator(f'.place[data-place="{name}"]')
+
+    def address(self, number: int) -> re.Pattern[str]:
+        return re.compile(rf"/api/cells/{self.cells[number - 1].id}\?")
+
+    def hold(self, number: int) -> list[Route]:
+        """What asks for that cell next, which waits for ``release``."""
+        waiting: list[Route] = []
+        self.page.route(self.address(number), lambda route: waiting.append(route), times=1)
+        return waiting
+
+    def release(self, number: int, waiting: list[Route]) -> None:
+        while not waiting:
+            self.page.wait_for_timeout(50)
+        with self.page.expect_response(self.address(number)):
+            waiting[0].continue_()
+
+    def edits(self) -> list[tuple[int, str]]:
+        """The number of the cell and the kind of each edit in the log."""
+        numbers = {cell.id: cell.captured.number for cell in self.cells}
+        log = self.store.log(self.case)
+        return [(numbers[e.cell_id or 0], e.said["edit"]) for e in log if e.act == "edit"]
+
+
+@pytest.fixture(scope="module")
+def board(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, CaseStore]]:
+    cases = tmp_path_factory.mktemp("cases")
+    with CaseStore(cases) as store, running("--camera", "sim", cases=cases) as address:
+        yield address, store
+
+
+@pytest.fixture
+def bench(board: tuple[str, CaseStore], page: Page, request: pytest.FixtureRequest) -> Bench:
+    address, store = board
+    case = request.node.name.removeprefix("test_")
+    store.new_case(case, "kim")
+    cells = [store.capture(case, make_frame(300, 340), make_cell(review=[5, 20]), "kim") for _ in range(2)]
+    page.goto(address)
+    expect(page.locator("#case-name")).not_to_have_value("")
+    page.locator("#case-name").fill(case)
+    page.locator("#case-name").press("Enter")
+    expect(page.locator("#live-said")).to_have_text(f"Case {case} is open")
+    expect(page.locator("#cells li")).to_have_count(2)
+    return Bench(page, store, case, tuple(cells))
+
+
+def test_only_a_chromosome_can_be_dropped_and_only_elsewhere(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    page.locator("#selected .paper img").drag_to(bench.place("12"))
+    text = bench.place("8").locator(".number")
+    text.click(click_count=2)
+    text.drag_to(bench.place("12"))  # the text is 8: no chromosome's number
+    bench.place("12").evaluate(
+        """(place) => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File(["x"], "x.txt"));
+            place.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+        }"""
+    )
+    bench.chromosome(14).drag_to(bench.place("8").locator(".number"))
+    bench.chromosome(14).drag_to(bench.place("9").locator(".number"))
+    expect(page.locator("#said")).to_have_text("8 is now 9")
+    assert bench.edits() == [(1, "relabel")]
+    expect(bench.place("9").locator(".chromosome")).to_have_count(3)
+
+
+def test_what_was_removed_comes_back_by_drop_and_by_label(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    for back in ("drop", "label"):
+        bench.chromosome(14).click()
+        page.keyboard.press("Delete")
+        expect(bench.place("removed").locator(".chromosome")).to_have_count(1)
+        if back == "drop":
+            bench.chromosome(14).drag_to(bench.place("8").locator(".number"))
+            expect(page.locator("#said")).to_have_text("It is a 8")
+        else:
+            page.keyboard.type("8")
+            page.keyboard.press("Enter")
+        expect(bench.place("8").locator('.chromosome[data-id="14"]')).to_be_visible()
+        expect(page.locator("#karyotype")).to_have_text("46,XX")
+
+
+def test_enter_presses_the_button_that_has_the_focus(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    page.locator("#help-open").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator("#to-live").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#live")).to_be_visible()
+    page.keyboard.press("k")
+    page.locator("#case-name").fill("another")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#live-said")).to_have_text("Case another is open")
+    assert bench.edits() == []
+
+
+def test_the_keyboard_stays_on_a_control_that_is_drawn_again(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    bench.chromosome(5).focus()
+    page.locator("#bands").focus()
+    for resolution in ("400", "550"):
+        page.keyboard.press("Enter")
+        expect(page.locator("#bands")).to_contain_text(resolution)
+        expect(page.locator("#bands")).to_be_focused()
+    second = page.locator(".candidates button").nth(1)
+    second.focus()
+    page.keyboard.press("Space")
+    expect(bench.place("1").locator('.chromosome[data-id="5"]')).to_be_visible()
+    expect(second).to_be_focused()
+    assert bench.edits() == [(1, "relabel")]
+
+
+def test_enter_after_the_pointer_is_meant_for_the_chromosome(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    bench.chromosome(5).focus()
+    page.locator("#bands").click()
+    expect(page.locator("#bands")).to_contain_text("400")
+    page.keyboard.press("Enter")
+    expect(page.locator("#left")).to_have_text("1 to review")
+    page.locator("#help-open").click()
+    page.locator("#help button").click()
+    page.keyboard.press("Enter")
+    expect(page.locator("#left")).to_have_text("All reviewed")
+    assert bench.edits() == [(1, "accept"), (1, "accept")]
+
+
+@pytest.mark.parametrize("why", ["edited elsewhere", "another name", "asked for first"])
+def test_the_cell_that_was_asked_for_last_stays(bench: Bench, why: str) -> None:
+    """However late the answer about another one is, the next key means the one on the screen."""
+    page = bench.page
+    if why != "asked for first":
+        bench.open(1)
+        page.keyboard.press("l")
+    waiting = bench.hold(1)
+    if why == "edited elsewhere":
+        bench.store.edit(bench.cells[0].id, Flip(3), based_on=0, actor="lee")
+        while not waiting:
+            page.wait_for_timeout(50)
+    elif why == "another name":
+        page.locator("#actor").fill("lee")
+        page.locator("#actor").press("Tab")
+    else:
+        page.locator("#cells button", has_text="1.").click()
+    page.locator("#cells button", has_text="2.").click()
+    page.wait_for_timeout(300)  # long enough for an answer about 2
+    bench.release(1, waiting)
+    expect(page.locator("#corrections")).to_contain_text("Cell 2 ")
+    page.wait_for_timeout(300)  # and for what comes of that about 1
+    page.keyboard.press("f")
+    expect(page.locator("#said")).to_have_text("Turned")
+    assert bench.edits()[-1] == (2, "flip")
+
+
+def test_a_key_that_is_faster_than_the_next_cell_changes_neither(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    waiting = bench.hold(2)
+    for key in ("PageDown", "f", "t"):
+        page.keyboard.press(key)
+    expect(page.locator("#aside")).to_be_visible()
+    bench.release(2, waiting)
+    expect(page.locator("#said")).to_have_text("Nothing changed: the key came before this cell")
+    expect(page.locator("#aside")).to_be_hidden()
+    page.keyboard.press("f")
+    expect(page.locator("#said")).to_have_text("Turned")
+    assert bench.edits() == [(2, "flip")]
+
+
+def test_the_next_cell_takes_the_chromosome_out_of_the_hand(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    waiting = bench.hold(2)
+    page.keyboard.press("PageDown")
+    bench.chromosome(14).hover()
+    page.mouse.down()
+    bench.place("9").locator(".number").hover()
+    bench.release(2, waiting)
+    expect(page.locator("#corrections")).to_contain_text("Cell 2 ")
+    bench.place("9").locator(".number").hover()
+    page.mouse.up()
+    bench.chromosome(14).click()
+    page.keyboard.press("f")
+    expect(bench.chromosome(14)).to_have_class(re.compile("upside-down"))
+    assert bench.edits() == [(2, "flip")]
+
+
+def test_a_cell_that_does_not_come_is_told(bench: Bench) -> None:
+    """``page`` fails on a script's error."""
+    page = bench.page
+    page.route(bench.address(1), lambda route: route.abort())
+    page.locator("#cells button", has_text="1.").click()
+    expect(page.locator("#live-said")).to_contain_text("the board does not answer")
+    bench.open(2)
+    expect(page.locator("#said")).to_have_text("")

@@ -6,27 +6,15 @@ import logging
 import stat
 import threading
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
-
+from edge.camera.decoding import check_is_file, check_size, decode, said
 from edge.errors import FrameError
 from edge.records import NOMINAL_UM_PER_PX, Frame, UInt8Array
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
 VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".m4v", ".webm", ".mjpeg", ".mjpg"})
-MIN_SIDE_PX = 64
-"""A small acrocentric is about 25 px long; a frame smaller than this holds no cell."""
-MAX_PIXELS = 50_000_000
-"""Twice the largest camera in use; more would only exhaust a small board's memory."""
-
-_SAMPLE_FORMAT = 339
-"""TIFF's tag: 1 is unsigned, 2 signed, 3 float."""
-_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
-_EXPECTED = "expected a picture (PNG, JPEG, TIFF, WebP or BMP)"
 _log = logging.getLogger(__name__)
 
 
@@ -42,12 +30,12 @@ def list_frames(paths: Sequence[Path]) -> list[Path]:
             mode = path.stat().st_mode
         except (OSError, ValueError) as why:  # ValueError: a zero byte in the name
             raise FrameError(
-                f"{path}: expected a picture or a folder of pictures, found nothing ({_why(why)}); check the path"
+                f"{path}: expected a picture or a folder of pictures, found nothing ({said(why)}); check the path"
             ) from why
         if stat.S_ISDIR(mode):
             found += _pictures_in(path)
         else:
-            _check_is_file(path, mode)
+            check_is_file(path, mode)
             found.append(path)
     return found
 
@@ -70,97 +58,13 @@ def _pictures_in(folder: Path) -> list[Path]:
 def read_frame(path: Path, index: int = 0, um_per_px: float = NOMINAL_UM_PER_PX) -> Frame:
     """The picture at ``path`` as a grey frame; ``source`` is its file name.
 
-    8-bit grey levels come through unchanged; colour becomes luma, transparency is laid on white (the bright field),
-    deeper pictures are scaled to 8 bit (``to_8_bit``); of several pages the first is read. Orientation tags are not
-    applied: microscope cameras write none. An all-black frame is a frame. Raises ``FrameError``, one line, for
-    everything that is not a readable picture of a usable size.
+    8-bit grey levels come through unchanged; colour becomes luma, or where one channel alone carries signal that
+    channel; transparency is laid on white (the bright field); deeper pictures are scaled to 8 bit
+    (``pixels.to_8_bit``); of several pages the first is read. Orientation tags are not applied: boxes are in the
+    pixels as they are stored. An all-black frame is a frame. Raises ``FrameError``, one line, for everything that is
+    not a readable picture of a usable size.
     """
-    return Frame(_decode(path), index, time.monotonic(), path.name, um_per_px)
-
-
-def to_8_bit(levels: np.ndarray) -> UInt8Array:
-    """Deep grey levels (H, W) as uint8: 0 stays 0 and the 99.9th percentile becomes 255.
-
-    Keeping zero in place keeps ratios, so absorbance (Beer-Lambert) survives; taking the range from the picture
-    itself serves 10-, 12- and 16-bit cameras alike. Levels that already fit into 8 bits are left as they are, so that
-    a black frame is not blown up into noise.
-    """
-    finite = np.nan_to_num(np.asarray(levels, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    white = float(np.percentile(finite, 99.9))
-    if white > 255 or (0 < white <= 1.0 and np.issubdtype(levels.dtype, np.floating)):
-        finite = finite * np.float32(255 / white)
-    return np.clip(np.rint(finite), 0, 255).astype(np.uint8)
-
-
-def check_size(name: object, width_px: int, height_px: int) -> None:
-    """Raises ``FrameError`` for a frame too small to hold a cell or too large to decode."""
-    if min(width_px, height_px) < MIN_SIDE_PX:
-        raise FrameError(
-            f"{name}: expected at least {MIN_SIDE_PX} px a side, got {width_px} x {height_px} px; "
-            "give the whole metaphase frame, not a cut-out"
-        )
-    if width_px * height_px > MAX_PIXELS:
-        raise FrameError(
-            f"{name}: expected at most {MAX_PIXELS // 1_000_000} megapixels, got {width_px} x {height_px} px; "
-            "crop the frame to one metaphase"
-        )
-
-
-def _check_is_file(path: Path, mode: int) -> None:
-    if not stat.S_ISREG(mode):  # a pipe would be waited for until somebody writes
-        raise FrameError(f"{path}: {_EXPECTED}, got a folder, a device or a pipe; save the frame as a file")
-
-
-def _decode(path: Path) -> UInt8Array:
-    try:
-        _check_is_file(path, path.stat().st_mode)
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd tags and of large pictures; what matters is checked
-            head = file.read(8)
-            if not head:
-                raise FrameError(f"{path}: {_EXPECTED}, got an empty file; copy it again from its source")
-            file.seek(0)
-            with Image.open(file, formats=_FORMATS) as picture:
-                check_size(path, picture.width, picture.height)
-                return _grey(picture)
-    except FrameError:
-        raise
-    except UnidentifiedImageError as why:
-        raise FrameError(
-            f"{path}: {_EXPECTED}, got a file that begins with {head!r}; export the frame as 8- or 16-bit grey"
-        ) from why
-    except Image.DecompressionBombError as why:
-        raise FrameError(
-            f"{path}: expected at most {MAX_PIXELS // 1_000_000} megapixels, got far more; crop it to one metaphase"
-        ) from why
-    except OSError as why:
-        if why.strerror:
-            raise FrameError(f"{path}: {_EXPECTED}, cannot open it ({why.strerror}); check the file") from why
-        raise FrameError(f"{path}: {_EXPECTED}, got a damaged one ({_one_line(why)}); copy it again") from why
-    except Exception as why:  # decoders meet broken files with SyntaxError, ValueError, struct.error, MemoryError ...
-        raise FrameError(
-            f"{path}: {_EXPECTED}, got a damaged or strange one ({_one_line(why)}); copy it again or export it as grey"
-        ) from why
-
-
-def _why(why: Exception) -> str:
-    return getattr(why, "strerror", None) or _one_line(why)
-
-
-def _one_line(why: Exception) -> str:
-    return " ".join(str(why).split()) or type(why).__name__
-
-
-def _grey(picture: Image.Image) -> UInt8Array:
-    if picture.mode == "F" or picture.mode.startswith("I"):  # 32-bit float; 16- or 32-bit integer
-        levels = np.asarray(picture)
-        # Pillow reads all 32-bit integers as signed; TIFF says which they are, and means unsigned where it does not.
-        unsigned = levels.dtype == np.int32 and getattr(picture, "tag_v2", {}).get(_SAMPLE_FORMAT, (1,))[0] == 1
-        return to_8_bit(levels.view(np.uint32) if unsigned else levels)
-    if picture.has_transparency_data:
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture.convert("RGBA"))
-    return np.array(picture.convert("L"), np.uint8)
+    return Frame(decode(path), index, time.monotonic(), path.name, um_per_px)
 
 
 class FolderCamera:
@@ -205,7 +109,7 @@ class FolderCamera:
     def _pictures(self) -> Iterator[tuple[UInt8Array, str]]:
         for path in self._paths:
             try:
-                pixels = _decode(path)
+                pixels = decode(path)
             except FrameError as why:
                 _log.warning("skipped: %s", why)
                 continue

@@ -1,4 +1,4 @@
-"""What the sources that go through OpenCV share: quiet opening, and grey from whatever a capture gives."""
+"""What goes through OpenCV: quiet opening, deep pictures, and grey from whatever a capture gives."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge.camera.pixels import only_channel
 from edge.errors import FrameError
 from edge.records import UInt8Array
 
@@ -31,12 +32,28 @@ def open_video(path: Path) -> cv2.VideoCapture:
     return capture
 
 
+def decode_deep(content: UInt8Array) -> np.ndarray | None:
+    """The first picture of the file ``content``, of all its bits: BGR, BGRA (H, W, 3 or 4) or grey (H, W); None for
+    what cannot be decoded."""
+    silence_opencv()
+    decoded: np.ndarray | None = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+    return decoded
+
+
+def luma_of(image: np.ndarray) -> np.ndarray:
+    """Grey (H, W), as deep as ``image``: BGR (H, W, 3), BGRA, or already grey. Of colour of which one channel alone
+    carries signal, that channel."""
+    if image.ndim == 2:
+        return image
+    if image.shape[2] < 3:
+        return image[:, :, 0]
+    channel = only_channel(image)
+    if channel is not None:
+        return image[:, :, channel]
+    luma: np.ndarray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY if image.shape[2] == 3 else cv2.COLOR_BGRA2GRAY)
+    return luma
+
+
 def grey_of(image: np.ndarray) -> UInt8Array:
-    """uint8 (H, W) of a captured image: BGR (H, W, 3), BGRA, or already grey."""
-    if image.ndim == 3 and image.shape[2] == 3:
-        image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    elif image.ndim == 3 and image.shape[2] == 4:
-        image = cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY)
-    elif image.ndim == 3:
-        image = image[:, :, 0]
-    return np.ascontiguousarray(image, np.uint8)
+    """uint8 (H, W) of a captured image: ``luma_of`` in 8 bits."""
+    return np.ascontiguousarray(luma_of(image), np.uint8)

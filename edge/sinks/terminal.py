@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from edge.cases.names import printable
 from edge.cell.karyogram import ROWS
 from edge.records import Cell, Chromosome, Frame
 from edge.runtime.guarded import acceleration
@@ -50,7 +51,7 @@ class TerminalSink:
 
 
 def _line(cell: Cell, rate: float | None) -> str:
-    parts = [f"{cell.frame} #{cell.index}", f"{cell.count}", cell.karyotype, f"{_reviews(cell)} to review"]
+    parts = [f"{printable(cell.frame)} #{cell.index}", f"{cell.count}", cell.karyotype, f"{_reviews(cell)} to review"]
     parts += [*cell.findings, _timing(cell, rate)]
     if (computed := acceleration()) is not None:
         parts.append(computed.said)
@@ -58,7 +59,9 @@ def _line(cell: Cell, rate: float | None) -> str:
 
 
 def _table(cell: Cell, rate: float | None) -> RenderableType:
-    head = Text.assemble((f"{cell.count}", "bold"), "  ", (cell.karyotype, "bold"), f"   {cell.frame} #{cell.index}")
+    head = Text.assemble(
+        (f"{cell.count}", "bold"), "  ", (cell.karyotype, "bold"), f"   {printable(cell.frame)} #{cell.index}"
+    )
     for finding in cell.findings:
         head.append(f"\n{finding}", style="red")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,6 +113,27 @@ def test_all_bad_frames_in_one_batch_with_good_ones(tmp_path: Path, capsys: pyte
     assert sum(line.startswith("error: ") for line in told) == len(bad)
     assert told[-1] == f"{len(bad)} of {len(bad) + 2} could not be read; 2 labelled"
     assert [json.loads(line)["frame"] for line in out.read_text().splitlines()] == ["good0.png", "good1.png"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are text")
+@pytest.mark.usefixtures("bars")
+def test_a_name_that_is_not_utf_8_ends_no_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8", "strict")
+    told = io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace")  # as Python opens it, whatever is asked for
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", told)
+    save(tmp_path / "a.png", draw_bars([1]))
+    save(tmp_path / os.fsdecode(b"b\xe4.png"), draw_bars([2]))
+    (tmp_path / os.fsdecode(b"c\xe4\n.png")).touch()
+    save(tmp_path / "d.png", draw_bars([3]))
+    assert main(["label", str(tmp_path)]) == 3
+    out.seek(0)
+    assert [line.split(" #")[0] for line in out.read().splitlines()] == ["a.png", r"b\udce4.png", "d.png"]
+    told.seek(0)
+    error, sums_up = told.read().splitlines()
+    assert error.startswith("error: ")
+    assert r"c\udce4 .png: expected a picture" in error
+    assert sums_up == "1 of 4 could not be read; 3 labelled"
 
 
 @pytest.mark.parametrize("option", ["--overlay", "--karyogram", "--jsonl"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -12,13 +13,16 @@ from edge.sinks.terminal import TerminalSink
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 
 
-def shown(*, screen: bool, live: bool = True, frames: int = 1, labels: list[str] = NORMAL_FEMALE) -> str:
-    file = io.StringIO()
+def shown(
+    *, screen: bool, live: bool = True, frames: int = 1, labels: list[str] = NORMAL_FEMALE, name: str = "a.png"
+) -> str:
+    file = io.TextIOWrapper(io.BytesIO(), "utf-8", "strict", newline="")
     sink = TerminalSink(Console(file=file, force_terminal=screen, width=100, color_system=None), live=live)
     for index in range(frames):
-        sink.put(make_frame(), make_cell(labels, review=[0], index=index))
+        sink.put(make_frame(), replace(make_cell(labels, review=[0], index=index), frame=name))
     sink.close()
-    return file.getvalue()
+    file.seek(0)
+    return file.read()
 
 
 def test_a_pipe_gets_one_line_a_frame() -> None:
@@ -53,6 +57,15 @@ def test_findings_are_shown() -> None:
 
 def test_headless_on_a_screen_prints_lines() -> None:
     assert shown(screen=True, live=False).startswith("a.png #0  46")
+
+
+def test_any_file_name_can_be_shown() -> None:
+    """Not UTF-8, two lines, what a terminal would obey: a name may hold any byte."""
+    escaped = r"Zelle \udce4\nb\x1b[2J é.png #0"
+    name = "Zelle \udce4\nb\x1b[2J é.png"
+    (line,) = shown(screen=False, name=name).splitlines()
+    assert line.startswith(escaped)
+    assert escaped in shown(screen=True, name=name)
 
 
 @pytest.mark.parametrize("labels", [[], ["Y"], NORMAL_FEMALE * 2])

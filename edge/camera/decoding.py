@@ -1,0 +1,161 @@
+"""From a picture file to grey pixels: Pillow reads it, and OpenCV the colour of which Pillow keeps only a byte."""
+
+from __future__ import annotations
+
+import stat
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from edge.camera.pixels import only_channel, to_8_bit
+from edge.errors import FrameError
+from edge.records import UInt8Array
+
+MIN_SIDE_PX = 64
+"""A small acrocentric is about 25 px long; a frame smaller than this holds no cell."""
+MAX_PIXELS = 50_000_000
+"""Twice the largest camera in use; more would only exhaust a small board's memory."""
+
+_BITS, _PHOTOMETRIC, _ORIENTATION, _PLANAR, _SAMPLE_FORMAT = 258, 262, 274, 284, 339
+"""TIFF's tags."""
+_RGB, _PIXEL_BY_PIXEL, _UNSIGNED = 2, 1, 1
+_STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""What turns a picture that was turned as its orientation tag says back into the pixels that are stored."""
+_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
+_EXPECTED = "expected a picture (PNG, JPEG, TIFF, WebP or BMP)"
+
+
+def check_size(name: object, width_px: int, height_px: int) -> None:
+    """Raises ``FrameError`` for a frame too small to hold a cell or too large to decode."""
+    if min(width_px, height_px) < MIN_SIDE_PX:
+        raise FrameError(
+            f"{name}: expected at least {MIN_SIDE_PX} px a side, got {width_px} x {height_px} px; "
+            "give the whole metaphase frame, not a cut-out"
+        )
+    if width_px * height_px > MAX_PIXELS:
+        raise FrameError(
+            f"{name}: expected at most {MAX_PIXELS // 1_000_000} megapixels, got {width_px} x {height_px} px; "
+            "crop the frame to one metaphase"
+        )
+
+
+def check_is_file(path: Path, mode: int) -> None:
+    """Raises ``FrameError`` unless ``mode``, the ``st_mode`` of ``path``, is that of a file."""
+    if not stat.S_ISREG(mode):  # a pipe would be waited for until somebody writes
+        raise FrameError(f"{path}: {_EXPECTED}, got a folder, a device or a pipe; save the frame as a file")
+
+
+def decode(path: Path) -> UInt8Array:
+    """The picture at ``path`` as grey (H, W), as ``files.read_frame`` says. Raises ``FrameError``, one line."""
+    try:
+        check_is_file(path, path.stat().st_mode)
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd tags and of large pictures; what matters is checked
+            head = file.read(26)
+            if not head:
+                raise FrameError(f"{path}: {_EXPECTED}, got an empty file; copy it again from its source")
+            file.seek(0)
+            with Image.open(file, formats=_FORMATS) as picture:
+                check_size(path, picture.width, picture.height)
+                return _as_stored(path, picture, head)
+    except FrameError:
+        raise
+    except UnidentifiedImageError as why:
+        raise FrameError(
+            f"{path}: {_EXPECTED}, got a file that begins with {head[:8]!r}; export the frame as 8- or 16-bit grey"
+        ) from why
+    except Image.DecompressionBombError as why:
+        raise FrameError(
+            f"{path}: expected at most {MAX_PIXELS // 1_000_000} megapixels, got far more; crop it to one metaphase"
+        ) from why
+    except OSError as why:
+        if why.strerror:
+            raise FrameError(f"{path}: {_EXPECTED}, cannot open it ({why.strerror}); check the file") from why
+        raise FrameError(f"{path}: {_EXPECTED}, got a damaged one ({said(why)}); copy it again") from why
+    except Exception as why:  # decoders meet broken files with SyntaxError, ValueError, struct.error, MemoryError ...
+        raise FrameError(
+            f"{path}: {_EXPECTED}, got a damaged or strange one ({said(why)}); copy it again or export it as grey"
+        ) from why
+
+
+def said(why: Exception) -> str:
+    """The system's or the decoder's own words, in one line."""
+    return getattr(why, "strerror", None) or " ".join(str(why).split()) or type(why).__name__
+
+
+def _as_stored(path: Path, picture: Image.Image, head: bytes) -> UInt8Array:
+    """Grey, turned back: both decoders turn a TIFF as its orientation tag says, and no other picture."""
+    turned = picture.getexif().get(_ORIENTATION) if picture.format == "TIFF" else None  # loading drops the tag
+    deep = _is_deep_colour(picture, head)
+    if deep:
+        _check_layout(path, picture)
+    picture.load()  # tells a damaged file, of which OpenCV would write lines of its own
+    grey = _grey_of_deep_colour(path, picture) if deep else _grey(picture)
+    return np.array(Image.fromarray(grey).transpose(_STORED[turned])) if turned in _STORED else grey
+
+
+def _grey(picture: Image.Image) -> UInt8Array:
+    if picture.mode == "F" or picture.mode.startswith("I"):  # 32-bit float; 16- or 32-bit integer
+        levels = np.asarray(picture)
+        # Pillow reads all 32-bit integers as signed; TIFF says which they are, and means unsigned where it does not.
+        unsigned = levels.dtype == np.int32 and _tag(picture, _SAMPLE_FORMAT, _UNSIGNED) == _UNSIGNED
+        return to_8_bit(levels.view(np.uint32) if unsigned else levels)
+    if picture.has_transparency_data:
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture.convert("RGBA"))
+    if picture.mode not in ("1", "L"):
+        colour = np.asarray(picture.convert("RGB"))
+        channel = only_channel(colour)
+        if channel is not None:
+            return np.ascontiguousarray(colour[:, :, channel])
+    return np.array(picture.convert("L"), np.uint8)
+
+
+def _tag(picture: Image.Image, tag: int, otherwise: int) -> int:
+    """The largest of the values of a TIFF's ``tag``; ``otherwise`` where there is none or the picture is no TIFF."""
+    value = getattr(picture, "tag_v2", {}).get(tag, otherwise)
+    return int(max(value)) if isinstance(value, tuple) else int(value)
+
+
+def _is_deep_colour(picture: Image.Image, head: bytes) -> bool:
+    """Whether several channels have more than 8 bits each: Pillow would keep the high byte, of 12 bits the upper 4."""
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        return False
+    bits = head[24] if picture.format == "PNG" else _tag(picture, _BITS, 1)
+    return bits > 8
+
+
+def _check_layout(path: Path, picture: Image.Image) -> None:
+    """Raises ``FrameError`` for a deep TIFF that is not read right: neither decoder says so."""
+    planar = _tag(picture, _PLANAR, _PIXEL_BY_PIXEL) != _PIXEL_BY_PIXEL
+    if planar or _tag(picture, _PHOTOMETRIC, _RGB) != _RGB:
+        got = "a TIFF with a plane a channel (PlanarConfiguration 2)" if planar else f"a TIFF in {picture.mode}"
+        raise FrameError(
+            f"{path}: expected colour of 16 bits as RGB, pixel by pixel, got {got}; save the frame as 8- or 16-bit grey"
+        )
+
+
+def _grey_of_deep_colour(path: Path, picture: Image.Image) -> UInt8Array:
+    from edge.camera.opencv import decode_deep, luma_of  # kept out of the import of this module: half a second
+
+    colour = decode_deep(np.frombuffer(path.read_bytes(), np.uint8))
+    if colour is None or colour.ndim != 3:
+        raise FrameError(
+            f"{path}: expected colour of 16 bits that can be decoded, got another compression; "
+            "save the frame as 8- or 16-bit grey"
+        )
+    grey = to_8_bit(luma_of(colour))
+    if colour.shape[2] == 4 and picture.has_transparency_data:  # else a fourth channel that has no meaning
+        opaque = colour[:, :, 3] / np.float32(np.iinfo(colour.dtype).max)
+        grey = np.rint(255 - (255 - grey) * opaque).astype(np.uint8)
+    return grey

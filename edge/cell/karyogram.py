@@ -114,8 +114,8 @@ def draw_karyogram(cell: Cell, names: Mapping[int, str] = NO_NAMES, *, headed: b
 
 
 def _upright(chromosome: Chromosome) -> UInt8Array:
-    """The crop with its p arm up and its empty border cut away."""
-    stain = chromosome.crop.pixels if chromosome.p_arm_up else chromosome.crop.pixels[::-1]
+    """The crop with its p arm up, turned and never mirrored, and its empty border cut away."""
+    stain = chromosome.crop.pixels if chromosome.p_arm_up else chromosome.crop.pixels[::-1, ::-1]
     rows, columns = (np.flatnonzero(stain.max(axis=axis) >= _FAINT_STAIN) for axis in (1, 0))
     if rows.size == 0:
         return stain

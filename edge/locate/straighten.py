@@ -3,11 +3,15 @@
 A crop is 128 x 32 px. The cell's median chromosome is 60 rows long in it, so that size still tells 1 from 2 and 21 from
 22; the rows follow the centre line, so that a bent chromosome reads like a straight one. Values are absorption (one
 minus the share of light let through), 255 a little above what the darkest bands of the cell absorb: background 0.
+
+The longest of a cell may reach beyond those rows: to the classifier the middle of such a one says enough, but people
+judge its ends, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,6 +23,8 @@ from edge.locate.levels import level
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Crop, Float32Array, Frame, Region, UInt8Array
 
 CROP_ROWS, CROP_COLS = 128, 32
+FULL_ROWS = 2 * CROP_ROWS
+"""Of a crop that has its ends: four times the median, and no chromosome is so long."""
 MEDIAN_ROWS = 60.0
 NOMINAL_MEDIAN_UM = 4.9
 """Median chromosome of a cell in the training frames; the scale where a frame has too few to tell its own."""
@@ -28,6 +34,18 @@ CUTOUT_PITCH_PX = 3
 LIGHT_PERCENTILE = 75.0
 """Of the values along the edges of a cell's cut-outs: the light, which is white only where somebody made it so."""
 _RIM = np.ones((5, 5), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LongCrop(Crop):
+    """One whose chromosome is longer than ``pixels``; ``full`` uint8 (256, 32) has them in its middle."""
+
+    full: UInt8Array
+
+
+def in_full(crop: Crop) -> Crop:
+    """``crop`` as people are to see it, from end to end."""
+    return Crop(crop.region_id, crop.full) if isinstance(crop, LongCrop) else crop
 
 
 def straighten(frame: Frame, regions: Sequence[Region], among: Sequence[Region] = ()) -> tuple[Crop, ...]:
@@ -53,8 +71,14 @@ def straighten(frame: Frame, regions: Sequence[Region], among: Sequence[Region] 
     scale = rows_per_px(line_length(axes[sure]), frame.um_per_px)
     corners = np.array([r.box_px[:2] for r in regions], np.float32)
     alone = [_alone(absorbed[spot], free[spot], r.mask) for r, spot in zip(regions, spots, strict=False)]
-    pictures = read_crops(alone, axes[: len(regions)] - corners[:, None], scale, stain)
-    return tuple(Crop(region.id, picture) for region, picture in zip(regions, pictures, strict=True))
+    axes = axes[: len(regions)] - corners[:, None]
+    pictures = read_crops(alone, axes, scale, stain)
+    crops = [Crop(region.id, picture) for region, picture in zip(regions, pictures, strict=True)]
+    long = np.flatnonzero(pictures[:, [0, -1]].any((1, 2))).tolist()
+    full = read_crops([alone[k] for k in long], axes[long], scale, stain, FULL_ROWS) if long else ()
+    for k, picture in zip(long, full, strict=True):
+        crops[k] = LongCrop(regions[k].id, pictures[k], picture)
+    return tuple(crops)
 
 
 def _alone(absorbed: Float32Array, free: BoolArray, mask: BoolArray) -> Float32Array:
@@ -75,8 +99,8 @@ def rows_per_px(lengths_px: Float32Array, um_per_px: float) -> float:
     return MEDIAN_ROWS * um_per_px / NOMINAL_MEDIAN_UM
 
 
-def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float32Array]:
-    """Where in the picture each crop's pixels are read: x and y, float32 (n, 128, 32), for ``cv2.remap``.
+def reading_maps(axes: Float32Array, scale: float, rows: int = CROP_ROWS) -> tuple[Float32Array, Float32Array]:
+    """Where in the picture each crop's pixels are read: x and y, float32 (n, rows, 32), for ``cv2.remap``.
 
     ``axes`` (n, points, 2), evenly spaced, the first point towards the top; ``scale``: crop rows per picture pixel.
     Beyond the ends the line goes on straight.
@@ -84,8 +108,8 @@ def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float3
     points = axes.shape[1]
     axes = np.asarray(axes, np.float32)
     step = np.hypot(*np.moveaxis(np.diff(axes, axis=1), 2, 0)).mean(1)[:, None]
-    rows = (np.arange(CROP_ROWS, dtype=np.float32) + np.float32(0.5 - CROP_ROWS / 2)) / np.float32(scale)
-    at = rows / np.maximum(step, np.float32(1e-3)) + np.float32((points - 1) / 2)
+    off = (np.arange(rows, dtype=np.float32) + np.float32(0.5 - rows / 2)) / np.float32(scale)
+    at = off / np.maximum(step, np.float32(1e-3)) + np.float32((points - 1) / 2)
     tangent = np.concatenate(
         [axes[:, 1:2] - axes[:, :1], (axes[:, 2:] - axes[:, :-2]) / 2, axes[:, -1:] - axes[:, -2:-1]], 1
     )
@@ -102,11 +126,13 @@ def reading_maps(axes: Float32Array, scale: float) -> tuple[Float32Array, Float3
     return map_x, np.subtract(middle[..., 1:], map_y, out=map_y)
 
 
-def read_crops(absorbed: Sequence[Float32Array], axes: Float32Array, scale: float, stain: float) -> UInt8Array:
-    """The crops uint8 (n, 128, 32) of n pictures float32 (h, w), ``axes`` and ``scale`` as for ``reading_maps``;
+def read_crops(
+    absorbed: Sequence[Float32Array], axes: Float32Array, scale: float, stain: float, rows: int = CROP_ROWS
+) -> UInt8Array:
+    """The crops uint8 (n, rows, 32) of n pictures float32 (h, w), ``axes`` and ``scale`` as for ``reading_maps``;
     ``stain`` is the absorption that becomes ``STAIN_LEVEL`` of 255."""
-    read = np.zeros((len(absorbed), CROP_ROWS, CROP_COLS), np.float32)
-    map_x, map_y = reading_maps(axes, scale)
+    read = np.zeros((len(absorbed), rows, CROP_COLS), np.float32)
+    map_x, map_y = reading_maps(axes, scale, rows)
     for k, (picture, part) in enumerate(zip(absorbed, _rows_within(absorbed, map_x, map_y), strict=True)):
         if part.start < part.stop:
             cv2.remap(picture, map_x[k, part], map_y[k, part], cv2.INTER_LINEAR, read[k, part], cv2.BORDER_CONSTANT, 0)
@@ -121,7 +147,7 @@ def _rows_within(pictures: Sequence[Float32Array], map_x: Float32Array, map_y: F
     for at, size in ((map_x, sizes[:, 1:]), (map_y, sizes[:, :1])):
         ends = at[:, :, 0], at[:, :, -1]  # a row is straight
         meets &= (np.maximum(*ends) > -1) & (np.minimum(*ends) < size)
-    first, last = meets.argmax(1), CROP_ROWS - meets[:, ::-1].argmax(1)
+    first, last = meets.argmax(1), map_x.shape[1] - meets[:, ::-1].argmax(1)
     last[~meets[np.arange(len(meets)), first]] = 0
     return [slice(*ends) for ends in zip(first.tolist(), last.tolist(), strict=True)]
 

@@ -39,6 +39,12 @@ def place_of(page: Page, id: str) -> Locator:
     return page.locator(f'.place:has(.chromosome[data-id="{id}"])')
 
 
+def turn(picture: Locator) -> list[float]:
+    """What becomes of right and down on the screen: [-1, -1] is a turn, a mirror is [1, -1]."""
+    at = "picture => { const m = new DOMMatrix(getComputedStyle(picture).transform); return [m.a, m.d]; }"
+    return [round(scale) for scale in picture.evaluate(at)]
+
+
 def drag(page: Page, id: str, place: str) -> None:
     page.locator(f'.chromosome[data-id="{id}"]').drag_to(page.locator(f'.place[data-place="{place}"] .number'))
     expect(place_of(page, id)).to_have_attribute("data-place", place)
@@ -126,8 +132,10 @@ def test_flip_swap_mark_and_remove_by_keyboard(karyogram: Page) -> None:
     pattern = re.compile("upside-down")
     if turned:
         expect(one).not_to_have_class(pattern)
-    else:
-        expect(one).to_have_class(pattern)
+        page.keyboard.press("f")
+    expect(one).to_have_class(pattern)
+    expect(page.locator(".beside img.upside-down")).to_be_visible()
+    assert turn(one.locator("img")) == turn(page.locator(".beside img")) == [-1, -1]
 
     there = filled(page, here)
     page.keyboard.press("s")

@@ -13,6 +13,7 @@ import pytest
 
 from edge.camera.metaphase import draw_metaphase
 from edge.locate.locator import resized
+from edge.locate.straighten import CROP_ROWS
 from edge.pipeline import Pipeline, load_pipeline
 from edge.records import Frame, UInt8Array
 
@@ -54,6 +55,13 @@ def on_canvas(pixels: UInt8Array) -> UInt8Array:
 @pytest.mark.parametrize("zoom", [0.5, 0.7, 1.0, 1.4, 2.0])
 def test_any_magnification_within_a_factor_of_two(pipeline: Pipeline, drawn: UInt8Array, zoom: float) -> None:
     assert 43 <= count_in(pipeline, resized(drawn, zoom)) <= 47
+
+
+def test_the_longest_chromosomes_are_shown_from_end_to_end(pipeline: Pipeline) -> None:
+    cell = pipeline.label(Frame(draw_metaphase(5, crowding=0.0).pixels, 0, 0.0, "drawn.png"))
+    crops = [chromosome.crop.pixels for chromosome in cell.chromosomes]
+    assert not any(crop[[0, -1]].any() for crop in crops)
+    assert max(len(crop) for crop in crops) > CROP_ROWS
 
 
 @pytest.mark.parametrize("gain", [0.3, 1.0])

@@ -14,6 +14,7 @@ import pytest
 from edge.cell.arbiter import Judged
 from edge.cell.keep import Kept
 from edge.config import default_models_dir
+from edge.locate.straighten import LongCrop, in_full
 from edge.pipeline import Pipeline
 from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region
 from edge.runtime.network import computed_by
@@ -152,6 +153,19 @@ def test_what_is_taken_for_no_chromosome_is_not_in_the_cell() -> None:
     cell = pipeline.label(frame_of([5, 6, 7, 8]))
     assert [c.label for c in cell.chromosomes] == ["5", "7"]
     assert [c.region.id for c in cell.chromosomes] == [c.crop.region_id for c in cell.chromosomes] == [0, 2]
+
+
+def test_a_long_chromosome_is_named_by_its_middle_and_shown_from_end_to_end() -> None:
+    def cut(frame: Frame, regions: Sequence[Region], among: Sequence[Region]) -> tuple[Crop, ...]:
+        usual, long = cut_bars(frame, regions, among)
+        return usual, LongCrop(long.region_id, long.pixels[30:-30], long.pixels)
+
+    stages = (BarLocator(), BarClassifier(), cut, keep_all, unmoved, assign_bars)
+    cell = Pipeline(*stages, in_full).label(frame_of([7, 16]))
+    assert [(c.label, len(c.crop.pixels), type(c.crop)) for c in cell.chromosomes] == [
+        ("7", 70, Crop),
+        ("10", 160, Crop),
+    ]
 
 
 def test_the_arbiter_has_the_last_word_and_hears_what_was_hidden() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge.camera.metaphase import draw_metaphase
+from edge.cases.codec import chromosome_from_json, chromosome_to_json
 from edge.cases.edits import Join, Split
 from edge.cases.parts import cut, joined, outlined, read
 from edge.cases.state import Captured, fold
@@ -65,6 +66,25 @@ def test_parts_are_read_at_the_cells_scale_and_wait_for_review() -> None:
     assert Split(0, parts).parts == parts
     (whole,) = read(frame, state, [joined([upper, lower])], [0], nines)
     assert Join((0, 1), whole).whole is whole
+
+
+def test_one_longer_than_its_crop_is_shown_from_end_to_end() -> None:
+    """But the classifier is asked as it has learned."""
+    pixels = np.full((300, 340), 220, np.uint8)
+    pixels[40:240, 300:316] = 60
+    state = fold(Captured(1, "A-1", 1, make_cell([]), "ab" * 32, "2026-01-02"), [])
+    asked: list[Crop] = []
+
+    def classify(crops: Sequence[Crop]) -> list[Prediction]:
+        asked.extend(crops)
+        return nines(list(crops))
+
+    line = outlined([(300, 40), (315, 40), (315, 239), (300, 239)], 340, 300)
+    (whole,) = read(Frame(pixels, 0, 0.0, "a.png"), state, [line], [], classify)
+    assert [crop.pixels.shape for crop in asked] == [(128, 32)]
+    assert asked[0].pixels[[0, -1]].any()
+    assert not whole.crop.pixels[[0, -1]].any()
+    assert chromosome_from_json(chromosome_to_json(whole)).crop.pixels.tolist() == whole.crop.pixels.tolist()
 
 
 def test_parts_of_a_fluorescent_frame_are_read_as_those_of_a_bright_field_one() -> None:

@@ -62,6 +62,16 @@ def test_the_p_arm_is_up_whichever_way_the_crop_lies() -> None:
     assert up[0].max() < up[-1].max()
 
 
+def test_a_chromosome_is_turned_and_never_mirrored() -> None:
+    """What is on one chromatid stays on it."""
+    stain = make_stain()
+    stain[50:60, 17:20] = 200  # on the right one, near the lower end
+    down = _upright(make_chromosome(0, "1", stain=stain, p_arm_up=False))
+    assert np.array_equal(down, _upright(make_chromosome(0, "1", stain=stain))[::-1, ::-1])
+    assert down[:30, 0].any()
+    assert not down[30:, 0].any()
+
+
 def test_the_empty_border_is_cut_away() -> None:
     assert _upright(make_chromosome(0, "1", stain=make_stain(60, 14))).shape == (60, 14)
 

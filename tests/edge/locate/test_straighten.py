@@ -16,9 +16,12 @@ from edge.locate.straighten import (
     CROP_COLS,
     CROP_ROWS,
     FEWEST_FOR_SCALE,
+    FULL_ROWS,
     MEDIAN_ROWS,
     NOMINAL_MEDIAN_UM,
+    LongCrop,
     crops_from_cutouts,
+    in_full,
     read_crops,
     reading_maps,
     rows_per_px,
@@ -95,6 +98,28 @@ def test_a_bent_chromosome_comes_out_straight(label: str, length: float) -> None
         middle = (rows * (np.arange(CROP_COLS) + 0.5)).sum(1) / rows.sum(1) - CROP_COLS / 2
         assert np.abs(middle[4:-4]).max() < 4.5
         assert np.abs(middle).mean() < 1.5
+
+
+@pytest.mark.parametrize("length", [150.0, 170.0, 200.0])
+def test_a_chromosome_longer_than_its_crop_is_had_in_full_too(length: float) -> None:
+    """Both ends, at the same scale, around what the classifier sees; one of usual length beside it is as ever."""
+    rng = np.random.default_rng(1)
+    straight = draw_ideogram("1", length, 17, rng, Look(chromatid_gap=0))
+    bents = [bend(straight, rng, 0.5), bend(draw_ideogram("9", 90, 17, rng), rng, 0.0, turn_rad=np.pi / 2)]
+    places = [(60, 40), (10, 200)]
+    regions = [region_of(k, bent, place) for k, (bent, place) in enumerate(zip(bents, places, strict=True))]
+    long, usual = straighten(slide_with(bents, places), regions)
+    whole = in_full(long)
+    assert isinstance(long, LongCrop) == (length > 155)
+    assert whole.pixels.shape == (FULL_ROWS if length > 155 else CROP_ROWS, CROP_COLS)
+    assert (whole.region_id, long.pixels.shape) == (0, (CROP_ROWS, CROP_COLS))
+    assert in_full(usual) is usual
+    assert not whole.pixels[[0, -1]].any()
+    scale = MEDIAN_ROWS * NOMINAL_UM_PER_PX / NOMINAL_MEDIAN_UM
+    assert length_of(whole.pixels) == pytest.approx(len(straight) * scale, rel=0.04, abs=2)
+    assert max(likeness(whole.pixels, straight)) > 0.9
+    beyond = (len(whole.pixels) - CROP_ROWS) // 2
+    np.testing.assert_array_equal(whole.pixels[beyond : beyond + CROP_ROWS], long.pixels)
 
 
 def test_the_axis_says_which_end_is_up() -> None:

@@ -7,10 +7,11 @@ A record that does not hold what it promises raises ``ValueError`` at once: that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ Box = tuple[int, int, int, int]
 UInt8Array = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 Float32Array = npt.NDArray[np.float32]
+
+_KNOWN_LABELS, _STATUSES = frozenset(LABELS), frozenset(get_args(Status))
 
 
 def _require(holds: bool, what: str, got: object) -> None:
@@ -72,7 +75,8 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
-    """One located chromosome: its box, its mask within the box, its centre line end to end (n, 2), n >= 2."""
+    """One located chromosome: its box, its mask within the box, its centre line end to end, float32 (n, 2), n >= 2,
+    finite. ``id`` is 0 or more, and its own within a cell."""
 
     id: int
     box_px: Box
@@ -82,6 +86,7 @@ class Region:
     score: float
 
     def __post_init__(self) -> None:
+        _require(self.id >= 0, "Region.id must be >= 0", self.id)
         _check_box(self.box_px)
         x0, y0, x1, y1 = self.box_px
         _require(
@@ -89,11 +94,14 @@ class Region:
             "Region.mask must be bool, the size of its box",
             (self.mask.dtype, self.mask.shape, self.box_px),
         )
+        axis = self.axis_px
         _require(
-            self.axis_px.ndim == 2 and self.axis_px.shape[0] >= 2 and self.axis_px.shape[1] == 2,
-            "Region.axis_px must be (n >= 2, 2)",
-            self.axis_px.shape,
+            axis.dtype == np.float32 and axis.ndim == 2 and axis.shape[0] >= 2 and axis.shape[1] == 2,
+            "Region.axis_px must be float32 (n >= 2, 2)",
+            (axis.dtype, axis.shape),
         )
+        # One product tells of all points, in a third of the time of isfinite and all.
+        _require(math.isfinite(np.vdot(axis, axis)), "Region.axis_px must be finite", axis)
         _require(0.0 <= self.score <= 1.0, "Region.score must be in 0..1", self.score)
 
 
@@ -126,8 +134,9 @@ class Prediction:
             "Prediction.scores must be float32 (24,)",
             (self.scores.dtype, self.scores.shape),
         )
-        total = float(self.scores.sum())
-        _require(abs(total - 1.0) < 1e-3, "Prediction.scores must sum to 1", total)
+        scores = self.scores.tolist()  # of so few Python's own sum and least are faster
+        _require(abs(sum(scores) - 1.0) < 1e-3, "Prediction.scores must sum to 1", sum(scores))
+        _require(min(scores) >= 0.0, "Prediction.scores must be >= 0", min(scores))
         _require(0.0 <= self.p_arm_up <= 1.0, "Prediction.p_arm_up must be in 0..1", self.p_arm_up)
         _require(0.0 <= self.single <= 1.0, "Prediction.single must be in 0..1", self.single)
 
@@ -148,15 +157,21 @@ class Chromosome:
     def __post_init__(self) -> None:
         _require(self.label in LABELS, "Chromosome.label must be 1..22, X or Y", self.label)
         _require(0.0 <= self.confidence <= 1.0, "Chromosome.confidence must be in 0..1", self.confidence)
-        _require(len(self.candidates) > 0, "Chromosome.candidates must not be empty", self.candidates)
+        _require(self.status in _STATUSES, "Chromosome.status must be accepted or review", self.status)
+        _require(
+            len(self.candidates) > 0
+            and all(label in _KNOWN_LABELS and 0.0 <= share <= 1.0 for label, share in self.candidates),
+            "Chromosome.candidates must be one or more of 1..22, X or Y, each with 0..1",
+            self.candidates,
+        )
         _require(self.crop.region_id == self.region.id, "Chromosome.crop must be its region's", self.crop.region_id)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
-    """A labelled metaphase. ``um_per_px``: the scale that its frame was read at, as ``scale_stated`` or else supposed,
-    or corrected by the chromosomes' size; ``stage_ms``: stage name to milliseconds; ``models``: role to
-    ``sha256:<hex>``."""
+    """A labelled metaphase, all within its frame. ``um_per_px``: the scale that its frame was read at, as
+    ``scale_stated`` or else supposed, or corrected by the chromosomes' size; ``stage_ms``: stage name to milliseconds;
+    ``models``: role to ``sha256:<hex>``."""
 
     frame: str
     index: int
@@ -173,7 +188,13 @@ class Cell:
     def __post_init__(self) -> None:
         size = (self.width_px, self.height_px)
         _require(min(size) > 0, "Cell needs its frame's size", size)
+        _require(self.index >= 0, "Cell.index must be >= 0", self.index)
         _check_scale(self.um_per_px, "Cell.um_per_px")
+        ids = [c.region.id for c in self.chromosomes]
+        _require(len(set(ids)) == len(ids), "Cell.chromosomes must have an id each", ids)
+        boxes = [c.region.box_px for c in self.chromosomes]
+        beyond = [b for b in boxes if b[0] < 0 or b[1] < 0 or b[2] > size[0] or b[3] > size[1]]
+        _require(not beyond, "Cell.chromosomes must lie within the frame", (beyond, size))
         object.__setattr__(self, "stage_ms", MappingProxyType(dict(self.stage_ms)))
         object.__setattr__(self, "models", MappingProxyType(dict(self.models)))
 

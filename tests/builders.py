@@ -101,9 +101,11 @@ def make_cell(
     height_px: int = 300,
     um_per_px: float = NOMINAL_UM_PER_PX,
 ) -> Cell:
-    """A cell with one chromosome a label, in a grid; those whose number is in ``review`` are to review."""
+    """A cell with one chromosome a label, in a grid; those whose number is in ``review`` are to review. Its frame is
+    higher than ``height_px`` where they need it."""
     labels = list(labels)
     boxes = spread_boxes(len(labels))
+    height_px = max([height_px, *(y1 + 10 for _, _, _, y1 in boxes)])
     chromosomes = tuple(
         make_chromosome(i, label, box_px=boxes[i], status="review" if i in review else "accepted")
         for i, label in enumerate(labels)

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-import tf_keras as keras
 
 from edge.errors import ConfigError
-from trainer.errors import first_line
+from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from trainer.loop import Losses
+from trainer.networks.heads import HEADS
+from trainer.networks.start import read_network
 
 TEMPERATURE = 3.0
 
@@ -26,11 +27,14 @@ def load_teachers(files: Sequence[str]) -> list[Any]:
 
 
 def _load(file: Path) -> Any:
-    try:
-        teacher = keras.models.load_model(file, compile=False)
-    except (OSError, ValueError, KeyError) as error:  # KeyError: another zip
-        reason = first_line(error)
-        raise ConfigError(f"expected a teacher's weights (.keras) at {file}, cannot read them: {reason}") from error
+    teacher = read_network(file, "--teacher")
+    takes, answers = teacher.input_shape, teacher.output_shape
+    expected = [(None, 1, 1, values) for values in HEADS.values()]
+    if takes != (None, CROP_ROWS, CROP_COLS, 1) or answers != expected:
+        raise ConfigError(
+            f"--teacher {file}: expected a classifier of crops of {CROP_ROWS}x{CROP_COLS} with the answers "
+            f"{', '.join(HEADS)}, got the network '{teacher.name}', which takes {takes}; name a classifier's weights"
+        )
     teacher.trainable = False
     return teacher
 

@@ -26,8 +26,8 @@ from edge.records import LABELS, Float32Array, UInt8Array
 from trainer.data.cells import CellSet, cells_of
 from trainer.data.cropset import NOTHING
 from trainer.loop import Batch, Plan, train
-from trainer.networks.arbiter import KNOWN, build_arbiter
-from trainer.networks.start import take_weights
+from trainer.networks.arbiter import HEADS, KNOWN, build_arbiter
+from trainer.networks.start import take_all_weights
 from trainer.runs import Run
 
 CLIP_NORM = 5.0
@@ -87,6 +87,8 @@ class ArbiterConfig:
     through its train split once: with ``seed`` and the numbers after it."""
 
     def __post_init__(self) -> None:
+        if self.width % HEADS:
+            raise ConfigError(f"expected a --width that {HEADS} heads share evenly, a multiple of it, got {self.width}")
         if self.blend and not self.start:
             raise ConfigError(
                 f"expected --start WEIGHTS beside --blend {self.blend:g}, whose weights it keeps a share of"
@@ -96,14 +98,14 @@ class ArbiterConfig:
 def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/arbiter.keras``."""
     keras.utils.set_random_seed(config.seed)
-    run = Run.open(out, asdict(config), resume)
     network = build_arbiter(config.width, config.depth, config.dropout)
+    if config.start:  # one that does not fit is told before a run is cleared and before hours of looking
+        take_all_weights(network, Path(config.start))
+    run = Run.open(out, asdict(config), resume)
     known, held = cells_for(config, out.parent)
     known.pick(np.arange(min(SPECIMENS, len(known)))).save(out / "train.npz")
     held.save(out / "val.npz")
-    if config.start:
-        take_weights(network, Path(config.start))
-    else:
+    if not config.start:
         rows = known.table[known.table[..., 0] > 0][:, KNOWN]
         network.get_layer("usual").adapt(rows[:: max(1, len(rows) // 100_000)].astype(np.float32) / 255)
     strangers = lone_ones(known, np.random.default_rng(config.seed))
@@ -117,7 +119,7 @@ def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
     )
     if config.blend:
         before = build_arbiter(config.width, config.depth, config.dropout)
-        take_weights(before, Path(config.start))
+        take_all_weights(before, Path(config.start))
         network.set_weights(blended(before.get_weights(), network.get_weights(), config.blend))
     weights = out / "arbiter.keras"
     network.save(weights)

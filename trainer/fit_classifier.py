@@ -8,20 +8,20 @@ polarity is not, so the first net tells it, given the label (label-guided alignm
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
 from edge.locate.locator import load_locator
 from edge.records import LABELS
+from trainer.align import align, doubtful, predict
 from trainer.augment import DEFAULT, Strengths, augment, not_single
 from trainer.data.cropset import (
-    DOWN,
     NOTHING,
     UNKNOWN,
     UP,
@@ -30,7 +30,8 @@ from trainer.data.cropset import (
     crops_of_drawings,
     crops_of_frames,
 )
-from trainer.data.sources import holds_cutouts, kept_at, splits_at
+from trainer.data.sources import holds_cutouts, kept_at, marked_splits, splits_at
+from trainer.data.splits import SPLITS
 from trainer.distill import distilled, load_teachers
 from trainer.errors import DatasetError
 from trainer.files import shipped_models
@@ -45,8 +46,6 @@ CLIP_NORM = 5.0
 NOT_SINGLE_SHARE = 0.04
 VAL_DONORS = 0.08
 VAL_CROPS = 2500
-DOUBTFUL = 0.95
-"""A likeliest label below this is in doubt: about one crop in ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +67,8 @@ class ClassifierConfig:
     """How often each cut-out stands in the training set: they are few beside the frames' chromosomes, and they are
     another laboratory's."""
     doubtful_repeats: int = 1
-    """How often a crop stands in it whose label the network that the run starts from is not sure of (``DOUBTFUL``),
-    whether right or wrong: what is easy teaches little."""
+    """How often a crop stands in it whose label the network that the run starts from is not sure of
+    (``trainer.align.DOUBTFUL``), whether right or wrong: what is easy teaches little."""
     drawn_cells: int = 0
     """Metaphases drawn from the band tables, added as training crops."""
     models: str = field(default_factory=lambda: str(shipped_models()))
@@ -99,25 +98,31 @@ LATER = (
 
 def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/classifier.keras``."""
-    strengths = replace(DEFAULT, laboratory_share=config.laboratory)
-    strengths = strengths.with_strengths(config.augmented).without(config.unaugmented)
+    strengths = strengths_of(config)
     keras.utils.set_random_seed(config.seed)
     network = build_classifier(config.network, config.dropout, config.width, config.depth)
-    run = Run.open(out, stated(config), resume)
-    if config.start:
+    if config.start:  # what does not fit is told before a run is cleared and before hours of cutting
         widen_weights(network, Path(config.start))
+    losses = pick_losses(config)
+    run = Run.open(out, stated(config), resume)
     known, val = load_crops(config, out, network)
     train(
         run,
         network,
         Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed),
-        pick_losses(config),
+        losses,
         lambda rng: mixed_batch(known, rng, config, strengths),
         lambda: check(network, val),
     )
     weights = out / "classifier.keras"
     network.save(weights)
     return weights
+
+
+def strengths_of(config: ClassifierConfig) -> Strengths:
+    """Of the changes that the settings ask for. ``ConfigError`` for one that there is not."""
+    strengths = replace(DEFAULT, laboratory_share=config.laboratory)
+    return strengths.with_strengths(config.augmented).without(config.unaugmented)
 
 
 def stated(config: ClassifierConfig) -> dict[str, Any]:
@@ -131,23 +136,21 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     kept = [out / name for name in CROP_FILES]
     if all(path.exists() for path in kept):
         return stored_crops(out)
+    sources = Counter(map(Path, config.data))
+    there = _splits_of(sources, bool(config.drawn_cells))
     trains, vals = [], []
     if config.drawn_cells:
         trains.append(crops_of_drawings(config.drawn_cells, config.seed))
-    for source, times in Counter(map(Path, config.data)).items():
+    for source, times in sources.items():
         if holds_cutouts(source):
             train, val = (align(aligner, crops) for crops in cut_out(source))
             trains += [train] * (config.cutout_repeats * times)
             vals.append(val)
         else:
-            there = splits_at(source)
             for split, sets in (("train", trains), ("val", vals)):
-                if split in there:
+                if split in there[source]:
                     frames = align(aligner, cut_frames(source, split, Path(config.models), out.parent))
                     sets += [frames] * (times if split == "train" else 1)
-    for split, sets in (("train", trains), ("val", vals)):
-        if not sets:
-            raise DatasetError(f"{', '.join(config.data)}: nothing in split '{split}'; add a set that has it")
     train, val = CropSet.join(trains), CropSet.join(vals)
     if config.doubtful_repeats > 1:
         rare = train.pick(doubtful(aligner, train))
@@ -155,6 +158,20 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     train.save(kept[0])
     val.save(kept[1])
     return train, val
+
+
+def _splits_of(sources: Iterable[Path], drawn: bool) -> Mapping[Path, Collection[str]]:
+    """In which splits each set has chromosomes. ``DatasetError``, before any are cut, where one has none, or train or
+    val has none of any; ``drawn`` ones are of train."""
+    there = {source: SPLITS if holds_cutouts(source) else marked_splits(source) for source in sources}
+    for source, splits in there.items():
+        if not splits:
+            raise DatasetError(f"{source}: expected boxes of chromosomes, found none in any split; leave the set out")
+    for split in ("val",) if drawn else ("train", "val"):
+        if not any(split in splits for splits in there.values()):
+            named = ", ".join(map(str, there))
+            raise DatasetError(f"{named}: no chromosome in split '{split}'; add a set that has some")
+    return there
 
 
 def cut_out(source: Path) -> tuple[CropSet, CropSet]:
@@ -193,42 +210,6 @@ def stored_crops(run: Path) -> tuple[CropSet, CropSet]:
             "found none; name such a folder"
         )
     return CropSet.load(train), CropSet.load(val)
-
-
-def align(network: Any, crops: CropSet) -> CropSet:
-    """The polarity of each crop by the network, given the crop's known label: label-guided alignment."""
-    if not (crops.polarity == UNKNOWN).any():
-        return crops
-    rows = np.arange(len(crops))
-    up, down = read_either_way(network, crops)
-    lead = (up - down)[rows, np.maximum(crops.label, 0)]
-    polarity = np.where(lead > 0, UP, DOWN).astype(np.int8)
-    polarity[(np.abs(lead) < 1.0) | (crops.label == NOTHING)] = UNKNOWN
-    return CropSet(crops.pixels, crops.label, polarity, crops.cell, crops.case)
-
-
-def doubtful(network: Any, crops: CropSet) -> npt.NDArray[np.bool_]:
-    """Which whole chromosomes the network does not name for sure, whatever their label says."""
-    log_p = np.logaddexp(*read_either_way(network, crops))
-    sureness = np.exp(log_p.max(1) - np.logaddexp.reduce(log_p, axis=1))
-    return np.asarray((sureness < DOUBTFUL) & (crops.label != NOTHING))
-
-
-def read_either_way(network: Any, crops: CropSet) -> list[npt.NDArray[np.float32]]:
-    """Log probabilities (n, 24) of each label and of the p arm being up, and of each label and of its being down."""
-    readings = []
-    for pixels in (crops.pixels, crops.pixels[:, ::-1]):
-        logits, up, _ = predict(network, pixels)
-        log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-        readings.append(np.asarray(log_p - np.logaddexp(0, -up), np.float32))
-    return readings
-
-
-def predict(network: Any, pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
-    """The three outputs for uint8 (n, 128, 32)."""
-    call = tf.function(lambda x: network(tf.cast(x, tf.float32)[..., None] / 255.0, training=False))
-    parts = [[o.numpy()[:, 0, 0] for o in call(tf.constant(pixels[i : i + 512]))] for i in range(0, len(pixels), 512)]
-    return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
 def check(network: Any, val: CropSet) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,10 @@ class LabelledCell:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledCells:
-    """The cells of one split, cut when they are asked for."""
+    """The cells of one ``split``, or of the whole set where that is "" (``crops.ANY_SPLIT``), cut when they are asked
+    for."""
 
+    split: str
     count: int
     cut: Callable[[], Iterator[LabelledCell]]
 
@@ -42,20 +45,23 @@ class LabelledCells:
 def labelled_cells(data: Path, split: str, models: Path) -> LabelledCells:
     """The cells of a split: cut-outs as they are, the true boxes of frames as the networks in ``models`` cut them.
 
-    Cut-outs whose cell is not known come as one. ``DatasetError`` as ``read_crops`` and ``read_frames`` raise it,
-    ``ModelError`` for a bundle.
+    Cut-outs of a donor whose cell is not known come as one. ``DatasetError`` as ``read_crops`` and ``read_frames``
+    raise it, ``ModelError`` for a bundle.
     """
     if holds_cutouts(data):
-        cells = by_cell(read_crops(data, split))
-        return LabelledCells(len(cells), lambda: _of_cutouts(cells))
+        crops = read_crops(data, split)
+        cells = by_cell(crops)
+        return LabelledCells(crops[0].split, len(cells), lambda: _of_cutouts(cells))
     frames = [frame for frame in read_frames(data, split) if frame.labels]
-    return LabelledCells(len(frames), lambda: _of_frames(frames, models))
+    return LabelledCells(split, len(frames), lambda: _of_frames(frames, models))
 
 
-def _of_cutouts(cells: Mapping[str, Sequence[CropTruth]]) -> Iterator[LabelledCell]:
+def _of_cutouts(cells: Mapping[tuple[str, str], Sequence[CropTruth]]) -> Iterator[LabelledCell]:
     from edge.locate.straighten import bright_on_black, crops_from_cutouts
 
-    for cell, members in cells.items():
+    donors = Counter(cell for _, cell in cells)
+    for (donor, own), members in cells.items():
+        cell = f"{donor}/{own}" if own and donors[own] > 1 else own
         names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
         pictures = [c.pixels for c in members]
         crops = crops_from_cutouts(pictures)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from edge.errors import ConfigError
 from edge.records import LABELS
+from trainer.data.sources import stamp_of
 from trainer.files import share, shipped_models
 from trainer.search_results import results_of, write_results
 
@@ -111,7 +112,8 @@ def search(config: SearchConfig, out: Path, storage: str = "") -> optuna.Study:
 
 
 def open_study(config: SearchConfig, out: Path, storage: str) -> optuna.Study:
-    """The study, made if it is not there; a grid's trials are all set in at once."""
+    """The study, made if it is not there; a grid's trials are all set in at once, and tried before what another method
+    then draws."""
     import optuna
 
     # No seed: processes that share one would draw the same trials.
@@ -125,8 +127,8 @@ def open_study(config: SearchConfig, out: Path, storage: str) -> optuna.Study:
         load_if_exists=True,
     )
     settings = _settings(config)
-    stored = study.user_attrs.get("settings", settings)
-    differing = [f"{k} ({stored.get(k)} there, {v} now)" for k, v in settings.items() if stored.get(k) != v]
+    stored = study.user_attrs.get("settings", {})  # an older one has no contents
+    differing = [f"{k} ({stored[k]} there, {v} now)" for k, v in settings.items() if stored.get(k, v) != v]
     if differing:
         raise ConfigError(
             f"{out} holds a search with other settings: {', '.join(differing)}; give the same or another --out"
@@ -155,10 +157,12 @@ def _storage(out: Path, url: str) -> Any:
 
 
 def _settings(config: SearchConfig) -> dict[str, Any]:
-    """What must be the same for trials to be compared; how many and by which method may differ."""
+    """What must be the same for trials to be compared; how many and by which method may differ. Data are told
+    apart by what they hold, for they may lie elsewhere on another machine."""
     lists = {"rates": list(config.rates), "batches": list(config.batches), "depths": list(config.depths)}
-    data = [Path(source).name for source in config.data]
-    return {"data": data, "samples": config.samples, "seed": config.seed, **lists}
+    sources = [Path(source) for source in config.data]
+    data = {"data": [source.name for source in sources], "contents": [stamp_of(source) for source in sources]}
+    return {**data, "samples": config.samples, "seed": config.seed, **lists}
 
 
 def in_state(study: optuna.Study, *states: str) -> list[optuna.trial.FrozenTrial]:
@@ -230,7 +234,12 @@ def _folder(trial: optuna.Trial, out: Path) -> Path:
 
 
 def _draw(trial: optuna.Trial, config: SearchConfig) -> Setting:
-    if config.method == "grid":
+    """The trial's setting: the grid's, if it was set in. All methods draw from one range, or no study could have trials
+    of two; where an older grid drew from its values, all draw from these."""
+    from optuna.distributions import CategoricalDistribution
+
+    before = (other.distributions.get("rate") for other in trial.study.get_trials(deepcopy=False))
+    if any(isinstance(drawn, CategoricalDistribution) for drawn in before):
         rate = trial.suggest_categorical("rate", config.rates)
     else:
         rate = trial.suggest_float("rate", min(config.rates), max(config.rates), log=True)

@@ -4,17 +4,21 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.trainer.datasets import crops_zip, metaphase_folder
+from tests.trainer.data.forms import mask_folder
+from tests.trainer.datasets import UNSPLIT, crops_zip, metaphase_folder
+from tests.trainer.drawn import cutouts_zip
 from trainer.cli import main
 from trainer.data.metaphase import read_frames
 from trainer.errors import DatasetError
 from trainer.evaluate import read_lines, sample_frames
 from trainer.files import shipped_models
 
+TINY = Path(__file__).parents[1] / "edge" / "tiny"
 LINES = [
     {
         "frame": "b1.png",
@@ -79,6 +83,11 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (["data", "report", "data", "--json", "data/images.csv/x"], 7, "cannot write"),
         (["data", "check", "absent"], 8, "found nothing there"),
         (["data", "preview", "crops.zip", "--out", "p.png", "--split", "val"], 8, "no picture in split 'val'"),
+        (["data", "preview", "unsplit.zip", "--out", "p.png", "--split", "exam"], 8, "test, got 'exam'; name one"),
+        (["evaluate", "crops", "unsplit.zip", "--model", "absent", "--split", "exam"], 8, "test, got 'exam'; name one"),
+        (["report", str(TINY / "classifier"), "unsplit.zip", "--out", "p.html", "--split", "exam"], 8, "got 'exam'"),
+        (["evaluate", "masks", "masks", "--split", "exam"], 8, "no picture in split 'exam'"),
+        (["simulate", "data", "--out", "s", "--split", "exam"], 8, "no picture in split 'exam'"),
         (["report", "absent", "crops.zip", "--out", "p.html"], 5, "expected a model folder at absent"),
         (["search", "crops.zip", "--out", "s", "--method", "luck"], 2, "--method must be one of grid, random, tpe"),
         (["search", "crops.zip", "--out", "s", "--rates", "fast"], 2, "--rates must be numbers with commas between"),
@@ -131,6 +140,8 @@ def test_failures_are_one_line_and_a_code(
         pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
     metaphase_folder(tmp_path / "data")
     crops_zip(tmp_path / "crops.zip")
+    crops_zip(tmp_path / "unsplit.zip", UNSPLIT)
+    mask_folder(tmp_path / "masks")
     (tmp_path / "good.jsonl").write_text(json.dumps(LINES[0]) + "\n")
     (tmp_path / "bad.jsonl").write_text(json.dumps(LINES[0]) + '\n{"frame": \n')
     monkeypatch.chdir(tmp_path)
@@ -139,6 +150,23 @@ def test_failures_are_one_line_and_a_code(
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert message in error
+
+
+@pytest.mark.filterwarnings("default::trainer.data.crops.UnsplitWarning")
+def test_an_evaluation_of_a_whole_set_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = cutouts_zip(tmp_path / "crops.zip", donors=1)
+    arguments = ["evaluate", "crops", str(source), "--model", str(TINY / "classifier"), "--split", "train"]
+    assert main(arguments) == 0
+    assert "crops.zip, train" in capsys.readouterr().out
+    with zipfile.ZipFile(source) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(source, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data.replace(b"d0,train", b","))
+    assert main(arguments) == 0
+    said = capsys.readouterr()
+    assert "all of it, for no donor or split is stated" in " ".join(said.out.split())
+    assert said.err.startswith(f"warning: {source}: expected donors or splits, found none: all 24 cut-outs")
 
 
 @pytest.mark.parametrize(

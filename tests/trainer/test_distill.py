@@ -22,6 +22,7 @@ from trainer.fit_classifier import ClassifierConfig, fit_classifier, make_losses
 from trainer.networks.enhanced import build_enhanced  # noqa: E402
 
 STEPS = 2
+MODELS = Path(__file__).parents[2] / "models"
 
 
 def logits(seed: int, rows: int = 4) -> Any:
@@ -89,8 +90,18 @@ def test_a_run_with_a_teacher_resumes_and_asks_for_the_same_one(
 def test_a_teacher_that_is_none_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "no.keras").write_bytes(b"no")
     for file in (tmp_path / "no.keras", tmp_path / "absent.keras"):
-        with pytest.raises(ConfigError, match="expected a teacher's weights"):
+        with pytest.raises(ConfigError, match=r"--teacher .*: expected Keras weights"):
             load_teachers([str(file)])
+
+
+@pytest.mark.parametrize("task", ["arbiter", "locator", "separator", "verifier"])
+def test_a_teacher_that_is_no_classifier_is_told_before_a_run_is_cleared(tmp_path: Path, task: str) -> None:
+    weights = MODELS / task / "weights.keras"
+    (tmp_path / "config.json").write_text("{}")
+    config = ClassifierConfig(("absent.zip",), STEPS, teachers=(str(weights),))
+    with pytest.raises(ConfigError, match=rf"{task}/weights\.keras: expected a classifier .* got the network '{task}'"):
+        fit_classifier(config, tmp_path, resume=False)
+    assert (tmp_path / "config.json").exists()
 
 
 def test_settings_at_rest_leave_no_trace_so_that_older_runs_go_on() -> None:

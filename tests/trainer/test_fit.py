@@ -22,11 +22,13 @@ from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
 from edge.overlap import box_iou, paired_iou  # noqa: E402
 from tests.edge.locate.perfect import folded, places_of  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
+from trainer import fit_classifier as classifier_module  # noqa: E402
 from trainer import fit_separator as separator_module  # noqa: E402
 from trainer import loop  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
 from trainer.data.rois import OPEN, Rois  # noqa: E402
+from trainer.errors import DatasetError  # noqa: E402
 from trainer.fit_classifier import (  # noqa: E402
     ClassifierConfig,
     align,
@@ -304,11 +306,12 @@ def test_classifier_runs_and_resumes(cutouts: Path, tmp_path: Path) -> None:
     assert len(stored_crops(whole.parent)[0]) == 48
 
 
-def test_crops_of_frames_and_cut_outs_join(cutouts: Path, frames: Path, tmp_path: Path) -> None:
-    def undecided(x: Any, training: bool) -> list[Any]:
-        n = tf.shape(x)[0]
-        return [tf.zeros((n, 1, 1, 24)), tf.zeros((n, 1, 1, 1)), tf.zeros((n, 1, 1, 1))]
+def undecided(x: Any, training: bool) -> list[Any]:
+    n = tf.shape(x)[0]
+    return [tf.zeros((n, 1, 1, 24)), tf.zeros((n, 1, 1, 1)), tf.zeros((n, 1, 1, 1))]
 
+
+def test_crops_of_frames_and_cut_outs_join(cutouts: Path, frames: Path, tmp_path: Path) -> None:
     config = classifier_config(cutouts, frames)
     train, val = (c.pick(c.label != NOTHING) for c in load_crops(config, tmp_path / "run", undecided))
     assert (len(train), len(val)) == (48 + 46, 24 + 46)
@@ -317,6 +320,72 @@ def test_crops_of_frames_and_cut_outs_join(cutouts: Path, frames: Path, tmp_path
     assert set(train.polarity[48:]) == {UNKNOWN}  # a net that does not know says so
     again, _ = load_crops(replace(config, data=("gone",)), tmp_path / "run", undecided)  # kept in the run folder
     np.testing.assert_array_equal(again.pick(again.label != NOTHING).pixels, train.pixels)
+
+
+def test_frames_of_the_same_names_and_corrected_ones_are_cut_for_themselves(frames: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "a" / "frames", tmp_path / "b" / "frames"
+    shutil.copytree(frames, first)
+    shutil.copytree(frames, second)
+    val = second / "images" / "val1.png"
+    shutil.copy(val, second / "images" / "train0.png")
+
+    def cut(source: Path, run: str) -> CropSet:
+        return load_crops(classifier_config(source), tmp_path / "runs" / run, undecided)[0]
+
+    one, other = cut(first, "one"), cut(second, "other")
+    assert not np.array_equal(one.pixels[:20], other.pixels[:20])
+    boxes = first / "boxes.csv"
+    boxes.write_text(boxes.read_text().replace("train0.png,1,", "train0.png,2,"))
+    corrected = cut(first, "corrected")
+    assert (corrected.label == 0).sum() == (one.label == 0).sum() - 2
+    shutil.rmtree(tmp_path / "runs" / "one")
+    shutil.copytree(frames, tmp_path / "c" / "frames")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier_module, "crops_of_frames", None)  # the same set elsewhere is not cut again
+        np.testing.assert_array_equal(cut(tmp_path / "c" / "frames", "again").label, one.label)
+
+
+@pytest.mark.parametrize("split", ["train", "val", ""])
+def test_frames_without_a_chromosome_are_told_before_any_is_cut(frames: Path, tmp_path: Path, split: str) -> None:
+    bare = Path(shutil.copytree(frames, tmp_path / "bare"))
+    lines = (bare / "boxes.csv").read_text().splitlines()
+    (bare / "boxes.csv").write_text("\n".join([lines[0], *(k for k in lines[1:] if split and split not in k)]) + "\n")
+    message = (
+        f"no chromosome in split '{split}'; add a set" if split else "bare: expected boxes of chromosomes, found none"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier_module, "crops_of_frames", None)
+        with pytest.raises(DatasetError, match=message):
+            load_crops(classifier_config(bare), tmp_path / "run", undecided)
+
+
+def test_a_split_without_a_chromosome_does_no_harm_beside_another_set(
+    frames: Path, cutouts: Path, tmp_path: Path
+) -> None:
+    bare = Path(shutil.copytree(frames, tmp_path / "bare"))
+    lines = (bare / "boxes.csv").read_text().splitlines()
+    (bare / "boxes.csv").write_text("\n".join(line for line in lines if "val" not in line) + "\n")
+    train, val = load_crops(classifier_config(bare, cutouts), tmp_path / "run", undecided)
+    assert len(val) == 24
+    assert (train.label != NOTHING).sum() == 48 + 46
+
+
+def test_a_start_of_another_kind_is_told_before_a_run_is_cleared(cutouts: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    start = Path(__file__).parents[2] / "models" / "arbiter" / "weights.keras"
+    with pytest.raises(ConfigError, match="this network 'arbiter' does not fit into this 'enhanced'"):
+        fit_classifier(replace(classifier_config(cutouts), start=str(start)), tmp_path, resume=False)
+    assert (tmp_path / "config.json").exists()
+
+
+def test_crops_of_a_run_that_were_cut_short_are_one_line(cutouts: Path, tmp_path: Path) -> None:
+    load_crops(classifier_config(cutouts), tmp_path, None)
+    stored = tmp_path / "train.npz"
+    stored.write_bytes(stored.read_bytes()[:-100])
+    with pytest.raises(DatasetError, match=r"train\.npz: expected pixels, .* remove the file"):
+        fit_classifier(classifier_config(cutouts), tmp_path, resume=True)
+    stored.unlink()
+    assert len(load_crops(classifier_config(cutouts), tmp_path, None)[0]) == 48
 
 
 def test_a_set_named_twice_is_learned_from_twice_and_judged_on_once(cutouts: Path, tmp_path: Path) -> None:

@@ -136,6 +136,24 @@ def test_a_run_may_keep_a_share_of_the_weights_that_it_started_from(tmp_path: Pa
     assert any(np.abs(b - a).max() > 1e-4 for b, a in zip(kept[1.0], kept[0.0], strict=True))
 
 
+@pytest.mark.parametrize(("width", "depth"), [(16, 1), (8, 2)])
+@pytest.mark.parametrize("blend", [0.0, 0.5])
+def test_weights_of_another_size_are_no_start(tmp_path: Path, width: int, depth: int, blend: float) -> None:
+    start, run = tmp_path / "start.keras", tmp_path / "run"
+    tiny_arbiter().save(start)  # of width 8 and depth 1
+    run.mkdir()
+    (run / "config.json").write_text("{}")
+    config = ArbiterConfig(["absent"], 2, 2, width=width, depth=depth, start=str(start), blend=blend)
+    with pytest.raises(ConfigError, match=r"--start .*: expected a network 'arbiter' of the same size|first layer"):
+        fit_arbiter.fit_arbiter(config, run, resume=False)
+    assert (run / "config.json").exists()  # what is there is not cleared for nothing
+
+
+def test_a_width_that_the_heads_cannot_share_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"expected a --width that 4 heads share evenly, .* got 9"):
+        ArbiterConfig(["frames"], 2, width=9)
+
+
 def test_a_share_of_no_weights_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"expected --start WEIGHTS beside --blend 0\.5"):
         ArbiterConfig(["frames"], 2, blend=0.5)

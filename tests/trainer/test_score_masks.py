@@ -120,6 +120,15 @@ def test_the_command(tmp_path: Path, models_dir: Path, capsys: pytest.CaptureFix
     assert "mean_mask_iou" in capsys.readouterr().out
 
 
+def test_a_picture_of_another_size_than_its_mask_is_no_bug(
+    tmp_path: Path, models_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = mask_folder(tmp_path)
+    cv2.imwrite(str(data / "A01_1_dapi.png"), np.full((180, 240), 20, np.uint8))
+    assert main(["evaluate", "masks", str(data), "--models", str(models_dir)]) == 8
+    assert "A01_1_mask.png: expected A01_1_dapi.png of 120x90 px, got 240x180 px" in capsys.readouterr().err
+
+
 def test_what_is_no_set_of_masks_is_one_plain_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "masks", str(tmp_path)]) == 8
     assert "expected NAME_dapi.png with NAME_mask.png, or COCO's JSON" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,60 +87,108 @@ def test_two_processes_share_a_study_and_a_killed_one_is_made_up_for(cutouts: Pa
     assert (out / "results.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_grid_ends_when_it_is_done(tmp_path: Path, untrained: list[float]) -> None:
+def test_a_grid_ends_when_it_is_done(cutouts: Path, tmp_path: Path, untrained: list[float]) -> None:
     more = {"rates": (0.1, 0.2, 0.3), "batches": (8, 16)}
-    search(config(tmp_path, trials=4, **more), tmp_path / "s")
+    search(config(cutouts, trials=4, **more), tmp_path / "s")
     assert len(untrained) == 4
-    study = search(config(tmp_path, trials=99, **more), tmp_path / "s")
+    study = search(config(cutouts, trials=99, **more), tmp_path / "s")
     assert sorted(untrained) == [0.1, 0.1, 0.2, 0.2, 0.3, 0.3]
     assert study.best_params == {"rate": 0.1, "batch": study.best_params["batch"], "depth": 1}
 
 
 @pytest.mark.parametrize("method", ["random", "tpe"])
 @pytest.mark.parametrize("storage", ["", "sqlite"])
-def test_other_methods_draw_between_the_ends(tmp_path: Path, untrained: list[float], method: str, storage: str) -> None:
+def test_other_methods_draw_between_the_ends(
+    cutouts: Path, tmp_path: Path, untrained: list[float], method: str, storage: str
+) -> None:
     url = f"sqlite:///{tmp_path}/study.db" if storage else ""
-    search(config(tmp_path, method, trials=4), tmp_path / "s", url)
-    search(config(tmp_path, method, trials=5), tmp_path / "s", url)
+    search(config(cutouts, method, trials=4), tmp_path / "s", url)
+    search(config(cutouts, method, trials=5), tmp_path / "s", url)
     assert len(untrained) == len(set(untrained)) == 5
     assert all(0.001 <= rate <= 0.004 for rate in untrained)
     assert (tmp_path / "s" / "study.log").exists() == (not storage)
 
 
-def test_only_the_dead_are_revived(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["random", "tpe"])
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_grid_and_what_other_methods_draw_go_into_one_study(
+    cutouts: Path, tmp_path: Path, untrained: list[float], method: str, first: int
+) -> None:
+    search(config(cutouts, trials=first), tmp_path)
+    search(config(cutouts, method, trials=4), tmp_path)
+    assert {0.001, 0.004} == set(untrained[:2])  # the grid's are tried first
+    assert all(0.001 < rate < 0.004 for rate in untrained[2:])
+    search(config(cutouts, trials=5), tmp_path)
+    assert len(untrained) == 4  # the grid is done
+
+
+@pytest.mark.parametrize("method", search_module.METHODS)
+def test_an_older_grid_goes_on_with_its_own_values(
+    cutouts: Path, tmp_path: Path, untrained: list[float], method: str
+) -> None:
+    older = open_study(config(cutouts), tmp_path, "")
+    settings = older.user_attrs["settings"]
+    older.set_user_attr("settings", {name: value for name, value in settings.items() if name != "contents"})
+    trial = older.ask()
+    trial.set_user_attr("steps", 1)
+    values = {"rate": (0.001, 0.004), "batch": (2,), "depth": (1,)}
+    for name, choices in values.items():
+        trial.suggest_categorical(name, choices)
+    older.tell(trial, 0.5)
+    study = search(config(cutouts, method, trials=2), tmp_path)
+    assert len(untrained) == 1
+    assert {t.params["rate"] for t in in_state(study, "COMPLETE")} == {0.001, 0.004}
+    assert study.user_attrs["settings"] == settings
+
+
+def test_other_data_of_the_same_name_or_corrected_is_another_search(
+    cutouts: Path, tmp_path: Path, untrained: list[float]
+) -> None:
+    search(config(cutouts), tmp_path / "s")
+    (tmp_path / "elsewhere").mkdir()
+    moved = Path(shutil.copy(cutouts, tmp_path / "elsewhere"))
+    search(config(moved), tmp_path / "s")
+    cutouts_zip(moved, donors=3)
+    with pytest.raises(ConfigError, match=r"search with other settings: contents \(\['\w{8}'\] there"):
+        search(config(moved), tmp_path / "s")
+
+
+def test_only_the_dead_are_revived(cutouts: Path, tmp_path: Path) -> None:
     (tmp_path / "trials").mkdir()
-    study = open_study(config(tmp_path), tmp_path, "")
+    study = open_study(config(cutouts), tmp_path, "")
     alive, dead, unbegun = study.ask(), study.ask(), study.ask()
     for trial in (alive, dead):
-        search_module._draw(trial, config(tmp_path))
+        search_module._draw(trial, config(cutouts))
     with search_module._lock(tmp_path / "trials" / "0000.lock"):
         assert revive(study, tmp_path) == 2
     assert [t.number for t in in_state(study, "RUNNING")] == [alive.number]
     again = study.ask()
     assert search_module._folder(again, tmp_path) == tmp_path / "trials" / f"{dead.number:04d}"
-    assert again.suggest_categorical("rate", (0.001, 0.004)) == dead.params["rate"]
+    assert again.suggest_float("rate", 0.001, 0.004, log=True) == dead.params["rate"]
     assert not in_state(study, "WAITING"), unbegun  # it was not of the grid and nothing of it was lost
 
 
-def test_a_table_names_the_trials_that_another_process_is_at(tmp_path: Path, untrained: list[float]) -> None:
+def test_a_table_names_the_trials_that_another_process_is_at(
+    cutouts: Path, tmp_path: Path, untrained: list[float]
+) -> None:
     (tmp_path / "trials").mkdir()
     (tmp_path / "trials" / "0000.lock").touch()
-    theirs = open_study(config(tmp_path), tmp_path, "").ask()
+    theirs = open_study(config(cutouts), tmp_path, "").ask()
     with search_module._lock(tmp_path / "trials" / "0000.lock"):
-        found = results_of(search(config(tmp_path), tmp_path))
+        found = results_of(search(config(cutouts), tmp_path))
     assert (found["running"], [row["trial"] for row in found["trials"]]) == ([theirs.number], [1])
     assert markdown(found).endswith("still running in another process, not in the table: trial 0\n")
-    again = results_of(search(config(tmp_path), tmp_path))  # its process died
+    again = results_of(search(config(cutouts), tmp_path))  # its process died
     assert again["running"] == []
     assert "still running" not in markdown(again)
     assert len(again["trials"]) == 2
 
 
-def test_what_cannot_be_searched(tmp_path: Path, untrained: list[float]) -> None:
-    search(config(tmp_path), tmp_path / "s")
+def test_what_cannot_be_searched(cutouts: Path, tmp_path: Path, untrained: list[float]) -> None:
+    search(config(cutouts), tmp_path / "s")
     with pytest.raises(ConfigError, match=r"search with other settings: depths \(\[1\] there, \[4\] now\)"):
-        search(config(tmp_path, depths=(4,)), tmp_path / "s")
+        search(config(cutouts, depths=(4,)), tmp_path / "s")
     with pytest.raises(ConfigError, match=r"--storage nonsense: cannot be opened as an Optuna storage"):
-        search(config(tmp_path), tmp_path / "s", "nonsense")
+        search(config(cutouts), tmp_path / "s", "nonsense")
     with pytest.raises(ConfigError, match="--depths must be numbers above 0"):
-        config(tmp_path, depths=(0, 1))
+        config(cutouts, depths=(0, 1))

@@ -72,14 +72,19 @@ def report(
 def check(
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Sets, as for report.")], debug: Debug = False
 ) -> None:
-    """No case or donor of a set, no picture of any two, may be in two splits; an error names the first that is."""
-    from trainer.data.census import census, digests, in_two_splits
+    """No case or donor of a set, no picture of any two, may be in two splits; an error names the first that is.
+
+    Of cases or donors of one name in different splits of two sets it warns: they may be others, or the same.
+    """
+    from trainer.data.census import census, digests, in_two_splits, owners
     from trainer.data.sources import read_all
+    from trainer.data.splits import warn_of_namesakes
     from trainer.errors import DatasetError
 
-    seen = []
+    seen, known_owners = [], {}
     for path in data:
         contents = read_all(path)
+        known_owners[str(path)] = owners(contents)
         figures = census(contents)
         seen += [replace(picture, file=f"{path}: {picture.file}") for picture in digests(contents)]
         for split, counts in figures["splits"].items():
@@ -87,6 +92,7 @@ def check(
             print(f"{path.name}, {split}: " + ", ".join(f"{n} {what}" for what, n in counts.items()) + known)
         if len(figures["skipped"]):
             print(f"{path.name}: {len(figures['skipped'])} file(s) left out; trainer data report names them")
+    warn_of_namesakes(known_owners)
     pairs = in_two_splits(seen)
     if pairs:
         raise DatasetError(

@@ -19,7 +19,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from trainer.compress.prune import prune
 from trainer.compress.quantize import quantize
 from trainer.compress.tune import Tuning
 from trainer.data.cropset import CropSet, crops_of_cutouts
+from trainer.data.sources import stamp_of
 from trainer.errors import DatasetError
 from trainer.export.bundle import write_bundle
 from trainer.export.networks import load_float, load_for_int8
@@ -71,9 +72,13 @@ class Comparison:
         return max(1, self.crops // self.batch)
 
     def facts(self) -> dict[str, Any]:
-        """What two comparisons must share for their rows to stand in one table."""
+        """What two comparisons must share for their rows to stand in one table. ``DatasetError``: no data there."""
+        source = Path(self.data)
+        if not source.is_file():
+            raise DatasetError(f"expected a zip of upright cut-outs with crops.csv at {source}, found none")
         return {
-            "data": Path(self.data).name,
+            "data": source.name,
+            "contents": stamp_of(source),
             "crops": self.crops,
             "batch": self.batch,
             "seed": self.seed,
@@ -95,10 +100,11 @@ def run_comparison(
 
     ``names``: which of ``rows``, and whether ``TRADITIONAL``. ``ConfigError``: ``out`` holds another comparison's rows.
     """
-    crops = _load(comparison, out / "crops")
+    shared = comparison.facts()
+    crops = _load(comparison, {name: shared[name] for name in ("data", "contents")}, out / "crops")
     facts = {
         "command": command,
-        **comparison.facts(),
+        **shared,
         **{name: len(getattr(crops, name)) for name in ("train", "val", "test")},
         "cell": CELL_CROPS,
         "runtime": runtime_name(),
@@ -107,40 +113,39 @@ def run_comparison(
     done: list[dict[str, Any]] = []
     for name in names:
         folder = out / name
-        figures = _kept_figures(folder / "figures.json", comparison)
+        row = {"comparison": shared} | ({"contender": asdict(rows[name])} if name in rows else {})
+        figures = _kept_figures(folder / "figures.json", row)
         if not figures:
             folder.mkdir(parents=True, exist_ok=True)
             if name == TRADITIONAL:
                 found = _fit_traditional(comparison, crops, folder)
             else:
                 found = _fit_network(comparison, rows[name], crops, folder, command)
-            figures = {"name": name, **found, "comparison": comparison.facts()}
+            figures = {"name": name, **found, **row}
             write_atomic(folder / "figures.json", (json.dumps(figures, indent=2) + "\n").encode())
         done.append(figures)
         write_table(out, done, facts)
     return done
 
 
-def _load(comparison: Comparison, folder: Path) -> Crops:
+def _load(comparison: Comparison, data: Mapping[str, str], folder: Path) -> Crops:
     """Made once and kept in ``folder``; ``ConfigError`` if those there are of other data."""
-    source = Path(comparison.data)
-    if not source.is_file():
-        raise DatasetError(f"expected a zip of upright cut-outs with crops.csv at {source}, found none")
-    _require_crops_of(source.name, folder)
+    _require_crops_of(data, folder)
+    write_atomic(folder / CROPS_NOTE, (json.dumps(data) + "\n").encode())  # first: crops may be left without the rest
     train, val = load_crops(_config(comparison, Contender()), folder, None)
     path = folder / "test.npz"
     if not path.exists():
-        crops_of_cutouts(source, "test").save(path)
-    write_atomic(folder / CROPS_NOTE, (json.dumps({"data": source.name}) + "\n").encode())
+        crops_of_cutouts(Path(comparison.data), "test").save(path)
     return Crops(train, val, CropSet.load(path))
 
 
-def _require_crops_of(data: str, folder: Path) -> None:
+def _require_crops_of(data: Mapping[str, str], folder: Path) -> None:
     """``ConfigError`` if the note beside the crops in ``folder`` says that they are cut from other data."""
     note = folder / CROPS_NOTE
-    there = json.loads(note.read_bytes())["data"] if note.exists() else data
-    if there != data:
-        raise ConfigError(f"{folder} holds crops of {there}, wanted {data}; give the same DATA or another --out")
+    there = {**data, **json.loads(note.read_bytes())} if note.exists() else data  # an older one has no contents
+    if there != data and any((folder / name).exists() for name in CROP_FILES):
+        held, wanted = (f"{each['data']} ({each['contents']})" for each in (there, data))
+        raise ConfigError(f"{folder} holds crops of {held}, wanted {wanted}; give the same DATA or another --out")
 
 
 def _config(comparison: Comparison, row: Contender) -> ClassifierConfig:
@@ -156,16 +161,20 @@ def _config(comparison: Comparison, row: Contender) -> ClassifierConfig:
     )
 
 
-def _kept_figures(path: Path, comparison: Comparison) -> dict[str, Any]:
-    """Of a row that is done; empty if it is not."""
+def _kept_figures(path: Path, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a row that is done; empty if it is not. ``ConfigError`` where it was done under other settings than ``row``
+    has; older figures lack some."""
     if not path.exists():
         return {}
     figures: dict[str, Any] = json.loads(path.read_bytes())
-    if figures["comparison"] != comparison.facts():
-        raise ConfigError(
-            f"{path.parent} was compared under {figures['comparison']}, wanted {comparison.facts()}; "
-            "give the same settings or another --out"
-        )
+    for name, wanted in json.loads(json.dumps(row)).items():
+        there = {**wanted, **figures.get(name, {})}
+        differing = [f"{k} ({v} there, {wanted.get(k)} now)" for k, v in there.items() if wanted.get(k) != v]
+        if differing:
+            raise ConfigError(
+                f"{path.parent} was compared under other settings: {', '.join(differing)}; give the same or another "
+                "--out"
+            )
     return figures
 
 

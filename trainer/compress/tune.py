@@ -3,10 +3,12 @@ batches, losses and checks that it was fitted by."""
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,11 @@ from trainer.loop import Batch, Losses, Plan, train
 from trainer.runs import CROP_FILES, Run
 
 CALIBRATION_BATCHES = 4
+Fitted = TypeVar("Fitted")
+
+
+class TuneWarning(UserWarning):
+    """How the tuned network was fitted is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,7 @@ class Lessons:
 def lessons_of(task: Task, tuning: Tuning, out: Path, network: Any) -> Lessons:
     """The lessons of the run that is tuned. A classifier's crops are shared with it, so ``out`` can be exported.
 
+    ``ConfigError`` for a teacher that is not there any more, and ``ModelError`` for models whose boxes were mended;
     ``ConfigError`` for a verifier or an arbiter: what these learn from is found by the others' bundles, which a tuning
     does not name.
     """
@@ -72,17 +80,27 @@ def lessons_of(task: Task, tuning: Tuning, out: Path, network: Any) -> Lessons:
 
 
 def _of_classifier(tuning: Tuning, out: Path, network: Any) -> Lessons:
-    from trainer.fit_classifier import CLIP_NORM, ClassifierConfig, check, load_crops, make_batch, make_losses
+    from trainer.fit_classifier import (
+        CLIP_NORM,
+        ClassifierConfig,
+        check,
+        load_crops,
+        mixed_batch,
+        pick_losses,
+        strengths_of,
+    )
 
     for name in CROP_FILES:
         if (Path(tuning.run) / name).exists():
             share(Path(tuning.run) / name, out / name)
     # Where they are not shared, the crops are cut anew, and the network tells their polarity.
-    crops, val = load_crops(ClassifierConfig((tuning.data,), tuning.steps), out, network)
+    config = fitted_config(ClassifierConfig, tuning, data=(tuning.data,), smoothing=tuning.smoothing)
+    strengths, losses = strengths_of(config), pick_losses(config)
+    crops, val = load_crops(config, out, network)
     known: CropSet = crops
     return Lessons(
-        make_losses(tuning.smoothing),
-        lambda rng: make_batch(known, rng, tuning.batch),
+        losses,
+        lambda rng: mixed_batch(known, rng, config, strengths),
         lambda tuned: check(tuned, val),
         CLIP_NORM,
     )
@@ -92,23 +110,59 @@ def _of_locator(tuning: Tuning, store: Path) -> Lessons:
     from trainer.data.framecache import train_frames
     from trainer.fit_locator import CLIP_NORM, LocatorConfig, losses, stack_windows
 
-    config = LocatorConfig(tuning.data, tuning.steps, tuning.batch)
+    config = fitted_config(LocatorConfig, tuning, data=tuning.data)
     frames = train_frames(Path(tuning.data), store)
     return Lessons(losses, lambda rng: stack_windows(frames, rng, config), lambda _: {}, CLIP_NORM)
 
 
 def _of_separator(tuning: Tuning, store: Path) -> Lessons:
     from trainer.data.framecache import train_frames
-    from trainer.fit_separator import CLIP_NORM, VAL_ROIS, figures, held_rois, losses, stack_rois
+    from trainer.data.proposals import asked
+    from trainer.fit_separator import CLIP_NORM, VAL_ROIS, SeparatorConfig, figures, held_rois, losses, stack_rois
 
+    config = fitted_config(SeparatorConfig, tuning, data=tuning.data)
     data = Path(tuning.data)
     frames, held = train_frames(data, store), held_rois(data, store, VAL_ROIS)
+    if config.models:
+        frames = asked(frames, Path(config.models))
     return Lessons(
         losses,
         lambda rng: stack_rois(frames, rng, tuning.batch),
         lambda tuned: figures(tuned, held),
         CLIP_NORM,
     )
+
+
+def fitted_config(kind: Callable[..., Fitted], tuning: Tuning, **own: Any) -> Fitted:
+    """The settings that the tuned network was fitted by, but for the tuning's ``own``; the usual ones, with a
+    ``TuneWarning``, where no folder keeps them. The network itself is read from its file."""
+    stored = settings_of(Path(tuning.run))
+    if not stored:
+        warnings.warn(
+            f"{tuning.run}: no config.json says how this network was fitted; it goes on with the usual settings of "
+            "'trainer fit'",
+            TuneWarning,
+            stacklevel=2,
+        )
+    names = {field.name for field in fields(kind)} - {"network"}  # type: ignore[arg-type]  # a dataclass
+    kept = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items() if name in names}
+    return kind(**{**kept, "steps": tuning.steps, "batch": tuning.batch, **own})
+
+
+def settings_of(run: Path) -> dict[str, Any]:
+    """The settings of a fit's run folder; of a pruned one's, those of the fit that it goes back to; empty if they are
+    not there. ``ConfigError`` for a file that cannot be read."""
+    seen: set[Path] = set()
+    while (path := run / "config.json").is_file() and run not in seen:
+        seen.add(run)
+        try:
+            stored = json.loads(path.read_bytes())
+            if "run" not in stored:
+                return dict(stored)
+            run = Path(stored["run"])
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{path}: expected a run's settings as JSON, cannot read them: {error}") from error
+    return {}
 
 
 def tune(run: Run, tuning: Tuning, network: Any, lessons: Lessons) -> None:

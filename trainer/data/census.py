@@ -82,6 +82,11 @@ def digests(contents: Contents) -> Iterable[Digest]:
         yield Digest(c.split, c.file, hashlib.sha256(repr(c.pixels.shape).encode() + c.pixels.tobytes()).digest())
 
 
+def owners(contents: Contents) -> dict[str, str]:
+    """The split of every case or donor of the set that is known."""
+    return {f.case: f.split for f in contents.frames} | {c.donor: c.split for c in contents.cutouts if c.donor}
+
+
 def examples(contents: Contents, seed: int) -> list[tuple[str, list[Tile]]]:
     """Rows for a contact sheet: some chromosomes of each class, drawn with ``seed``."""
     rng = np.random.default_rng(seed)
@@ -116,7 +121,7 @@ def _split(contents: Contents, things: Sequence[FrameTruth | CropTruth]) -> dict
     if contents.frames:
         marks = sum(len(f.labels) for f in frames)
         return {"pictures": len(frames), "cases": len({f.case for f in frames}), "chromosomes": marks}
-    owners = {"cases": len({c.donor for c in crops} - {""}), "cells": len({c.cell for c in crops} - {""})}
+    owners = {"cases": len({c.donor for c in crops} - {""}), "cells": len({(c.donor, c.cell) for c in crops if c.cell})}
     return {"pictures": len(crops), **owners, "chromosomes": len(crops)}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_named
+from trainer.data.pictures import require_size
 from trainer.data.strangers import Strangers, stranger_label
 from trainer.errors import DatasetError
 
@@ -97,6 +98,9 @@ def _frames(
         picture = strangers.find(
             entry["file_name"], [file.parent, folder, folder / "images", file.parent / "images", year_folder], file
         )
+        stated = entry.get("width"), entry.get("height")
+        if all(stated):
+            require_size(picture, stated, f"{file}, image {entry['id']}")
         labels = tuple(stranger_label(names[m["category_id"]], f"{file}, annotation {m.get('id')}") for m in own)
         case = str(entry.get("case") or strangers.case(picture.name))
         frames.append(CocoFrame(file, picture, case, strangers.split(case, split), entry, tuple(own), labels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+
+from edge.sinks.files import replacing
+from trainer.errors import DatasetError, first_line
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,13 +30,19 @@ class Columns:
         return cls(*(np.concatenate([getattr(s, field.name) for s in sets]) for field in fields(cls)))
 
     def save(self, path: Path) -> None:
-        """As ``path`` (.npz), whole or not at all; makes the folder."""
+        """As ``path`` (.npz), on the disk, whole or not at all; makes the folder."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part.npz")
-        np.savez(part, **{field.name: getattr(self, field.name) for field in fields(self)})
-        part.rename(path)
+        with replacing(path) as file:
+            np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        with np.load(path) as stored:
-            return cls(*(stored[field.name] for field in fields(cls)))
+        """``DatasetError`` for a file that is damaged or holds something else."""
+        try:
+            with path.open("rb") as file, np.load(file) as stored:
+                return cls(*(stored[field.name] for field in fields(cls)))
+        except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
+            raise DatasetError(
+                f"{path}: expected {', '.join(field.name for field in fields(cls))}, cannot read them: "
+                f"{first_line(error)}; remove the file; the command that made it makes it anew"
+            ) from error

@@ -14,14 +14,18 @@ from typing import Any
 from edge.records import LABELS
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_of_case
+from trainer.data.pictures import require_size
 from trainer.errors import DatasetError
 
 FIELDS = ("image", "case", "chromosomes")
+PLACES = ("*.jsonl", "*/*.jsonl", "*/corrections/*.jsonl")
+"""In an export's corrections, in one of several or in an export, in one of several exports."""
 
 
 def correction_files(path: Path) -> list[Path]:
-    """The JSONL files at ``path``: the file itself, or those of a folder or of its folders, one a case."""
-    return [path] if path.is_file() else sorted([*path.glob("*.jsonl"), *path.glob("*/*.jsonl")])
+    """The JSONL files at ``path``: the file itself, or those of a folder or of its folders, one a case, each with the
+    corrections alone or with all that ``chromo-edge case export`` writes."""
+    return [path] if path.is_file() else sorted(file for place in PLACES for file in path.glob(place))
 
 
 def read_corrections(path: Path) -> list[FrameTruth]:
@@ -68,6 +72,8 @@ def _frame(line: dict[str, Any], folder: Path, where: str) -> FrameTruth:
     picture = folder / str(line["image"])
     if not picture.is_file():
         raise DatasetError(f"{where}: its frame {picture} is not there; copy the frames with their JSONL")
+    if "width_px" in line and "height_px" in line:
+        require_size(picture, (line["width_px"], line["height_px"]), where)
     try:
         labels = [str(c["label"]) for c in line["chromosomes"]]
         boxes = [c["box_px"] for c in line["chromosomes"]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +17,8 @@ import numpy as np
 from edge.records import LABELS, UInt8Array
 from trainer.data.names import label_of, split_named, split_of_case
 from trainer.data.pictures import SHOWN, Skipped
-from trainer.data.splits import check_splits, pick_split
-from trainer.data.tables import parse_table, read_table
+from trainer.data.splits import SPLITS, check_splits, pick_split
+from trainer.data.tables import Row, parse_table, read_table
 from trainer.errors import DatasetError
 
 COLUMNS = ("file", "label", "cell", "donor", "split")
@@ -27,16 +27,21 @@ SUFFIXES = (".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 MOST_BYTES = 1 << 28
 """Of one file in a zip, unpacked; a table of a million crops takes a fifth of it."""
 ANY_SPLIT = ""
-"""The split of cut-outs whose donor nobody stated: they can only be used as a whole."""
+"""The split of all cut-outs of a set that states neither a split nor a donor: it can only be used as a whole."""
 
 
 class CropWarning(UserWarning):
     """Pictures that were listed but could not be read; they are left out."""
 
 
+class UnsplitWarning(UserWarning):
+    """Nobody can tell what of a set is to learn from and what to test on; all of it was read."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CropTruth:
-    """One cut-out: ``pixels`` uint8 (H, W) as stored (dark on white, or bright on black), ``label`` of ``LABELS``."""
+    """One cut-out: ``pixels`` uint8 (H, W) as stored (dark on white, or bright on black), ``label`` of ``LABELS``;
+    ``cell`` is a name among those of its donor."""
 
     file: str
     label: str
@@ -56,24 +61,34 @@ class _Entry:
 
 
 def read_crops(source: Path, split: str) -> list[CropTruth]:
-    """Crops of one split, in the table's order, so that a cell's crops stand together.
+    """Crops of one split, cell by cell, otherwise in the table's order.
 
     ``source`` is a zip or a folder with ``crops.csv`` (columns ``COLUMNS``), or a folder of classes,
-    ``[SPLIT/]LABEL/[DONOR/[CELL/]]PICTURE``. There a donor without a stated split has its own
-    (``names.split_of_case``), and crops without a donor count to whichever split is asked for; "" is the cell and the
-    donor that are not known. Unreadable pictures are left out with one ``CropWarning`` that names them.
-    ``DatasetError``: nothing usable there, or a donor is in two splits.
+    ``[SPLIT/]LABEL/[DONOR/[CELL/]]PICTURE``; "" is the cell, donor or split that is not known. A donor without a stated
+    split has its own (``names.split_of_case``). Crops without both are of train; but where no crop has either, all are
+    read whatever split is asked for, with an ``UnsplitWarning``. Unreadable pictures are left out with one
+    ``CropWarning`` that names them. ``DatasetError``: nothing usable there, no such split, or a donor is in two.
     """
+    if split not in SPLITS:
+        raise DatasetError(f"{source}: expected a split of {', '.join(SPLITS)}, got '{split}'; name one of them")
     with _opened(source) as (entries, read):
-        if entries and all(entry.split != ANY_SPLIT for entry in entries):
+        unsplit = all(entry.split == ANY_SPLIT for entry in entries)
+        if not unsplit:
             pick_split(split, (entry.split for entry in entries), str(source))
-        crops, skipped = _decode([entry for entry in entries if entry.split in (split, ANY_SPLIT)], read)
+        crops, skipped = _decode([entry for entry in entries if unsplit or entry.split == split], read)
     if not crops:
         raise DatasetError(f"{source}: no readable picture in split '{split}' ({len(skipped)} unreadable)")
+    if unsplit:
+        warnings.warn(
+            f"{source}: expected donors or splits, found none: all {len(crops)} cut-outs are taken for '{split}'; "
+            "state them, or do not both train and measure with this set",
+            UnsplitWarning,
+            stacklevel=2,
+        )
     if skipped:
         shown = ", ".join(s.file for s in skipped[:SHOWN]) + (" ..." if len(skipped) > SHOWN else "")
         warnings.warn(f"{source}: {len(skipped)} unreadable picture(s) left out: {shown}", CropWarning, stacklevel=2)
-    return [_in_split(crop, split) for crop in crops]
+    return [crop for cell in by_cell(crops).values() for crop in cell]
 
 
 def splits_of(source: Path) -> list[str]:
@@ -91,10 +106,6 @@ def all_crops(source: Path) -> tuple[list[CropTruth], list[Skipped]]:
 def has_classes(folder: Path) -> bool:
     """Whether ``folder`` holds folders named by label, at its top or one split below."""
     return any(label_of(path.name) for path in _class_folders(folder))
-
-
-def _in_split(crop: CropTruth, split: str) -> CropTruth:
-    return CropTruth(crop.file, crop.label, crop.cell, crop.donor, split, crop.pixels)
 
 
 @contextmanager
@@ -124,7 +135,7 @@ def _zip_entries(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:
         raise DatasetError(f"{source}: expected crops.csv at the top of the zip, found none") from None
     except OSError as error:
         raise DatasetError(f"{table}: cannot be read: {error}; make the zip again") from error
-    return _checked([_Entry(r.text("file"), r.label(), *(r.text(c) for c in COLUMNS[2:])) for r in rows], table)
+    return _entries(rows, table)
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -139,9 +150,24 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _table_entries(folder: Path) -> list[_Entry]:
-    rows = read_table(folder / TABLE, COLUMNS)
-    entries = [_Entry(r.text("file"), r.label(), *(r.text(c) for c in COLUMNS[2:])) for r in rows]
-    return _checked(entries, str(folder / TABLE))
+    return _entries(read_table(folder / TABLE, COLUMNS), str(folder / TABLE))
+
+
+def _entries(rows: Sequence[Row], table: str) -> list[_Entry]:
+    """Of a table; a row without a split is where the others of its donor are, as far as that is stated."""
+    stated = {row.text("donor"): row.text("split") for row in rows if row.text("donor") and row.text("split")}
+    entries = []
+    for row in rows:
+        donor, split = row.text("donor"), row.text("split")
+        if split not in (*SPLITS, ""):
+            raise row.wrong("split", f"one of {', '.join(SPLITS)}, or empty")
+        split = split or stated.get(donor) or _split_of(donor)
+        entries.append(_Entry(row.text("file"), row.label(), row.text("cell"), donor, split))
+    return _checked(entries, table)
+
+
+def _split_of(donor: str) -> str:
+    return split_of_case(donor) if donor else ANY_SPLIT
 
 
 def _folder_entries(folder: Path) -> list[_Entry]:
@@ -153,8 +179,7 @@ def _folder_entries(folder: Path) -> list[_Entry]:
         stated = split_named(top.relative_to(folder) / "_")
         for path in sorted(p for p in top.rglob("*") if p.suffix.lower() in SUFFIXES):
             donor, cell = _owners(path.relative_to(top))
-            split = stated or (split_of_case(donor) if donor else ANY_SPLIT)
-            entries.append(_Entry(str(path.relative_to(folder)), label, cell, donor, split))
+            entries.append(_Entry(str(path.relative_to(folder)), label, cell, donor, stated or _split_of(donor)))
     entries.sort(key=lambda e: (e.split, e.donor, e.cell, LABELS.index(e.label), e.file))
     return _checked(entries, str(folder))
 
@@ -177,8 +202,11 @@ def _checked(entries: list[_Entry], table: str) -> list[_Entry]:
     if len(set(files)) < len(files):
         double = next(file for file, times in Counter(files).items() if times > 1)
         raise DatasetError(f"{table}: '{double}' is listed more than once; keep it once")
-    check_splits(((e.donor, e.split) for e in entries if e.split != ANY_SPLIT and e.donor), "donor", table)
-    return entries
+    check_splits(((e.donor, e.split) for e in entries if e.donor), "donor", table)
+    if all(entry.split == ANY_SPLIT for entry in entries):
+        return entries
+    # Nobody knows whose the others are: as a test they might measure memory.
+    return [replace(entry, split=entry.split or "train") for entry in entries]
 
 
 def _decode(entries: Iterable[_Entry], read: Callable[[str], bytes]) -> tuple[list[CropTruth], list[Skipped]]:
@@ -201,9 +229,9 @@ def _decode(entries: Iterable[_Entry], read: Callable[[str], bytes]) -> tuple[li
     return crops, skipped
 
 
-def by_cell(crops: Iterable[CropTruth]) -> dict[str, list[CropTruth]]:
-    """Crops grouped by cell, in the order met."""
-    cells: dict[str, list[CropTruth]] = {}
+def by_cell(crops: Iterable[CropTruth]) -> dict[tuple[str, str], list[CropTruth]]:
+    """Crops grouped by donor and cell, wherever they stand, in the order met: two donors may both have a cell 1."""
+    cells: dict[tuple[str, str], list[CropTruth]] = {}
     for crop in crops:
-        cells.setdefault(crop.cell, []).append(crop)
+        cells.setdefault((crop.donor, crop.cell), []).append(crop)
     return cells

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from edge.locate.straighten import bright_on_black, crops_from_cutouts, straight
 from edge.overlap import box_iou
 from edge.records import LABELS, Frame, Region, UInt8Array
 from trainer.data.columns import Columns
-from trainer.data.crops import CropTruth, read_crops
+from trainer.data.crops import CropTruth, by_cell, read_crops
 from trainer.data.metaphase import FrameTruth, read_frames
 
 UP, DOWN, UNKNOWN = 1, 0, -1
@@ -50,22 +49,21 @@ class CropSet(Columns):
 
 
 def crops_of_cutouts(source: Path, split: str) -> CropSet:
-    """The crops of a set of cut-outs. Those dark on white come from karyograms, their p arm is up; of those bright on
-    black it is not known: they are stored as they lay (BioImLab, Padova)."""
+    """The crops of a set of cut-outs, cell by cell. Those dark on white come from karyograms, their p arm is up; of
+    those bright on black it is not known: they are stored as they lay (BioImLab, Padova)."""
     return _of_cutouts(read_crops(source, split))
 
 
 def _of_cutouts(truths: Sequence[CropTruth]) -> CropSet:
-    pixels, polarity, cells, cases = [], [], [], []
-    for number, (_, group) in enumerate(itertools.groupby(truths, key=lambda t: t.cell)):
-        cell = list(group)
+    pixels, labels, polarity, cells, cases = [], [], [], [], []
+    for number, cell in enumerate(by_cell(truths).values()):
         pictures = [t.pixels for t in cell]
         pixels += [c.pixels for c in crops_from_cutouts(pictures)]
+        labels += [LABELS.index(t.label) for t in cell]
         polarity += [UNKNOWN if bright_on_black(pictures) else UP] * len(cell)
         cells += [number] * len(cell)
         cases += [t.donor for t in cell]
-    label = np.array([LABELS.index(t.label) for t in truths])
-    return CropSet(np.stack(pixels), label, np.array(polarity, np.int8), np.array(cells), np.array(cases))
+    return CropSet(np.stack(pixels), np.array(labels), np.array(polarity, np.int8), np.array(cells), np.array(cases))
 
 
 def crops_of_drawings(cells: int, seed: int) -> CropSet:

@@ -1,8 +1,8 @@
 """All frames of a split at the locator's scale with their pixel truth, prepared once and kept in memory.
 
-Preparing 3,637 frames takes about three minutes on two cores; the result is stored next to the run and reused when it
-is there. A cut-out is an isolated chromosome with its exact mask, as a ratio to the light behind it, ready to be
-multiplied into any other frame (transmitted light multiplies; optical densities add).
+Preparing 3,637 frames takes about three minutes on two cores; the result is stored next to the run and reused while
+pictures and boxes are the same. A cut-out is an isolated chromosome with its exact mask, as a ratio to the light behind
+it, ready to be multiplied into any other frame (transmitted light multiplies; optical densities add).
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.locate.locator import resized
 from edge.overlap import BOX_MARGIN_PX
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Float32Array, UInt8Array
+from edge.sinks.files import replacing
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.pixels import pixel_truth
+from trainer.data.sources import stamp_of_frames
 
 SCALE = NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX
 GRID_PITCH_PX = 3
 """Frame pixels per cell of the stored candidate map: two network pixels at 2/3 scale."""
-_FORMAT = 4
+_FORMAT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +121,17 @@ def prepared(truths: Sequence[FrameTruth]) -> list[CachedFrame]:
 
 def load_cache(truths: Sequence[FrameTruth], store: Path) -> list[CachedFrame]:
     """The prepared frames, from ``store`` when it holds exactly these, else made now and stored there."""
-    names = [t.image for t in truths]
+    stamp = stamp_of_frames(truths)
     if store.exists():
         try:
             with store.open("rb") as f:
                 version, stored, frames = pickle.load(f)
-            if version == _FORMAT and stored == names:
+            if version == _FORMAT and stored == stamp:
                 return list(frames)
         except (pickle.UnpicklingError, EOFError, ValueError, AttributeError):
             pass  # a half-written cache is made anew
     made = prepared(truths)
     store.parent.mkdir(parents=True, exist_ok=True)
-    part = store.with_suffix(".part")
-    with part.open("wb") as f:
-        pickle.dump((_FORMAT, names, made), f, protocol=5)
-    part.rename(store)
+    with replacing(store) as part:
+        pickle.dump((_FORMAT, stamp, made), part, protocol=5)
     return made

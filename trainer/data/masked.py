@@ -28,6 +28,7 @@ from trainer.data.mfish import (
     slide_of,
     split_of_slide,
 )
+from trainer.data.pictures import Skipped, fault_of, require_size, warn_skipped
 from trainer.data.rle import mask_of_rle
 from trainer.data.splits import pick_split
 from trainer.errors import DatasetError
@@ -49,43 +50,52 @@ Reader = Callable[[], MaskedFrame]
 
 def masked_frames(path: Path, split: str = "") -> list[Reader]:
     """A reader for each metaphase with masks at ``path``, by file, of one ``split`` where it is named; ``DatasetError``
-    where there is none."""
+    where there is none. Pictures that cannot be read are left out with one ``SkippedWarning`` that names them."""
     files = mask_files(path)
     if files:
-        named = [(partial(read_mfish_masks, file), split_of_slide(slide_of(file))) for file in files]
-        return _in_split(named, split, path)
+        named = [(partial(read_mfish_masks, file), picture_of(file), split_of_slide(slide_of(file))) for file in files]
+        return _readable(named, split, path)
     frames = coco_frames(path) if path.is_dir() or path.suffix == ".json" else []
     if not frames:
         raise DatasetError(
             f"{path}: expected NAME_dapi.png with NAME_mask.png, or COCO's JSON with masks as run lengths, found "
             "neither; name their folder"
         )
-    return _in_split([(partial(read_coco_masks, frame), frame.split) for frame in frames], split, path)
+    return _readable([(partial(read_coco_masks, frame), frame.path, frame.split) for frame in frames], split, path)
 
 
-def _in_split(readers: Sequence[tuple[Reader, str]], split: str, path: Path) -> list[Reader]:
+def _readable(named: Sequence[tuple[Reader, Path, str]], split: str, path: Path) -> list[Reader]:
+    """The readers of a split, of ``named`` with their pictures and splits."""
     if split:
-        pick_split(split, (own for _, own in readers), str(path))
-    return [reader for reader, own in readers if split in ("", own)]
+        pick_split(split, (own for _, _, own in named), str(path))
+    faults = [(reader, picture.name, fault_of(picture)) for reader, picture, own in named if split in ("", own)]
+    left_out = [Skipped(name, fault) for _, name, fault in faults if fault]
+    warn_skipped(path, left_out)
+    if len(left_out) == len(faults):
+        raise DatasetError(f"{path}: no readable picture among {len(faults)}, first {left_out[0].reason}")
+    return [reader for reader, _, fault in faults if not fault]
 
 
 def read_mfish_masks(mask_file: Path) -> MaskedFrame:
-    """The pieces of each class, overlaps ignored. ``DatasetError`` for what is no mask or has no picture."""
+    """The pieces of each class, overlaps ignored. ``DatasetError`` for what is no mask or none of its picture."""
     mask = read_mask(mask_file)
     if mask is None:
         raise DatasetError(f"{mask_file}: expected an 8-bit grey mask; copy it again or take it away")
-    return MaskedFrame(picture_of(mask_file), tuple(pieces_of_mask(mask)), mask == OVERLAP)
+    picture = picture_of(mask_file)
+    require_size(picture, mask.shape[::-1], str(mask_file))
+    return MaskedFrame(picture, tuple(pieces_of_mask(mask)), mask == OVERLAP)
 
 
 def read_coco_masks(frame: CocoFrame) -> MaskedFrame:
     """Whole masks. ``DatasetError`` names the annotation without one, or whose mask does not lie in its box."""
     try:
         height_px, width_px = int(frame.entry["height"]), int(frame.entry["width"])
+        require_size(frame.path, (width_px, height_px), f"{frame.table}, image {frame.entry['id']}")
         pieces = tuple(
             _piece(mark, label, height_px, width_px, f"{frame.table}, annotation {mark.get('id')}")
             for mark, label in zip(frame.marks, frame.labels, strict=True)
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DatasetError(f"{frame.table}: not as COCO has it, {type(error).__name__} {error}") from error
     return MaskedFrame(frame.path, pieces, np.zeros((height_px, width_px), np.bool_))
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from trainer.data.pictures import require_size, size_of
 from trainer.data.tables import LARGEST, Row, read_table
 from trainer.errors import DatasetError
 
@@ -49,7 +49,8 @@ def read_frames(folder: Path, split: str) -> list[FrameTruth]:
     """All frames of one split ("train", "val" or "test") of a set in any form of ``sources``, in its own order.
 
     Frames that cannot be read are left out with one ``SkippedWarning`` that names them. ``DatasetError``: a table, a
-    column or a picture is missing, a label is unknown, a case is in two splits, or no frame is in the split.
+    column or a picture is missing, a picture has not the stated size, a label is unknown, a case is in two splits, or
+    no frame is in the split.
     """
     from trainer.data.sources import frames_at  # the readers of the other forms make this module's records
 
@@ -63,7 +64,8 @@ def some_frames(folder: Path, split: str, count: int) -> list[FrameTruth]:
 
 
 def read_tables(folder: Path) -> list[FrameTruth]:
-    """All frames of ``images.csv`` with their boxes of ``boxes.csv``; whether the pictures are there is not checked."""
+    """All frames of ``images.csv`` with their boxes of ``boxes.csv``; whether the pictures are there is not checked,
+    but those that are must have the stated size: ``DatasetError``."""
     images = read_table(folder / "images.csv", IMAGE_COLUMNS)
     boxes: dict[str, list[Row]] = {row.text("image"): [] for row in images}
     for row in read_table(folder / "boxes.csv", BOX_COLUMNS):
@@ -83,11 +85,7 @@ def framed(
     picture.
     """
     stated = np.array([_whole(box, where) for box in boxes_px], np.int64).reshape(-1, 4)
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-    except (OSError, SyntaxError, ValueError):
-        width, height = (int(v) for v in np.maximum(stated.reshape(-1, 2).max(0, initial=1), 1))
+    width, height = size_of(path) or (int(v) for v in np.maximum(stated.reshape(-1, 2).max(0, initial=1), 1))
     inside, empty = _clip(stated, width, height)
     if len(empty):
         box = stated[int(empty[0])].tolist()
@@ -115,13 +113,15 @@ def _frame(folder: Path, row: Row, boxes: list[Row]) -> FrameTruth:
     width, height = row.integer("width_px"), row.integer("height_px")
     if row.text("finding") not in FINDINGS:
         raise row.wrong("finding", "normal, numerical, structural or empty")
+    path = folder / "images" / row.text("image")
+    require_size(path, (width, height), f"{row.table}, line {row.line}")
     stated = np.array([[b.integer(c) for c in BOX_COLUMNS[2:]] for b in boxes], np.int64).reshape(-1, 4)
     inside, empty = _clip(stated, width, height)
     if len(empty):
         raise boxes[int(empty[0])].wrong("xmin", f"the left side of a box within {width}x{height} px")
     return FrameTruth(
         image=row.text("image"),
-        path=folder / "images" / row.text("image"),
+        path=path,
         case=row.text("case"),
         split=row.text("split"),
         width_px=width,

@@ -19,7 +19,7 @@ import numpy as np
 
 from edge.records import LABELS, BoolArray, Box, UInt8Array
 from trainer.data.metaphase import FrameTruth, framed
-from trainer.data.pictures import Skipped
+from trainer.data.pictures import Skipped, require_size
 from trainer.errors import DatasetError
 
 OVERLAP = 255
@@ -42,7 +42,8 @@ def mask_files(folder: Path) -> list[Path]:
 
 
 def read_mfish(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
-    """All frames that have a mask, by name, and the masks that cannot be read."""
+    """All frames that have a mask, by name, and the masks that cannot be read. ``DatasetError`` for a mask without a
+    picture or of another size."""
     truths, skipped = [], []
     for path in mask_files(folder):
         picture = picture_of(path)
@@ -50,6 +51,7 @@ def read_mfish(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
         if mask is None:
             skipped.append(Skipped(path.name, "expected an 8-bit grey mask"))
             continue
+        require_size(picture, mask.shape[::-1], str(path))
         pieces = pieces_of_mask(mask)
         boxes, labels = [list(p.box_px) for p in pieces], [p.label for p in pieces]
         slide = slide_of(path)

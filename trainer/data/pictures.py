@@ -1,17 +1,25 @@
-"""Pictures that cannot be read: told before a training meets them, listed and left out."""
+"""Pictures that cannot be read: told before a training meets them, listed and left out. And such as are not those that
+were marked: their size says so."""
 
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import ExifTags, Image
+
+from edge.camera.decoding import check_size
 from edge.camera.files import read_frame
 from edge.errors import FrameError
+from trainer.errors import DatasetError
 
 SHOWN = 5
-_END_BYTES = 16
+_PNG = b"\x89PNG\r\n\x1a\n"
+_ON_ITS_SIDE = (5, 6, 7, 8)
+"""Orientations of a TIFF."""
 
 
 class SkippedWarning(UserWarning):
@@ -37,18 +45,15 @@ def warn_skipped(source: Path, skipped: Sequence[Skipped]) -> None:
 def fault_of(path: Path) -> str:
     """Why the frame at ``path`` cannot be read, or "".
 
-    Quick, for thousands of files: looks at both ends, where emptiness, a foreign format and a broken copy show, and
-    decodes only what looks wrong there or ends nowhere in particular (TIFF, BMP).
+    Of a PNG its checksums tell, in a fiftieth of the time that decoding takes; others are decoded: 20 s for 4,000 WebP
+    frames of half a megapixel.
     """
     try:
         with path.open("rb") as file:
-            head = file.read(_END_BYTES)
-            size = file.seek(0, 2)
-            file.seek(max(0, size - _END_BYTES))
-            tail = file.read()
+            whole = file.read(len(_PNG)) == _PNG and _is_whole(file.read())
     except OSError as error:
         return error.strerror or "cannot be opened"
-    return "" if _ends_whole(head, tail, size) else decoding_fault(path)
+    return "" if whole else decoding_fault(path)
 
 
 def decoding_fault(path: Path) -> str:
@@ -60,11 +65,42 @@ def decoding_fault(path: Path) -> str:
     return ""
 
 
-def _ends_whole(head: bytes, tail: bytes, size: int) -> bool:
-    if head.startswith(b"\xff\xd8\xff"):  # JPEG: some cameras pad with zeros
-        return tail.rstrip(b"\0").endswith(b"\xff\xd9")
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return tail.endswith(b"IEND\xaeB`\x82")
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return int.from_bytes(head[4:8], "little") + 8 == size
+def _is_whole(chunks: bytes) -> bool:
+    """Whether ``chunks``, a PNG after its signature, are of a usable size and each as it was written."""
+    try:
+        check_size("", *(int.from_bytes(chunks[at : at + 4], "big") for at in (8, 12)))
+    except FrameError:
+        return False
+    start = 0
+    while start < len(chunks):
+        end = start + 8 + int.from_bytes(chunks[start : start + 4], "big")
+        if zlib.crc32(chunks[start + 4 : end]).to_bytes(4, "big") != chunks[end : end + 4]:
+            return False
+        if chunks[start + 4 : start + 8] == b"IEND":
+            return True
+        start = end + 4
     return False
+
+
+def size_of(path: Path) -> tuple[int, int] | None:
+    """Width and height of the picture at ``path``, off its head; None where there is none that can be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd tags and of large pictures
+            with Image.open(path) as picture:
+                width, height = picture.size
+                turned = picture.format == "TIFF" and picture.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
+    except Exception:  # as decoders meet broken files
+        return None
+    return (height, width) if turned else (width, height)  # as ``read_frame`` gives it
+
+
+def require_size(path: Path, stated: tuple[object, object], where: str) -> None:
+    """``DatasetError``, naming ``where`` it is ``stated``, if the picture at ``path`` has another width and height: the
+    boxes would lie beside its chromosomes. A picture that cannot be read is told by whoever reads the frames."""
+    got = size_of(path)
+    if got not in (None, stated):
+        raise DatasetError(
+            f"{where}: expected {path.name} of {stated[0]}x{stated[1]} px, got {got[0]}x{got[1]} px; "
+            "give the picture that was marked, or correct the size"
+        )

@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -45,6 +45,7 @@ EXPECTED = (
     "NAME_mask.png, a zip or folder with crops.csv, or a folder a class"
 )
 _FEW = 4
+_STAMP = 8
 
 
 def form_of(path: Path) -> Form:
@@ -130,20 +131,46 @@ def splits_at(path: Path) -> list[str]:
     return splits_of(path) if form in CUTOUT_FORMS else sorted({frame.split for frame in _listed(form, path)[0]})
 
 
+def marked_splits(path: Path) -> list[str]:
+    """The splits of a set of frames in which a chromosome has a box, by name."""
+    return sorted({frame.split for frame in _listed(form_of(path), path)[0] if frame.labels})
+
+
 def stamp_of(path: Path) -> str:
-    """Eight letters that change with the frames, labels and boxes of the set; "" for ``tables``, which stay."""
+    """Eight letters that change with the set's pictures, labels, boxes, cases or splits, wherever the set lies."""
     form = form_of(path)
-    if form == "tables":
-        return ""
+    if form not in CUTOUT_FORMS:
+        return stamp_of_frames(_listed(form, path)[0])
+    if path.is_file():
+        return _digest_of(path)[:_STAMP]
     digest = hashlib.sha256()
-    for frame in _listed(form, path)[0]:
-        digest.update(repr((frame.image, frame.split, frame.labels, frame.boxes_px.tolist())).encode())
-    return digest.hexdigest()[:8]
+    for crop in all_crops(path)[0]:
+        known = (crop.file, crop.label, crop.cell, crop.donor, crop.split, crop.pixels.shape)
+        digest.update(repr(known).encode() + crop.pixels.tobytes())
+    return digest.hexdigest()[:_STAMP]
+
+
+def stamp_of_frames(frames: Sequence[FrameTruth]) -> str:
+    """The same of these frames, in this order."""
+    digest = hashlib.sha256()
+    for frame in frames:
+        known = (frame.image, frame.case, frame.split, frame.labels, frame.boxes_px.tolist())
+        digest.update(repr((*known, _digest_of(frame.path))).encode())
+    return digest.hexdigest()[:_STAMP]
+
+
+def _digest_of(file: Path) -> str:
+    """Of its content, for its time says little: a copy has another. "" if it cannot be read, which others tell."""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def kept_at(store: Path, source: Path, split: str, models: Iterable[str], kind: str = "") -> Path:
-    """Where in ``store`` lies what these models (``sha256:<hex>`` each) made of a split of the set: another file once
-    the set or a model has changed."""
+    """Where in ``store``, which many runs share, lies what these models (``sha256:<hex>`` each) made of a split of the
+    set: another file once the set or a model has changed."""
     hashes = (model.removeprefix("sha256:")[:8] for model in models)
     return store / ("-".join(filter(None, (kind, source.name, stamp_of(source), split, *hashes))) + ".npz")
 

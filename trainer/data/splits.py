@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
 
 from trainer.errors import DatasetError
 
 SPLITS = ("train", "val", "test")
+
+
+class NamesakeWarning(UserWarning):
+    """Cases or donors of one name are in different splits of different sets: perhaps others, perhaps the same."""
 
 
 def check_splits(members: Iterable[tuple[str, str]], kind: str, table: str) -> None:
@@ -35,3 +40,23 @@ def pick_split(wanted: str, present: Iterable[str], table: str) -> str:
     if wanted not in found:
         raise DatasetError(f"{table}: no picture in split '{wanted}'; splits here: {', '.join(found) or 'none'}")
     return wanted
+
+
+def warn_of_namesakes(sets: Mapping[str, Mapping[str, str]]) -> None:
+    """One ``NamesakeWarning`` that counts them and names the first; none for none. ``sets``: set to case or donor to
+    split."""
+    first: dict[str, tuple[str, str]] = {}
+    shared: dict[str, str] = {}
+    for place, owners in sets.items():
+        for owner, split in owners.items():
+            before, there = first.setdefault(owner, (split, place))
+            if before != split:
+                shared.setdefault(owner, f"{before} in {there} and {split} in {place}")
+    if shared:
+        owner = min(shared)
+        warnings.warn(
+            f"{len(shared)} case(s) or donor(s) of one name in more than one split, first '{owner}', {shared[owner]}; "
+            "if they are the same, put them into one",
+            NamesakeWarning,
+            stacklevel=2,
+        )

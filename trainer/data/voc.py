@@ -14,7 +14,7 @@ from pathlib import Path
 
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_named
-from trainer.data.pictures import Skipped
+from trainer.data.pictures import Skipped, require_size
 from trainer.data.strangers import Strangers, stranger_label
 from trainer.errors import DatasetError
 
@@ -25,7 +25,8 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     """All frames, by file name, and the XML that is not well-formed.
 
-    ``DatasetError`` names the file: an unknown class, a box that is not in its frame, a frame without a picture.
+    ``DatasetError`` names the file: an unknown class, a box that is not in its frame, a frame without a picture or with
+    one of another size than is stated.
     """
     strangers = Strangers.of(folder)
     stated = _image_sets(folder)
@@ -64,6 +65,9 @@ def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strang
     name = root.findtext("filename") or path.stem
     beside = [path.parent, *(p / sub for p in (folder, path.parent.parent) for sub in FOLDERS)]
     picture = strangers.find(Path(name).name, beside, path)
+    stated = [root.findtext(f"size/{side}") or "" for side in ("width", "height")]
+    if all(side.isdecimal() and int(side) for side in stated):  # some programs write 0 for what they do not know
+        require_size(picture, (int(stated[0]), int(stated[1])), str(path))
     labels, boxes = [], []
     for number, one in enumerate(root.iter("object"), 1):
         corners = [one.findtext(f"bndbox/{c}") for c in CORNERS]

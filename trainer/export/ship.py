@@ -177,7 +177,8 @@ def _hits(found: npt.NDArray[np.floating], stated: Float32Array) -> int:
 
 
 def _ship_classifier(network: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
-    from trainer.fit_classifier import predict, stored_crops
+    from trainer.align import predict
+    from trainer.fit_classifier import stored_crops
 
     _, val = (crops.pick(crops.label != NOTHING) for crops in stored_crops(shipment.run))
     rng = np.random.default_rng(0)

@@ -21,7 +21,7 @@ from edge.cell.arbiter import COLUMNS, FARTHEST, MOST_ODDS, NATS, PROFILE_PARTS,
 from edge.records import LABELS
 
 L = keras.layers
-_HEADS = 4
+HEADS = 4
 UNSEEN_BANDS = 0.3
 """Share of cells, in training, whose objects' bands tell only how alike two are: how each chromosome's look is known of
 the laboratories that were learned from, not of the next."""
@@ -69,13 +69,13 @@ def _pairs(there: Any, scores: Any, odds: Any, place: Any, profile: Any, iou: An
 
 @keras.utils.register_keras_serializable("chromo")
 class _Exchange(keras.layers.Layer):  # type: ignore[misc]
-    """Attention of ``_HEADS`` heads among objects ``x`` (B, 96, D), with what each two share (B, 96, 96, C) as its
+    """Attention of ``HEADS`` heads among objects ``x`` (B, 96, D), with what each two share (B, 96, 96, C) as its
     bias, and, in the same heads, a sum of what the others are, weighed by what is shared alone."""
 
     def build(self, shapes: Any) -> None:
         width = shapes[0][-1]
         self._ask, self._answer, self._value = (L.Dense(width, use_bias=False) for _ in range(3))
-        self._bias, self._gate, self._out = L.Dense(_HEADS), L.Dense(_HEADS, activation="relu"), L.Dense(width)
+        self._bias, self._gate, self._out = L.Dense(HEADS), L.Dense(HEADS, activation="relu"), L.Dense(width)
         for layer in (self._ask, self._answer, self._value, self._out):
             layer.build(shapes[0])
         for layer in (self._bias, self._gate):
@@ -92,7 +92,7 @@ class _Exchange(keras.layers.Layer):  # type: ignore[misc]
 
     @staticmethod
     def _parted(x: Any) -> Any:
-        return tf.transpose(tf.reshape(x, (-1, SEATS, _HEADS, x.shape[-1] // _HEADS)), (0, 2, 1, 3))
+        return tf.transpose(tf.reshape(x, (-1, SEATS, HEADS, x.shape[-1] // HEADS)), (0, 2, 1, 3))
 
 
 def build_arbiter(width: int = 64, depth: int = 3, dropout: float = 0.1) -> Any:

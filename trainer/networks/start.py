@@ -11,6 +11,7 @@ import tf_keras as keras
 
 from edge.errors import ConfigError
 from trainer.errors import first_line
+from trainer.networks import arbiter as _arbiter  # noqa: F401  a file's own layers must be known before it is read
 
 
 def take_weights(network: Any, path: Path) -> int:
@@ -19,7 +20,7 @@ def take_weights(network: Any, path: Path) -> int:
     So a network that grew a new end goes on from the trunk that it had. Returns how many layers with weights were
     taken. ``ConfigError``: the file is not readable, or not even the first layer fits.
     """
-    stored = _stored(path)
+    stored = read_network(path, "--start")
     taken = 0
     pairs = zip(_weighted(network), _weighted(stored), strict=False)
     for own, theirs in pairs:
@@ -28,8 +29,22 @@ def take_weights(network: Any, path: Path) -> int:
         own.set_weights(theirs.get_weights())
         taken += 1
     if not taken:
-        raise ConfigError(f"--start {path}: a {stored.name} network whose first layer does not fit a {network.name}")
+        raise ConfigError(
+            f"--start {path}: the first layer of this network '{stored.name}' does not fit '{network.name}'; name "
+            "weights of the same kind"
+        )
     return taken
+
+
+def take_all_weights(network: Any, path: Path) -> None:
+    """Copies the stored network (.keras) into ``network``, of the same size. ``ConfigError`` as of ``take_weights``, or
+    if some layers would stay as they were drawn."""
+    taken, layers = take_weights(network, path), len(_weighted(network))
+    if taken < layers:
+        raise ConfigError(
+            f"--start {path}: expected a network '{network.name}' of the same size, got one of which only {taken} of "
+            f"{layers} layers fit; give its own width and depth"
+        )
 
 
 def widen_weights(network: Any, path: Path) -> None:
@@ -39,14 +54,17 @@ def widen_weights(network: Any, path: Path) -> None:
     did; the new channels start as they were drawn (function-preserving as Net2Net, Chen 2016, but without copies, which
     noise would have to part). ``ConfigError``: the file is not readable, or a layer does not fit into its own.
     """
-    stored = _stored(path)
+    stored = read_network(path, "--start")
     own, theirs = _weighted(network), _weighted(stored)
     into = [
         [_within(w, old) for w, old in zip(a.get_weights(), b.get_weights(), strict=False)]
         for a, b in zip(own, theirs, strict=False)
     ]
     if len(own) != len(theirs) or any(w is None for layer in into for w in layer):
-        raise ConfigError(f"--start {path}: a {stored.name} network that does not fit into this {network.name}")
+        raise ConfigError(
+            f"--start {path}: this network '{stored.name}' does not fit into this '{network.name}'; name weights of "
+            "the same kind and no wider"
+        )
     for layer, weights in zip(own, into, strict=True):
         layer.set_weights(weights)
 
@@ -64,12 +82,13 @@ def _within(new: npt.NDArray[np.float32], old: npt.NDArray[np.float32]) -> npt.N
     return wide
 
 
-def _stored(path: Path) -> Any:
+def read_network(path: Path, option: str) -> Any:
+    """The stored network (.keras). ``ConfigError``, naming the ``option`` that asked for it, if it is not readable."""
     try:
         return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:  # TypeError: layers that are not ours
         said = first_line(error)
-        raise ConfigError(f"--start {path}: expected Keras weights (.keras), cannot read it: {said}") from error
+        raise ConfigError(f"{option} {path}: expected Keras weights (.keras), cannot read it: {said}") from error
 
 
 def _weighted(network: Any) -> list[Any]:

@@ -78,8 +78,8 @@ def test_the_empty_border_is_cut_away() -> None:
 
 def test_chromosomes_of_one_cell_share_one_scale() -> None:
     long, short = (make_chromosome(i, "1", stain=make_stain(length)) for i, length in enumerate((80, 40)))
-    together = draw_karyogram(Cell("a.png", 0, 9, 9, 0.065, False, (long, short), "", (), {}, {}))
-    alone = draw_karyogram(Cell("a.png", 0, 9, 9, 0.065, False, (long,), "", (), {}, {}))
+    together = draw_karyogram(Cell("a.png", 0, 99, 99, 0.065, False, (long, short), "", (), {}, {}))
+    alone = draw_karyogram(Cell("a.png", 0, 99, 99, 0.065, False, (long,), "", (), {}, {}))
     assert ink(together) / ink(alone) == pytest.approx(1.5, rel=0.05)
 
 

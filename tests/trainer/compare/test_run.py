@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,7 @@ def test_what_is_done_stays_and_what_is_not_is_made_up_for(done: Path, tmp_path:
 
 def test_another_comparison_does_not_mix_with_what_is_there(done: Path) -> None:
     other = Comparison(str(done / "drawn.zip"), crops=12, batch=4, seed=1, width=0.5)
-    with pytest.raises(ConfigError, match="another --out"):
+    with pytest.raises(ConfigError, match=r"under other settings: crops \(9 there, 12 now\); give .* another --out"):
         run_comparison(other, contenders(), ROWS, done / "out", "other")
 
 
@@ -111,8 +112,47 @@ def test_crops_of_other_data_are_not_compared_on(done: Path, tmp_path: Path) -> 
     """The first comparison was stopped before a row was done."""
     shutil.copytree(done / "out" / "crops", tmp_path / "out" / "crops")
     other = Comparison(str(shutil.copy(done / "drawn.zip", tmp_path / "other.zip")), 9, 4, 1, 0.5)
-    with pytest.raises(ConfigError, match=r"holds crops of drawn\.zip, wanted other\.zip; give the same DATA"):
+    with pytest.raises(
+        ConfigError, match=r"holds crops of drawn\.zip \(.*\), wanted other\.zip \(.*\); give the same DATA"
+    ):
         run_comparison(other, contenders(), ROWS, tmp_path / "out", "other")
+
+
+def test_crops_are_of_what_the_data_hold_not_of_their_name(done: Path, tmp_path: Path) -> None:
+    shutil.copytree(done / "out" / "crops", tmp_path / "out" / "crops")
+    moved = Path(shutil.copy(done / "drawn.zip", tmp_path / "drawn.zip"))
+    other = Comparison(str(moved), 9, 4, 1, 0.5)
+    assert run_comparison(other, contenders(), (), tmp_path / "out", "") == []
+    note = tmp_path / "out" / "crops" / run.CROPS_NOTE
+    cutouts_zip(moved, donors=5, test_donors=1)
+    with pytest.raises(ConfigError, match=r"holds crops of drawn\.zip \(\w{8}\), wanted drawn\.zip \(\w{8}\)"):
+        run_comparison(other, contenders(), (), tmp_path / "out", "")
+    note.write_text('{"data": "drawn.zip"}')  # of before contents were noted
+    assert run_comparison(other, contenders(), (), tmp_path / "out", "") == []
+
+
+def test_a_row_of_another_teacher_is_not_shown_for_this_one(done: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(done / "out", tmp_path / "out")
+    name = "enhanced-with-teacher"
+    shutil.copytree(out / ROWS[1], out / name)
+    first, second = contenders(["t1.keras"]), contenders(["t2.keras"])
+    kept = json.loads((out / name / "figures.json").read_text())
+    kept |= {"name": name, "contender": asdict(first[name])}
+    (out / name / "figures.json").write_text(json.dumps(kept))
+    (row,) = run_comparison(comparison(done), first, (name,), out, "")
+    assert row["name"] == name
+    with pytest.raises(ConfigError, match=r"teachers \(\['t1\.keras'\] there, \['t2\.keras'\] now\)"):
+        run_comparison(comparison(done), second, (name,), out, "")
+
+
+def test_figures_name_the_network_and_older_ones_that_do_not_stay(done: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(done / "out", tmp_path / "out")
+    path = out / ROWS[1] / "figures.json"
+    kept = json.loads(path.read_text())
+    assert kept.pop("contender") == json.loads(json.dumps(asdict(contenders()[ROWS[1]])))
+    del kept["comparison"]["contents"]
+    path.write_text(json.dumps(kept))
+    assert run_comparison(comparison(done), contenders(), ROWS, out, "")[1] == kept
 
 
 def test_data_that_is_not_there(tmp_path: Path) -> None:

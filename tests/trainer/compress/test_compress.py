@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +16,28 @@ tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not inst
 import tf_keras as keras  # noqa: E402
 
 from edge.errors import ConfigError  # noqa: E402
-from tests.trainer.drawn import cutouts_zip  # noqa: E402
+from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
 from tests.trainer.small import small_classifier  # noqa: E402
 from tests.trainer.tiny import drawn_crops  # noqa: E402
-from trainer import loop  # noqa: E402
+from trainer import fit_separator, loop  # noqa: E402
 from trainer.compress.layers import LEAST_WEIGHTS, why_not_quantized  # noqa: E402
 from trainer.compress.prune import prune  # noqa: E402
 from trainer.compress.quantize import quantization_aware, quantize  # noqa: E402
 from trainer.compress.report import layers_of, print_layers, read_layers, zero_share  # noqa: E402
-from trainer.compress.tune import Tuning, lessons_of  # noqa: E402
+from trainer.compress.tune import TuneWarning, Tuning, lessons_of, settings_of  # noqa: E402
 from trainer.data.cropset import CropSet, crops_of_cutouts  # noqa: E402
+from trainer.data.framecache import train_frames  # noqa: E402
 from trainer.errors import ExportError  # noqa: E402
 from trainer.export.networks import load_float, load_for_int8  # noqa: E402
 from trainer.export.prove import trained_outputs  # noqa: E402
 from trainer.export.tflite import convert  # noqa: E402
+from trainer.fit_classifier import ClassifierConfig, mixed_batch, stated, strengths_of  # noqa: E402
+from trainer.fit_locator import LocatorConfig, stack_windows  # noqa: E402
+from trainer.fit_separator import SeparatorConfig  # noqa: E402
 
 L = keras.layers
 STEPS = 3
+FITTED = {"laboratory": 0.5, "unaugmented": ("mirror", "noise"), "augmented": ("defocus=0.5",), "mix": "cutmix"}
 TINY = Path(__file__).parents[2] / "edge" / "tiny"
 
 
@@ -46,6 +53,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A resumed run starts TensorFlow's generator anew, so what it draws must not matter.
     assert all(layer.rate == 0 for layer in network.layers if isinstance(layer, L.Dropout))
     network.save(root / "base" / "classifier.keras")
+    fitted = replace(ClassifierConfig((str(root / "crops.zip"),), STEPS), **FITTED)
+    (root / "base" / "config.json").write_text(json.dumps(stated(fitted)))
     return root / "base"
 
 
@@ -152,10 +161,83 @@ def test_a_bundle_is_pruned_as_a_run_is(base: Path, tmp_path: Path) -> None:
     shutil.copytree(TINY / "classifier", tmp_path / "bundle")
     shutil.copy(base / "classifier.keras", tmp_path / "bundle" / "weights.keras")
     source = Tuning(str(tmp_path / "bundle"), str(base.parent / "crops.zip"), STEPS, batch=4)
-    weights = prune(source, 0.6, tmp_path / "pruned", resume=True)
+    with pytest.warns(TuneWarning, match=r"bundle: no config\.json says how .* goes on with the usual settings"):
+        weights = prune(source, 0.6, tmp_path / "pruned", resume=True)
     assert weights == tmp_path / "pruned" / "classifier.keras"
     assert all(zero.mean() > 0.5 for zero in zeros_of(load_float(weights.parent)).values())
     assert len(CropSet.load(tmp_path / "pruned" / "val.npz")) > 0  # cut from the data, so that it can be exported
+
+
+def drawn_by(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("run", ["base", "pruned"])
+def test_a_classifier_is_tuned_with_the_batches_that_it_was_fitted_by(base: Path, pruned: Path, run: str) -> None:
+    source = base.parent / run
+    lessons = lessons_of("classifier", tuning(source), source, None)
+    fitted = ClassifierConfig(("",), STEPS, batch=4, **FITTED)
+    crops = CropSet.load(base / "train.npz")
+    for seed in range(3):
+        expected = mixed_batch(crops, drawn_by(seed), fitted, strengths_of(fitted))
+        assert expected[1].shape == (4, 24)  # mixed
+        for one, other in zip(lessons.make(drawn_by(seed)), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_classifier_is_tuned_with_its_teachers(base: Path, tmp_path: Path) -> None:
+    small_classifier().save(tmp_path / "teacher.keras")
+    source = Path(shutil.copytree(base, tmp_path / "taught"))
+    stored = json.loads((base / "config.json").read_text()) | {"teachers": [str(tmp_path / "teacher.keras")]}
+    (source / "config.json").write_text(json.dumps(stored))
+    lessons = lessons_of("classifier", tuning(source), source, None)
+    _, parts = lessons.losses(load_float(source), *lessons.make(drawn_by(0)))
+    assert "teacher_loss" in parts
+
+
+def test_a_locator_and_a_separator_are_tuned_as_they_were_fitted(
+    tmp_path: Path, tiny_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit_separator, "VAL_ROIS", 4)
+    frames = frames_folder(tmp_path / "frames", ("train", "val"), side_px=400)
+    run = tmp_path / "runs" / "fitted"
+    run.mkdir(parents=True)
+    source = Tuning(str(run), str(frames), STEPS, batch=1)
+    fitted = LocatorConfig(str(frames), 9, 8, paste=0.0, zoom=1.0)
+    (run / "config.json").write_text(json.dumps(asdict(fitted)))
+    lessons = lessons_of("locator", source, tmp_path / "runs" / "out", None)
+    cached = train_frames(frames, tmp_path / "runs")
+    for seed in range(3):
+        expected = stack_windows(cached, drawn_by(seed), replace(fitted, batch=1))
+        np.testing.assert_array_equal(lessons.make(drawn_by(seed))[0], expected[0])
+
+    shown = []
+    monkeypatch.setattr(fit_separator, "stack_rois", lambda frames, rng, count: shown.append((frames, count)))
+    (run / "config.json").write_text(json.dumps(asdict(SeparatorConfig(str(frames), 9, models=str(tiny_models)))))
+    lessons_of("separator", source, tmp_path / "runs" / "out", None).make(drawn_by(0))
+    ((asked, count),) = shown
+    assert count == 1
+    assert len(asked[0].proposals)  # the locator's own boxes are mended too
+
+
+def test_settings_are_those_of_the_fit_however_often_it_was_tuned(tmp_path: Path) -> None:
+    for name, stored in (
+        ("fit", {"mix": "cutmix"}),
+        ("a", {"run": "fit"}),
+        ("b", {"run": "a"}),
+        ("c", {"run": "gone"}),
+    ):
+        (tmp_path / name).mkdir()
+        stored = {k: str(tmp_path / v) if k == "run" else v for k, v in stored.items()}
+        (tmp_path / name / "config.json").write_text(json.dumps(stored))
+    assert settings_of(tmp_path / "b") == {"mix": "cutmix"}
+    assert settings_of(tmp_path / "c") == {}
+    (tmp_path / "fit" / "config.json").write_text(json.dumps({"run": str(tmp_path / "b")}))  # made anew of its own heir
+    assert settings_of(tmp_path / "b") == {}
+    for damaged in ("{", "3", '{"run": 3}'):
+        (tmp_path / "fit" / "config.json").write_text(damaged)
+        with pytest.raises(ConfigError, match="expected a run's settings as JSON"):
+            settings_of(tmp_path / "b")
 
 
 def test_a_sparsity_that_cannot_be(base: Path, tmp_path: Path) -> None:

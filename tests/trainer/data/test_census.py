@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.trainer.data.forms import coco_folder, corrections_folder, voc_folder
-from tests.trainer.datasets import CROPS, crops_zip, metaphase_folder
+from tests.trainer.datasets import BOXES, CROPS, IMAGES, UNSPLIT, crops_zip, metaphase_folder
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.cli import main
 from trainer.sheet import Tile, draw_sheet
@@ -44,6 +44,11 @@ def test_a_report_of_cut_outs(tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "r.json").read_text())
     assert figures["splits"]["train"] == {"pictures": 1, "cases": 1, "cells": 1, "chromosomes": 1}
     assert figures["skipped"] == [{"file": "k/X_1.webp", "reason": "no picture in it"}]
+    data = crops_zip(
+        tmp_path / "numbered.zip", CROPS.replace(",k,", ",1,").replace(",m,", ",1,").replace("test", "train")
+    )
+    assert main(["data", "report", str(data), "--json", str(tmp_path / "r.json")]) == 0
+    assert json.loads((tmp_path / "r.json").read_text())["splits"]["train"]["cells"] == 2  # each donor's cell 1
 
 
 def test_a_report_of_corrections_counts_the_edited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,6 +75,7 @@ def test_check_names_a_case_and_a_picture_in_two_splits(tmp_path: Path, capsys: 
     assert "first 'a' in test and train" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default::trainer.data.splits.NamesakeWarning")
 def test_check_compares_the_pictures_of_all_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, other = (crops_zip(tmp_path / name) for name in ("a.zip", "b.zip"))
     assert main(["data", "check", str(one), str(other)]) == 0  # the same ones, each in the same split
@@ -81,6 +87,20 @@ def test_check_compares_the_pictures_of_all_sets(tmp_path: Path, capsys: pytest.
     assert f"4 picture(s) in more than one split, first {one}: k/1_0.webp (train) and {other}: k/1_0.webp (test)" in (
         capsys.readouterr().err
     )
+
+
+@pytest.mark.filterwarnings("default::trainer.data.splits.NamesakeWarning")
+def test_check_warns_of_one_name_in_two_splits_of_two_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = metaphase_folder(tmp_path / "frames", "\n".join(IMAGES.splitlines()[:2]) + "\n", BOXES.splitlines()[0])
+    cutouts = crops_zip(tmp_path / "crops.zip", CROPS.replace("m,d2", "m,a"))
+    assert main(["data", "check", str(frames), str(cutouts)]) == 0
+    assert capsys.readouterr().err == (
+        f"warning: 1 case(s) or donor(s) of one name in more than one split, first 'a', train in {frames} and test in "
+        f"{cutouts}; if they are the same, put them into one\n"
+    )
+    other = crops_zip(tmp_path / "nobody.zip", UNSPLIT)
+    assert main(["data", "check", str(frames), str(other)]) == 0
+    assert capsys.readouterr().err == ""  # without a name there are no namesakes
 
 
 @pytest.mark.parametrize("kind", ["cut-outs", "frames"])

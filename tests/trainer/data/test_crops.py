@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainer.datasets import CROPS, crops_zip, webp
+from tests.trainer.datasets import CROPS, UNSPLIT, crops_zip, webp
 from trainer.data import crops
-from trainer.data.crops import CropWarning, by_cell, read_crops
+from trainer.data.crops import CropWarning, UnsplitWarning, all_crops, by_cell, read_crops, splits_of
+from trainer.data.names import split_of_case
 from trainer.errors import DatasetError
 
 
@@ -19,7 +20,45 @@ def test_reads_one_split_of_a_zip(tmp_path: Path) -> None:
     ]
     assert found[0].pixels.shape == (20, 8)
     assert found[0].pixels[5, 5] == 30
-    assert list(by_cell(found)) == ["m"]
+    assert list(by_cell(found)) == [("d2", "m")]
+
+
+def test_a_donor_without_a_stated_split_has_its_own(tmp_path: Path) -> None:
+    donors = [f"p{k}" for k in range(12)]
+    rows = [f"{donor}.webp,1,{donor},{donor}," for donor in donors]
+    source = crops_zip(tmp_path / "crops.zip", "\n".join([CROPS.splitlines()[0], *rows]))
+    splits = [split_of_case(donor) for donor in donors]
+    assert [c.split for c in all_crops(source)[0]] == splits
+    assert {"train", "test"} <= set(splits)
+    for split in set(splits):
+        assert [c.donor for c in read_crops(source, split)] == [d for d in donors if split_of_case(d) == split]
+
+
+def test_a_donor_has_one_split_though_not_every_row_states_it(tmp_path: Path) -> None:
+    assert split_of_case("d2") != "test"
+    source = crops_zip(tmp_path / "crops.zip", CROPS.replace("m,d2,test", "m,d2,", 1))
+    assert [c.file for c in read_crops(source, "test")] == ["m/1_0.webp", "m/2_1.webp"]
+
+
+def test_where_others_are_split_those_of_nobody_are_to_learn_from(tmp_path: Path) -> None:
+    source = crops_zip(tmp_path / "crops.zip", CROPS + "n/3_0.webp,3,n,,\n")
+    assert [c.file for c in read_crops(source, "train")] == ["k/1_0.webp", "k/X_1.webp", "n/3_0.webp"]
+    assert [c.file for c in read_crops(source, "test")] == ["m/1_0.webp", "m/2_1.webp"]
+    for name in ("test/1/d1/a.webp", "1/b.webp"):
+        (tmp_path / "classes" / name).parent.mkdir(parents=True)
+        (tmp_path / "classes" / name).write_bytes(webp(7))
+    assert [c.file for c in read_crops(tmp_path / "classes", "test")] == ["test/1/d1/a.webp"]
+    assert [c.file for c in read_crops(tmp_path / "classes", "train")] == ["1/b.webp"]
+
+
+def test_a_set_that_nobody_split_is_read_as_a_whole_and_says_so(tmp_path: Path) -> None:
+    source = crops_zip(tmp_path / "crops.zip", UNSPLIT)
+    for split in ("train", "test"):
+        with pytest.warns(UnsplitWarning, match=rf"found none: all 4 cut-outs are taken for '{split}'; state them"):
+            assert [c.split for c in read_crops(source, split)] == [""] * 4
+    assert splits_of(source) == []
+    with pytest.raises(DatasetError, match="expected a split of train, val, test, got 'exam'"):
+        read_crops(source, "exam")
 
 
 def test_damaged_pictures_are_named_and_left_out(tmp_path: Path) -> None:
@@ -75,6 +114,10 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
         (CROPS.replace(",2,m", ",23,m"), "column 'label' must be one of 1..22, X, Y"),
         (CROPS.replace("donor", "patient"), "missing donor"),
         (CROPS.replace("test", "val"), "no picture in split 'test'"),
+        (
+            CROPS + "n/3_0.webp,3,n,,tset\n",
+            r"crops\.csv, line 6: column 'split' must be one of train, val, test, or empty, got 'tset'",
+        ),
         (CROPS + CROPS.splitlines()[1] + "\n", "'k/1_0.webp' is listed more than once"),
     ],
 )
@@ -95,7 +138,8 @@ def test_a_folder_of_classes(tmp_path: Path) -> None:
         (tmp_path / label).mkdir()
         (tmp_path / label / "a.webp").write_bytes(webp(7))
     (tmp_path / "X" / "notes.txt").write_text("no picture")
-    crops = read_crops(tmp_path, "test")
+    with pytest.warns(UnsplitWarning):
+        crops = read_crops(tmp_path, "test")
     assert [(c.file, c.label, c.cell) for c in crops] == [("2/a.webp", "2", ""), ("X/a.webp", "X", "")]
     with pytest.raises(DatasetError, match="no readable picture"):
         read_crops(tmp_path / "X", "test")

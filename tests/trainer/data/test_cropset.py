@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.data.crops import read_crops
 from trainer.data.cropset import NOTHING, UNKNOWN, UP, CropSet, crops_of_cutouts, crops_of_frames
 from trainer.data.metaphase import read_frames
+from trainer.labelled import labelled_cells
 
 TINY = Path(__file__).parents[2] / "edge" / "tiny"
 
@@ -42,6 +46,40 @@ def test_cut_outs_become_crops_in_the_tables_order(tmp_path: Path) -> None:
     lengths = (crops.pixels.max(2) > 40).sum(1)
     assert lengths[LABELS.index("1")] > lengths[LABELS.index("X")] > lengths[LABELS.index("21")]
     assert np.median(lengths[:24]) == pytest.approx(MEDIAN_ROWS, abs=5)
+
+
+def rewritten(source: Path, change: Callable[[list[str]], list[str]]) -> Path:
+    """The zip with the rows of its table changed."""
+    with zipfile.ZipFile(source) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    head, *rows = files["crops.csv"].decode().splitlines()
+    files["crops.csv"] = "\n".join([head, *change(rows)]).encode()
+    with zipfile.ZipFile(path := source.with_name("changed.zip"), "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+@pytest.mark.parametrize("how", ["shuffled", "numbered within donors"])
+def test_a_cell_is_its_donors_wherever_its_rows_stand(tmp_path: Path, how: str) -> None:
+    def change(rows: list[str]) -> list[str]:
+        if how == "shuffled":
+            return random.Random(0).sample(rows, len(rows))
+        return [",".join([*row.split(",")[:2], "1", *row.split(",")[3:]]) for row in rows]
+
+    source = cutouts_zip(tmp_path / "crops.zip", donors=3)
+    other = rewritten(source, change)
+    crops, again = (crops_of_cutouts(s, "train") for s in (source, other))
+    assert again.case.tolist() == [truth.donor for truth in read_crops(other, "train")]
+    assert np.bincount(again.cell).tolist() == [24, 24, 24]
+    by_chromosome = {(c, n): p for c, n, p in zip(crops.case, crops.label, crops.pixels, strict=True)}
+    for case, label, pixels in zip(again.case, again.label, again.pixels, strict=True):
+        np.testing.assert_array_equal(pixels, by_chromosome[case, label])
+    judged = list(labelled_cells(other, "train", TINY))
+    assert [len(cell.crops) for cell in judged] == [24, 24, 24]
+    assert len({cell.cell for cell in judged}) == 3
+    for cell, number in zip(judged, range(3), strict=True):
+        np.testing.assert_array_equal([c.pixels for c in cell.crops], again.pixels[again.cell == number])
 
 
 def test_bright_cut_outs_are_the_same_crops_with_no_known_end(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from edge.records import BoolArray, Box
 from tests.trainer.data.forms import HEIGHT_PX, WIDTH_PX, coco_folder, frame, mask_folder
 from trainer.data.masked import masked_frames
 from trainer.data.mfish import mask_files, slide_of, split_of_slide
+from trainer.data.pictures import SkippedWarning
 from trainer.data.rle import mask_of_rle, rle_of
 from trainer.errors import DatasetError
 
@@ -86,6 +89,52 @@ def test_coco_with_boxes_alone_has_no_masks(tmp_path: Path) -> None:
     read = masked_frames(coco_folder(tmp_path))[0]
     with pytest.raises(DatasetError, match="expected a segmentation"):
         read()
+
+
+def test_a_picture_of_another_size_than_its_masks(tmp_path: Path) -> None:
+    data = folder_with(tmp_path / "coco", GOOD, [10, 12, 20, 48])
+    cv2.imwrite(str(data / "a_1.png"), np.zeros((180, 240), np.uint8))
+    with pytest.raises(DatasetError, match=r"val\.json, image 1: expected a_1\.png of 120x90 px, got 240x180 px"):
+        masked_frames(data)
+    data = mask_folder(tmp_path / "mfish")
+    cv2.imwrite(str(data / "A01_1_dapi.png"), np.zeros((180, 240), np.uint8))
+    (read,) = masked_frames(data)
+    with pytest.raises(DatasetError, match=r"mask\.png: expected A01_1_dapi\.png of 120x90 px, got 240x180 px"):
+        read()
+
+
+@pytest.mark.parametrize(
+    ("width", "message"),
+    [
+        (0, r"image 1: expected a_1\.png of 0x90 px, got 120x90 px"),
+        ("", r"val\.json: not as COCO has it, ValueError"),
+        (None, r"val\.json: not as COCO has it, TypeError"),
+    ],
+)
+def test_masks_whose_size_is_not_stated(tmp_path: Path, width: object, message: str) -> None:
+    data = folder_with(tmp_path, None, [10, 12, 20, 48])
+    table = json.loads((data / "val.json").read_text())
+    table["images"][0]["width"], table["annotations"] = width, []
+    (data / "val.json").write_text(json.dumps(table))
+    (read,) = masked_frames(data)
+    with pytest.raises(DatasetError, match=message):
+        read()
+
+
+def test_pictures_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
+    data = mask_folder(tmp_path)
+    for end in ("dapi", "mask"):
+        shutil.copy(data / f"A01_1_{end}.png", data / f"A02_1_{end}.png")
+    picture = data / "A01_1_dapi.png"
+    content = bytearray(picture.read_bytes())
+    content[len(content) // 2] ^= 0x55
+    picture.write_bytes(content)
+    with pytest.warns(SkippedWarning, match=r"1 file\(s\) left out: A01_1_dapi\.png \(expected a picture"):
+        (read,) = masked_frames(data)
+    assert read().path.name == "A02_1_dapi.png"
+    (data / "A02_1_mask.png").unlink()
+    with pytest.warns(SkippedWarning), pytest.raises(DatasetError, match="no readable picture among 1"):
+        masked_frames(data)
 
 
 def test_one_split_of_the_masks(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.camera.files import read_frame
+from edge.cases.files import EVERY_FORM, write_case
+from edge.cases.store import CaseStore
+from tests.builders import make_cell, make_frame
 from tests.trainer.data.forms import (
     BOXES,
+    HEIGHT_PX,
+    WIDTH_PX,
     coco_folder,
     coco_table,
     corrections_folder,
@@ -20,13 +27,14 @@ from tests.trainer.data.forms import (
     voc_folder,
     voc_xml,
 )
-from tests.trainer.datasets import crops_zip, metaphase_folder, webp
-from trainer.data.crops import read_crops
+from tests.trainer.datasets import CROPS, crops_zip, metaphase_folder, webp
+from trainer.cli import main
+from trainer.data.crops import UnsplitWarning, read_crops
 from trainer.data.metaphase import read_frames
 from trainer.data.mfish import split_of_slide
 from trainer.data.names import split_of_case
 from trainer.data.pictures import SkippedWarning
-from trainer.data.sources import form_of, holds_cutouts, read_all, splits_at, stamp_of
+from trainer.data.sources import form_of, holds_cutouts, kept_at, marked_splits, read_all, splits_at, stamp_of
 from trainer.errors import DatasetError
 
 FORMS = {"voc": voc_folder, "coco": coco_folder, "corrections": corrections_folder}
@@ -225,7 +233,128 @@ def test_the_later_of_two_corrections_holds_and_changes_the_stamp(tmp_path: Path
         file.write(json.dumps(again) + "\n")
     assert {f.image: f.labels for f in read_all(folder).frames}["p1_1.png"] == ("8",)
     assert stamp_of(folder) != before
-    assert stamp_of(metaphase_folder(tmp_path / "tables")) == ""
+
+
+@pytest.mark.parametrize("form", ["tables", "voc", "zip", "classes"])
+def test_a_stamp_is_of_what_the_set_says_and_shows_not_of_where_it_lies(tmp_path: Path, form: str) -> None:
+    folder = tmp_path / "a" / "set"
+    folder.parent.mkdir()
+    if form == "tables":
+        first = metaphase_folder(folder) / "images" / "a1.png"
+    elif form == "voc":
+        first = voc_folder(folder) / "JPEGImages" / "p1_1.png"
+    elif form == "classes":
+        picture(folder / "7" / "d1" / "a.webp", 9)
+        picture(first := folder / "X" / "d2" / "a.webp", 9)
+    else:
+        first = crops_zip(folder)
+    before = stamp_of(folder)
+    assert len(before) == 8
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert stamp_of(tmp_path / "b" / "set") == before
+    if form == "zip":
+        crops_zip(folder, CROPS.replace("k/X_1.webp,X", "k/X_1.webp,Y"))
+    elif form == "classes":
+        picture(first, 10)
+    else:
+        cv2.imwrite(str(first), cv2.imread(str(first), cv2.IMREAD_GRAYSCALE) - 1)
+    assert stamp_of(folder) != before
+
+
+@pytest.mark.parametrize(("before", "after"), [("a1.png,1,", "a1.png,2,"), (",40", ",41")])
+def test_what_was_made_of_tables_is_made_anew_when_they_are_corrected(tmp_path: Path, before: str, after: str) -> None:
+    folder = metaphase_folder(tmp_path / "set")
+    kept = kept_at(tmp_path, folder, "train", ["sha256:0123456789"])
+    assert kept_at(tmp_path, folder, "train", ["sha256:0123456789"]) == kept
+    (folder / "boxes.csv").write_text((folder / "boxes.csv").read_text().replace(before, after))
+    assert kept_at(tmp_path, folder, "train", ["sha256:0123456789"]) != kept
+
+
+def test_splits_are_marked_where_a_chromosome_has_a_box(tmp_path: Path) -> None:
+    folder = metaphase_folder(tmp_path / "set")
+    assert marked_splits(folder) == ["test", "train"]
+    (folder / "boxes.csv").write_text("image,label,xmin,ymin,xmax,ymax\nb1.png,21,10,10,20,40\n")
+    assert splits_at(folder) == ["test", "train"]
+    assert marked_splits(folder) == ["test"]
+
+
+def test_the_exports_of_several_cases_are_one_set(tmp_path: Path) -> None:
+    with CaseStore(tmp_path / "store") as store:
+        for level, case in enumerate(("P1", "P2"), 200):
+            store.new_case(case, "kim")
+            store.capture(case, make_frame(300, 340, level=level), make_cell(), "kim")
+            write_case(store, case, tmp_path / "exports" / case, EVERY_FORM)
+    contents = read_all(tmp_path / "exports")
+    assert contents.form == "corrections"
+    assert [(f.case, f.split, len(f.labels)) for f in contents.frames] == [
+        (case, split_of_case(case), 46) for case in ("P1", "P2")
+    ]
+    for place in ("P1", "P1/corrections", "P1/corrections/corrections.jsonl"):
+        assert [f.case for f in read_all(tmp_path / "exports" / place).frames] == ["P1"]
+
+
+def halved(path: Path) -> None:
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    cv2.imwrite(str(path), picture[::2, ::2])
+
+
+def stated_voc(folder: Path) -> Path:
+    file = voc_folder(folder) / "Annotations" / "p1_1.xml"
+    size = f"<size><width>{WIDTH_PX}</width><height>{HEIGHT_PX}</height></size>"
+    file.write_text(file.read_text().replace("<object>", size + "<object>", 1))
+    return folder
+
+
+def stated_corrections(folder: Path) -> Path:
+    file = corrections_folder(folder) / "corrections.jsonl"
+    size = {"width_px": WIDTH_PX, "height_px": HEIGHT_PX}
+    file.write_text("".join(json.dumps(json.loads(line) | size) + "\n" for line in file.read_text().splitlines()))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("make", "picture", "where"),
+    [
+        (metaphase_folder, "images/a1.png", r"images\.csv, line 2"),
+        (coco_folder, "train/p1_1.png", r"_annotations\.coco\.json, image 10"),
+        (stated_voc, "JPEGImages/p1_1.png", r"p1_1\.xml"),
+        (stated_corrections, "frames/p1_1.png", r"corrections\.jsonl, line 1"),
+        (mask_folder, "A01_1_dapi.png", r"A01_1_mask\.png"),
+    ],
+)
+def test_a_frame_of_another_size_than_the_marked_one(
+    tmp_path: Path, make: Callable[[Path], Path], picture: str, where: str
+) -> None:
+    folder = make(tmp_path / "set")
+    read_all(folder)
+    halved(folder / picture)
+    message = (
+        rf"{where}: expected \w+\.png of (120x90|100x80) px, got (60x45|50x40) px; give the picture that was marked"
+    )
+    with pytest.raises(DatasetError, match=message):
+        read_all(folder)
+    for split in ("train", "test"):
+        with pytest.raises(DatasetError, match=message):
+            read_frames(folder, split)
+    assert main(["data", "check", str(folder)]) == DatasetError.exit_code
+
+
+def test_a_size_that_nobody_knows_is_not_compared(tmp_path: Path) -> None:
+    folder = stated_voc(tmp_path / "set")
+    file = folder / "Annotations" / "p1_1.xml"
+    file.write_text(file.read_text().replace(f"{WIDTH_PX}<", "0<"))
+    assert len(read_all(folder).frames) == 3
+
+
+def test_a_frame_that_is_damaged_in_its_middle_is_left_out(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "set")
+    picture = folder / "JPEGImages" / "p1_1.png"
+    content = bytearray(picture.read_bytes())
+    content[len(content) // 2] ^= 0x55
+    picture.write_bytes(content)
+    with pytest.warns(SkippedWarning, match=r"1 file\(s\) left out: p1_1\.png \(expected a picture .*damaged"):
+        frames = read_frames(folder, "train")
+    assert [read_frame(frame.path).source for frame in frames] == ["p1_2.png"]
 
 
 # --- folders of classes
@@ -271,9 +400,10 @@ def test_an_unpacked_zip(tmp_path: Path) -> None:
 
 def test_grey_levels_come_through(tmp_path: Path) -> None:
     picture(tmp_path / "7" / "a.webp", 42)
-    (crop,) = read_crops(tmp_path, "test")
+    with pytest.warns(UnsplitWarning):
+        (crop,) = read_crops(tmp_path, "test")
     np.testing.assert_array_equal(crop.pixels, cv2.imdecode(np.frombuffer(webp(42), np.uint8), 0))
-    assert (crop.split, crop.donor, crop.cell) == ("test", "", "")
+    assert (crop.split, crop.donor, crop.cell) == ("", "", "")
 
 
 def test_half_of_the_slides_with_masks_are_to_learn_from() -> None:

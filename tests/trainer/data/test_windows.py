@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.camera.files import read_frame
 from edge.locate.decode import Maps, find_boxes
 from edge.locate.grid import STRIDE_PX
 from edge.records import Float32Array
 from tests.trainer.drawn import frames_folder
+from trainer.data import framecache
 from trainer.data.framecache import SCALE, CachedFrame, box_margin, box_offset, load_cache
 from trainer.data.metaphase import read_frames
 from trainer.data.pixels import MAX_CANDIDATES, NOBODY
@@ -81,16 +84,27 @@ def test_a_stored_cache_is_used_if_it_is_of_these_frames_and_made_anew_if_not(fo
     truths = read_frames(folder, "train")[:1]
     store = tmp_path / "frames.cache"
     made = load_cache(truths, store)
-    renamed = [replace(truths[0], path=folder / "gone.png")]
-    again = load_cache(renamed, store)  # the picture is not read again
-    np.testing.assert_array_equal(again[0].candidates, made[0].candidates)
     whole = store.read_bytes()
+    moved = [replace(truths[0], path=Path(shutil.copy(truths[0].path, tmp_path / "moved.png")))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(framecache, "prepared", None)
+        np.testing.assert_array_equal(load_cache(moved, store)[0].candidates, made[0].candidates)
     for damaged in (b"", b"nonsense", whole[: len(whole) // 2], whole[:-1]):
         store.write_bytes(damaged)
         np.testing.assert_array_equal(load_cache(truths, store)[0].pixels, made[0].pixels)
         assert store.read_bytes() == whole
     other = read_frames(folder, "val")
     assert [f.name for f in load_cache(other, store)] == [other[0].image]
+
+
+def test_a_stored_cache_is_made_anew_for_frames_of_the_same_names(folder: Path, tmp_path: Path) -> None:
+    (truth,), (other,) = read_frames(folder, "train")[:1], read_frames(folder, "val")
+    store = tmp_path / "frames.cache"
+    load_cache([truth], store)
+    (fewer,) = load_cache([replace(truth, boxes_px=truth.boxes_px[1:], labels=truth.labels[1:])], store)
+    np.testing.assert_allclose(fewer.boxes, truth.boxes_px[1:] * SCALE, atol=1e-3)
+    (elsewhere,) = load_cache([replace(truth, path=other.path)], store)
+    np.testing.assert_array_equal(elsewhere.pixels, framecache.shrink(read_frame(other.path, 0).pixels))
 
 
 # --- targets, exact

@@ -34,6 +34,7 @@ from tests.trainer.tiny import (
     tiny_separator,
     tiny_verifier,
 )
+from trainer.align import predict
 from trainer.data.cropset import crops_of_cutouts
 from trainer.data.looks import LookSet
 from trainer.errors import ExportError
@@ -44,7 +45,7 @@ from trainer.export.parity import BOUNDS, Bounds
 from trainer.export.ship import LEAST_SCORES, MOST_IOUS, fit_temperature, ship
 from trainer.export.shipment import Shipment
 from trainer.export.tflite import Form
-from trainer.fit_classifier import predict, stored_crops
+from trainer.fit_classifier import stored_crops
 from trainer.networks.locator import build_locator
 from trainer.networks.separator import OUTPUTS
 

@@ -16,9 +16,10 @@ import tf_keras as keras
 
 from edge.errors import ConfigError
 from trainer.networks.blocks import bottleneck, conv
-from trainer.networks.start import take_weights, widen_weights
+from trainer.networks.start import take_all_weights, take_weights, widen_weights
 
 L = keras.layers
+MODELS = Path(__file__).parents[3] / "models"
 
 
 def small(first: int = 8, ends: tuple[str, ...] = ("a",), values: int = 3) -> Any:
@@ -59,8 +60,39 @@ def test_a_network_that_grew_a_new_end_takes_the_trunk(tmp_path: Path, grown: di
 
 def test_a_foreign_network_is_refused_in_one_line(tmp_path: Path) -> None:
     stored(tmp_path / "old.keras", small(first=16))
-    with pytest.raises(ConfigError, match="a small network whose first layer does not fit a small") as caught:
+    with pytest.raises(ConfigError, match="the first layer of this network 'small' does not fit 'small'") as caught:
         take_weights(small(), tmp_path / "old.keras")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("grown", [{"values": 5}, {"ends": ("a", "b")}])
+def test_where_all_is_to_be_taken_a_network_that_grew_is_refused(tmp_path: Path, grown: dict[str, Any]) -> None:
+    keras.utils.set_random_seed(1)
+    theirs = stored(tmp_path / "old.keras", small())
+    own = small()
+    take_all_weights(own, tmp_path / "old.keras")
+    for a, b in zip(own.get_weights(), theirs, strict=True):
+        np.testing.assert_array_equal(a, b)
+    layers = r"4 of\s5" if "values" in grown else r"5 of\s6"
+    with pytest.raises(ConfigError, match=f"of the same size, got one of which only {layers} layers fit"):
+        take_all_weights(small(**grown), tmp_path / "old.keras")
+
+
+@pytest.mark.parametrize("take", [take_weights, widen_weights])
+def test_an_arbiters_weights_are_read_and_refused_as_what_they_are(take: Any) -> None:
+    with pytest.raises(ConfigError, match=r"models/arbiter/weights\.keras: .*network 'arbiter' does not fit"):
+        take(small(), MODELS / "arbiter" / "weights.keras")
+
+
+def test_layers_that_nobody_here_knows_are_one_line(tmp_path: Path) -> None:
+    class Foreign(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return x
+
+    image = keras.Input((8, 8, 1))
+    keras.Model(image, L.Conv2D(1, 1)(Foreign()(image))).save(tmp_path / "foreign.keras")
+    with pytest.raises(ConfigError, match=r"expected Keras weights \(\.keras\), cannot read it") as caught:
+        take_weights(small(), tmp_path / "foreign.keras")
     assert "\n" not in str(caught.value)
 
 
@@ -114,5 +146,5 @@ def test_the_same_network_widens_to_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize("other", [wide(2), wide(ends=2), small()], ids=["wider", "with another end", "foreign"])
 def test_what_does_not_fit_into_the_network_is_refused(tmp_path: Path, other: Any) -> None:
     other.save(tmp_path / "old.keras")
-    with pytest.raises(ConfigError, match="does not fit into this wide"):
+    with pytest.raises(ConfigError, match="does not fit into this 'wide'"):
         widen_weights(wide(), tmp_path / "old.keras")

@@ -1,0 +1,50 @@
+"""What a classifier that is there already says of crops to learn from: which end is up, and which are in doubt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet
+
+DOUBTFUL = 0.95
+"""A likeliest label below this is in doubt: about one crop in ten."""
+
+
+def align(network: Any, crops: CropSet) -> CropSet:
+    """The polarity of each crop by the network, given the crop's known label: label-guided alignment."""
+    if not (crops.polarity == UNKNOWN).any():
+        return crops
+    rows = np.arange(len(crops))
+    up, down = read_either_way(network, crops)
+    lead = (up - down)[rows, np.maximum(crops.label, 0)]
+    polarity = np.where(lead > 0, UP, DOWN).astype(np.int8)
+    polarity[(np.abs(lead) < 1.0) | (crops.label == NOTHING)] = UNKNOWN
+    return CropSet(crops.pixels, crops.label, polarity, crops.cell, crops.case)
+
+
+def doubtful(network: Any, crops: CropSet) -> npt.NDArray[np.bool_]:
+    """Which whole chromosomes the network does not name for sure, whatever their label says."""
+    log_p = np.logaddexp(*read_either_way(network, crops))
+    sureness = np.exp(log_p.max(1) - np.logaddexp.reduce(log_p, axis=1))
+    return np.asarray((sureness < DOUBTFUL) & (crops.label != NOTHING))
+
+
+def read_either_way(network: Any, crops: CropSet) -> list[npt.NDArray[np.float32]]:
+    """Log probabilities (n, 24) of each label and of the p arm being up, and of each label and of its being down."""
+    readings = []
+    for pixels in (crops.pixels, crops.pixels[:, ::-1]):
+        logits, up, _ = predict(network, pixels)
+        log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        readings.append(np.asarray(log_p - np.logaddexp(0, -up), np.float32))
+    return readings
+
+
+def predict(network: Any, pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
+    """The three outputs for uint8 (n, 128, 32)."""
+    call = tf.function(lambda x: network(tf.cast(x, tf.float32)[..., None] / 255.0, training=False))
+    parts = [[o.numpy()[:, 0, 0] for o in call(tf.constant(pixels[i : i + 512]))] for i in range(0, len(pixels), 512)]
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]

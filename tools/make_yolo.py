@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Makes a YOLOv8n detector with random weights, to race against: ``tools/make_yolo.py FOLDER`` (needs the trainer).
 
 The architecture is that of ultralytics/cfg/models/v8/yolov8.yaml at scale n (depth 1/3, width 1/4, at most 1024

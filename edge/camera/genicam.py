@@ -17,7 +17,7 @@ from edge.records import UInt8Array
 PRODUCERS_VARIABLE = "GENICAM_GENTL64_PATH"
 """Folders of producers, as the vendors' installers set it (GenICam GenTL standard)."""
 
-_MEND = "pip install 'chromo-edge[genicam]' and install the camera vendor's GenTL producer"
+_MEND = "in the project's folder: pip install -e '.[genicam]', and install the camera vendor's GenTL producer"
 _log = logging.getLogger(__name__)
 
 

@@ -34,7 +34,7 @@ def ome_tiff(frame: Frame, state: CellState) -> bytes:
     try:
         import tifffile
     except ImportError as error:
-        raise ConfigError("OME-TIFF needs tifffile; install it with: pip install 'chromo-edge[cases]'") from error
+        raise ConfigError("OME-TIFF needs tifffile; in the project's folder: pip install -e '.[cases]'") from error
     buffer = io.BytesIO()
     cell = state.captured.cell
     per_cm = 1e4 / cell.um_per_px

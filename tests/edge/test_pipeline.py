@@ -217,10 +217,22 @@ def test_a_frame_is_looked_at_again_thoroughly_unless_labels_are_to_come_soon() 
             asked.append(thorough)
             return regions
 
-    pipeline = Pipeline(Noting(), BarClassifier(), cut_bars, keep_all, unmoved, assign_bars)
+    read = []
+
+    class Reading(BarClassifier):
+        def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
+            read.append("thoroughly")
+            return super().classify(crops)
+
+        def classify_live(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
+            read.append("soon")
+            return super().classify(crops)
+
+    pipeline = Pipeline(Noting(), Reading(), cut_bars, keep_all, unmoved, assign_bars)
     for label in (pipeline.label, pipeline.label_live):
         assert label(frame_of([5, 6])).count == 2
     assert asked == [True, False]
+    assert read == ["thoroughly", "soon"]
 
 
 def test_a_stage_that_loses_a_chromosome_is_a_bug() -> None:

@@ -148,4 +148,6 @@ def _imported(module: str) -> Any:
         return import_module(module)
     except ImportError as error:
         package = module.split(".")[0]
-        raise ExportError(f"ONNX needs {package}, which is not installed; pip install 'chromo-edge[onnx]'") from error
+        raise ExportError(
+            f"ONNX needs {package}, which is not installed; in the project's folder: pip install -e '.[onnx]'"
+        ) from error

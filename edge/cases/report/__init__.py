@@ -30,7 +30,7 @@ def report_pdf(of: ReportInput) -> bytes:
     try:
         from fpdf import FPDF
     except ImportError as error:
-        raise ConfigError("a report needs fpdf2; install it with: pip install 'chromo-edge[cases]'") from error
+        raise ConfigError("a report needs fpdf2; in the project's folder: pip install -e '.[cases]'") from error
 
     class Paper(FPDF):  # type: ignore[misc]
         def footer(self) -> None:

@@ -64,6 +64,13 @@ def test_systemd_takes_it(machine: Machine, exposure: int, tmp_path: Path) -> No
     assert subprocess.run(words, capture_output=True).returncode == 0  # in tenths, of 100
 
 
+@pytest.mark.parametrize("machine", [BOARD, JETSON])
+def test_it_runs_for_months_and_for_this_machine_alone(machine: Machine) -> None:
+    lines = set(unit_text(["x"], machine, user="me").splitlines())
+    assert {"Restart=always", "StartLimitIntervalSec=0", "WatchdogSec=30", "NotifyAccess=main"} <= lines
+    assert {"IPAddressDeny=any", "IPAddressAllow=localhost", "UMask=0077", "ProtectSystem=strict"} <= lines
+
+
 def test_what_a_jetson_needs_is_not_shut_out() -> None:
     lines = unit_text(["x"], JETSON, user="me").splitlines()
     assert {"PrivateTmp=no", "DevicePolicy=auto", "SupplementaryGroups=video render", "MemoryMax=75%"} <= set(lines)

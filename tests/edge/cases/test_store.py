@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import signal
@@ -234,6 +235,34 @@ def test_the_names_of_cases(store: CaseStore) -> None:
             store.new_case(name, "kim")
         with pytest.raises(StoreError, match="1 to 100 printable"):
             store.new_case("B", name)
+
+
+def test_what_is_acknowledged_is_on_the_disk(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill leaves what the kernel holds, a power cut does not."""
+    assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    done = []
+    synced, renamed = os.fsync, Path.replace
+
+    def fsync(handle: int) -> None:
+        done.append("folder" if Path(f"/proc/self/fd/{handle}").readlink().is_dir() else "file")
+        synced(handle)
+
+    def replace_(self: Path, to: Path) -> Path:
+        done.append("rename")
+        return renamed(self, to)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace_)
+    store.images.put(np.full((64, 64), 7, np.uint8))
+    assert done.index("file") < done.index("rename") < len(done) - 1 - done[::-1].index("folder")
+
+
+def test_a_damaged_picture_is_written_again_when_it_comes_again(store: CaseStore) -> None:
+    pixels = np.full((64, 64), 7, np.uint8)
+    sha256 = store.images.put(pixels)
+    store.images.path_of(sha256).write_bytes(b"damaged")
+    assert store.images.put(pixels) == sha256
+    assert np.array_equal(store.images.get(sha256), pixels)
 
 
 def test_nothing_acknowledged_is_lost_to_kill_9(store: CaseStore, folder: Path) -> None:

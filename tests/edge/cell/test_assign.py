@@ -284,6 +284,7 @@ def test_status_needs_confidence_and_a_whole_chromosome() -> None:
     def status(probability: float, single: float) -> str:
         return assign([torn(0, {"1": probability}, single=single)])[0].status
 
+    assert ACCEPT_CONFIDENCE == 0.9  # what the documents' shares of accepted labels rest on
     assert status(ACCEPT_CONFIDENCE + 0.01, ACCEPT_SINGLE) == "accepted"
     assert status(ACCEPT_CONFIDENCE - 0.01, ACCEPT_SINGLE) == "review"
     assert status(ACCEPT_CONFIDENCE + 0.01, ACCEPT_SINGLE - 0.01) == "review"

@@ -10,10 +10,13 @@ import typer
 
 from edge.commands.options import Debug
 from edge.errors import ConfigError
+from edge.records import NOMINAL_UM_PER_PX
 
 
 def calibrate(
-    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A frame that shows the ruling, in focus.")],
+    picture: Annotated[
+        Path, typer.Argument(metavar="PICTURE", help="A frame that shows the ruling, its short lines too, in focus.")
+    ],
     pitch_um: Annotated[
         float, typer.Option("--pitch-um", help="From line to line, micrometres; most rulings have 10.")
     ] = 10.0,
@@ -28,6 +31,12 @@ def calibrate(
         raise ConfigError(f"--pitch-um must be between 0 and 10000 micrometres; got {pitch_um:g}")
     ruling = find_ruling(read_frame(picture, 0).pixels)
     scale = ruling.um_per_px(pitch_um)
+    if not 0.5 <= scale / NOMINAL_UM_PER_PX <= 2:  # five times too fine where none but the long lines are in view
+        typer.echo(
+            f"warning: the models expect {NOMINAL_UM_PER_PX:g} µm a pixel within a factor of two; got {scale:.4f}; see "
+            "that the ruling's short lines are in the picture and that --pitch-um is theirs",
+            err=True,
+        )
     if json:
         found = {"um_per_px": round(scale, 6), "pitch_px": round(ruling.pitch_px, 3)}
         typer.echo(jsonlib.dumps(found | {"angle_deg": round(ruling.angle_deg, 2), "repeat": round(ruling.repeat, 3)}))

@@ -145,7 +145,8 @@ def answer(frames: list[MaskedFrame], change: Callable[[Box, int], Box]) -> Call
     def label(frame: Frame) -> Cell:
         truth = frames[frame.index]
         found = [_found(k, p.label, change(p.box_px, k), p.mask) for k, p in enumerate(truth.pieces)]
-        return replace(make_cell([]), chromosomes=tuple(found))
+        height_px, width_px = frame.pixels.shape
+        return replace(make_cell([], width_px=width_px, height_px=height_px), chromosomes=tuple(found))
 
     return label
 

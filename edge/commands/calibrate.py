@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from edge.commands.options import Debug
+from edge.commands.options import NOMINAL_UM_PER_PX, Debug
 from edge.errors import ConfigError
-from edge.records import NOMINAL_UM_PER_PX
 
 
 def calibrate(

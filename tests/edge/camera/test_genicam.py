@@ -74,7 +74,7 @@ def test_what_can_be_missing(harvester: type[Harvester], monkeypatch: pytest.Mon
     with pytest.raises(CameraNotFound, match="expected GenTL producers"):
         open_genicam()
     monkeypatch.setitem(sys.modules, "harvesters.core", None)
-    with pytest.raises(CameraNotFound, match=r"pip install 'chromo-edge\[genicam\]'"):
+    with pytest.raises(CameraNotFound, match=r"pip install -e '\.\[genicam\]'"):
         open_genicam()
 
 

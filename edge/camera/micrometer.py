@@ -40,8 +40,9 @@ _TIPS = {2: 0.25, 5: 0.1}
 more; between a ruling's own lines by at most 0.19 and -0.2, with chromosomes all over it."""
 _FINE = 4
 """Steps of the correlation a pixel, or a pitch between two whole ones would repeat less than its double."""
-_FLAT = 0.01
-"""Mean square of a profile's grey levels; what is as even as this, as saturated light is, repeats by rounding."""
+_FLAT = 1.0
+"""Mean square of a profile's grey levels: what varies less, as saturated light and a black ground do, repeats by
+rounding."""
 _SAME_PITCH = 0.02
 _MOST_DRIFT = 0.1
 """Of the first repeat: a pitch that shrinks on and on would never reach the profile's end."""

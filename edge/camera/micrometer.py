@@ -103,7 +103,7 @@ def _agreed(seen: list[_Seen]) -> _Seen:
     clear = [s for s in even if s.contrast >= _LEAST_CONTRAST * max(s.contrast for s in even)]
     least = min((s.pitch_px for s in clear), default=0.0)
     same = [s for s in clear if s.pitch_px <= least * (1 + _SAME_PITCH)]
-    if len(clear) < 2:  # by chance one profile is even in 1 of 140 metaphases, two in none of 700
+    if len(clear) < 2:  # by chance one profile is even in 3 of 617 metaphases, two in none
         best = max((s.repeat for s in seen if s.pitch_px >= _LEAST_PITCH_PX), default=0.0)
         why = f"repeat {max(best, 0):.2f}, expected {_LEAST_REPEAT}" if not clear else "even in one strip of it alone"
         raise FrameError(

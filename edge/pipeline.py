@@ -114,13 +114,11 @@ Straighten = Callable[[Frame, Sequence[Region], Sequence[Region]], Sequence[Crop
 """A crop for each of the first regions, which lie among the others."""
 Assign = Callable[[Sequence[Prediction], Float32Array], Sequence[Assigned]]
 """Labels for those that are taken for chromosomes, in order."""
-InFull = Callable[[Crop], Crop]
-"""A crop as people are to see it: with the ends for which the classifier's has no room."""
 
 
 class Pipeline:
-    """Labels frames. ``locator``, ``classifier``, ``keep`` and ``judge`` hold the models; ``straighten``, ``assign``
-    and ``in_full`` are functions."""
+    """Labels frames. ``locator``, ``classifier``, ``keep`` and ``judge`` hold the models; ``straighten`` and ``assign``
+    are functions."""
 
     def __init__(
         self,
@@ -130,7 +128,6 @@ class Pipeline:
         keep: Keeper,
         judge: Arbiter,
         assign: Assign,
-        in_full: InFull = lambda crop: crop,
     ) -> None:
         self._locator = locator
         self._classifier = classifier
@@ -140,7 +137,6 @@ class Pipeline:
         self._keep = keep
         self._judge = judge
         self._assign = assign
-        self._in_full = in_full
         self.models = {**locator.models, **classifier.models, **keep.models, **judge.models}
 
     def label(self, frame: Frame) -> Cell:
@@ -178,7 +174,7 @@ class Pipeline:
             judged = self._judge(regions, crops, predictions, kept)
             assigned = self._assign(judged.predictions, judged.odds)
 
-        looks = list(zip(regions, map(self._in_full, crops), judged.predictions, strict=True))
+        looks = list(zip(regions, crops, judged.predictions, strict=True))
         chromosomes = tuple(_chromosome(*looks[label.index], label) for label in assigned)
         karyotype, findings = said_of(chromosomes)
         height_px, width_px = frame.pixels.shape
@@ -223,7 +219,7 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
     from edge.cell.keep import Keeper as LearnedKeeper
     from edge.classify.classifier import Classifier as LearnedClassifier
     from edge.locate.locator import load_locator
-    from edge.locate.straighten import in_full, straighten
+    from edge.locate.straighten import straighten
     from edge.runtime.bundle import load_bundle
 
     folder = models_dir if models_dir is not None else default_models_dir()
@@ -231,7 +227,7 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
     classifier = LearnedClassifier(load_bundle(folder / "classifier", "classifier"), threads)
     keep = LearnedKeeper.of(load_bundle(folder / "verifier", "verifier"), threads)
     judge = LearnedArbiter(load_bundle(folder / "arbiter", "arbiter"))
-    return Pipeline(locator, classifier, straighten, keep, judge, assign, in_full)
+    return Pipeline(locator, classifier, straighten, keep, judge, assign)
 
 
 class _Clock:
@@ -259,7 +255,7 @@ def _chromosome(region: Region, crop: Crop, prediction: Prediction, assigned: As
     named = [LABELS[k] for place, k in enumerate(best) if place < CANDIDATES or LABELS[k] == assigned.label]
     return Chromosome(
         region=region,
-        crop=crop,
+        crop=crop.in_full,
         label=assigned.label,
         confidence=assigned.confidence,
         status=assigned.status,

@@ -116,6 +116,11 @@ class Crop:
     def __post_init__(self) -> None:
         _check_grey(self.pixels, "Crop.pixels")
 
+    @property
+    def in_full(self) -> Crop:
+        """As people are to see it, from end to end: itself, unless its chromosome is longer than it."""
+        return self
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:

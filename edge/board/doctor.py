@@ -202,12 +202,12 @@ def _computed(delegate: str, models_dir: Path | None) -> tuple[Check, ...]:
     while not network.accelerated and not network.failed:  # as it has when it is not ready in its own time
         network.run_uint8(np.zeros(network.input_shape, np.uint8))
         time.sleep(0.05)
-    works, said, left_out = network.accelerated, network.status, network.left_out
+    works, said, note, left_out = network.accelerated, network.status, network.note, network.left_out
     network.close()
-    if works and said == f"{bundle.task} on {delegate}":
-        return (Check(name, "ok", said),)
-    if works:
+    if works and note:
         return (Check(name, "warning", said, "it computes; with that mended it would be faster"),)
+    if works:
+        return (Check(name, "ok", said),)
     said, _, what = said.rpartition("; ") if left_out else (said.removesuffix(f"; {mend(delegate, suffix)}"), "", "")
     return (Check(name, "fail", said, what or mend(delegate, suffix)),)
 

@@ -42,10 +42,9 @@ class LongCrop(Crop):
 
     full: UInt8Array
 
-
-def in_full(crop: Crop) -> Crop:
-    """``crop`` as people are to see it, from end to end."""
-    return Crop(crop.region_id, crop.full) if isinstance(crop, LongCrop) else crop
+    @property
+    def in_full(self) -> Crop:
+        return Crop(self.region_id, self.full)
 
 
 def straighten(frame: Frame, regions: Sequence[Region], among: Sequence[Region] = ()) -> tuple[Crop, ...]:

@@ -230,6 +230,11 @@ class GuardedNetwork:
         return self.name in self._accelerator.left_out
 
     @property
+    def note(self) -> str:
+        """How the accelerator computes it, where that is not as it might; else nothing."""
+        return self._accelerator.note(self.name)
+
+    @property
     def start_s(self) -> float:
         """How long the accelerator may take until it is ready."""
         return self._accelerator.start_s
@@ -239,7 +244,7 @@ class GuardedNetwork:
         """One line for people: ``locator on edgetpu``, ``locator on cpu: edgetpu did not answer within 1 s``."""
         delegate = self._accelerator.delegate
         if self.accelerated:
-            return f"{self.name} on {delegate} {self._accelerator.note(self.name)}".rstrip()
+            return f"{self.name} on {delegate} {self.note}".rstrip()
         return f"{self.name} on cpu: {delegate} {self._accelerator.why_not(self.name)}"
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ import pytest
 from edge.cell.arbiter import Judged
 from edge.cell.keep import Kept
 from edge.config import default_models_dir
-from edge.locate.straighten import LongCrop, in_full
+from edge.locate.straighten import LongCrop
 from edge.pipeline import Pipeline
 from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region
 from edge.runtime.network import computed_by
@@ -161,7 +161,7 @@ def test_a_long_chromosome_is_named_by_its_middle_and_shown_from_end_to_end() ->
         return usual, LongCrop(long.region_id, long.pixels[30:-30], long.pixels)
 
     stages = (BarLocator(), BarClassifier(), cut, keep_all, unmoved, assign_bars)
-    cell = Pipeline(*stages, in_full).label(frame_of([7, 16]))
+    cell = Pipeline(*stages).label(frame_of([7, 16]))
     assert [(c.label, len(c.crop.pixels), type(c.crop)) for c in cell.chromosomes] == [
         ("7", 70, Crop),
         ("10", 160, Crop),

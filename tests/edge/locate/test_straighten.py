@@ -21,7 +21,6 @@ from edge.locate.straighten import (
     NOMINAL_MEDIAN_UM,
     LongCrop,
     crops_from_cutouts,
-    in_full,
     read_crops,
     reading_maps,
     rows_per_px,
@@ -109,11 +108,11 @@ def test_a_chromosome_longer_than_its_crop_is_had_in_full_too(length: float) -> 
     places = [(60, 40), (10, 200)]
     regions = [region_of(k, bent, place) for k, (bent, place) in enumerate(zip(bents, places, strict=True))]
     long, usual = straighten(slide_with(bents, places), regions)
-    whole = in_full(long)
+    whole = long.in_full
     assert isinstance(long, LongCrop) == (length > 155)
     assert whole.pixels.shape == (FULL_ROWS if length > 155 else CROP_ROWS, CROP_COLS)
     assert (whole.region_id, long.pixels.shape) == (0, (CROP_ROWS, CROP_COLS))
-    assert in_full(usual) is usual
+    assert usual.in_full is usual
     assert not whole.pixels[[0, -1]].any()
     scale = MEDIAN_ROWS * NOMINAL_UM_PER_PX / NOMINAL_MEDIAN_UM
     assert length_of(whole.pixels) == pytest.approx(len(straight) * scale, rel=0.04, abs=2)

@@ -34,13 +34,17 @@ def stored(path: Path, network: Any) -> list[np.ndarray]:
     return list(network.get_weights())
 
 
+def assert_holds(network: Any, weights: list[np.ndarray]) -> None:
+    for own, theirs in zip(network.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(own, theirs)
+
+
 def test_the_same_network_takes_everything(tmp_path: Path) -> None:
     keras.utils.set_random_seed(1)
     theirs = stored(tmp_path / "old.keras", small())
     own = small()
     assert take_weights(own, tmp_path / "old.keras") == 5
-    for a, b in zip(own.get_weights(), theirs, strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_holds(own, theirs)
 
 
 @pytest.mark.parametrize("grown", [{"values": 5}, {"ends": ("a", "b")}])
@@ -71,8 +75,7 @@ def test_where_all_is_to_be_taken_a_network_that_grew_is_refused(tmp_path: Path,
     theirs = stored(tmp_path / "old.keras", small())
     own = small()
     take_all_weights(own, tmp_path / "old.keras")
-    for a, b in zip(own.get_weights(), theirs, strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_holds(own, theirs)
     layers = r"4 of\s5" if "values" in grown else r"5 of\s6"
     with pytest.raises(ConfigError, match=f"of the same size, got one of which only {layers} layers fit"):
         take_all_weights(small(**grown), tmp_path / "old.keras")
@@ -139,8 +142,7 @@ def test_the_same_network_widens_to_itself(tmp_path: Path) -> None:
     theirs = stored(tmp_path / "old.keras", wide())
     own = wide()
     widen_weights(own, tmp_path / "old.keras")
-    for a, b in zip(own.get_weights(), theirs, strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_holds(own, theirs)
 
 
 @pytest.mark.parametrize("other", [wide(2), wide(ends=2), small()], ids=["wider", "with another end", "foreign"])

@@ -219,4 +219,4 @@ def _csv(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
 
 def _harmless(value: object) -> object:
     """Text that a spreadsheet would take for a formula, as text: names come from people and from file names."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t") else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value

@@ -50,6 +50,46 @@ def test_space_captures_and_the_karyogram_holds_every_chromosome(live: Page) -> 
     expect(live.locator("#cells button").first).to_contain_text(",")
 
 
+def test_labels_of_one_field_are_never_shown_over_another(page: Page, scope: str) -> None:
+    """The socket is played: labels of scene 2 come while the picture is still of scene 1, then the other way round."""
+    page.route_web_socket("**/live", lambda socket: None)
+    page.goto(scope)
+    shown = page.evaluate(
+        """async () => {
+            const { Live } = await import("/app/live.js");
+            const live = new Live(() => {});
+            const canvas = new OffscreenCanvas(40, 40);
+            canvas.getContext("2d").fillRect(0, 0, 40, 40);
+            const jpeg = await (await canvas.convertToBlob({ type: "image/jpeg" })).arrayBuffer();
+            const picture = async (scene) => {
+                const sent = new Uint8Array(8 + jpeg.byteLength);
+                new DataView(sent.buffer).setUint32(4, scene, true);
+                sent.set(new Uint8Array(jpeg), 8);
+                await live.picture(sent.buffer);
+            };
+            const labels = (scene) => ({
+                type: "labels", scene, frame: scene, count: 1, width_px: 40, height_px: 40, karyotype: "", findings: [],
+                chromosomes: [],
+            });
+            const overlay = document.getElementById("overlay");
+            const seen = [];
+            const look = () => seen.push(!overlay.classList.contains("gone"));
+            live.setFault("");
+            await picture(1);
+            live.told(labels(2));
+            look();
+            await picture(2);
+            look();
+            await picture(3);
+            look();
+            live.told(labels(3));
+            look();
+            return seen;
+        }"""
+    )
+    assert shown == [False, True, False, True]
+
+
 class Tap:
     """The simulated scope with a hand on its cable: ``hold`` for a picture that stands still for ever, ``stop`` for
     none at all."""

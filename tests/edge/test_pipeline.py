@@ -272,3 +272,23 @@ def test_the_classifier_is_lent_while_frames_are_labelled() -> None:
         cells = [threads.submit(pipeline.label, frame) for _ in range(10)]
         assert all(len(one.result()) == 2 for one in lent)
         assert all(cell.result().count == 2 for cell in cells)
+
+
+def test_frames_are_labelled_one_after_another() -> None:
+    """The locator's interpreters, too, serve one thread at a time, whichever of the two ways is asked for."""
+
+    class JealousLocator(BarLocator):
+        busy = False
+
+        def locate(self, frame: Frame) -> tuple[Region, ...]:
+            assert not self.busy
+            self.busy = True
+            time.sleep(0.01)
+            self.busy = False
+            return super().locate(frame)
+
+    pipeline = Pipeline(JealousLocator(), BarClassifier(), cut_bars, keep_all, unmoved, assign_bars)
+    frame = frame_of([21, 7])
+    with ThreadPoolExecutor(4) as threads:
+        cells = [threads.submit(label, frame) for label in (pipeline.label, pipeline.label_live) for _ in range(5)]
+        assert all(cell.result().count == 2 for cell in cells)

@@ -27,6 +27,7 @@ from trainer import fit_separator as separator_module  # noqa: E402
 from trainer import loop  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
+from trainer.data.framecache import train_frames  # noqa: E402
 from trainer.data.rois import OPEN, Rois  # noqa: E402
 from trainer.errors import DatasetError  # noqa: E402
 from trainer.fit_classifier import (  # noqa: E402
@@ -268,6 +269,15 @@ def test_keras_and_edge_read_the_same_answers(frames: Path) -> None:
     outputs = network(held.real.inputs.astype(np.float32) / 255, training=False)
     sides = Answers.of({n: o.numpy() for n, o in zip(OUTPUTS, outputs, strict=False)}).sides
     assert said["val_box_iou"] == pytest.approx(paired_iou(sides, np.clip(held.real.sides, 0, 64)).mean(), abs=1e-4)
+
+
+def test_separators_are_measured_on_frames_that_none_learned_from(frames: Path) -> None:
+    held, learned = (
+        {frame.name for frame in some(frames, frames.parent)} for some in (separator_module.val_frames, train_frames)
+    )
+    assert held
+    assert learned
+    assert not held & learned
 
 
 # --- classifier

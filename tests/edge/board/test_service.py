@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import edge.pipeline
 from edge.board.notify import Heartbeat, notify
 from edge.board.service import Machine, unit_text
 from edge.camera.simulated import SimulatedCamera
@@ -20,6 +22,7 @@ from edge.commands.service import write_unit
 from edge.config import default_cases_dir
 from edge.errors import ConfigError
 from edge.live.web.page import LivePage
+from edge.records import Cell, Frame
 from tests.edge.stages import bar_pipeline
 
 BOARD = Machine(jetson=False, groups=("video", "plugdev"), variables=())
@@ -196,6 +199,31 @@ def test_a_stuck_call_is_not_alive(manager: socket.socket, monkeypatch: pytest.M
         stuck.set()
         thread.join()
         assert manager.recv(99) == b"WATCHDOG=1"
+
+
+def test_a_run_that_is_stuck_in_a_frame_is_not_alive(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``run`` itself: the beats end while its second frame is being labelled, and only then."""
+    monkeypatch.setenv("WATCHDOG_USEC", "90000")
+    pipeline = bar_pipeline()
+    beats: list[int] = []
+
+    def stuck(frame: Frame) -> Cell:
+        said = []
+        with contextlib.suppress(TimeoutError):
+            for _ in range(200):
+                said.append(manager.recv(99))
+        beats.append(said.count(b"WATCHDOG=1"))
+        return pipeline.label(frame)
+
+    monkeypatch.setattr(pipeline, "label_live", stuck)
+    monkeypatch.setattr(edge.pipeline, "load_pipeline", lambda *_: pipeline)
+    manager.settimeout(1.0)
+    assert main(["run", "sim", "--headless", "--frames", "2"]) == 0
+    assert len(beats) == 2
+    assert max(beats) < 100
+    assert manager.recv(99) in (b"WATCHDOG=1", b"STOPPING=1")
 
 
 def test_without_a_manager(monkeypatch: pytest.MonkeyPatch) -> None:

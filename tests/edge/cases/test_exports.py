@@ -93,6 +93,16 @@ def test_the_json_is_the_frames_line_and_the_edits(store: CaseStore, tmp_path: P
         jsonschema.validate(line, SCHEMA, cls=jsonschema.Draft202012Validator)
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_no_name_is_a_formula(tmp_path: Path, start: str) -> None:
+    with CaseStore(tmp_path / "cases") as store:
+        store.new_case("A-1", "kim")
+        store.capture("A-1", make_frame(), make_cell(frame=f"{start}1.png"), "kim")
+        write_case(store, "A-1", tmp_path, ("csv",))
+    (cell,) = csv.DictReader(io.StringIO((tmp_path / "cells.csv").read_text()))
+    assert cell["frame"] == f"'{start}1.png"
+
+
 def test_the_tables(store: CaseStore, tmp_path: Path) -> None:
     state = store.cell_number("A-1", 1)
     state = store.edit(state.id, Exclude(0), based_on=state.revision, actor="lee")

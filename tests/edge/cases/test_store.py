@@ -140,6 +140,16 @@ def test_an_undo_takes_back_ones_own_edit_only(store: CaseStore) -> None:
     store.edit(id, Swap(3, 5), based_on=4, actor="lee")
     with pytest.raises(EditRefused, match="lee has edited the same chromosome since"):
         store.undo(id, based_on=5, actor="kim")
+    store.undo(id, based_on=5, actor="lee")
+    assert not any(p.edited for p in store.undo(id, based_on=6, actor="kim").places if p.id == 3)
+
+
+@pytest.mark.parametrize("table", ["cases", "cells", "log"])
+def test_the_stores_own_connection_lets_nothing_be_replaced(store: CaseStore, table: str) -> None:
+    """SQLite's REPLACE deletes without asking the triggers, unless the connection tells it to."""
+    capture(store)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        store._db.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
 
 
 def test_a_split_is_undone_under_the_edits_of_its_parts(store: CaseStore) -> None:

@@ -41,6 +41,14 @@ def test_outlines_tell_the_status() -> None:
     assert pixels_of(review, STATUS_COLOUR["review"]) > 100 > pixels_of(review, STATUS_COLOUR["accepted"])
 
 
+def test_a_label_to_review_bears_a_question_mark() -> None:
+    """It has more ink than the same one when sure; the chromosome itself begins at row 20, its rim above."""
+    frame = make_frame(300, 340, level=90)
+    sure = draw_overlay(frame, make_cell(["8"]))[-600:-584]
+    unsure = draw_overlay(frame, make_cell(["8"], review=[0]))[-600:-584]
+    assert pixels_of(unsure, STATUS_COLOUR["review"]) > 1.3 * pixels_of(sure, WHITE) > 20
+
+
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_label_is_white_in_a_black_rim_on_any_background(level: int) -> None:
     picture = draw_overlay(make_frame(300, 340, level=level), make_cell(["8"]))[-600:]

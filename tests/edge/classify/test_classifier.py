@@ -170,5 +170,15 @@ def test_the_temperature_flattens_and_keeps_the_order(bundle: Bundle, classifier
         assert hot.p_arm_up == cold.p_arm_up
 
 
+def test_what_is_sure_is_told_in_calibrated_probabilities(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raw, the bright crops are named at 0.997; twice as warm at 0.8, and read again."""
+    for temperature, again in ((1.0, []), (2.0, [0])):
+        classifier = Classifier(replace(bundle, calibration=MappingProxyType({"temperature": temperature})), threads=1)
+        network = Assured(SURE_POLARITY + 1, patient=True)
+        monkeypatch.setattr(classifier, "_network", network)
+        classifier.classify_live([Crop(0, np.full((CROP_ROWS, CROP_COLS), 255, np.uint8))])
+        assert [len(pixels) for pixels in network.read[1:]] == [1 for _ in again]
+
+
 def test_it_names_its_model_by_its_hash(bundle: Bundle, classifier: Classifier) -> None:
     assert classifier.models == {"classifier": f"sha256:{bundle.sha256}"}

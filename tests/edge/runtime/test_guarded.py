@@ -128,6 +128,41 @@ def test_other_answers_than_the_cpus_are_never_used(guard: Guard, fault: str) ->
     assert agrees(network)
 
 
+@pytest.mark.parametrize(("difference", "taken"), [(0.0, True), (0.04, True), (0.06, False)])
+def test_how_far_an_answer_may_lie_from_the_cpus(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch, difference: float, taken: bool
+) -> None:
+    """As a share of the range of the CPU's; the accelerator is the same model, so the CPU is the one to move."""
+    network = guard("none", "0")
+
+    def moved(pixels: np.ndarray) -> dict[str, np.ndarray]:
+        right = Network(MODEL, 1).run_uint8(pixels)
+        return {name: values + np.float32(difference * np.ptp(values)) for name, values in right.items()}
+
+    monkeypatch.setattr(network._cpu, "run_uint8", moved)
+    settle(network)
+    assert network.accelerated is taken
+
+
+def test_an_answer_of_a_child_that_is_gone_proves_nothing(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """While the CPU checks the first answer a further network joins, and the child is started again."""
+    accelerator = make("none", "0")
+    network = guarded(accelerator)
+    deadline_s = time.monotonic() + LONG_S
+    while (child := accelerator._child) is None or not child.ready:
+        network._accelerator._ready_for("locator")
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+    def on_cpu() -> dict[str, np.ndarray]:
+        accelerator.join("separator", (MODEL, ".tflite", 1))
+        return Network(MODEL, 1).run_uint8(pixels())
+
+    accelerator.compute("locator", "run_uint8", pixels(), on_cpu)
+    assert child.proven == set()
+    assert "computes from now on" not in caplog.text
+
+
 def kill(accelerator: Accelerator, number: signal.Signals) -> None:
     if accelerator._child is not None:
         accelerator._child._process.send_signal(number)

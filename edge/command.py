@@ -21,6 +21,7 @@ from contextlib import contextmanager
 import typer
 
 from edge.errors import ChromoError, ConfigError
+from edge.text import one_line
 
 EXIT_SYSTEM, EXIT_BUG, EXIT_INTERRUPTED = 1, 70, 130
 
@@ -58,10 +59,6 @@ def explain(error: Exception, name: str) -> tuple[str, int]:
     if isinstance(error, OSError):
         return f"{one_line(error)}; see to that file, its disk or what takes the output", EXIT_SYSTEM
     return f"{type(error).__name__}: {one_line(error)}; this is a bug in {name}, --debug shows where", EXIT_BUG
-
-
-def one_line(what: object) -> str:
-    return " ".join(str(what).split())
 
 
 @contextmanager

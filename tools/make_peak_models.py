@@ -4,6 +4,7 @@ Each is four 1x1 convolutions of 128 to 128 channels over 48 x 48 places: plain 
 likes, with nothing else around them. What the runtime reaches on them is what ``chromo-edge bench`` calls its peak.
 """
 
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,4 +39,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

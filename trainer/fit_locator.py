@@ -41,12 +41,12 @@ class LocatorConfig:
 
 def fit_locator(config: LocatorConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/locator.keras``."""
-    run = Run.open(out, asdict(config), resume)
     keras.utils.set_random_seed(config.seed)
-    frames = train_frames(Path(config.data), out.parent)
     network = build_locator(width=config.width)
-    if config.start:
+    if config.start:  # one that does not fit is told before a run is cleared and before hours of looking
         take_weights(network, Path(config.start))
+    run = Run.open(out, asdict(config), resume)
+    frames = train_frames(Path(config.data), out.parent)
     train(
         run,
         network,

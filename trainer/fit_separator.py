@@ -47,15 +47,15 @@ class SeparatorConfig:
 
 def fit_separator(config: SeparatorConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/separator.keras``."""
-    run = Run.open(out, asdict(config), resume)
     keras.utils.set_random_seed(config.seed)
+    network = build_separator(config.width)
+    if config.start:  # one that does not fit is told before a run is cleared and before hours of looking
+        widen_weights(network, Path(config.start))
+    run = Run.open(out, asdict(config), resume)
     frames = train_frames(Path(config.data), out.parent)
     if config.models:
         frames = asked(frames, Path(config.models))
     held = held_rois(Path(config.data), out.parent, VAL_ROIS)
-    network = build_separator(config.width)
-    if config.start:
-        widen_weights(network, Path(config.start))
     plan = Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed)
     train(
         run,

@@ -49,10 +49,10 @@ class VerifierConfig:
 def fit_verifier(config: VerifierConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/verifier.keras``."""
     keras.utils.set_random_seed(config.seed)
-    run = Run.open(out, asdict(config), resume)
     network = build_verifier(config.width)
-    if config.start:
+    if config.start:  # one that does not fit is told before a run is cleared and before hours of looking
         widen_weights(network, Path(config.start))
+    run = Run.open(out, asdict(config), resume)
     known, held = looks_for(config, out.parent)
     for name, looks in (("train", known), ("val", held)):
         looks.some(SPECIMENS).save(out / f"{name}.npz")

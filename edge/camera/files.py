@@ -95,7 +95,7 @@ class FolderCamera:
                 if self._closed.wait(max(0.0, due_s - time.monotonic())):
                     return
                 now_s = time.monotonic()
-                due_s = max(due_s + self._pause_s, now_s)  # a slow reader does not earn a burst afterwards
+                due_s = now_s + self._pause_s  # a slow reader does not earn a burst afterwards
                 yield Frame(pixels, index, now_s, source, self._um_per_px)
                 index += 1
             if index == first and not self._closed.is_set():

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.command import one_line
 from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale
 from edge.config import user_name
 from edge.errors import ConfigError, FrameError, StoreDamaged
+from edge.text import one_line, printable
 
 if TYPE_CHECKING:
     from edge.cases.store import CaseStore
@@ -101,7 +101,6 @@ def add(
     """
     from edge.camera.files import read_frame
     from edge.cases.images import picture_sha256
-    from edge.cases.names import printable
     from edge.pipeline import load_pipeline
 
     check_scale(um_per_px)
@@ -210,7 +209,6 @@ def export(
 ) -> None:
     """Write a case's pictures, tables, JSON, OME-TIFF and training data."""
     from edge.cases.files import write_case
-    from edge.cases.names import printable
 
     wanted = tuple(forms or Form)
     with _open(store) as opened:
@@ -231,7 +229,6 @@ def report(
 ) -> None:
     """Write the PDF report: one page that sums up, then one a cell."""
     from edge.cases.files import write_report
-    from edge.cases.names import printable
 
     with _open(store) as opened:
         head = write_report(opened, case, out)

@@ -12,10 +12,10 @@ from edge.cases import log
 from edge.cases.codec import Json, cell_from_json, edit_from_json
 from edge.cases.edits import Edit, SetAside
 from edge.cases.log import Entry
-from edge.cases.names import printable
 from edge.cases.state import Captured, CellState, Event, fold
 from edge.errors import CaseNotFound, StoreDamaged
 from edge.records import NOMINAL_UM_PER_PX
+from edge.text import printable
 
 REMEMBERED_CELLS = 64
 """Captured cells kept decoded: they never change."""

@@ -19,12 +19,6 @@ def checked_reason(reason: str) -> str:
     return _checked("a cell is set aside for a reason, which the log keeps, of", reason)
 
 
-def printable(text: str) -> str:
-    """``text`` with what cannot be shown escaped, as ``\\x01`` or ``\\udce4``: a file's name may hold any byte, and
-    neither UTF-8 nor XML any character."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
 def _checked(what: str, text: str) -> str:
     """``text`` without blanks around it. Raises ``EditRefused``."""
     text = text.strip()

@@ -21,12 +21,13 @@ from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered, touche
 from edge.cases.images import Images
 from edge.cases.kept import KeptCells
 from edge.cases.log import Entry
-from edge.cases.names import checked_actor, checked_name, printable
+from edge.cases.names import checked_actor, checked_name
 from edge.cases.schema import connect, told, writing
 from edge.cases.state import CellState, Event, change_of, fold, next_id, touching_since
 from edge.cases.verify import Verdict, verify
 from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import Cell, Frame
+from edge.text import printable
 
 DATABASE = "cases.sqlite"
 

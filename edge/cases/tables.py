@@ -10,11 +10,11 @@ from rich.text import Text
 
 from edge.cases.export import NOTICE, editors
 from edge.cases.log import Entry
-from edge.cases.names import printable
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.cases.tally import cells_named, tally
 from edge.errors import StoreDamaged
+from edge.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

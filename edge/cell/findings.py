@@ -195,11 +195,13 @@ def ploidy_of(counts: Mapping[str, int]) -> int:
 
 
 def said_of(chromosomes: Sequence[Chromosome]) -> tuple[str, tuple[str, ...]]:
-    """The karyotype of a labelled cell and what it finds, provisional while chromosomes wait for review."""
+    """The karyotype of a labelled cell and what it finds, provisional while chromosomes wait for review: said where
+    there is a finding, and where most wait, since even a normal karyotype is then a guess."""
     labels = [c.label for c in chromosomes]
     counts = {label: labels.count(label) for label in LABELS}
     said, unsure = findings_of_cell(counts), sum(c.status == "review" for c in chromosomes)
-    return karyotype_of(counts), provisional(said, unsure=unsure, total=len(chromosomes)) if said else ()
+    told = bool(said) or 2 * unsure > len(chromosomes)
+    return karyotype_of(counts), provisional(said, unsure=unsure, total=len(chromosomes)) if told else ()
 
 
 def provisional(findings: Sequence[str], *, unsure: int, total: int) -> tuple[str, ...]:

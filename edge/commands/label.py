@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.command import one_line
 from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale
 from edge.commands.outputs import check_folders, file_sinks
 from edge.errors import FrameError
+from edge.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -17,9 +17,9 @@ from typing import Protocol
 import numpy as np
 
 from edge.camera.base import Camera
-from edge.command import one_line
 from edge.errors import ChromoError
 from edge.records import Frame, UInt8Array
+from edge.text import one_line
 
 LATE_S = 0.7
 """Without a new picture for this long the labels go: they must within one second. A camera that needs longer for each,

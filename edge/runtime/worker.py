@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from edge.text import one_line
+
 _LENGTH = struct.Struct("!Q")
 _PR_SET_PDEATHSIG = 1
 
@@ -77,7 +79,7 @@ def serve(channel: socket.socket) -> None:
             try:
                 networks[name] = accelerated_network(delegate, *order)
             except (BundleInvalid, DelegateUnavailable) as error:
-                refused[name] = _one_line(error)
+                refused[name] = one_line(error)
         if not networks:
             raise DelegateUnavailable(_together(refused))
         for network in networks.values():  # proven on one picture before the parent relies on it
@@ -90,17 +92,13 @@ def serve(channel: socket.socket) -> None:
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except (ChromoError, ValueError, RuntimeError) as error:
-        send(channel, Failed(_one_line(error)))
+        send(channel, Failed(one_line(error)))
 
 
 def _together(refused: dict[str, str]) -> str:
     """All reasons in one line; one that all share, such as a missing library, once."""
     reasons = set(refused.values())
     return reasons.pop() if len(reasons) == 1 else "; ".join(f"{name}: {why}" for name, why in refused.items())
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _blank(shape: tuple[int, ...]) -> Any:

@@ -10,10 +10,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from edge.cases.names import printable
 from edge.cell.karyogram import ROWS
 from edge.records import Cell, Chromosome, Frame
 from edge.runtime.guarded import acceleration
+from edge.text import printable
 
 _RATE_OVER_FRAMES = 20
 _STATUS_STYLE = {"accepted": "", "review": "bold yellow"}

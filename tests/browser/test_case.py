@@ -22,6 +22,15 @@ def test_what_the_cells_find_together_stands_beside_the_tally(models_dir: Path, 
         page.goto(address)
         expect(page.locator("#tally")).to_have_text("mos 47,XX,+21[2]/46,XX[1]")
         expect(page.locator("#case-findings li")).to_have_text(["trisomy 21 (Down syndrome) in 2 of 3 cells"])
+        page.locator("#cells button").last.focus()
+        page.evaluate(
+            """async () => {
+                const [{ showCase }, { api }] = await Promise.all([import("/app/case.js"), import("/app/api.js")]);
+                showCase(await api.case(), () => {}); // as when a colleague captures a cell
+            }"""
+        )
+        expect(page.locator("#cells button").last).to_be_focused()
+        page.reload()
         page.locator("#cells button").last.click()
         page.locator(".place[data-place='20'] .chromosome").first.click()
         page.keyboard.type("21")

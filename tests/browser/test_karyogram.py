@@ -188,9 +188,24 @@ def test_bands_beside_the_chromosome(karyogram: Page) -> None:
     for resolution in ("400", "550", "850"):
         page.keyboard.press("b")
         expect(page.locator("#bands")).to_contain_text(resolution)
+        expect(page.locator(".beside svg")).to_have_count(1)
         assert page.locator(".beside svg rect").count() > 5
     page.keyboard.press("b")
     expect(page.locator(".beside svg")).to_have_count(0)
+
+
+def test_bands_that_do_not_come_leave_the_chromosome_and_come_the_next_time(karyogram: Page) -> None:
+    page = karyogram
+    page.route("**/bands/**", lambda route: route.abort())
+    first(page, filled(page))
+    page.keyboard.press("b")
+    expect(page.locator(".beside p")).to_be_visible()
+    before = page.locator(".beside img").get_attribute("src")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".beside img")).not_to_have_attribute("src", before or "")
+    page.unroute("**/bands/**")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".beside svg")).to_have_count(1)
 
 
 def test_arrows_go_everywhere(karyogram: Page) -> None:

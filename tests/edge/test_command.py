@@ -26,6 +26,7 @@ def program(error: BaseException | None) -> typer.Typer:
     [
         (ChromoError("it broke"), 1, "error: it broke"),
         (CameraTimeout("no frame\n  in 2 s"), 4, "error: no frame in 2 s"),
+        (ChromoError("no \x1b[2J.png"), 1, r"error: no \x1b[2J.png"),
         (SinkError("full"), 7, "error: full"),
         (DatasetError("no table"), 8, "error: no table"),
         (KeyboardInterrupt(), 130, "error: interrupted; what was done until now is kept"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -385,6 +386,18 @@ def test_a_start_of_another_kind_is_told_before_a_run_is_cleared(cutouts: Path, 
     start = Path(__file__).parents[2] / "models" / "arbiter" / "weights.keras"
     with pytest.raises(ConfigError, match="this network 'arbiter' does not fit into this 'enhanced'"):
         fit_classifier(replace(classifier_config(cutouts), start=str(start)), tmp_path, resume=False)
+    assert (tmp_path / "config.json").exists()
+
+
+@pytest.mark.parametrize(("fit", "config"), [(fit_locator, LocatorConfig), (fit_separator, SeparatorConfig)])
+def test_no_run_is_cleared_for_a_start_that_does_not_fit(
+    tmp_path: Path, fit: Callable[..., Path], config: Callable[..., Any]
+) -> None:
+    """Nor is a frame looked at: there are none here."""
+    (tmp_path / "config.json").write_text("{}")
+    start = Path(__file__).parents[2] / "models" / "arbiter" / "weights.keras"
+    with pytest.raises(ConfigError, match="this network 'arbiter' does not fit"):
+        fit(config(str(tmp_path / "none"), steps=1, start=str(start)), tmp_path, resume=False)
     assert (tmp_path / "config.json").exists()
 
 

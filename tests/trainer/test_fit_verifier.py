@@ -16,6 +16,7 @@ import tf_keras as keras
 
 from edge.cell.keep import TERMS
 from edge.cell.verify import LOOK_PX
+from edge.errors import ConfigError
 from edge.records import Frame
 from edge.runtime.bundle import load_bundle
 from edge.runtime.interpreter import Network
@@ -130,3 +131,11 @@ def test_the_loss_is_least_at_the_truth() -> None:
         return float(losses(lambda look, training: (said, said), None, whole, share)[0])
 
     assert loss(9, -9) < 0.01 < loss(0, 0) < loss(-9, 9)
+
+
+def test_no_run_is_cleared_for_a_start_that_does_not_fit(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    start = Path(__file__).parents[2] / "models" / "arbiter" / "weights.keras"
+    with pytest.raises(ConfigError, match="this network 'arbiter' does not fit"):
+        fit_verifier(VerifierConfig(str(tmp_path / "none"), steps=1, start=str(start)), tmp_path, resume=False)
+    assert (tmp_path / "config.json").exists()

@@ -136,3 +136,6 @@ def test_what_is_no_set_of_masks_is_one_plain_error(tmp_path: Path, capsys: pyte
     (tmp_path / "a_mask.png").write_bytes(b"")
     assert main(["evaluate", "masks", str(tmp_path)]) == 8
     assert "a_mask.png: expected an 8-bit grey mask" in capsys.readouterr().err
+    cv2.imwrite(str(tmp_path / "a_mask.png"), np.full((64, 64), 257, np.uint16))  # 1, if its upper byte were lost
+    assert main(["evaluate", "masks", str(tmp_path)]) == 8
+    assert "a_mask.png: expected an 8-bit grey mask" in capsys.readouterr().err

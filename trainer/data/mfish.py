@@ -82,7 +82,7 @@ def read_mask(path: Path) -> UInt8Array | None:
         mask = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:  # an empty file
         return None
-    return None if mask is None or mask.ndim != 2 else np.asarray(mask, np.uint8)
+    return mask if mask is not None and mask.ndim == 2 and mask.dtype == np.uint8 else None
 
 
 def pieces_of_mask(mask: UInt8Array) -> list[Piece]:

@@ -14,7 +14,7 @@ from edge.cases.codec import edit_from_json
 from edge.cases.edits import Change, Draw, Join, Redo, Split, Undo
 from edge.cases.export import case_json, cells_csv, chromosomes_csv, tally_json
 from edge.cases.files import zipped_case
-from edge.cases.names import checked_name, printable
+from edge.cases.names import checked_name
 from edge.cases.places import Placed
 from edge.cases.report import ReportInput, report_pdf
 from edge.cases.state import CellState
@@ -26,6 +26,7 @@ from edge.live.web.cutouts import cutout_png, trimmed
 from edge.live.web.hub import Hub
 from edge.live.web.messages import NOTICE, Json, outlines_of
 from edge.records import Cell, Crop, Frame, Prediction, Region
+from edge.text import printable
 
 FORMS = {
     "report": "application/pdf",

@@ -14,7 +14,9 @@ from edge.cell.findings import (
     karyotype_of,
     ploidy_of,
     provisional,
+    said_of,
 )
+from tests.builders import NORMAL_FEMALE, make_cell
 
 
 def cell(sex: str, ploidy: int = 2, **changes: int) -> dict[str, int]:
@@ -208,3 +210,10 @@ def test_others_read_the_string_as_iscn(sex: str, change: dict[str, int]) -> Non
     changed = ("9", "X") if sex.startswith("XX") else ("9",)
     for markers, derivatives in ((0, ()), (1, ()), (2, changed)):
         assert is_valid_karyotype(karyotype_of(cell(sex, **change), markers=markers, derivatives=derivatives))
+
+
+@pytest.mark.parametrize(("unsure", "told"), [(0, False), (23, False), (24, True), (46, True)])
+def test_a_normal_karyotype_of_mostly_unsure_labels_is_said_to_be_provisional(unsure: int, told: bool) -> None:
+    karyotype, findings = said_of(make_cell(NORMAL_FEMALE, review=range(unsure)).chromosomes)
+    assert karyotype == "46,XX"
+    assert findings == ((f"provisional: {unsure} of 46 chromosomes not yet reviewed",) if told else ())

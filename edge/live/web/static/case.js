@@ -15,7 +15,9 @@ export function showCase(now, onOpen) {
   $("tally").textContent = now.tally.karyotype + (now.tally.provisional ? " (provisional)" : "");
   $("case-findings").replaceChildren(...now.tally.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("exclusion").textContent = now.tally.exclusion;
+  const held = $("cells").contains(document.activeElement) ? document.activeElement.dataset.cell : null;
   $("cells").replaceChildren(...now.cells.map((cell) => cellEntry(cell, onOpen)).reverse());
+  if (held) $("cells").querySelector(`[data-cell="${held}"]`)?.focus({ preventScroll: true }); // it stays where it was
 }
 
 function summed(cells) {
@@ -27,6 +29,7 @@ function cellEntry(summary, onOpen) {
   const entry = document.createElement("li");
   const open = document.createElement("button");
   open.type = "button";
+  open.dataset.cell = summary.id;
   const left = summary.set_aside ? "set aside" : summary.unsure ? `${summary.unsure} to review` : "✓ reviewed";
   for (const text of [`${summary.number}.`, summary.karyotype, left]) {
     open.append(Object.assign(document.createElement("span"), { textContent: text }), " ");

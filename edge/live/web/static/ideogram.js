@@ -8,7 +8,11 @@ export const RESOLUTIONS = [400, 550, 850, 0];
 const tables = new Map();
 
 export async function bandsOf(resolution, label) {
-  if (!tables.has(resolution)) tables.set(resolution, api.bands(resolution));
+  if (!tables.has(resolution)) {
+    const asked = api.bands(resolution);
+    tables.set(resolution, asked);
+    asked.catch(() => tables.delete(resolution)); // it may come the next time
+  }
   return (await tables.get(resolution))[label];
 }
 

@@ -19,16 +19,18 @@ export class Selected {
     this.cell = cell;
     this.chromosome = chromosome;
     if (!chromosome) return this.panel.replaceChildren();
-    const table = this.resolution ? await bandsOf(this.resolution, chromosome.label) : null;
-    if (this.chromosome !== chromosome) return; // another one was selected meanwhile
     const paper = made("div", "paper");
     paper.append(this.cutout());
     const beside = made("div", "beside");
     beside.append(paper);
-    if (table) beside.append(ideogram(chromosome.label, table, HEIGHT_PX));
     const held = this.buttons().findIndex((button) => button.matches(":focus-visible"));
     this.panel.replaceChildren(this.about(), beside);
     this.buttons()[held]?.focus({ preventScroll: true }); // the keyboard stays where it was
+    // After the chromosome itself: a board that does not answer must not leave another one standing here.
+    if (this.resolution) {
+      const drawn = bandsOf(this.resolution, chromosome.label).then((table) => ideogram(chromosome.label, table, HEIGHT_PX));
+      beside.append(await drawn.catch((error) => made("p", "from", error.message)));
+    }
   }
 
   buttons() {

@@ -35,8 +35,6 @@ class Band:
     name: str
     start: int
     stop: int
-    bp_start: int
-    bp_stop: int
     stain: Stain
     density: int
 
@@ -45,8 +43,7 @@ class Band:
 def load_bands(resolution: Resolution = 550) -> Mapping[str, tuple[Band, ...]]:
     """Bands of each of the 24 chromosomes, label -> bands from the end of the p arm to the end of the q arm.
 
-    Base pairs are without gaps; the source's ISCN positions leave a few small ones at 550 bands (7q, 8q, 11p, 12q,
-    18p, Xp, Yq).
+    The source's positions leave a few small gaps at 550 bands (7q, 8q, 11p, 12q, 18p, Xp, Yq).
     """
     table = resources.files("edge").joinpath("data", f"ideogram_9606_GCF_000001305.14_{resolution}_V1.tsv")
     found: dict[str, list[Band]] = {label: [] for label in LABELS}
@@ -59,8 +56,6 @@ def load_bands(resolution: Resolution = 550) -> Mapping[str, tuple[Band, ...]]:
                 name=row["arm"] + row["band"],
                 start=int(row["iscn_start"]),
                 stop=int(row["iscn_stop"]),
-                bp_start=int(row["bp_start"]),
-                bp_stop=int(row["bp_stop"]),
                 stain=_STAINS[row["stain"]],
                 density=int(row["density"] or 0),
             )

@@ -1,4 +1,5 @@
-"""The command line, ``chromo-edge``: its commands, each a module of ``edge.commands``, and what all of them share.
+"""The command line, ``chromo-edge``: its commands, each a module of ``edge.commands``
+(``case``: ``edge.cases.cli``), and what all of them share.
 
 Failures are told as in ``edge.command``. Whatever is slow to import is imported in the command that needs it:
 ``--help`` must not wait for a network.
@@ -10,7 +11,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -68,12 +69,18 @@ def _common(
     path = find_config(config)
     if path is not None:
         commands = getattr(context.command, "commands")  # noqa: B009  a group, by construction
-        # --debug is heard as a word alone: it also tells how reading the settings fails.
-        options = {
-            name: {str(p.name): p for p in command.params if p.name != "debug"} for name, command in commands.items()
-        }
+        options = {name: _settable(command) for name, command in commands.items()}
         options = {name: known for name, known in options.items() if known}  # a group, such as case, has none
         context.default_map = read_config(path, options, context)
+
+
+def _settable(command: Any) -> dict[str, Any]:
+    """The options of a command by the names that a settings file gives them."""
+    # --debug is heard as a word alone: it also tells how reading the settings fails.
+    options = {str(p.name): p for p in command.params if p.name != "debug"}
+    if "source" in options:  # there --camera is a word that reads well before it
+        options["camera"] = options["source"]
+    return options
 
 
 def _spelled_apart(argv: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 =====  ==================================================================
 0      done
-1      a failure of the system: out of memory, a full disk, a closed pipe
+1      a failure of the system: out of memory, a full disk, a closed pipe; a check of ``doctor`` that failed
 2-9    ``edge.errors`` and ``trainer.errors``; 2 also for a wrong option
 70     a bug
 130    interrupted with Ctrl-C

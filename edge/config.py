@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import getpass
 import os
-import sys
+import sysconfig
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,8 +24,10 @@ def default_models_dir() -> Path:
     if named:
         return Path(named)
     beside = Path(__file__).resolve().parent.parent / "models"
-    shipped = Path(sys.prefix) / "share" / "chromo-edge" / "models"
-    return next((folder for folder in (beside, shipped) if folder.is_dir()), Path("models"))
+    schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
+    shipped = (Path(sysconfig.get_path("data", scheme)) / "share" / "chromo-edge" / "models" for scheme in schemes)
+    # Not just any folder of that name: in site-packages it may be another program's.
+    return next((folder for folder in (beside, *shipped) if (folder / "locator").is_dir()), Path("models"))
 
 
 def default_cases_dir() -> Path:
@@ -118,9 +120,9 @@ def read_config(path: Path, commands: Mapping[str, Mapping[str, Option]], contex
             except Exception as error:  # click's own, whose class differs between typer's versions
                 said = getattr(error, "message", None) or str(error)
                 raise ConfigError(f"{path}: [{command}] {key}: {said}") from None
-            name = spelled.replace("-", "_")
+            name = str(known[spelled].name)
             if name in found[command]:
-                raise ConfigError(f"{path}: [{command}] {spelled} is set twice, with - and with _; keep one")
+                raise ConfigError(f"{path}: [{command}] {spelled} is set twice, in two spellings; keep one")
             found[command][name] = value
     return found
 

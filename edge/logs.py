@@ -11,6 +11,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from edge.errors import SinkError
+from edge.text import one_line
 
 BYTES_A_FILE, OLD_FILES = 5_000_000, 4
 
@@ -29,7 +30,7 @@ class OneLine(logging.Filter):
         if record.exc_info and (error := record.exc_info[1]) is not None:
             self._to.debug("traceback of the next line:", exc_info=error)
             said = f"{said}: {type(error).__name__}: {error}"
-        record.msg, record.args, record.exc_info, record.exc_text = " ".join(said.split()), None, None, None
+        record.msg, record.args, record.exc_info, record.exc_text = one_line(said), None, None, None
         if record.levelno > logging.WARNING:
             record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
         return True

@@ -1,8 +1,7 @@
 """One frame's way to a labelled cell: locate, straighten, classify, assign. Each stage gives a record.
 
-Once it is said what is a chromosome, the locator may find that one was hidden among what is none; the way then goes on
-from there for that one alone. When nothing is hidden any more, all objects are weighed beside one another, and the cell
-is assigned for good: the arbiter has learned from objects that were found so.
+After a first assignment the locator looks again at what that left over; new objects, if any, alone are straightened
+and classified. Then the arbiter judges all objects beside one another, and the cell is assigned for good.
 """
 
 from __future__ import annotations
@@ -111,7 +110,8 @@ class Assigned(Protocol):
 
 
 Straighten = Callable[[Frame, Sequence[Region], Sequence[Region]], Sequence[Crop]]
-"""A crop for each of the first regions, which lie among the others."""
+"""(frame, regions, neighbours): a crop for each of ``regions``; ``neighbours`` help to tell the cell's scale, and are
+masked out of them."""
 Assign = Callable[[Sequence[Prediction], Float32Array], Sequence[Assigned]]
 """Labels for those that are taken for chromosomes, in order."""
 
@@ -141,7 +141,7 @@ class Pipeline:
 
     def label(self, frame: Frame) -> Cell:
         """The labelled cell of ``frame``, as well as can be; any thread may ask. A frame without a chromosome gives a
-        cell of count 0, not an error."""
+        cell of count 0, not an error; ``FrameError`` where its scale would make it too large to look at."""
         return self._labelled(frame, thorough=True)
 
     def label_live(self, frame: Frame) -> Cell:
@@ -210,7 +210,8 @@ class Pipeline:
 
 def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
     """The pipeline over the bundles ``locator``, ``separator``, ``classifier``, ``verifier`` and ``arbiter`` in
-    ``models_dir`` (default: where models live).
+    ``models_dir`` (default: ``edge.config.default_models_dir()``), each computed by ``threads`` threads, or, within
+    ``edge.runtime.network.networks_on(delegate)``, by an accelerator.
 
     Raises ``ModelError`` when one is missing, changed or made for something else.
     """

@@ -54,7 +54,8 @@ def _check_box(box: Box) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture from a camera. ``pixels`` uint8 (H, W), 0 = dark; ``source`` is a file name or a camera's name."""
+    """One picture from a camera. ``pixels`` uint8 (H, W), 0 = dark; ``index`` counts from 0 within ``source``, a file's
+    or camera's name; ``captured_s`` is of the monotonic clock; ``um_per_px`` micrometres a pixel."""
 
     pixels: UInt8Array
     index: int
@@ -75,8 +76,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
-    """One located chromosome: its box, its mask within the box, its centre line end to end, float32 (n, 2), n >= 2,
-    finite. ``id`` is 0 or more, and its own within a cell."""
+    """One located chromosome. ``id`` is 0 or more, and its own within a cell; ``mask`` bool (y1 - y0, x1 - x0), within
+    its box; ``axis_px`` its centre line end to end, (x, y) in the frame, float32 (n, 2), n >= 2, finite; ``overlaps``
+    ids of those whose masks share pixels with its own; ``score`` 0..1, how sure the locator is of it."""
 
     id: int
     box_px: Box
@@ -107,8 +109,8 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crop:
-    """One chromosome for the classifier: uint8 (H, W), straight, upright, neighbours removed, background 0,
-    stain 255, at the cell's scale."""
+    """One chromosome for the classifier: uint8 (H, W), straight, its long axis vertical (which end is up is for the
+    classifier to say), neighbours removed, background 0, stain 255, at the cell's scale."""
 
     region_id: int
     pixels: UInt8Array
@@ -148,8 +150,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chromosome:
-    """One chromosome of a labelled cell. ``candidates``: (label, probability) from the crop and what lies beside it,
-    before labels are assigned, best first."""
+    """One chromosome of a labelled cell. ``label`` is what the whole cell leaves it, ``confidence`` its probability,
+    0..1; ``status`` ``review`` where a person should look; ``candidates``: (label, probability) from the crop and what
+    lies beside it, before labels are assigned, best first; ``p_arm_up``: the crop's first row is the end of the p arm.
+    """
 
     region: Region
     crop: Crop

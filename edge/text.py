@@ -12,3 +12,8 @@ def printable(text: str) -> str:
 def one_line(what: object) -> str:
     """What ``what`` says, printable, its blanks and line ends single blanks."""
     return printable(" ".join(str(what).split()))
+
+
+def first_line(error: BaseException) -> str:
+    """What a foreign library's error says, short enough for one of ours; its kind where it says nothing."""
+    return printable((str(error).strip().splitlines() or [type(error).__name__])[0])

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Makes a YOLOv8n detector with random weights, to race against: ``tools/make_yolo.py FOLDER`` (needs the trainer).
+"""Makes a YOLOv8n detector with random weights, to race against: ``tools/make_yolo.py FOLDER``.
 
-The architecture is that of ultralytics/cfg/models/v8/yolov8.yaml at scale n (depth 1/3, width 1/4, at most 1024
-channels), 24 classes, 640 x 640 px, without the suppression of doubles that follows it. Batch norms are folded into the
-convolutions as its exporters do. Held against the published count: 3,157,200 parameters with 80 classes before folding.
-Writes yolov8n_float32.tflite, yolov8n_float32.onnx and yolov8n_int8.tflite. Only the time that they take means
-anything.
+It needs the extras ``trainer`` and ``onnx``. The architecture is that of ultralytics/cfg/models/v8/yolov8.yaml at
+scale n (depth 1/3, width 1/4, at most 1024 channels), 24 classes, 640 x 640 px, without the suppression of doubles
+that follows it. Batch norms are folded into the convolutions as its exporters do. Held against the published count:
+3,157,200 parameters with 80 classes before folding. Writes yolov8n_float32.tflite, yolov8n_float32.onnx and
+yolov8n_int8.tflite. Only the time that they take means anything.
 """
 
 from __future__ import annotations

@@ -17,8 +17,3 @@ class DatasetError(ChromoError):
 
 class ExportError(ChromoError):
     exit_code = 9
-
-
-def first_line(error: BaseException) -> str:
-    """What a foreign library's error says, short enough for one of ours; its kind where it says nothing."""
-    return (str(error).splitlines() or [type(error).__name__])[0]

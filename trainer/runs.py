@@ -36,7 +36,7 @@ from typing import Any
 
 from edge.errors import ConfigError, SinkError
 from edge.runtime.bundle import TASKS
-from trainer.errors import first_line
+from edge.text import first_line
 from trainer.files import write_atomic
 
 KEPT_CHECKPOINTS = 3
@@ -283,5 +283,5 @@ def _load(path: Path, objects: Mapping[str, Any]) -> None:
         status.assert_existing_objects_matched()
         status.expect_partial()
     except (AssertionError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ConfigError(f"checkpoint {path} is of another network ({reason}); start with --fresh") from error

@@ -1,4 +1,5 @@
-"""What this board has and what is missing, each with its mend. Nothing is changed, no camera disturbed."""
+"""What this board has and what is missing, each with its mend. Nothing is changed, no camera disturbed that
+is not named."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from edge.errors import BundleInvalid, BundleMismatch, ModelError
 from edge.runtime.bundle import BUNDLE_FILE, TASKS, Bundle, Task, load_bundle
+from edge.sinks.files import sync_names
 
 PREVIOUS_FILE = "previous.json"
 
@@ -87,7 +88,7 @@ def rollback(models_dir: Path, role: Task) -> Installed:
         (folder / f"{BUNDLE_FILE}.part").replace(folder / BUNDLE_FILE)
         if now:
             (folder / f"{PREVIOUS_FILE}.part").replace(previous)
-        _sync(folder)
+        sync_names(folder)
     except OSError as error:
         raise ModelError(f"cannot write {folder}: {error.strerror}; the model before it stays in use") from error
     return _look(folder, role)
@@ -145,9 +146,9 @@ def _replace(bundle: Bundle, folder: Path) -> None:
     if now and _identity(now) != _identity(fields):  # installed again, it is not the one before itself
         shutil.copyfile(folder / BUNDLE_FILE, folder / f"{PREVIOUS_FILE}.part")
         (folder / f"{PREVIOUS_FILE}.part").replace(folder / PREVIOUS_FILE)
-    _sync(folder)
+    sync_names(folder)
     (folder / f"{BUNDLE_FILE}.part").replace(folder / BUNDLE_FILE)
-    _sync(folder)
+    sync_names(folder)
     named = _names(fields) | _names(_fields(folder / PREVIOUS_FILE))
     for path in folder.iterdir():
         mine = {path.name, path.name.replace("_edgetpu.", ".")}  # also what was compiled by hand from one of them
@@ -178,12 +179,3 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """The renames themselves reach the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,11 +13,12 @@ from edge.errors import CameraError, CameraNotFound
 __all__ = ["Camera", "CameraSettings", "is_device", "open_camera"]
 
 _log = logging.getLogger(__name__)
+_NUMBERED = re.compile(r"(picamera2|csi|genicam)(?::(\d+))?")
 
 
 def is_device(source: str | None) -> bool:
     """Whether ``source`` names what may be unplugged and come back, not the simulated scope or stored frames."""
-    if source is None or source in ("picamera2", "csi", "genicam"):
+    if source is None or _NUMBERED.fullmatch(source):
         return True
     return source.isdecimal() or source.startswith("/dev/")
 
@@ -25,8 +26,9 @@ def is_device(source: str | None) -> bool:
 def open_camera(source: str | None, settings: CameraSettings = USUAL, *, seed: int = 0) -> Camera:
     """The frame source that ``source`` names.
 
-    ``sim`` (seeded with ``seed``), ``picamera2``, ``/dev/videoN`` or its number, ``csi`` (Jetson), ``genicam``, a
-    folder of pictures, a picture or a video file; None: the first that answers, picamera2 before ``/dev/video*``.
+    ``sim`` (seeded with ``seed``), ``picamera2``, ``csi`` (Jetson) or ``genicam``, each with ``:1`` for the second
+    camera and so on, ``/dev/videoN`` or its number, a folder of pictures, a picture or a video file; None: the first
+    that answers, picamera2 before ``/dev/video*``.
     Of ``settings`` exposure, gain and size go to cameras that have such controls. Raises ``CameraNotFound`` or
     ``CameraTimeout``, ``FrameError`` for a folder or file that holds no frames, ``ConfigError`` for a setting that is
     out of the camera's bounds.
@@ -46,24 +48,27 @@ def open_camera(source: str | None, settings: CameraSettings = USUAL, *, seed: i
 
         return FolderCamera(path, um_per_px=settings.um_per_px)
     raise CameraNotFound(
-        f"expected --camera sim, picamera2, /dev/videoN, csi, genicam, a folder or a file; got {source!r}, "
+        f"expected --camera sim, picamera2, csi, genicam (or :1 behind it), /dev/videoN, a folder or a file; got "
+        f"{source!r}, "
         "which is none of them"
     )
 
 
 def _open_device(source: str, settings: CameraSettings) -> Camera:
-    if source == "picamera2":
-        from edge.camera.picamera import open_picamera2
+    numbered = _NUMBERED.fullmatch(source)
+    if numbered is not None:
+        kind, number = numbered[1], int(numbered[2] or 0)
+        if kind == "picamera2":
+            from edge.camera.picamera import open_picamera2
 
-        return open_picamera2(settings)
-    if source == "csi":
-        from edge.camera.csi import open_csi
+            return open_picamera2(settings, number)
+        if kind == "csi":
+            from edge.camera.csi import open_csi
 
-        return open_csi(settings)
-    if source == "genicam":
+            return open_csi(settings, number)
         from edge.camera.genicam import open_genicam
 
-        return open_genicam(settings)
+        return open_genicam(settings, number)
     from edge.camera.v4l2 import open_v4l2
 
     path = Path(f"/dev/video{int(source)}" if source.isdecimal() else source)

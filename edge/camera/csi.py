@@ -56,7 +56,7 @@ class CsiDevice:
     """CSI sensor ``number``. The size must be one that the sensor's modes can be scaled to."""
 
     def __init__(self, number: int = 0, settings: CameraSettings = USUAL) -> None:
-        self.name = f"csi{number}" if number else "csi"
+        self.name = f"csi:{number}" if number else "csi"
         self._pipeline = pipeline_text(number, settings)
         self._capture: cv2.VideoCapture | None = None
 
@@ -93,6 +93,6 @@ def has_gstreamer() -> bool:
     return re.search(r"GStreamer:\s+YES", cv2.getBuildInformation()) is not None
 
 
-def open_csi(settings: CameraSettings = USUAL) -> DeviceCamera:
-    """The camera, running. Raises ``CameraNotFound``, ``CameraTimeout`` or ``ConfigError``."""
-    return DeviceCamera(CsiDevice(settings=settings), um_per_px=settings.um_per_px, timeout_s=10.0)
+def open_csi(settings: CameraSettings = USUAL, number: int = 0) -> DeviceCamera:
+    """Sensor ``number``, running. Raises ``CameraNotFound``, ``CameraTimeout`` or ``ConfigError``."""
+    return DeviceCamera(CsiDevice(number, settings), um_per_px=settings.um_per_px, timeout_s=10.0)

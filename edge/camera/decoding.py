@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from edge.camera.pixels import only_channel, to_8_bit
 from edge.errors import FrameError
 from edge.records import UInt8Array
+from edge.text import one_line
 
 MIN_SIDE_PX = 64
 """A small acrocentric is about 25 px long; a frame smaller than this holds no cell."""
@@ -90,7 +91,7 @@ def decode(path: Path) -> UInt8Array:
 
 def said(why: Exception) -> str:
     """The system's or the decoder's own words, in one line."""
-    return getattr(why, "strerror", None) or " ".join(str(why).split()) or type(why).__name__
+    return getattr(why, "strerror", None) or one_line(why) or type(why).__name__
 
 
 def _as_stored(path: Path, picture: Image.Image, head: bytes) -> UInt8Array:

@@ -70,38 +70,27 @@ def read_frame(path: Path, index: int = 0, um_per_px: float = NOMINAL_UM_PER_PX)
 class FolderCamera:
     """Replays stored frames as if a camera gave them: a folder of pictures, one picture, or a video file.
 
-    ``fps`` paces the replay (0: as fast as they are taken); ``loop`` starts over at the end. A picture that cannot be
-    read is logged as a warning and passed over, because a replay should not stop at one bad file; ``FrameError`` is
-    raised at once for a path that holds no frames at all, and at the end of a pass in which none could be read.
+    They come as fast as they are taken. A picture that cannot be read is logged as a warning and passed over, because a
+    replay should not stop at one bad file; ``FrameError`` is raised at once for a path that holds no frames at all, and
+    at the end where none could be read.
     """
 
-    def __init__(
-        self, path: Path, *, fps: float = 0.0, loop: bool = False, um_per_px: float = NOMINAL_UM_PER_PX
-    ) -> None:
+    def __init__(self, path: Path, *, um_per_px: float = NOMINAL_UM_PER_PX) -> None:
         self.name = path.name or str(path)
         self._is_video = path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
         self._paths = list_frames([path])
-        self._pause_s = 1.0 / fps if fps > 0 else 0.0
-        self._loop = loop
         self._um_per_px = um_per_px
         self._closed = threading.Event()
 
     def frames(self) -> Iterator[Frame]:
         index = 0
-        due_s = time.monotonic()
-        while not self._closed.is_set():
-            first = index
-            for pixels, source in self._video() if self._is_video else self._pictures():
-                if self._closed.wait(max(0.0, due_s - time.monotonic())):
-                    return
-                now_s = time.monotonic()
-                due_s = now_s + self._pause_s  # a slow reader does not earn a burst afterwards
-                yield Frame(pixels, index, now_s, source, self._um_per_px)
-                index += 1
-            if index == first and not self._closed.is_set():
-                raise FrameError(f"{self.name}: none of its {len(self._paths)} files could be read as a frame")
-            if not self._loop:
+        for pixels, source in self._video() if self._is_video else self._pictures():
+            if self._closed.is_set():
                 return
+            yield Frame(pixels, index, time.monotonic(), source, self._um_per_px)
+            index += 1
+        if not index and not self._closed.is_set():
+            raise FrameError(f"{self.name}: none of its {len(self._paths)} files could be read as a frame")
 
     def close(self) -> None:
         self._closed.set()

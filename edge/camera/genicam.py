@@ -13,11 +13,14 @@ from edge.camera.reader import DeviceCamera
 from edge.camera.settings import USUAL, CameraSettings
 from edge.errors import CameraLost, CameraNotFound, CameraTimeout, ConfigError
 from edge.records import UInt8Array
+from edge.text import one_line
 
 PRODUCERS_VARIABLE = "GENICAM_GENTL64_PATH"
 """Folders of producers, as the vendors' installers set it (GenICam GenTL standard)."""
 
 _MEND = "in the project's folder: pip install -e '.[genicam]', and install the camera vendor's GenTL producer"
+FRAME_S = 3.0
+"""Within this a frame must come."""
 _log = logging.getLogger(__name__)
 
 
@@ -31,11 +34,10 @@ class GenicamDevice:
     """Camera number ``number`` of the producers found. Exposure and gain go to ExposureTime and Gain. It gives what its
     sensor shows: here a size would cut, not scale, and what is cut is set in the vendor's tool."""
 
-    def __init__(self, number: int = 0, settings: CameraSettings = USUAL, *, timeout_s: float = 3.0) -> None:
-        self.name = f"genicam{number}" if number else "genicam"
+    def __init__(self, number: int = 0, settings: CameraSettings = USUAL) -> None:
+        self.name = f"genicam:{number}" if number else "genicam"
         self._number = number
         self._settings = settings
-        self._timeout_s = timeout_s
         self._harvester: Any = None
         self._camera: Any = None
 
@@ -72,11 +74,11 @@ class GenicamDevice:
 
     def read(self) -> UInt8Array:
         try:
-            buffer = self._camera.fetch(timeout=self._timeout_s)
+            buffer = self._camera.fetch(timeout=FRAME_S)
         except Exception as why:
             if type(why).__name__ == "TimeoutException":  # of genicam.gentl, which is imported with harvesters alone
                 raise CameraTimeout(
-                    f"{self.name}: expected a frame within {self._timeout_s:g} s, none came; check cable and trigger"
+                    f"{self.name}: expected a frame within {FRAME_S:g} s, none came; check cable and trigger"
                 ) from why
             raise CameraLost(f"{self.name}: the camera failed ({' '.join(str(why).split())}); reconnect it") from why
         if buffer is None:
@@ -106,13 +108,9 @@ class GenicamDevice:
         try:
             node.value = value
         except Exception as why:
-            raise ConfigError(f"{self.name}: the camera does not take {name} {value} ({_line(why)})") from why
+            raise ConfigError(f"{self.name}: the camera does not take {name} {value} ({one_line(why)})") from why
 
 
-def _line(why: Exception) -> str:
-    return " ".join(str(why).split())
-
-
-def open_genicam(settings: CameraSettings = USUAL) -> DeviceCamera:
-    """The camera, running. Raises ``CameraNotFound``, ``CameraTimeout`` or ``ConfigError``."""
-    return DeviceCamera(GenicamDevice(settings=settings), um_per_px=settings.um_per_px, timeout_s=10.0)
+def open_genicam(settings: CameraSettings = USUAL, number: int = 0) -> DeviceCamera:
+    """Camera ``number``, running. Raises ``CameraNotFound``, ``CameraTimeout`` or ``ConfigError``."""
+    return DeviceCamera(GenicamDevice(number, settings), um_per_px=settings.um_per_px, timeout_s=10.0)

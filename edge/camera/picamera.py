@@ -34,7 +34,7 @@ class Picamera2Device:
     """Camera number ``number`` of picamera2; its gain is the analogue one."""
 
     def __init__(self, number: int = 0, settings: CameraSettings = USUAL, *, timeout_s: float = 5.0) -> None:
-        self.name = "picamera2"
+        self.name = f"picamera2:{number}" if number else "picamera2"
         self._number = number
         self._settings = settings
         self._size_px = settings.size_px
@@ -127,8 +127,8 @@ class Picamera2Device:
         return taken
 
 
-def open_picamera2(settings: CameraSettings = USUAL) -> DeviceCamera:
-    """The first Raspberry Pi camera, running. Raises ``CameraNotFound``, ``CameraTimeout`` or ``ConfigError``."""
+def open_picamera2(settings: CameraSettings = USUAL, number: int = 0) -> DeviceCamera:
+    """Raspberry Pi camera ``number``, running. Raises ``CameraNotFound``, ``CameraTimeout`` or ``ConfigError``."""
     timeout_s = 5.0 + _FRAMES_TO_FIRST * (settings.exposure_us or 0) / 1e6
-    device = Picamera2Device(settings=settings, timeout_s=timeout_s)
+    device = Picamera2Device(number, settings, timeout_s=timeout_s)
     return DeviceCamera(device, um_per_px=settings.um_per_px, timeout_s=timeout_s + 1.0)

@@ -1,4 +1,4 @@
-"""What leaves a case: pictures, tables, JSON. Each function gives the bytes of one file; ``cli.py`` writes them."""
+"""What leaves a case: pictures, tables, JSON. Each function gives the bytes of one file; ``files.py`` writes them."""
 
 from __future__ import annotations
 

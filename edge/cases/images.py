@@ -13,6 +13,7 @@ from pathlib import Path
 from edge.cases.codec import pixels_of, png_of
 from edge.errors import StoreDamaged, StoreError
 from edge.records import UInt8Array
+from edge.sinks.files import sync_names
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -83,8 +84,4 @@ def _write(path: Path, content: bytes) -> None:
             Path(part).unlink(missing_ok=True)
         raise
     for folder in (path.parent, path.parent.parent):  # the names, too, must outlive a power cut
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_names(folder)

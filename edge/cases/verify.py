@@ -13,6 +13,7 @@ from edge.cases.codec import edit_from_json
 from edge.cases.images import Images
 from edge.cases.log import Entry, sha256_of
 from edge.errors import ChromoError, StoreDamaged
+from edge.text import one_line
 
 LONGEST_WRITE = timedelta(seconds=60)
 """A row and its log entry, made in one transaction, say times at most so far apart."""
@@ -76,7 +77,7 @@ class _CellRow(NamedTuple):
 def _malformed(db: sqlite3.Connection) -> list[str]:
     """What SQLite finds wrong with the file; at most ten lines."""
     try:
-        said = [" ".join(str(row[0]).split()) for row in db.execute("PRAGMA integrity_check(10)")]
+        said = [one_line(row[0]) for row in db.execute("PRAGMA integrity_check(10)")]
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise

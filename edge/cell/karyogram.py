@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from edge.cell.drawing import STATUS_COLOUR, WHITE, Colour, font, wrapped
+from edge.cell.drawing import STATUS_COLOUR, WHITE, Colour, font, trimmed, wrapped
 from edge.records import Cell, Chromosome, Status, UInt8Array
 
 _Group = tuple[str, tuple[str, ...]]
@@ -37,8 +37,6 @@ _MAX_ENLARGEMENT = 2.5
 _MARGIN_PX, _HEADER_GAP_PX, _ROW_GAP_PX = 36, 16, 26
 _BETWEEN_COPIES_PX, _BETWEEN_PLACES_PX, _BETWEEN_GROUPS_PX = 6, 30, 64
 _MARK_PX, _NUMBER_PX = 20, 30
-_FAINT_STAIN = 16
-"""Pixels below this are background when a crop is trimmed."""
 
 _INK, _GREY, _LINE = (24, 24, 24), (130, 130, 130), (190, 190, 190)
 _REVIEW_FILL: Colour = (255, 240, 214)
@@ -115,11 +113,7 @@ def draw_karyogram(cell: Cell, names: Mapping[int, str] = NO_NAMES, *, headed: b
 
 def _upright(chromosome: Chromosome) -> UInt8Array:
     """The crop with its p arm up, turned and never mirrored, and its empty border cut away."""
-    stain = chromosome.crop.pixels if chromosome.p_arm_up else chromosome.crop.pixels[::-1, ::-1]
-    rows, columns = (np.flatnonzero(stain.max(axis=axis) >= _FAINT_STAIN) for axis in (1, 0))
-    if rows.size == 0:
-        return stain
-    return stain[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return trimmed(chromosome.crop.pixels if chromosome.p_arm_up else chromosome.crop.pixels[::-1, ::-1])
 
 
 def _scaled(stain: UInt8Array, scale: float) -> UInt8Array:

@@ -44,7 +44,8 @@ Source = Annotated[
     str | None,
     typer.Argument(
         metavar="SOURCE",
-        help="sim, picamera2, /dev/video0, csi, genicam, a folder, a video (default: the first that answers).",
+        help="sim, picamera2, csi, genicam (picamera2:1 is the second), /dev/video0, a folder, a video (default: the "
+        "first that answers).",
         show_default=False,
     ),
 ]

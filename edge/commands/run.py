@@ -86,7 +86,6 @@ def run(
     from edge.board.notify import Heartbeat
     from edge.camera import is_device, open_camera
     from edge.camera.flatfield import FlatFieldCamera, read_flat_field
-    from edge.camera.returning import AbsentCamera, ReturningCamera
     from edge.config import default_cases_dir
     from edge.live.loop import run as run_loop
     from edge.logs import log_to
@@ -107,23 +106,14 @@ def run(
             stack.callback(logging.getLogger("edge").removeHandler, log_to(log))
         flat = read_flat_field(white) if white is not None else None
 
-        returns = is_device(source)
-
         def connect() -> Camera:
             nonlocal source
             found = open_camera(source, settings, seed=seed)
             source = source or found.name  # once one has answered it is waited for, not replaced by another one
             return FlatFieldCamera(found, flat) if flat is not None else found
 
-        device: Camera
-        try:
-            device = connect()
-        except CameraError as why:
-            if headless or not returns or frames is not None:  # a counted run is a program's: it must end
-                raise
-            device = AbsentCamera(why)  # the page says so, and takes it when it comes
-        if headless and returns:
-            device = ReturningCamera(device, connect)
+        # A counted run is a program's: it must end, not wait for a camera.
+        device = _opened(connect, returns=is_device(source), headless=headless, counted=frames is not None)
         stack.callback(lambda: device.close())
         truth_of = getattr(device, "truth_of", None)
         with networks_on(delegate):
@@ -166,3 +156,17 @@ def run(
             view.close()
             if truth is not None and truth.score.frames:
                 console.print(truth.summary(), soft_wrap=True, highlight=False)
+
+
+def _opened(connect: Callable[[], Camera], *, returns: bool, headless: bool, counted: bool) -> Camera:
+    """The camera that ``connect`` opens. One that ``returns`` when it is lost is waited for: by the page, or, without
+    one, by ``ReturningCamera``. ``CameraError``: none answers, and nobody waits for it."""
+    from edge.camera.returning import AbsentCamera, ReturningCamera
+
+    try:
+        device = connect()
+    except CameraError as why:
+        if headless or not returns or counted:
+            raise
+        return AbsentCamera(why)  # the page says so, and takes it when it comes
+    return ReturningCamera(device, connect) if headless and returns else device

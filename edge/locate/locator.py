@@ -81,7 +81,7 @@ class Locator:
         """``frame`` as the looks and ``straighten`` expect it: dark on bright, and, where the nominal scale is only
         supposed, at its chromosomes' own if the boxes say so too. A usual bright-field frame comes back itself."""
         frame = dark_on_bright(frame)
-        if frame.scale_stated:  # hence right
+        if frame.scale_stated:  # trusted
             return frame
         if _convincing(self._found(frame).scores):  # asked first: if the scale stands, the boxes are needed anyway
             return frame

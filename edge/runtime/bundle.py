@@ -187,7 +187,10 @@ def load_bundle(folder: Path, task: Task, file: str = BUNDLE_FILE) -> Bundle:
 
 def _read_json(folder: Path, path: Path) -> dict[str, Any]:
     if not folder.is_dir():
-        raise BundleInvalid(f"expected a model folder at {folder}, found none; name the folder with --models")
+        raise BundleInvalid(
+            f"expected a model folder at {folder}, found none; name one that holds {BUNDLE_FILE}, "
+            "or with --models the folder above it"
+        )
     try:
         fields = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -279,5 +282,5 @@ def _check_fields(path: Path, fields: dict[str, Any]) -> None:
             raise BundleInvalid(f"{path}: field '{name}' must be {expected}, got {_short(repr(fields[name]))}")
 
 
-def _short(text: str, most: int = 80) -> str:
-    return text if len(text) <= most else text[: most - 3] + "..."
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."

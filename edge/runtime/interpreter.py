@@ -22,6 +22,7 @@ from edge.records import Float32Array, UInt8Array
 from edge.runtime.blocks import blocks_of, in_blocks
 from edge.runtime.bundle import Bundle
 from edge.runtime.network import MOST_AT_ONCE, PictureNetwork, Shape, open_network
+from edge.text import first_line
 
 
 class Network:
@@ -48,7 +49,7 @@ class Network:
                     self._interpreter = opened(model_content=blocks)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise BundleInvalid(f"{runtime_name()} refuses the model: {_first_line(error)}; export it again") from error
+            raise BundleInvalid(f"{runtime_name()} refuses the model: {first_line(error)}; export it again") from error
         inputs = self._interpreter.get_input_details()
         if len(inputs) != 1 or len(inputs[0]["shape"]) != 4:
             shapes = [tuple(int(v) for v in d["shape"]) for d in inputs]
@@ -122,7 +123,7 @@ class Network:
             grown = all(int(d["shape"][0]) == size for d in self._interpreter.get_output_details())
         except (ValueError, RuntimeError) as error:
             if size == 1:
-                raise ModelError(f"{runtime_name()} cannot run the model: {_first_line(error)}") from error
+                raise ModelError(f"{runtime_name()} cannot run the model: {first_line(error)}") from error
             self._batch, grown = 0, False
         self._one_by_one = self._one_by_one or not grown
         return grown
@@ -132,7 +133,7 @@ class Network:
             self._interpreter.set_tensor(self._input, blocks_of(batch) if self._in_blocks else batch)
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{runtime_name()} cannot run the model: {_first_line(error)}") from error
+            raise ModelError(f"{runtime_name()} cannot run the model: {first_line(error)}") from error
         return {name: self._real(index, *scaling) for name, (index, scaling) in self._outputs.items()}
 
     def _real(self, index: int, scale: float, zero: int) -> Float32Array:
@@ -170,7 +171,7 @@ def undelegated(model: bytes) -> Any:
             made = interpreter(model_content=model, experimental_op_resolver_type=plain)
             made.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise BundleInvalid(f"{runtime_name()} refuses the model: {_first_line(error)}; export it again") from error
+        raise BundleInvalid(f"{runtime_name()} refuses the model: {first_line(error)}; export it again") from error
     return made
 
 
@@ -216,7 +217,7 @@ def _runtime() -> tuple[str, Any]:
         try:
             interpreter = importlib.import_module(f"{package}.interpreter").Interpreter
         except (ImportError, AttributeError) as error:
-            reasons.append(f"{_dashed(package)}: {_first_line(error)}")
+            reasons.append(f"{_dashed(package)}: {first_line(error)}")
             continue
         if package == "tflite_runtime" and int(np.__version__.split(".")[0]) >= 2:
             # It imports, then Interpreter() fails: its last release was built against numpy 1.
@@ -240,7 +241,3 @@ def _version(package: str) -> str:
 
 def _dashed(package: str) -> str:
     return package.replace("_", "-")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

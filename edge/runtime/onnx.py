@@ -16,6 +16,7 @@ from edge.errors import BundleInvalid, DelegateUnavailable, ModelError
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.delegate import mend
 from edge.runtime.network import MOST_AT_ONCE, Shape
+from edge.text import first_line
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 
@@ -51,7 +52,7 @@ class OnnxNetwork:
         try:
             self._session = opened(providers=[CPU])
         except Exception as error:  # its errors are RuntimeError's and Exception's own children, by version
-            raise BundleInvalid(f"onnxruntime refuses the model: {_first_line(error)}; export it again") from error
+            raise BundleInvalid(f"onnxruntime refuses the model: {first_line(error)}; export it again") from error
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
             found = [(i.type, i.shape) for i in inputs]
@@ -80,7 +81,7 @@ class OnnxNetwork:
                 session.disable_fallback()
                 self._try_sizes(session)
             except Exception as error:
-                refused.append(f"{_short(provider)}: {_first_line(error)}")
+                refused.append(f"{_short(provider)}: {first_line(error)}")
                 continue
             self._session = session
             self.note = f"by {_short(provider)}, not by {'; '.join(refused)}" if refused else ""
@@ -103,7 +104,7 @@ class OnnxNetwork:
         try:
             answers = [self._session.run(self._outputs, {self._input: part}) for part in parts]
         except Exception as error:
-            raise ModelError(f"onnxruntime cannot run the model: {_first_line(error)}") from error
+            raise ModelError(f"onnxruntime cannot run the model: {first_line(error)}") from error
         return {
             name.partition(":")[0]: np.concatenate([np.asarray(answer[k], np.float32) for answer in answers])
             for k, name in enumerate(self._outputs)
@@ -145,7 +146,3 @@ def _engines() -> Path:
 
 def _short(provider: str) -> str:
     return provider.removesuffix("ExecutionProvider")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

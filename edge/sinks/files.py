@@ -52,6 +52,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)
 
 
+def sync_names(folder: Path) -> None:
+    """What was renamed in ``folder`` outlives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes the whole file or none of it. Raises ``SinkError``."""
     try:

@@ -28,6 +28,15 @@ def test_the_file_here_is_read_and_an_option_overrules_it(settings: Path, capsys
     assert main(["label", "none.png", "--um-per-px", "0.1"]) == 3
 
 
+@pytest.mark.parametrize("key", ["source", "camera"])
+def test_the_camera_is_set_as_it_is_named_on_the_command_line(
+    settings: Path, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    settings.write_text(f'[run]\n{key} = "none.png"')
+    assert main(["run", "--headless"]) == 4
+    assert "none.png" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("spelled", ["um-per-px", "um_per_px"])
 def test_named_by_option_or_variable(
     settings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, spelled: str
@@ -49,7 +58,8 @@ def test_named_by_option_or_variable(
         ('[run]\nthreads = "many"', "chromo-edge.toml: [run] threads: "),
         ("[run]\nthreads = 0", "chromo-edge.toml: [run] threads: "),
         ("[run\n", "chromo-edge.toml: expected TOML, cannot read it"),
-        ("[label]\num-per-px = 0.1\num_per_px = 0.2", "[label] um-per-px is set twice, with - and with _; keep one"),
+        ("[label]\num-per-px = 0.1\num_per_px = 0.2", "[label] um-per-px is set twice, in two spellings; keep one"),
+        ('[run]\ncamera = "sim"\nsource = "sim"', "[run] source is set twice, in two spellings; keep one"),
         ('[case]\nstore = "x"', "unknown setting [case]; "),
         ("[run]\ndebug = true", "unknown setting [run] debug; "),  # a word of the command line alone
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edge.config
 from edge.cell.arbiter import Judged
 from edge.cell.keep import Kept
 from edge.config import default_models_dir
@@ -248,6 +250,18 @@ def test_where_the_models_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert default_models_dir() == tmp_path
     monkeypatch.delenv("CHROMO_MODELS")
     assert default_models_dir().name == "models"
+
+
+@pytest.mark.parametrize("scheme", [sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user")])
+def test_where_installed_models_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scheme: str) -> None:
+    """Beside a package that put a folder ``models`` into site-packages, after pip install and pip install --user."""
+    site, data = tmp_path / "site-packages", tmp_path / scheme
+    (site / "models").mkdir(parents=True)
+    (data / "share" / "chromo-edge" / "models" / "locator").mkdir(parents=True)
+    monkeypatch.delenv("CHROMO_MODELS", raising=False)
+    monkeypatch.setattr(edge.config, "__file__", str(site / "edge" / "config.py"))
+    monkeypatch.setattr(sysconfig, "get_path", lambda name, of: str(data if of == scheme else tmp_path / "none"))
+    assert default_models_dir() == data / "share" / "chromo-edge" / "models"
 
 
 class Jealous(BarClassifier):

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import tf_keras as keras
 
+from edge.text import first_line
 from trainer.compress.layers import QUANT, annotated, quantize_scope, why_not_quantized
 from trainer.compress.report import layers_of, write_layers
 from trainer.compress.tfmot import tfmot
 from trainer.compress.tune import Tuning, lessons_of, opened, tune
-from trainer.errors import ExportError, first_line
+from trainer.errors import ExportError
 from trainer.export.networks import load_float, task_of
 
 RANGES = ("output", "post_activation", "pre_activation")

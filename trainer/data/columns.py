@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.sinks.files import replacing
-from trainer.errors import DatasetError, first_line
+from edge.text import first_line
+from trainer.errors import DatasetError
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,15 +15,14 @@ from trainer.errors import ExportError
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """``signature`` is the shape with -1 where it is open; ``scales`` counts the quantization scales (0: real values,
-    1: per tensor, more: per channel); ``zero_point`` is the first; ``values`` and ``zeros`` count a constant's
-    elements, and those whose real value is zero (0 and 0 for what is computed)."""
+    1: per tensor, more: per channel); ``values`` and ``zeros`` count a constant's elements, and those whose real value
+    is zero (0 and 0 for what is computed)."""
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     signature: tuple[int, ...]
     scales: int
-    zero_point: int
     values: int
     zeros: int
 
@@ -113,7 +112,6 @@ def _tensor(tensor: Any, data: Any, types: dict[int, str]) -> Tensor:
         shape,
         shape if open_shape is None else tuple(int(v) for v in open_shape),
         len(scaling.scale) if has_scale else 0,
-        zero_point,
         values.size,
         int((values == zero_point).sum()),
     )

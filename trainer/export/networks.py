@@ -8,8 +8,9 @@ from typing import Any
 import tf_keras as keras
 
 from edge.runtime.bundle import BUNDLE_FILE, TASKS, Task
+from edge.text import first_line
 from trainer.compress.layers import quantize_scope
-from trainer.errors import ExportError, first_line
+from trainer.errors import ExportError
 from trainer.export.bundle import any_bundle
 from trainer.networks import arbiter as _arbiter  # noqa: F401  a file's own layers must be known before it is read
 

@@ -20,7 +20,8 @@ import tensorflow as tf
 
 from edge.records import UInt8Array
 from edge.runtime.bundle import Bundle
-from trainer.errors import ExportError, first_line
+from edge.text import first_line
+from trainer.errors import ExportError
 from trainer.export.prove import real
 from trainer.export.specimen import Specimen
 from trainer.export.tflite import output_names

@@ -19,8 +19,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from edge.records import UInt8Array
+from edge.text import first_line
 from trainer.compress.layers import QUANT, is_quantization_aware
-from trainer.errors import ExportError, first_line
+from trainer.errors import ExportError
 from trainer.export.slim import slim
 
 Form = Literal["int8", "float32", "float16", "dynamic", "int16x8"]

@@ -13,7 +13,7 @@ import tf_keras as keras
 
 from edge.errors import ConfigError
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
-from trainer.errors import first_line
+from edge.text import first_line
 from trainer.networks.blocks import BATCH_MOMENTUM, conv
 from trainer.networks.heads import answer
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tf_keras as keras
 
 from edge.errors import ConfigError
-from trainer.errors import first_line
+from edge.text import first_line
 from trainer.networks import arbiter as _arbiter  # noqa: F401  a file's own layers must be known before it is read
 
 

@@ -19,11 +19,12 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from edge.bands import centromere, load_bands
+from edge.cases.codec import Json
 from edge.errors import CapturedBefore, CaseNotFound, ChromoError, EditConflict, EditRefused
 from edge.live.web.desk import FORMS, Desk, cell_message
 from edge.live.web.hub import Hub
-from edge.live.web.messages import Json
 from edge.runtime.guarded import acceleration
+from edge.text import one_line
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -186,7 +187,7 @@ async def _follow_store(hub: Hub, desk: Desk) -> None:
 
 async def _told(request: Request, error: Exception) -> Response:
     """A failure as JSON; a conflict and a second capture come with the cell as it is now."""
-    answer: Json = {"error": " ".join(str(error).split())}
+    answer: Json = {"error": one_line(error)}
     if isinstance(error, EditConflict):
         answer["cell"] = cell_message(error.newer, "")
     elif isinstance(error, CapturedBefore):

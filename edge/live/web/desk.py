@@ -10,9 +10,9 @@ from typing import IO, Any, Protocol
 
 from edge.cases import parts
 from edge.cases.again import seen_before
-from edge.cases.codec import edit_from_json
+from edge.cases.codec import Json, edit_from_json
 from edge.cases.edits import Change, Draw, Join, Redo, Split, Undo
-from edge.cases.export import case_json, cells_csv, chromosomes_csv, tally_json
+from edge.cases.export import NOTICE, case_json, cells_csv, chromosomes_csv, tally_json
 from edge.cases.files import zipped_case
 from edge.cases.names import checked_name
 from edge.cases.places import Placed
@@ -20,11 +20,12 @@ from edge.cases.report import ReportInput, report_pdf
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.cases.tally import tally
+from edge.cell.drawing import trimmed
 from edge.errors import CapturedBefore, CaseNotFound, EditRefused
 from edge.live.byhand import missed
-from edge.live.web.cutouts import cutout_png, trimmed
+from edge.live.web.cutouts import cutout_png
 from edge.live.web.hub import Hub
-from edge.live.web.messages import NOTICE, Json, outlines_of
+from edge.live.web.messages import outlines_of
 from edge.records import Cell, Crop, Frame, Prediction, Region
 from edge.text import printable
 

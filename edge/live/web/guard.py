@@ -101,7 +101,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers)
+        refusal = self._refusal(headers)
         if scope["type"] == "websocket":
             if refusal is not None:
                 await WebSocketClose(_REFUSED_SOCKET, refusal.why)(scope, receive, send)
@@ -117,7 +117,7 @@ class Guard:
         else:
             await self._limited(scope, headers, receive, send)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> _Refusal | None:
+    def _refusal(self, headers: Headers) -> _Refusal | None:
         host = headers.get("host", "")
         if not self._known(host):
             return _Refusal(421, f"this server does not answer as {host!r}; use the address that it printed")

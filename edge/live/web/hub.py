@@ -20,11 +20,12 @@ from typing import Any
 import cv2
 from starlette.websockets import WebSocket
 
+from edge.cases.codec import Json
 from edge.errors import ChromoError
 from edge.live.focus import guide
 from edge.live.stage import MOVING, Stage
 from edge.live.watch import Watch
-from edge.live.web.messages import Json, guidance_message, labels_message
+from edge.live.web.messages import guidance_message, labels_message
 from edge.live.web.metrics import Metrics
 from edge.records import Cell, Frame, UInt8Array
 from edge.runtime.guarded import acceleration

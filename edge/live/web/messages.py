@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 
+from edge.cases.codec import Json
 from edge.live.focus import Guidance
 from edge.records import Cell, Chromosome, Frame, Region
 
-Json = dict[str, Any]
-
-NOTICE = "For research use only. Not for use in diagnostic procedures."
 _OUTLINE_ERROR_PX = 0.8
 
 

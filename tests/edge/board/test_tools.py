@@ -14,13 +14,26 @@ from tests.trainer.drawn import frames_folder
 TOOLS = Path(__file__).resolve().parents[3] / "tools"
 
 
-@pytest.mark.parametrize("name", ["bench", "soak", "faults", "watch_page", "strange_frames"])
-def test_help(name: str) -> None:
-    pytest.importorskip({"bench": "onnxruntime", "watch_page": "playwright"}.get(name, "edge"))
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("bench", "onnxruntime"),
+        ("soak", "edge"),
+        ("faults", "edge"),
+        ("watch_page", "playwright"),
+        ("strange_frames", "edge"),
+        ("make_peak_models.py", "tf_keras"),
+        ("make_yolo.py", "tf2onnx"),
+    ],
+)
+def test_help(name: str, needs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip(needs)
+    monkeypatch.chdir(tmp_path)
     done = subprocess.run([sys.executable, TOOLS / name, "--help"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert f"{name} [-h]" in done.stdout
-    assert (TOOLS / name).stat().st_mode & 0o111
+    assert name.endswith(".py") or (TOOLS / name).stat().st_mode & 0o111
+    assert not list(tmp_path.iterdir())
 
 
 def test_frames_taken_otherwise_are_labelled_in_every_way(tmp_path: Path) -> None:

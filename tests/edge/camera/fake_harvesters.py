@@ -46,6 +46,8 @@ class ImageAcquirer:
     least = 1
     """Buffers that the producer wants announced, or harvesters' 3 where it does not say."""
 
+    number = 0
+
     def __init__(self, script: list[Any], form: str) -> None:
         nodes = {"PixelFormat": Node("BayerRG8"), "ExposureTime": Node(1000.0, 1e6), "ExposureAuto": Node("Continuous")}
         self.remote_device = SimpleNamespace(node_map=SimpleNamespace(**nodes))
@@ -106,6 +108,7 @@ class Harvester:
     def create(self, search_key: int) -> ImageAcquirer:
         assert search_key < len(self.device_info_list)
         self.made.append(ImageAcquirer(list(self.script), self.form))
+        self.made[-1].number = search_key
         return self.made[-1]
 
     def reset(self) -> None:

@@ -116,6 +116,7 @@ class Picamera2:
             raise RuntimeError(f"No camera number {camera_num} found")
         if WORLD.busy:
             raise RuntimeError("Camera __init__ sequence did not complete.")
+        self.number = camera_num
         self.config: dict[str, Any] = {}
         self.controls: dict[str, Any] = {}
         self.given: dict[str, Any] = {}

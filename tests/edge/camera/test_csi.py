@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.camera import open_camera
 from edge.camera.csi import has_gstreamer, open_csi, pipeline_text
 from edge.camera.settings import CameraSettings
 from edge.errors import CameraLost, CameraNotFound, ConfigError
@@ -40,13 +41,14 @@ def test_pips_opencv_says_what_to_do() -> None:
         open_csi()
 
 
-def test_frames_and_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("source", "sensor"), [("csi", 0), ("csi:1", 1)])
+def test_frames_and_their_end(monkeypatch: pytest.MonkeyPatch, source: str, sensor: int) -> None:
     class Capture:
         left = 3
 
         def __init__(self, text: str, backend: int) -> None:
             assert backend == cv2.CAP_GSTREAMER
-            assert text.startswith("nvarguscamerasrc sensor-id=0 !")
+            assert text.startswith(f"nvarguscamerasrc sensor-id={sensor} !")
 
         def isOpened(self) -> bool:
             return True
@@ -59,7 +61,8 @@ def test_frames_and_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GStreamer:     YES (1.20.3)")
     monkeypatch.setattr(cv2, "VideoCapture", Capture)
-    camera = open_csi()
+    camera = open_camera(source)
+    assert camera.name == source
     shapes: list[tuple[int, ...]] = []
     with pytest.raises(CameraLost, match="ribbon"):
         shapes.extend(frame.pixels.shape for frame in camera.frames())

@@ -13,6 +13,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from edge.camera import open_camera
 from edge.camera.genicam import open_genicam
 from edge.camera.settings import CameraSettings
 from edge.errors import CameraLost, CameraNotFound, CameraTimeout, ConfigError
@@ -55,6 +56,16 @@ def test_as_few_buffers_as_the_producer_bears(
     monkeypatch.setattr(ImageAcquirer, "least", least)
     open_genicam().close()
     assert harvester.made[0].num_buffers == taken
+
+
+def test_the_second_of_two(harvester: type[Harvester], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CameraNotFound, match="genicam:1: expected camera 1, found 1"):
+        open_camera("genicam:1")
+    monkeypatch.setattr(harvester, "cameras", 2)
+    camera = open_camera("genicam:1")
+    camera.close()
+    assert camera.name == "genicam:1"
+    assert [made.number for made in harvester.made] == [1]
 
 
 def test_a_feature_it_has_not_and_one_out_of_bounds(

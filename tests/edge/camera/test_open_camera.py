@@ -41,10 +41,12 @@ def test_folder_without_pictures(tmp_path: Path) -> None:
         open_camera(str(tmp_path))
 
 
-@pytest.mark.parametrize("source", [None, "picamera2", "csi", "genicam", "0", "/dev/video0"])
+@pytest.mark.parametrize(
+    "source", [None, "picamera2", "picamera2:1", "csi", "csi:1", "genicam", "genicam:12", "0", "/dev/video0"]
+)
 def test_what_may_be_unplugged_and_come_back(source: str | None) -> None:
     assert is_device(source)
-    assert not any(map(is_device, ("sim", "webcam", "cells/", "a.png")))
+    assert not any(map(is_device, ("sim", "webcam", "cells/", "a.png", "csi:", "csi:a", "sim:1", "xcsi:1")))
 
 
 def test_picamera2_is_the_first_choice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +55,16 @@ def test_picamera2_is_the_first_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     camera.close()
     assert isinstance(camera, DeviceCamera)
     assert camera.name == "picamera2"
+
+
+@pytest.mark.parametrize(("source", "number"), [("picamera2", 0), ("picamera2:1", 1)])
+def test_of_two_cameras_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch, source: str, number: int) -> None:
+    world = install(monkeypatch)
+    world.cameras = 2
+    camera = open_camera(source)
+    camera.close()
+    assert camera.name == source  # which opens it again when it comes back
+    assert [opened.number for opened in world.opened] == [number]
 
 
 def test_no_camera_at_all_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:

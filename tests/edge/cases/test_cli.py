@@ -150,6 +150,7 @@ def test_a_damaged_log_is_no_bug(case: Run, frames: Path, tmp_path: Path, body: 
     for words in (["log", "A-1"], ["show", "A-1"], ["verify"]):
         code, _, err = case(*words)
         assert code == STORE
+        assert err
         assert all(line.startswith("error: ") for line in err.splitlines())
 
 

@@ -160,7 +160,7 @@ def test_damaged_bundles_are_refused_in_one_line(tmp_path: Path, damage: str) ->
 
 
 def test_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(BundleInvalid, match=r"expected a model folder at .*; name the folder with --models"):
+    with pytest.raises(BundleInvalid, match=r"expected a model folder at .*; name one that holds bundle\.json"):
         load_bundle(tmp_path / "absent", "locator")
 
 

@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { certainty } from "./labels.js";
 
-export const ROWS = [
+const ROWS = [
   [["A", ["1", "2", "3"]], ["B", ["4", "5"]]],
   [["C", ["6", "7", "8", "9", "10", "11", "12"]]],
   [["D", ["13", "14", "15"]], ["E", ["16", "17", "18"]]],
@@ -205,7 +205,7 @@ export class Karyogram {
   }
 }
 
-export function spoken(chromosome) {
+function spoken(chromosome) {
   const kind = chromosome.kind === "whole" ? "" : ` ${chromosome.kind}`;
   const state = chromosome.excluded ? "removed" : chromosome.status === "review" ? "to review" : "accepted";
   const [first, second] = chromosome.candidates;

@@ -34,6 +34,8 @@ def apply(places: Places, change: Change) -> Places:
             return _changed(places, one, _flipped)
         case Swap(first, second):
             return _swapped(places, first, second)
+        case Mark(one, "whole"):
+            return _changed(places, one, _unmarked)
         case Mark(one, kind):
             return _changed(places, one, lambda p: _called(p, p.label, kind))
         case Exclude(one):
@@ -77,6 +79,16 @@ def _called(place: Placed, label: str, kind: Kind) -> Placed:
         return _accepted(counted)
     said = replace(place.chromosome, label=label, confidence=1.0, status="accepted")
     return replace(counted, chromosome=said, kind=kind, edited=True)
+
+
+def _unmarked(place: Placed) -> Placed:
+    """No marker or derivative after all, which says nothing of its label: that is to review again. Of one that was none
+    it is a word for what it is called."""
+    if place.kind == "whole":
+        return _called(place, place.label, "whole")
+    confidence = dict(place.chromosome.candidates).get(place.label, 0.0)
+    doubted = replace(place.chromosome, confidence=confidence, status="review")
+    return replace(place, chromosome=doubted, kind="whole", edited=True)
 
 
 def _flipped(place: Placed) -> Placed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ class Written:
 def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) -> Written:
     """Writes ``case`` in each of ``forms``, which are of ``EVERY_FORM``. Raises ``SinkError``."""
     writable_folder(folder)
+    _refuse_another(case, folder)
     states = store.cells(case)
     paths: list[Path] = []
 
@@ -56,6 +58,18 @@ def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) 
         _, left_out = write_corrections(store, case, folder / "corrections")
         paths.append(folder / "corrections" / LINES)
     return Written(tuple(paths), len(states), left_out)
+
+
+def _refuse_another(case: str, folder: Path) -> None:
+    """No file's name says whose it is: those of the longer case would stay among the other's."""
+    try:
+        there = json.loads((folder / "case.json").read_bytes())["case"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if there != case:
+        raise SinkError(
+            f"{folder}: expected a folder without another case's files, it has those of {there}; name another"
+        )
 
 
 def zipped_case(store: CaseStore, case: str) -> IO[bytes]:

@@ -17,8 +17,8 @@ from edge.errors import CaseNotFound, StoreDamaged
 from edge.records import NOMINAL_UM_PER_PX
 from edge.text import printable
 
-REMEMBERED_CELLS = 64
-"""Captured cells kept decoded: they never change."""
+REMEMBERED_CELLS = 256
+"""Captured cells kept decoded, half a megabyte each: they never change, and a case is read whole again and again."""
 
 
 class KeptCells:

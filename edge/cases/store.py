@@ -169,7 +169,7 @@ class CaseStore:
         def latest(state: CellState) -> Undo:
             done = state.history.done.get(actor)
             if not done:
-                raise EditRefused(f"{actor} has nothing to undo in cell {id}")
+                raise EditRefused(f"{actor} has nothing to undo in cell {state.captured.number}")
             return Undo(done[-1])
 
         return self._edit(id, latest, based_on, actor)
@@ -181,7 +181,7 @@ class CaseStore:
         def latest(state: CellState) -> Redo:
             undone = state.history.undone.get(actor)
             if not undone:
-                raise EditRefused(f"{actor} has nothing to redo in cell {id}")
+                raise EditRefused(f"{actor} has nothing to redo in cell {state.captured.number}")
             return Redo(undone[-1])
 
         return self._edit(id, latest, based_on, actor)

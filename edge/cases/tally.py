@@ -113,7 +113,7 @@ def excluded_share(cells: int, confidence: float) -> float:
 def tally(cells: Sequence[CellState]) -> Tally:
     """The tally of a case's cells as they stand."""
     kept = [cell for cell in cells if not cell.set_aside]
-    whole = [cell for cell in kept if not is_incomplete(cell.counts)]
+    whole = [cell for cell in kept if not is_incomplete(cell.counts, markers=cell.markers)]
     sexes = _reference_sexes(whole)
     changes = {cell.captured.number: _changes(cell, sexes) for cell in whole}
     shown = Counter(change for own in changes.values() for change in own)
@@ -136,7 +136,7 @@ def tally(cells: Sequence[CellState]) -> Tally:
         counted=tuple(counted),
         apart=tuple(number for number in changes if number not in counted),
         unsure=tuple(c.captured.number for c in whole if not c.reviewed),
-        incomplete=tuple(c.captured.number for c in kept if is_incomplete(c.counts)),
+        incomplete=tuple(c.captured.number for c in kept if is_incomplete(c.counts, markers=c.markers)),
         set_aside=tuple(c.captured.number for c in cells if c.set_aside),
     )
 

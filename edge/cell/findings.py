@@ -71,7 +71,7 @@ class _Balance:
 
     @property
     def incomplete(self) -> bool:
-        return "X" not in self.sex or sum(self.missing.values()) >= INCOMPLETE_FROM
+        return "X" not in self.sex or sum(self.missing.values()) - self.markers >= INCOMPLETE_FROM
 
 
 def _balance(counts: Mapping[str, int], markers: int, derivatives: Sequence[str]) -> _Balance:
@@ -184,9 +184,10 @@ def _said(cell: _Balance, losses: bool) -> tuple[str, ...]:
     return tuple(said)
 
 
-def is_incomplete(counts: Mapping[str, int]) -> bool:
-    """Whether so much of the cell is missing that its losses mean nothing. Raises like ``karyotype_of``."""
-    return _balance(counts, 0, ()).incomplete
+def is_incomplete(counts: Mapping[str, int], *, markers: int = 0) -> bool:
+    """Whether so much of the cell is missing that its losses mean nothing; a marker stands for one that is missing.
+    Raises like ``karyotype_of``."""
+    return _balance(counts, markers, ()).incomplete
 
 
 def ploidy_of(counts: Mapping[str, int]) -> int:

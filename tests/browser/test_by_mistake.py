@@ -14,7 +14,7 @@ from edge.cases.edits import Flip
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from tests.browser.conftest import running
-from tests.builders import make_cell, make_frame
+from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def test_enter_presses_the_button_that_has_the_focus(bench: Bench) -> None:
     page.locator("#case-name").fill("another")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.locator("#live-said")).to_have_text("Case another is open")
+    expect(page.locator("#live-said")).to_have_text("Case another is open; it has no cell yet")
     assert bench.edits() == []
 
 
@@ -236,3 +236,131 @@ def test_a_cell_that_does_not_come_is_told(bench: Bench) -> None:
     expect(page.locator("#live-said")).to_contain_text("the board does not answer")
     bench.open(2)
     expect(page.locator("#said")).to_have_text("")
+
+
+def test_next_goes_round_all_that_wait(bench: Bench) -> None:
+    page = bench.page
+    case = f"{bench.case}-four"
+    bench.store.new_case(case, "kim")
+    bench.store.capture(case, make_frame(300, 340), make_cell(review=[5, 20, 30, 40]), "kim")
+    page.locator("#case-name").fill(case)
+    page.locator("#case-name").press("Enter")
+    expect(page.locator("#cells li")).to_have_count(1)
+    bench.open(1)
+    for id in (20, 30, 40, 5):
+        page.keyboard.press("n")
+        expect(bench.chromosome(id)).to_be_focused()
+
+
+def test_a_refused_label_keeps_its_chromosome(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    page.route("**/edit", lambda route: route.abort(), times=1)
+    for said in ("the board does not answer", "It is a 8"):
+        page.keyboard.type("8")
+        page.keyboard.press("Enter")
+        expect(page.locator("#said")).to_contain_text(said)
+    assert [e.said["chromosome"] for e in bench.store.log(bench.case) if e.act == "edit"] == [5]
+
+
+def test_enter_before_the_answer_to_the_last_one_changes_nothing(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    waiting: list[Route] = []
+    page.route("**/edit", lambda route: waiting.append(route), times=1)
+    page.keyboard.type("8")
+    page.keyboard.press("Enter")
+    page.keyboard.type("9")
+    page.keyboard.press("Enter")
+    while not waiting:
+        page.wait_for_timeout(50)
+    waiting[0].continue_()
+    expect(bench.chromosome(20)).to_be_focused()
+    assert bench.edits() == [(1, "relabel")]
+    expect(bench.place("8").locator(".chromosome")).to_have_count(3)
+
+
+def test_enter_after_a_pick_in_the_picture_is_meant_for_the_chromosome(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    canvas = page.locator("#cell-frame")
+    expect(canvas).to_have_attribute("width", re.compile(r"\d+"))  # drawn
+    box = canvas.bounding_box()
+    assert box is not None
+    scale = box["width"] / 340
+    canvas.click(position={"x": 257 * scale, "y": 62 * scale})  # the middle of 14, an 8
+    expect(bench.chromosome(14)).to_have_class(re.compile("selected"))
+    page.keyboard.type("9")
+    page.keyboard.press("Enter")
+    expect(bench.place("9").locator(".chromosome")).to_have_count(3)
+
+
+@pytest.mark.parametrize("left", ["n", "l"])
+def test_a_tool_that_was_left_is_put_away(bench: Bench, left: str) -> None:
+    page = bench.page
+    bench.open(1)
+    page.keyboard.press("d")
+    page.keyboard.press(left)
+    page.keyboard.press("Escape" if left == "n" else "k")
+    expect(page.locator("#cell-frame")).not_to_have_class("drawing")
+    expect(page.locator("body")).not_to_have_class("large-picture")
+
+
+def test_space_captures_after_the_pointer_was_elsewhere(bench: Bench) -> None:
+    page = bench.page
+    page.locator("#help-open").click()
+    page.locator("#help button").click()
+    expect(page.locator("#to-live")).to_be_focused()
+    with page.expect_download() as download:
+        page.locator('[data-export="cells"]').click()
+    assert download.value.suggested_filename == f"{bench.case}-cells.csv"
+    expect(page.locator("#to-live")).to_be_focused()
+    page.locator("#actor").fill("lee")
+    page.locator("#actor").press("Enter")
+    expect(page.locator("#actor")).not_to_be_focused()
+
+
+def test_a_finger_cuts(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    canvas = page.locator("#cell-frame")
+    expect(canvas).to_have_attribute("width", re.compile(r"\d+"))  # drawn
+    bench.chromosome(14).click()
+    page.keyboard.press("c")
+    expect(canvas).to_have_class("drawing")
+    box = canvas.bounding_box()
+    assert box is not None
+    x, y, scale = box["x"], box["y"], box["width"] / 340
+    finger = page.context.new_cdp_session(page)
+    points = [{"x": x + (240 + k) * scale, "y": y + 62 * scale} for k in range(0, 36, 3)]
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points[:1]})
+    for point in points[1:]:
+        finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.locator("#said")).to_have_text("Cut in two")
+    assert bench.edits() == [(1, "split")]
+
+
+def test_a_case_that_is_typed_and_not_opened_gets_no_cell_and_no_other_does(bench: Bench) -> None:
+    page = bench.page
+    expect(page.locator("#capture")).to_be_enabled()
+    page.locator("#case-name").fill("next")
+    page.locator("#capture").click()
+    expect(page.locator("#live-said")).to_contain_text("case next is not open")
+    expect(page.locator("#case-name")).to_be_focused()
+    assert len(bench.store.cells(bench.case)) == 2
+    page.keyboard.press("Enter")
+    expect(page.locator("#live-said")).to_have_text("Case next is open")
+    expect(page.locator("#no-cells")).to_be_visible()
+
+
+def test_what_is_not_counted_is_said_beside_the_tally(bench: Bench) -> None:
+    page = bench.page
+    case = f"{bench.case}-more"
+    bench.store.new_case(case, "kim")
+    bench.store.capture(case, make_frame(300, 340), make_cell([*NORMAL_FEMALE, "21"]), "kim")
+    page.locator("#case-name").fill(case)
+    page.locator("#case-name").press("Enter")
+    expect(page.locator("#tally")).to_have_text("no cell to count yet")
+    expect(page.locator("#case-findings")).to_have_text("not clonal: +21 in cell 1")
+    expect(page.locator("#cells button")).to_contain_text("apart")

@@ -27,6 +27,7 @@ from edge.live.web.cutouts import cutout_png
 from edge.live.web.hub import Hub
 from edge.live.web.messages import outlines_of
 from edge.records import Cell, Crop, Frame, Prediction, Region
+from edge.sinks.files import write_bytes
 from edge.text import printable
 
 FORMS = {
@@ -68,7 +69,8 @@ class Desk:
         self, store: CaseStore, case: str | None, hub: Hub, reader: Reader, today: Callable[[], str] = today_local
     ) -> None:
         self._store = store
-        self._case = None if case is None else checked_name(case)
+        self._memory = store.path.with_name("open-case")
+        self._case = self._remembered() if case is None else checked_name(case)
         self._today = today
         self._hub = hub
         self._reader = reader
@@ -95,6 +97,7 @@ class Desk:
             except CaseNotFound:
                 self._store.new_case(name, actor)
             self._case = None if name == self._today() else name
+            write_bytes(self._memory, (self._case or "").encode())
         return self.case()
 
     def capture(self, actor: str, shown: str | None = None) -> Json:
@@ -178,6 +181,13 @@ class Desk:
     def picture(self, id: int) -> bytes:
         """PNG of the frame that the cell was captured from."""
         return self._store.images.png(self._store.cell(id).captured.frame_sha256)
+
+    def _remembered(self) -> str | None:
+        """The case that was open when the board lost its power: the next cell is that patient's."""
+        try:
+            return self._store.case(self._memory.read_text(encoding="utf-8")).name
+        except (OSError, ValueError, CaseNotFound, EditRefused):
+            return None
 
     def _open(self, shown: str | None) -> str:
         """The open case's name. Raises ``EditRefused`` where the page still shows another."""

@@ -26,6 +26,7 @@ from edge.cases.export import CELL_COLUMNS, NOTICE
 from edge.cases.files import EVERY_FORM, write_case, write_report, zipped_case
 from edge.cases.ometiff import OME, ome_tiff
 from edge.cases.store import CaseStore
+from edge.errors import SinkError
 from edge.records import Cell, Frame
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
 from tests.edge.cases.older import unchecked
@@ -278,3 +279,12 @@ def test_all_of_it_in_one_archive(store: CaseStore, tmp_path: Path) -> None:
         found = {name: archive.read(name) for name in archive.namelist()}
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert found == {path.relative_to(tmp_path / "out").as_posix(): path.read_bytes() for path in files}
+
+
+def test_two_cases_do_not_share_a_folder(store: CaseStore, tmp_path: Path) -> None:
+    store.new_case("B-2", "kim")
+    store.capture("B-2", make_frame(300, 340), make_cell(), "kim")
+    write_case(store, "A-1", tmp_path / "out", EVERY_FORM)
+    with pytest.raises(SinkError, match="A-1"):
+        write_case(store, "B-2", tmp_path / "out", EVERY_FORM)
+    write_case(store, "A-1", tmp_path / "out", EVERY_FORM)

@@ -30,6 +30,7 @@ from edge.cases.edits import (
     Undo,
     touched,
 )
+from edge.cases.places import Kind
 from edge.cases.state import CellState, Event, fold, next_id
 from edge.errors import EditRefused
 from edge.records import LABELS, Chromosome
@@ -164,6 +165,14 @@ def test_the_label_that_it_has_is_no_correction(confirming: list[Edit], correcti
     state = edited(captured(review=[3]), *confirming)
     assert (state.corrections, state.unsure) == (corrections, ())
     assert state.places[3].chromosome.confidence == (1.0 if corrections else 0.9)
+
+
+@pytest.mark.parametrize("kind", ["marker", "derivative"])
+def test_a_mark_that_is_taken_back_leaves_the_label_to_review(kind: Kind) -> None:
+    state = edited(captured(review=[3]), Mark(3, kind), Mark(3, "whole"))
+    place = state.places[3]
+    assert (place.kind, place.label, state.unsure) == ("whole", NORMAL_FEMALE[3], (3,))
+    assert place.chromosome.confidence == dict(place.chromosome.candidates)[NORMAL_FEMALE[3]]
 
 
 def test_a_persons_word_is_sure_and_an_acceptance_no_correction() -> None:

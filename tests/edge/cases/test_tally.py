@@ -160,3 +160,10 @@ def test_so_many_cells_exclude_just_the_share_said(confidence: float) -> None:
 )
 def test_cells_by_name(numbers: tuple[int, ...], text: str) -> None:
     assert cells_named(numbers) == text
+
+
+def test_markers_stand_for_what_is_missing() -> None:
+    cells = [edited(captured(number=n), *(Mark(id, "marker") for id in (8, 12, 33))) for n in (1, 2, 3)]
+    assert cells[0].karyotype == "46,XX,-5,-7,-17,+3mar"
+    assert not any("incomplete" in finding for finding in cells[0].findings)
+    assert tally(cells).karyotype == "46,XX,-5,-7,-17,+3mar[3]"

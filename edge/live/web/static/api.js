@@ -8,8 +8,9 @@ export const actor = {
   },
   load() {
     const field = document.getElementById("actor");
-    field.value = localStorage.getItem(ACTOR_KEY) || "technician";
-    field.addEventListener("change", () => localStorage.setItem(ACTOR_KEY, actor.name));
+    field.value = sessionStorage.getItem(ACTOR_KEY) || localStorage.getItem(ACTOR_KEY) || "technician"; // two tabs may be two people
+    field.addEventListener("keydown", ({ key }) => ["Enter", "Escape"].includes(key) && field.blur());
+    field.addEventListener("change", () => [localStorage, sessionStorage].forEach((place) => place.setItem(ACTOR_KEY, actor.name)));
   },
 };
 
@@ -19,7 +20,7 @@ async function ask(address, options) {
 
 async function answered(address, options) {
   const answer = await fetch(address, options).catch(() => {
-    throw new Error("the board does not answer; nothing was changed");
+    throw new Error(`the board does not answer${options ? "; look whether it was done before you repeat it" : ""}`);
   });
   if (!answer.ok) {
     const said = await answer.json().catch(() => ({ error: `the board answered ${answer.status}` }));

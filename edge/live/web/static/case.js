@@ -6,17 +6,18 @@ const $ = (id) => document.getElementById(id);
 let open = ""; // the open case's name
 
 export function showCase(now, onOpen) {
-  if (document.activeElement !== $("case-name") || $("case-name").value === open) $("case-name").value = now.name;
+  if (!unopened()) $("case-name").value = now.name;
   open = now.name;
   $("case-names").replaceChildren(...now.cases.map((name) => Object.assign(document.createElement("option"), { value: name })));
   $("cells-title").textContent = `Captured cells${summed(now.cells)}`;
   $("no-cells").hidden = now.cells.length > 0;
   $("exports").hidden = now.cells.length === 0;
-  $("tally").textContent = now.tally.karyotype + (now.tally.provisional ? " (provisional)" : "");
-  $("case-findings").replaceChildren(...now.tally.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  $("tally").textContent = (now.tally.karyotype || (now.cells.length ? "no cell to count yet" : "")) + (now.tally.provisional ? " (provisional)" : "");
+  const strays = now.tally.not_clonal.map(({ change, cells }) => `not clonal: ${change} in ${cells.length === 1 ? "cell" : "cells"} ${cells.join(", ")}`);
+  $("case-findings").replaceChildren(...[...now.tally.findings, ...strays].map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("exclusion").textContent = now.tally.exclusion;
   const held = $("cells").contains(document.activeElement) ? document.activeElement.dataset.cell : null;
-  $("cells").replaceChildren(...now.cells.map((cell) => cellEntry(cell, onOpen)).reverse());
+  $("cells").replaceChildren(...now.cells.map((cell) => cellEntry(cell, now.tally, onOpen)).reverse());
   if (held) $("cells").querySelector(`[data-cell="${held}"]`)?.focus({ preventScroll: true }); // it stays where it was
 }
 
@@ -25,12 +26,13 @@ function summed(cells) {
   return cells.length ? `: ${cells.length}, ${waiting || "none"} to review` : "";
 }
 
-function cellEntry(summary, onOpen) {
+function cellEntry(summary, tally, onOpen) {
   const entry = document.createElement("li");
   const open = document.createElement("button");
   open.type = "button";
   open.dataset.cell = summary.id;
-  const left = summary.set_aside ? "set aside" : summary.unsure ? `${summary.unsure} to review` : "✓ reviewed";
+  const apart = ["apart", "incomplete"].find((why) => tally[why].includes(summary.number));
+  const left = (summary.set_aside ? "set aside" : summary.unsure ? `${summary.unsure} to review` : "✓ reviewed") + (apart ? `, ${apart}` : "");
   for (const text of [`${summary.number}.`, summary.karyotype, left]) {
     open.append(Object.assign(document.createElement("span"), { textContent: text }), " ");
   }
@@ -40,16 +42,17 @@ function cellEntry(summary, onOpen) {
   return entry;
 }
 
-export function offerExports(say) {
+export function offerExports(say, onPointer) {
   for (const button of document.querySelectorAll("[data-export]")) {
-    button.addEventListener("click", async () => {
+    button.addEventListener("click", async ({ detail: byPointer }) => {
+      if (byPointer) onPointer();
       try {
         const link = document.createElement("a");
         link.href = URL.createObjectURL(await api.export(button.dataset.export, open));
-        link.download = button.dataset.file;
+        link.download = `${open}-${button.dataset.file}`; // the browser replaces what no file may be called
         link.click();
         setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-        say(`${button.dataset.file} saved`);
+        say(`${link.download} saved`);
       } catch (error) {
         say(error.message);
       }
@@ -57,7 +60,13 @@ export function offerExports(say) {
   }
 }
 
-// The field in the header opens the next patient's case with Enter; what was typed and left is forgotten.
+// The name that was typed in the header and is not open yet.
+export function unopened() {
+  const name = $("case-name").value.trim();
+  return name === open ? "" : name;
+}
+
+// The field in the header opens the next patient's case with Enter; what was typed and left stays until then or Escape.
 export function offerCases(onAsked) {
   const field = $("case-name");
   $("case-form").addEventListener("submit", (event) => {
@@ -65,7 +74,7 @@ export function offerCases(onAsked) {
     if (field.value.trim() && field.value.trim() !== open) onAsked(field.value.trim());
   });
   $("case-form").addEventListener("focusout", (event) => {
-    if (!$("case-form").contains(event.relatedTarget)) field.value = open;
+    if (!$("case-form").contains(event.relatedTarget) && !unopened()) field.value = open;
   });
-  field.addEventListener("keydown", (event) => event.key === "Escape" && field.blur());
+  field.addEventListener("keydown", (event) => event.key === "Escape" && ((field.value = open), field.blur()));
 }

@@ -12,6 +12,7 @@ const ROWS = [
 const PLACE_OF = (c) => (c.excluded ? "removed" : c.kind === "marker" ? "marker" : c.label);
 const PAIRED = new Set(Array.from({ length: 22 }, (_, k) => String(k + 1)));
 const ROW_EXTRA_PX = 44;
+const SMALLEST = 0.4;
 const LARGEST = 3; // screen pixels a crop pixel
 
 export class Karyogram {
@@ -111,8 +112,12 @@ export class Karyogram {
     const byHeight = (this.root.clientHeight - ROWS.length * ROW_EXTRA_PX - 12) / total;
     const widest = Math.max(...this.cell.chromosomes.map((c) => c.size_px[0]), 1);
     const byWidth = this.root.clientWidth / (widest * 20);
-    const scale = Math.max(0.8, Math.min(LARGEST, byHeight, byWidth));
+    let scale = Math.max(0.8, Math.min(LARGEST, byHeight, byWidth));
     this.root.style.setProperty("--scale", scale.toFixed(3));
+    for (let k = 0; k < 4 && scale > SMALLEST && this.root.scrollWidth > this.root.clientWidth; k++) { // many in a row
+      scale = Math.max(SMALLEST, (0.97 * scale * this.root.clientWidth) / this.root.scrollWidth);
+      this.root.style.setProperty("--scale", scale.toFixed(3));
+    }
     for (const row of this.root.children) row.style.setProperty("--longest", longest(ROWS[Number(row.dataset.row)]));
   }
 

@@ -3,7 +3,7 @@
 import { typed } from "./typed.js";
 
 const TOOLS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s: "swap", j: "join", c: "cut", d: "draw", m: "marker", e: "derivative", delete: "exclude", t: "aside" };
-const PRESSED = "aside, a, summary, button:not(.chromosome)"; // Enter there is that control's
+const PRESSED = "a, summary, button:not(.chromosome)"; // Enter there is that control's
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 // Of `page`: act(tool), capture(), enter(), escape(), openKaryogram(), turnPage(forward), step(right, down), resolution(),

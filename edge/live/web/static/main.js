@@ -2,7 +2,7 @@
 
 import { actor, api } from "./api.js";
 import { Aside } from "./aside.js";
-import { offerCases, offerExports, showCase } from "./case.js";
+import { offerCases, offerExports, showCase, unopened } from "./case.js";
 import { Karyogram } from "./karyogram.js";
 import { listen } from "./keys.js";
 import { Live } from "./live.js";
@@ -19,6 +19,7 @@ let caseName = ""; // of the open one
 let cells = []; // of the case, as last heard, in the order of their capture
 let busy = Promise.resolve();
 let capturing = false;
+let entering = false;
 
 actor.load();
 const live = new Live((now) => (now.head !== head || now.name !== caseName) && refreshCase());
@@ -35,19 +36,20 @@ const picture = new Picture($("cell-frame"), {
 
 const selected = new Selected($("selected"), (id, label) => edit({ edit: "relabel", chromosome: id, label }));
 const aside = new Aside(edit);
-offerExports(say);
+offerExports(say, () => keysToView());
 offerCases((name) =>
   queued(async () => {
     await api.open(name);
     await refreshCase();
     view("live");
-    say(`Case ${name} is open`);
+    say(cells.length ? `Case ${name} is open` : `Case ${name} is open; it has no cell yet`);
   }),
 );
 
 // Views
 
 function view(name) {
+  if (picture.tool) picture.stop();
   document.body.dataset.view = name;
   $("live").hidden = name !== "live";
   $("karyogram").hidden = name !== "karyogram";
@@ -67,6 +69,11 @@ function view(name) {
   }
 }
 
+function keysToView() {
+  if (document.body.dataset.view === "live") $("to-live").focus();
+  else focusSelected();
+}
+
 function focusSelected() {
   karyogram.button(karyogram.selected)?.focus();
 }
@@ -74,6 +81,7 @@ function focusSelected() {
 async function refreshCase() {
   const now = await api.case().catch((error) => say(error.message));
   if (!now) return;
+  if (caseName && now.name !== caseName) say(`Case ${now.name} is open now, no longer ${caseName}`);
   head = now.head;
   caseName = now.name;
   cells = now.cells;
@@ -158,6 +166,7 @@ function edit(change, done = "") {
     if (made) karyogram.selected = made.id;
     show(after);
     say(done);
+    return true;
   });
 }
 
@@ -169,10 +178,12 @@ function moveTo(id, place) {
   return edit({ edit: "relabel", chromosome: id, label: place }, done);
 }
 
+// Round all that wait: the one after the selected, or the first.
 function next() {
-  const waiting = cell.unsure_ids.filter((id) => id !== karyogram.selected);
-  if (waiting.length) karyogram.select(waiting[0]);
-  else if (cell.unsure_ids.length === 0) say("All reviewed");
+  const waiting = cell.unsure_ids;
+  const other = waiting[(waiting.indexOf(karyogram.selected) + 1) % waiting.length];
+  if (other === undefined) say("All reviewed");
+  else if (other !== karyogram.selected) karyogram.select(other);
 }
 
 function accept(ids, done) {
@@ -242,6 +253,10 @@ function act(name) {
 
 function capture() {
   if (capturing) return; // a second press means the same cell
+  if (unopened()) {
+    $("case-name").focus();
+    return say(`Nothing captured: case ${unopened()} is not open; Enter opens it, Escape forgets it`);
+  }
   if (!live.capturable) return say("Nothing to capture: wait for the labels of a metaphase");
   capturing = true;
   say("Reading the cell thoroughly");
@@ -253,18 +268,23 @@ function capture() {
   }).finally(() => (capturing = false));
 }
 
+// What is typed before the answer to the last Enter would meet the chromosome that was left, not the next one. One that
+// is refused stays selected: the same keys again are meant for it.
 function enter() {
   const chromosome = karyogram.chromosome();
   if (!chromosome) return;
   const { label } = typed;
   typed.clear();
-  if (label) edit({ edit: "relabel", chromosome: chromosome.id, label }, `It is a ${label}`).then(next);
-  else if (chromosome.status === "review" && !chromosome.excluded) accept([chromosome.id], "Accepted").then(next);
-  else next();
+  if (entering) return say("Nothing changed: the key came before the answer");
+  if (!label && (chromosome.status !== "review" || chromosome.excluded)) return next();
+  const change = label ? { edit: "relabel", chromosome: chromosome.id, label } : { edit: "accept", chromosomes: [chromosome.id] };
+  entering = true;
+  edit(change, label ? `It is a ${label}` : "Accepted").then((done) => ((entering = false), done && next()));
 }
 
 function escape() {
   if (typed.label) typed.clear();
+  else if (picture.tool) picture.stop(), say("Nothing changed");
   else if (document.body.classList.contains("large-picture")) picture.enlarge(false);
   else if (karyogram.held) karyogram.hold(null);
   else view("live");
@@ -286,7 +306,7 @@ $("capture").addEventListener("click", capture);
 $("to-live").addEventListener("click", () => view("live"));
 $("to-karyogram").addEventListener("click", openKaryogram);
 $("help-open").addEventListener("click", ({ detail: byPointer }) => {
-  if (byPointer) focusSelected(); // the next Enter is meant for the chromosome
+  if (byPointer) keysToView(); // the next Enter is meant for the chromosome, the next Space for what is under the lens
   $("help").showModal();
 });
 $("actor").addEventListener("change", () => cell && queued(refresh));

@@ -21,10 +21,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from edge.cases.edits import SetAside
+from edge.cases.export import NOTICE
 from edge.cases.store import CaseStore
 from edge.errors import CameraLost
 from edge.live.web.hub import MOST_CLIENTS
-from edge.live.web.messages import NOTICE
 from edge.records import Cell, Frame
 from edge.runtime.guarded import Acceleration
 from tests.edge.cases.older import unchecked

@@ -36,3 +36,12 @@ def test_a_name_that_cannot_be_one_is_refused_at_the_start(tmp_path: Path, name:
     hub = Hub(Stage(), Watch(Clock()), Metrics())
     with CaseStore(tmp_path) as store, pytest.raises(EditRefused, match="1 to 100 printable"):
         Desk(store, name, hub, SameAgain(hub))
+
+
+def test_the_case_that_was_open_is_open_after_a_restart(served: Served) -> None:
+    desk = Desk(served.store, None, served.hub, SameAgain(served.hub), lambda: "2026-01-02")
+    desk.open("S24-117", "kim")
+    again = Desk(served.store, None, served.hub, SameAgain(served.hub), lambda: "2026-01-03")
+    assert again.name == "S24-117"
+    again.open("2026-01-03", "kim")
+    assert Desk(served.store, None, served.hub, SameAgain(served.hub), lambda: "2026-01-04").name == "2026-01-04"

@@ -8,10 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from edge.records import LABELS
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet
 
 DOUBTFUL = 0.95
 """A likeliest label below this is in doubt: about one crop in ten."""
+
+
+def undecided(crops: Any, training: bool) -> list[Any]:
+    """In a classifier's place, one that does not know which end is up: it stays unknown."""
+    return [tf.zeros((tf.shape(crops)[0], 1, 1, n)) for n in (len(LABELS), 1, 1)]
 
 
 def align(network: Any, crops: CropSet) -> CropSet:

@@ -7,6 +7,8 @@ polarity is not, so the first net tells it, given the label (label-guided alignm
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -17,9 +19,10 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from edge.errors import ConfigError
 from edge.locate.locator import load_locator
 from edge.records import LABELS
-from trainer.align import align, doubtful, predict
+from trainer.align import align, doubtful, predict, undecided
 from trainer.augment import DEFAULT, Strengths, augment, not_single
 from trainer.data.cropset import (
     NOTHING,
@@ -30,11 +33,11 @@ from trainer.data.cropset import (
     crops_of_drawings,
     crops_of_frames,
 )
-from trainer.data.sources import holds_cutouts, kept_at, marked_splits, splits_at
+from trainer.data.sources import holds_cutouts, kept_at, marked_splits, splits_at, stamp_of
 from trainer.data.splits import SPLITS
 from trainer.distill import distilled, load_teachers
 from trainer.errors import DatasetError
-from trainer.files import shipped_models
+from trainer.files import shipped_models, write_atomic
 from trainer.loop import Batch, Losses, Plan, train
 from trainer.mix import Mix, mix_batch
 from trainer.networks.enhanced import DEPTH
@@ -46,6 +49,11 @@ CLIP_NORM = 5.0
 NOT_SINGLE_SHARE = 0.04
 VAL_DONORS = 0.08
 VAL_CROPS = 2500
+DATA_NOTE = "data.json"
+
+
+class HeldWarning(UserWarning):
+    """Crops of train were left out: their donor or case is in val."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,7 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
         widen_weights(network, Path(config.start))
     losses = pick_losses(config)
     run = Run.open(out, stated(config), resume)
-    known, val = load_crops(config, out, network)
+    known, val = load_crops(config, out, network if config.start else undecided)
     train(
         run,
         network,
@@ -135,6 +143,7 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     """Train and val crops of all sources, polarity included; made once and kept in the run folder."""
     kept = [out / name for name in CROP_FILES]
     if all(path.exists() for path in kept):
+        _require_same_data(config, out)
         return stored_crops(out)
     sources = Counter(map(Path, config.data))
     there = _splits_of(sources, bool(config.drawn_cells))
@@ -152,12 +161,44 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
                     frames = align(aligner, cut_frames(source, split, Path(config.models), out.parent))
                     sets += [frames] * (times if split == "train" else 1)
     train, val = CropSet.join(trains), CropSet.join(vals)
+    train = _without_held(train, val)
     if config.doubtful_repeats > 1:
         rare = train.pick(doubtful(aligner, train))
         train = CropSet.join([train] + [rare] * (config.doubtful_repeats - 1))
     train.save(kept[0])
     val.save(kept[1])
+    write_atomic(out / DATA_NOTE, (json.dumps(_stamps(config)) + "\n").encode())
     return train, val
+
+
+def _stamps(config: ClassifierConfig) -> dict[str, str]:
+    return {source: stamp_of(Path(source)) for source in dict.fromkeys(config.data) if Path(source).exists()}
+
+
+def _require_same_data(config: ClassifierConfig, out: Path) -> None:
+    """``ConfigError`` if the crops in ``out`` are of data that have changed since; older runs have no note."""
+    note = out / DATA_NOTE
+    there = json.loads(note.read_bytes()) if note.is_file() else {}
+    now = _stamps(config) if there else {}
+    changed = [source for source, stamp in now.items() if there.get(source, stamp) != stamp]
+    if changed:
+        raise ConfigError(f"{changed[0]} has changed since {out} cut its crops; give another --out, or --fresh")
+
+
+def _without_held(train: CropSet, val: CropSet) -> CropSet:
+    """``train`` less the crops of donors and cases of ``val``: what one set holds back may stand in another, too."""
+    both = np.isin(train.case, val.case) & (train.case != "")
+    if both.all():
+        raise DatasetError("every donor or case of train is one of val in another set; give sets of more donors")
+    if both.any():
+        named = sorted(set(train.case[both].tolist()))
+        warnings.warn(
+            f"{int(both.sum())} train crops are of {len(named)} donor(s) or case(s) that another set has in val, first "
+            f"'{named[0]}'; they are left out of train",
+            HeldWarning,
+            stacklevel=3,
+        )
+    return train.pick(~both)
 
 
 def _splits_of(sources: Iterable[Path], drawn: bool) -> Mapping[Path, Collection[str]]:

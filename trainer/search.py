@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from edge.errors import ConfigError
-from edge.records import LABELS
 from trainer.data.sources import stamp_of
 from trainer.files import share, shipped_models
 from trainer.search_results import results_of, write_results
@@ -211,13 +210,14 @@ def run_trial(trial: optuna.Trial, setting: Setting, config: SearchConfig, out: 
         share(out / "crops" / path.name, path)
     steps = max(1, round(config.samples / setting.batch))
     keras.backend.clear_session()
+    # Not where data and models lie: a killed trial goes on from another folder or machine, with the crops of the study.
     settings = ClassifierConfig(
-        config.data,
+        tuple(Path(source).name for source in config.data),
         steps,
         setting.batch,
         rate=setting.rate,
         seed=config.seed,
-        models=config.models,
+        models="",
         depth=setting.depth,
     )
     fit_classifier(settings, folder, resume=True)
@@ -251,16 +251,10 @@ def _draw(trial: optuna.Trial, config: SearchConfig) -> Setting:
 
 def prepare_crops(config: SearchConfig, out: Path) -> None:
     """The crops that all trials share; one process makes them, the others wait."""
+    from trainer.align import undecided
     from trainer.fit_classifier import ClassifierConfig, load_crops
 
     load_crops(ClassifierConfig(config.data, 1, models=config.models), out / "crops", undecided)
-
-
-def undecided(crops: Any, training: bool) -> list[Any]:
-    """In a classifier's place, one that does not know which end of a frame's chromosomes is up: it stays unknown."""
-    import tensorflow as tf
-
-    return [tf.zeros((tf.shape(crops)[0], 1, 1, n)) for n in (len(LABELS), 1, 1)]
 
 
 @contextmanager

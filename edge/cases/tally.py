@@ -126,7 +126,10 @@ def tally(cells: Sequence[CellState]) -> Tally:
             strays.setdefault(change, []).append(number)
         if all(change.what.startswith("-") for change in own - clonal):
             lines.setdefault(own & clonal, []).append(number)
-    found = [_line(own, numbers, sexes) for own, numbers in lines.items()]
+    found = [
+        _line(own, frozenset.intersection(*(changes[n] for n in numbers)) if len(lines) == 1 else own, numbers, sexes)
+        for own, numbers in lines.items()
+    ]
     found.sort(key=lambda line: (line.karyotype in ("46,XX", "46,XY"), -len(line.cells), line.karyotype))
     counted = sorted(number for line in found for number in line.cells)
     return Tally(
@@ -182,7 +185,20 @@ def _changes(cell: CellState, sexes: Mapping[int, str]) -> frozenset[Change]:
     return frozenset(Change(what, k + 1) for what, copies in departures.items() for k in range(copies))
 
 
-def _line(changes: frozenset[Change], numbers: Sequence[int], sexes: Mapping[int, str]) -> Line:
+def _line(
+    clonal: frozenset[Change], shared: frozenset[Change], numbers: Sequence[int], sexes: Mapping[int, str]
+) -> Line:
+    """``clonal`` changes are findings; ``shared`` by all the cells are written: nothing is that none of them shows."""
+    counts, markers, derivatives = _made_of(shared, sexes)
+    karyotype = karyotype_of(counts, markers=markers, derivatives=derivatives)
+    counts, markers, derivatives = _made_of(clonal, sexes)
+    said = findings_of(counts, markers=markers, derivatives=derivatives)
+    if any(change.what in SEX_EXCHANGES for change in clonal):
+        said = (ANOTHER_SEX, *said)
+    return Line(karyotype, tuple(numbers), said)
+
+
+def _made_of(changes: frozenset[Change], sexes: Mapping[int, str]) -> tuple[dict[str, int], int, list[str]]:
     ploidy = next((int(change.what[:-1]) for change in changes if change.what.endswith("n")), 2)
     sex = sexes[ploidy]
     counts = {label: sex.count(label) if label in ("X", "Y") else ploidy for label in LABELS}
@@ -194,10 +210,7 @@ def _line(changes: frozenset[Change], numbers: Sequence[int], sexes: Mapping[int
             if what[0] in "+-":
                 counts[what[1:]] += 1 if what[0] == "+" else -1
     markers = sum(change.what == "mar" for change in changes)
-    said = findings_of(counts, markers=markers, derivatives=derivatives)
-    if any(change.what in SEX_EXCHANGES for change in changes):
-        said = (ANOTHER_SEX, *said)
-    return Line(karyotype_of(counts, markers=markers, derivatives=derivatives), tuple(numbers), said)
+    return counts, markers, derivatives
 
 
 def cells_named(numbers: Sequence[int]) -> str:

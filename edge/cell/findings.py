@@ -31,12 +31,15 @@ from edge.records import LABELS, Chromosome
 INCOMPLETE_FROM = 3
 """Missing copies from which a cell counts as incomplete. Two whole-chromosome losses in one cell are rare but real."""
 
+STRANGERS_FROM = 4
+"""Autosomes gained in one diploid cell from which a neighbour's chromosomes are likelier than as many trisomies."""
+
 AUTOSOMES = LABELS[:22]
 _SYNDROMES = {"13": "Patau syndrome", "18": "Edwards syndrome", "21": "Down syndrome"}
 _SOMIES = ("nullisomy", "monosomy", "disomy", "trisomy", "tetrasomy", "pentasomy")
 _PLOIDIES = {3: "triploidy", 4: "tetraploidy, or two cells in one frame"}
 _IF_SHARED = ", if three cells show it"
-_PLAIN = ("incomplete cell", "no chromosome", "gain and loss", "not found")
+_PLAIN = ("incomplete cell", "no chromosome", "gain and loss", "not found", *(f"{n} gains" for n in range(4, 23)))
 """How the findings begin that say what is seen and claim nothing of the patient."""
 _SEX_FINDINGS = {
     "X": "monosomy X (Turner syndrome)",
@@ -115,7 +118,9 @@ def karyotype_of(counts: Mapping[str, int], *, markers: int = 0, derivatives: Se
         terms += [f"+der({label})"] * gained + [f"der({label})"] * (changed - gained)
     if cell.markers:
         terms.append("+mar" if cell.markers == 1 else f"+{cell.markers}mar")
-    level = f"<{cell.ploidy}n>" if cell.ploidy > 2 and (terms or cell.incomplete) else ""
+    level = (
+        f"<{cell.ploidy}n>" if cell.ploidy > 2 and (terms or cell.incomplete or len(cell.sex) != cell.ploidy) else ""
+    )
     parts = [f"{cell.total}{level}", *([sex] if sex else []), *terms, *(["inc"] if cell.incomplete else [])]
     return ",".join(parts)
 
@@ -159,6 +164,8 @@ def _said(cell: _Balance, losses: bool) -> tuple[str, ...]:
         said.append(
             _PLOIDIES.get(cell.ploidy, f"about {cell.ploidy} sets of chromosomes, or several cells in one frame")
         )
+    if cell.ploidy == 3 and not losses and cell.total != 69:
+        said[-1] += ", or parts of two cells in one frame"
     if cell.incomplete:
         said.append(_incomplete_finding(cell))
     elif not losses:
@@ -179,6 +186,8 @@ def _said(cell: _Balance, losses: bool) -> tuple[str, ...]:
     if cell.markers:
         said.append("marker chromosome" if cell.markers == 1 else f"{cell.markers} marker chromosomes")
     gains = [label for label, change in cell.autosome_change.items() if change > 0]
+    if len(gains) >= STRANGERS_FROM and cell.ploidy == 2 and not losses:
+        said.insert(0, f"{len(gains)} gains: look for part of another cell in the frame")
     if gains and cell.missing and not (losses or cell.incomplete):  # in several cells alike it is no slip
         said.append(f"gain and loss in one cell: check the labels of {', '.join([*gains, *cell.missing])}")
     return tuple(said)

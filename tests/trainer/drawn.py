@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -64,3 +67,18 @@ def cutouts_zip(path: Path, donors: int = 3, test_donors: int = 0, bright: bool 
                 table.append(f"{name},{label},c{donor},d{donor},{split}")
         archive.writestr("crops.csv", "\n".join(table) + "\n")
     return path
+
+
+def rewritten(source: Path, target: Path, change: Callable[[dict[str, str]], dict[str, str]]) -> Path:
+    """A set of cut-outs with other rows in its table."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        rows = list(csv.DictReader(io.TextIOWrapper(old.open("crops.csv"), "utf-8")))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(change(dict(row)) for row in rows)
+        new.writestr("crops.csv", text.getvalue())
+        for name in old.namelist():
+            if name != "crops.csv":
+                new.writestr(name, old.read(name))
+    return target

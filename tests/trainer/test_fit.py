@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,10 +23,11 @@ from edge.locate.separate import Answers  # noqa: E402
 from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
 from edge.overlap import box_iou, paired_iou  # noqa: E402
 from tests.edge.locate.perfect import folded, places_of  # noqa: E402
-from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
+from tests.trainer.drawn import cutouts_zip, frames_folder, rewritten  # noqa: E402
 from trainer import fit_classifier as classifier_module  # noqa: E402
 from trainer import fit_separator as separator_module  # noqa: E402
 from trainer import loop  # noqa: E402
+from trainer.align import undecided  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
 from trainer.data.framecache import train_frames  # noqa: E402
@@ -317,11 +319,6 @@ def test_classifier_runs_and_resumes(cutouts: Path, tmp_path: Path) -> None:
     assert len(stored_crops(whole.parent)[0]) == 48
 
 
-def undecided(x: Any, training: bool) -> list[Any]:
-    n = tf.shape(x)[0]
-    return [tf.zeros((n, 1, 1, 24)), tf.zeros((n, 1, 1, 1)), tf.zeros((n, 1, 1, 1))]
-
-
 def test_crops_of_frames_and_cut_outs_join(cutouts: Path, frames: Path, tmp_path: Path) -> None:
     config = classifier_config(cutouts, frames)
     train, val = (c.pick(c.label != NOTHING) for c in load_crops(config, tmp_path / "run", undecided))
@@ -544,3 +541,24 @@ def test_batches_are_seeded() -> None:
     for a, b in zip(one, same, strict=True):
         np.testing.assert_array_equal(a, b)
     assert not np.array_equal(one[0], other[0])
+
+
+def test_no_donor_that_is_held_back_is_learned_from_in_another_set(cutouts: Path, tmp_path: Path) -> None:
+    (held,) = set(load_crops(ClassifierConfig((str(cutouts),), 1), tmp_path / "a", undecided)[1].case)
+    # the same donors sent again, and another one beside them: who is held back is drawn anew
+    two = rewritten(
+        cutouts, tmp_path / "two.zip", lambda row: row | {"donor": "another"} if row["donor"] != held else row
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        train, held = load_crops(ClassifierConfig((str(cutouts), str(two)), 1), tmp_path / "b", undecided)
+    assert not set(train.case) & set(held.case)
+
+
+def test_a_run_does_not_go_on_with_crops_of_data_that_have_changed(cutouts: Path, tmp_path: Path) -> None:
+    data = rewritten(cutouts, tmp_path / "d.zip", lambda row: row)
+    config = ClassifierConfig((str(data),), 1)
+    load_crops(config, tmp_path / "run", undecided)
+    rewritten(cutouts, data, lambda row: row | {"label": "1"})
+    with pytest.raises(ConfigError, match="has changed since"):
+        load_crops(config, tmp_path / "run", undecided)

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,9 @@ pytest.importorskip("tensorflow", reason="the trainer's extras are not installed
 
 from edge.errors import ConfigError  # noqa: E402
 from tests.trainer.drawn import cutouts_zip  # noqa: E402
+from trainer import fit_classifier as fit_module  # noqa: E402
 from trainer import search as search_module  # noqa: E402
+from trainer.runs import Run  # noqa: E402
 from trainer.search import SearchConfig, in_state, open_study, revive, search  # noqa: E402
 from trainer.search_results import markdown, results_of  # noqa: E402
 
@@ -192,3 +196,26 @@ def test_what_cannot_be_searched(cutouts: Path, tmp_path: Path, untrained: list[
         search(config(cutouts), tmp_path / "s", "nonsense")
     with pytest.raises(ConfigError, match="--depths must be numbers above 0"):
         config(cutouts, depths=(0, 1))
+
+
+def test_a_killed_trial_goes_on_where_the_data_lie_elsewhere(
+    cutouts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def fit(config: Any, folder: Path, resume: bool) -> None:
+        seen.append(fit_module.stated(config))
+        run = Run.open(folder, fit_module.stated(config), resume)
+        run.log(1, val_accuracy=0.5)
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+        (folder / "checkpoints").mkdir(exist_ok=True)
+
+    monkeypatch.setattr(fit_module, "fit_classifier", fit)
+    config = SearchConfig((str(cutouts),), "grid", 1, 8, rates=(1e-3,), batches=(8,), depths=(1,))
+    with pytest.raises(KeyboardInterrupt):
+        search(config, tmp_path / "out")
+    elsewhere = tmp_path / "elsewhere" / cutouts.name
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes(cutouts.read_bytes())
+    search(replace(config, data=(str(elsewhere),)), tmp_path / "out")

@@ -14,7 +14,7 @@ from edge.cell.assign import assign
 from edge.classify.classifier import Classifier
 from edge.records import LABELS, Crop, Prediction, UInt8Array
 from edge.runtime.bundle import load_bundle
-from trainer.data.cropset import CropSet
+from trainer.data.cropset import NO_CELL, CropSet
 from trainer.export.ship import fit_temperature
 from trainer.score_crops import score_crops
 
@@ -51,14 +51,16 @@ def measure(answer: Answer, val: CropSet, test: CropSet) -> dict[str, Any]:
 
 
 def score(logits: npt.NDArray[np.float64], crops: CropSet) -> dict[str, Any]:
-    """The measures of calibrated logits (n, 24), each crop alone and after the assignment over its cell."""
+    """The measures of calibrated logits (n, 24), each crop alone and after the assignment over its cell; those are None
+    where cells are not known."""
     scores = np.exp(_log_softmax(logits)).astype(np.float32)
     assigned = np.empty(len(crops), dtype=object)
-    for cell in np.unique(crops.cell):
+    whole = bool((crops.cell != NO_CELL).all())
+    for cell in np.unique(crops.cell) if whole else ():
         rows = np.flatnonzero(crops.cell == cell)
         for place in assign([Prediction(int(r), scores[r], 1.0, 1.0) for r in rows]):
             assigned[rows[place.index]] = place
-    figures = score_crops([LABELS[k] for k in crops.label], scores, list(assigned))
+    figures = score_crops([LABELS[k] for k in crops.label], scores, list(assigned) if whole else None)
     return {name: figures[name] for name in MEASURES}
 
 

@@ -30,6 +30,7 @@ from edge.errors import ConfigError
 from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS
 from edge.records import LABELS, UInt8Array
 from edge.runtime.interpreter import runtime_name
+from trainer.align import undecided
 from trainer.compare.contenders import TRADITIONAL, Compression, Contender
 from trainer.compare.measure import CELL_CROPS, bundle_answer, measure
 from trainer.compare.table import write_table
@@ -132,7 +133,7 @@ def _load(comparison: Comparison, data: Mapping[str, str], folder: Path) -> Crop
     """Made once and kept in ``folder``; ``ConfigError`` if those there are of other data."""
     _require_crops_of(data, folder)
     write_atomic(folder / CROPS_NOTE, (json.dumps(data) + "\n").encode())  # first: crops may be left without the rest
-    train, val = load_crops(_config(comparison, Contender()), folder, None)
+    train, val = load_crops(_config(comparison, Contender()), folder, undecided)
     path = folder / "test.npz"
     if not path.exists():
         crops_of_cutouts(Path(comparison.data), "test").save(path)

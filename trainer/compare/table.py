@@ -13,7 +13,11 @@ Row = Mapping[str, Any]
 
 
 def _share(form: str, split: str, measure: str) -> Callable[[Row], str]:
-    return lambda row: f"{100 * row[form][split][measure]:.1f}" if form in row else "-"
+    def shown(row: Row) -> str:
+        share = row[form][split][measure] if form in row else None
+        return "-" if share is None else f"{100 * share:.1f}"
+
+    return shown
 
 
 def _kib(form: str) -> Callable[[Row], str]:

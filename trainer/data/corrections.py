@@ -43,8 +43,8 @@ def read_corrections(path: Path) -> list[FrameTruth]:
 
 def count_edited(path: Path) -> int:
     """How many chromosomes somebody changed."""
-    lines = [line for file in correction_files(path) for _, line in _lines(file)]
-    return sum(bool(chromosome.get("edited")) for line in lines for chromosome in line["chromosomes"])
+    lines = {file.parent / str(line["image"]): line for file in correction_files(path) for _, line in _lines(file)}
+    return sum(bool(chromosome.get("edited")) for line in lines.values() for chromosome in line["chromosomes"])
 
 
 def _lines(file: Path) -> list[tuple[str, dict[str, Any]]]:

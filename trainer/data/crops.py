@@ -175,6 +175,10 @@ def _folder_entries(folder: Path) -> list[_Entry]:
     for top in _class_folders(folder):
         label = label_of(top.name)
         if label is None:
+            if not split_named(Path(top.name) / "_") and any(p.suffix.lower() in SUFFIXES for p in top.rglob("*")):
+                raise DatasetError(
+                    f"{top}: class '{top.name}' is none of 1..22, X, Y (chr7 and C7 will do); rename or remove it"
+                )
             continue
         stated = split_named(top.relative_to(folder) / "_")
         for path in sorted(p for p in top.rglob("*") if p.suffix.lower() in SUFFIXES):
@@ -186,7 +190,7 @@ def _folder_entries(folder: Path) -> list[_Entry]:
 
 def _class_folders(folder: Path) -> list[Path]:
     tops = sorted(path for path in folder.iterdir() if path.is_dir())
-    inner = [sorted(p for p in top.iterdir() if p.is_dir()) for top in tops if split_named(top / "_")]
+    inner = [sorted(p for p in top.iterdir() if p.is_dir()) for top in tops if split_named(Path(top.name) / "_")]
     return [*tops, *(path for paths in inner for path in paths)]
 
 

@@ -24,6 +24,7 @@ from trainer.data.metaphase import FrameTruth, read_frames
 
 UP, DOWN, UNKNOWN = 1, 0, -1
 NOTHING = -1
+NO_CELL = -1
 MISTAKEN_IOU = 0.4
 """A found box that covers no true one by more than this is a mistake, for the classifier to learn from."""
 
@@ -32,7 +33,7 @@ MISTAKEN_IOU = 0.4
 class CropSet(Columns):
     """``pixels`` uint8 (n, 128, 32); ``label`` int64 (n,), an index of LABELS, or NOTHING for what the locator took for
     a chromosome and is none; ``polarity`` int8 (n,): UP, DOWN or UNKNOWN; ``cell`` int64 (n,), which crops belong
-    together; ``case`` (n,) of text, the donor or case."""
+    together, NO_CELL where that is not known; ``case`` (n,) of text, the donor or case."""
 
     pixels: UInt8Array
     label: npt.NDArray[np.int64]
@@ -45,7 +46,9 @@ class CropSet(Columns):
         """All of them; cells are numbered anew."""
         offsets = np.cumsum([0] + [int(s.cell.max()) + 1 for s in sets[:-1]])
         # super() alone does not find its class once slots have made it anew.
-        return super(CropSet, cls).join([replace(s, cell=s.cell + o) for s, o in zip(sets, offsets, strict=True)])
+        return super(CropSet, cls).join(
+            [replace(s, cell=s.cell + np.where(s.cell == NO_CELL, 0, o)) for s, o in zip(sets, offsets, strict=True)]
+        )
 
 
 def crops_of_cutouts(source: Path, split: str) -> CropSet:
@@ -56,12 +59,12 @@ def crops_of_cutouts(source: Path, split: str) -> CropSet:
 
 def _of_cutouts(truths: Sequence[CropTruth]) -> CropSet:
     pixels, labels, polarity, cells, cases = [], [], [], [], []
-    for number, cell in enumerate(by_cell(truths).values()):
+    for number, ((_, name), cell) in enumerate(by_cell(truths).items()):
         pictures = [t.pixels for t in cell]
         pixels += [c.pixels for c in crops_from_cutouts(pictures)]
         labels += [LABELS.index(t.label) for t in cell]
         polarity += [UNKNOWN if bright_on_black(pictures) else UP] * len(cell)
-        cells += [number] * len(cell)
+        cells += [number if name else NO_CELL] * len(cell)
         cases += [t.donor for t in cell]
     return CropSet(np.stack(pixels), np.array(labels), np.array(polarity, np.int8), np.array(cells), np.array(cases))
 

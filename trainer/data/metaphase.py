@@ -113,6 +113,8 @@ def _frame(folder: Path, row: Row, boxes: list[Row]) -> FrameTruth:
     width, height = row.integer("width_px"), row.integer("height_px")
     if row.text("finding") not in FINDINGS:
         raise row.wrong("finding", "normal, numerical, structural or empty")
+    if row.text("difficult") not in ("0", "1", ""):
+        raise row.wrong("difficult", "0, 1 or empty")
     path = folder / "images" / row.text("image")
     require_size(path, (width, height), f"{row.table}, line {row.line}")
     stated = np.array([[b.integer(c) for c in BOX_COLUMNS[2:]] for b in boxes], np.int64).reshape(-1, 4)

@@ -12,6 +12,8 @@ GROUPS = {"A": (1, 3), "B": (4, 5), "C": (6, 12), "D": (13, 15), "E": (16, 18), 
 """First and last autosome of each Denver group; X counts with C, Y with G."""
 TRAIN_PERCENT, VAL_PERCENT = 80, 10
 _LABEL = re.compile(r"(?:chr(?:omosome)?)?[ _-]*([A-G])?[ _-]*0?(\d{1,2}|X|Y)", re.IGNORECASE)
+_MADE_BY_TOOLS = re.compile(r"^(?=[0-9]*[a-f])[0-9a-f]{8}-(?=.)|_(?:jpe?g|png|tiff?|bmp|webp)\.rf\.[0-9A-Za-z]+$")
+"""What Label Studio puts before a file's name, and Roboflow behind it."""
 _SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
@@ -41,7 +43,7 @@ def case_of(file_name: str) -> str:
     Parts are set off by ``_``, ``-``, ``.`` or a space; a stem of digits alone loses its last one ("103071.jpg" is
     frame 1 of case 10307, as in Tseng et al. 2023); a stem of one part is a case of its own.
     """
-    stem = PurePath(file_name).stem
+    stem = _MADE_BY_TOOLS.sub("", PurePath(file_name).stem)
     if stem.isdecimal() and len(stem) > 1:
         return stem[:-1]
     return re.sub(r"[ _.-]+[^ _.-]*$", "", stem) or stem

@@ -35,7 +35,7 @@ from trainer.data.metaphase import FrameTruth, read_tables
 from trainer.data.mfish import mask_files, read_mfish
 from trainer.data.pictures import Skipped, decoding_fault, fault_of, warn_skipped
 from trainer.data.splits import check_splits, pick_split
-from trainer.data.voc import read_voc
+from trainer.data.voc import has_annotations, read_voc
 from trainer.errors import DatasetError
 
 Form = Literal["tables", "voc", "coco", "corrections", "masks", "crops", "classes"]
@@ -76,8 +76,8 @@ def _form_of_folder(path: Path) -> Form | None:
         "crops": lambda: (path / TABLE).is_file(),
         "corrections": lambda: bool(correction_files(path)),
         "coco": lambda: bool(coco_files(path)),
+        "voc": lambda: has_annotations(path),  # before classes: folders 1, 2, ... may be cases
         "classes": lambda: has_classes(path),
-        "voc": lambda: next(path.rglob("*.xml"), None) is not None,
     }
     return next((form for form, there in tests.items() if there()), None)
 

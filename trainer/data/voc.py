@@ -43,6 +43,18 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     return truths, skipped
 
 
+def has_annotations(folder: Path) -> bool:
+    """Whether there is XML, some of it Pascal VOC's or not well-formed."""
+    return any(map(_may_annotate, folder.rglob("*.xml")))
+
+
+def _may_annotate(path: Path) -> bool:
+    try:
+        return bool(next(ET.iterparse(path, ("start",)))[1].tag == "annotation")
+    except (ET.ParseError, OSError, StopIteration):
+        return True
+
+
 def _image_sets(folder: Path) -> dict[str, str]:
     """Stem to split, of the lists that are named by one."""
     lists = sorted(folder.glob("ImageSets/Main/*.txt"))

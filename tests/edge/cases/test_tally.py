@@ -167,3 +167,9 @@ def test_markers_stand_for_what_is_missing() -> None:
     assert cells[0].karyotype == "46,XX,-5,-7,-17,+3mar"
     assert not any("incomplete" in finding for finding in cells[0].findings)
     assert tally(cells).karyotype == "46,XX,-5,-7,-17,+3mar[3]"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_cells_that_all_lack_an_x_are_not_written_as_46_xx(count: int) -> None:
+    result = tally(cells(**{"-X": count}))
+    assert (result.karyotype, result.findings) == (f"45,X[{count}]", ())

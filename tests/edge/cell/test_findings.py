@@ -217,3 +217,17 @@ def test_a_normal_karyotype_of_mostly_unsure_labels_is_said_to_be_provisional(un
     karyotype, findings = said_of(make_cell(NORMAL_FEMALE, review=range(unsure)).chromosomes)
     assert karyotype == "46,XX"
     assert findings == ((f"provisional: {unsure} of 46 chromosomes not yet reviewed",) if told else ())
+
+
+@pytest.mark.parametrize(
+    ("sex", "ploidy", "karyotype"), [("XX", 3, "68<3n>,XX"), ("XXX", 4, "91<4n>,XXX"), ("XXXY", 3, "70<3n>,XXXY")]
+)
+def test_the_level_is_written_where_the_sexes_do_not_fit_it(sex: str, ploidy: int, karyotype: str) -> None:
+    assert karyotype_of(cell(sex, ploidy)) == karyotype
+
+
+def test_many_gains_are_said_to_be_a_neighbours() -> None:
+    six = cell("XY", c10=1, c11=1, c14=1, c16=1, c17=1, c21=1)
+    assert findings_of_cell(six)[0] == "6 gains: look for part of another cell in the frame"
+    assert "another cell" not in " ".join(findings_of_cell(cell("XY", c10=1, c11=1, c14=1)))
+    assert "another cell" not in " ".join(findings_of(six))  # what several cells share is no neighbour's

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge.camera.metaphase import draw_metaphase
-from edge.locate.field import GROUND_LEVEL, STAIN_DEPTH, dark_on_bright
+from edge.locate.field import GROUND_LEVEL, STAIN_DEPTH, dark_on_bright, is_fluorescent
 from edge.records import Frame, UInt8Array
 
 Change = Callable[[UInt8Array], UInt8Array]
@@ -131,3 +131,13 @@ def test_a_frame_that_shows_nothing_is_left_as_it_is(level: int, noise: int) -> 
 def test_frames_of_any_size_are_judged(shape: tuple[int, int]) -> None:
     for pixels in (np.full(shape, 9, np.uint8), np.random.default_rng(0).integers(0, 255, shape, np.uint8)):
         assert dark_on_bright(frame_of(pixels)).pixels.shape == shape
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_bright_field_in_the_middle_of_a_black_picture_is_no_fluorescence(seed: int) -> None:
+    """As a phone at the eyepiece shows it."""
+    pixels = draw_metaphase(seed).pixels
+    m = max(pixels.shape) // 2
+    frame = Frame(cv2.copyMakeBorder(pixels, m, m, m, m, cv2.BORDER_CONSTANT, value=0), 0, 0.0, "eyepiece.png")
+    assert not is_fluorescent(frame)
+    assert np.median(dark_on_bright(frame).pixels[m:-m, m:-m]) > 190

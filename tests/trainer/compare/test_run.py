@@ -8,16 +8,18 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
 
 from edge.errors import ConfigError
 from edge.runtime.bundle import load_bundle
-from tests.trainer.drawn import cutouts_zip
+from tests.trainer.drawn import cutouts_zip, rewritten
 from trainer.compare import measure, run
 from trainer.compare.contenders import TRADITIONAL, contenders, pick_rows
 from trainer.compare.run import Comparison, run_comparison
+from trainer.data.cropset import crops_of_cutouts
 from trainer.errors import DatasetError
 
 ROWS = (TRADITIONAL, "enhanced-without-filters")
@@ -167,3 +169,15 @@ def test_rows_are_picked_by_name_in_the_tables_order() -> None:
     assert "enhanced-with-teacher" in contenders(["a.keras"])
     with pytest.raises(ConfigError, match="got 'lenet'"):
         pick_rows(rows, ["lenet"])
+
+
+def test_compare_takes_fluorescent_cut_outs(tmp_path: Path) -> None:
+    q = cutouts_zip(tmp_path / "q.zip", donors=4, test_donors=1, bright=True)
+    run_comparison(Comparison(str(q), 999, 8, 1), {}, (TRADITIONAL,), tmp_path / "out", "trainer compare")
+
+
+def test_nothing_is_assigned_where_no_cell_is_known(tmp_path: Path) -> None:
+    bare = rewritten(cutouts_zip(tmp_path / "cutouts.zip"), tmp_path / "bare.zip", lambda row: row | {"cell": ""})
+    crops = crops_of_cutouts(bare, "train")
+    logits = np.eye(24)[crops.label] * 9.0
+    assert measure.score(logits, crops)["accuracy_assigned"] is None

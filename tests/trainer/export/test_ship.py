@@ -267,3 +267,10 @@ def test_the_temperature_that_made_the_scores_is_found(true_temperature: float) 
     too_sure = logits * true_temperature
     log_scores = too_sure - np.logaddexp.reduce(too_sure, axis=1, keepdims=True)
     assert fit_temperature(log_scores, label) == pytest.approx(true_temperature, rel=0.05)
+
+
+def test_a_few_crops_without_a_mistake_do_not_make_it_sure_of_everything() -> None:
+    label = np.arange(46) % 24
+    p = np.full((46, 24), 0.05 / 23)
+    p[np.arange(46), label] = 0.95
+    assert fit_temperature(np.log(p), label) > 0.5

@@ -1,0 +1,61 @@
+"""Sets as other programs and people leave them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from trainer.data.corrections import count_edited
+from trainer.data.metaphase import read_tables
+from trainer.data.names import case_of
+from trainer.data.sources import form_of, read_all
+from trainer.errors import DatasetError
+
+
+def test_voc_in_folders_that_cases_are_numbered_by(tmp_path: Path) -> None:
+    (tmp_path / "1").mkdir()
+    cv2.imwrite(str(tmp_path / "1" / "f_1.png"), np.full((60, 80), 200, np.uint8))
+    (tmp_path / "1" / "f_1.xml").write_text(
+        "<annotation><filename>f_1.png</filename><object><name>7</name><bndbox><xmin>1</xmin><ymin>1</ymin>"
+        "<xmax>9</xmax><ymax>20</ymax></bndbox></object></annotation>"
+    )
+    assert form_of(tmp_path) == "voc"
+
+
+@pytest.mark.parametrize("name", ["0a1b2c3d-103071.jpg", "103071_jpg.rf.0a1b2c3d4e5f.jpg"])
+def test_the_case_behind_what_label_studio_and_roboflow_add(name: str) -> None:
+    assert case_of(name) == case_of("103071.jpg") == "10307"
+
+
+def test_a_class_folder_with_pictures_that_is_no_class_is_told(tmp_path: Path) -> None:
+    for label in ("22", "23"):
+        (tmp_path / label / "P1").mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / label / "P1" / "a.png"), np.full((60, 20), 99, np.uint8))
+    with pytest.raises(DatasetError, match="class '23' is none of"):
+        read_all(tmp_path)
+
+
+def test_where_a_folder_of_classes_lies_says_nothing(tmp_path: Path) -> None:
+    for donor in ("12", "13"):
+        (tmp_path / "test" / "set" / "1" / donor).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "test" / "set" / "1" / donor / "a.png"), np.full((60, 20), 99, np.uint8))
+    assert {crop.label for crop in read_all(tmp_path / "test" / "set").cutouts} == {"1"}
+
+
+def test_edits_of_a_frame_that_was_exported_twice_count_once(tmp_path: Path) -> None:
+    line = {"image": "a.png", "case": "S1", "chromosomes": [{"label": "1", "box_px": [0, 0, 9, 9], "edited": True}]}
+    (tmp_path / "c.jsonl").write_text(2 * (json.dumps(line) + "\n"))
+    assert count_edited(tmp_path) == 1
+
+
+def test_difficult_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "images.csv").write_text(
+        "image,case,split,width_px,height_px,finding,difficult\na.png,c,test,9,9,normal,True\n"
+    )
+    (tmp_path / "boxes.csv").write_text("image,label,xmin,ymin,xmax,ymax\n")
+    with pytest.raises(DatasetError, match="difficult"):
+        read_tables(tmp_path)

@@ -1,119 +1,53 @@
 """One frame's way to a labelled cell: locate, straighten, classify, assign. Each stage gives a record.
 
 After a first assignment the locator looks again at what that left over; new objects, if any, alone are straightened
-and classified. Then the arbiter judges all objects beside one another, and the cell is assigned for good.
+and classified. Then the arbiter judges all objects beside one another, and the cell is assigned for good. Where time
+allows and a doubt is left, the frame is read mirrored and on its side, too, and the likeliest reading stands.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from edge.cell.findings import said_of
 from edge.config import default_models_dir
-from edge.records import LABELS, Cell, Chromosome, Crop, Float32Array, Frame, Prediction, Region, Status
+from edge.locate.ways import WAYS, laid
+from edge.records import LABELS, Cell, Chromosome, Crop, Float32Array, Frame, Prediction, Region
 from edge.runtime.network import compiled_models
+from edge.stages import Arbiter, Assign, Assigned, Classifier, Keeper, Locator, Straighten
 
-if TYPE_CHECKING:  # only for their names: a frame's way is known before its stages are loaded
-    from edge.cell.arbiter import Judged
-    from edge.cell.keep import Kept
-
+USUAL_COUNT = 46
 CANDIDATES = 3
 """How many labels a chromosome is reported with; the assigned one is always among them."""
 
 
-class Locator(Protocol):
-    @property
-    def models(self) -> Mapping[str, str]:
-        """Role to ``sha256:<hex>`` of the models that it uses."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What the stages make of a prepared frame that is laid one way. ``odds`` float32 (n,), of each being a chromosome,
+    in nats; ``assigned`` those that are taken for one."""
 
-    def prepared(self, frame: Frame) -> Frame:
-        """``frame``, of the same size, as the stages expect it: dark chromosomes on bright, the scale checked."""
+    regions: tuple[Region, ...]
+    crops: Sequence[Crop]
+    predictions: Sequence[Prediction]
+    odds: Float32Array
+    assigned: Sequence[Assigned]
 
-    def locate(self, frame: Frame) -> tuple[Region, ...]: ...
-
-    def look_again(
-        self,
-        frame: Frame,
-        regions: tuple[Region, ...],
-        crops: Sequence[Crop],
-        odds: Float32Array,
-        believed: Float32Array,
-        *,
-        thorough: bool,
-    ) -> tuple[Region, ...]:
-        """``regions``, and after them what is found besides those that are ``believed`` (n,), 0..1, and what some of
-        doubtful ``odds`` (n,) may consist of; more where ``thorough``."""
-
-
-class Classifier(Protocol):
-    @property
-    def models(self) -> Mapping[str, str]: ...
-
-    def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]: ...
-
-    def classify_live(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
-        """The same sooner."""
-
-
-class Keeper(Protocol):
-    @property
-    def models(self) -> Mapping[str, str]: ...
-
-    def __call__(
-        self, frame: Frame, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction]
-    ) -> Kept:
-        """The log odds of each object being a chromosome, by itself."""
-
-    def again(
-        self,
-        before: Kept,
-        frame: Frame,
-        regions: Sequence[Region],
-        crops: Sequence[Crop],
-        predictions: Sequence[Prediction],
-    ) -> Kept:
-        """The same of ``regions``, of which the first are those that were kept ``before``."""
-
-
-class Arbiter(Protocol):
-    @property
-    def models(self) -> Mapping[str, str]: ...
-
-    def __call__(
-        self, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction], kept: Kept
-    ) -> Judged:
-        """What all the others make of each: its scores, and its log odds of being a chromosome."""
-
-
-class Assigned(Protocol):
-    """The label that object number ``index`` gets from the whole cell."""
+    def __post_init__(self) -> None:
+        counts = len(self.regions), len(self.crops), len(self.predictions), len(self.odds)
+        if len(set(counts)) != 1:
+            raise ValueError(f"expected as many crops, predictions and odds as regions, got {counts}")
 
     @property
-    def index(self) -> int: ...
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def confidence(self) -> float: ...
-
-    @property
-    def status(self) -> Status: ...
-
-
-Straighten = Callable[[Frame, Sequence[Region], Sequence[Region]], Sequence[Crop]]
-"""(frame, regions, neighbours): a crop for each of ``regions``; ``neighbours`` help to tell the cell's scale, and are
-masked out of them."""
-Assign = Callable[[Sequence[Prediction], Float32Array], Sequence[Assigned]]
-"""Labels for those that are taken for chromosomes, in order."""
+    def sure(self) -> bool:
+        """Whether it is a normal number of chromosomes, none to review."""
+        return len(self.assigned) == USUAL_COUNT and all(label.status == "accepted" for label in self.assigned)
 
 
 class Pipeline:
@@ -140,12 +74,13 @@ class Pipeline:
         self.models = {**locator.models, **classifier.models, **keep.models, **judge.models}
 
     def label(self, frame: Frame) -> Cell:
-        """The labelled cell of ``frame``, as well as can be; any thread may ask. A frame without a chromosome gives a
-        cell of count 0, not an error; ``FrameError`` where its scale would make it too large to look at."""
+        """The labelled cell of ``frame``, as well as can be, in up to three readings; any thread may ask. A frame
+        without a chromosome gives a cell of count 0, not an error; ``FrameError`` where its scale would make it too
+        large to look at."""
         return self._labelled(frame, thorough=True)
 
     def label_live(self, frame: Frame) -> Cell:
-        """The same sooner, in about half of the time, and less well where chromosomes lie together."""
+        """The same sooner, in one reading of half the time, and less well where chromosomes lie together."""
         return self._labelled(frame, thorough=False)
 
     def _labelled(self, frame: Frame, thorough: bool) -> Cell:
@@ -157,6 +92,29 @@ class Pipeline:
         clock = _Clock()
         with clock.stage("locate"):
             scale_stated, frame = frame.scale_stated, self._locator.prepared(frame)
+        read = self._look(frame, clock, thorough)
+        if thorough and read.assigned and not read.sure:
+            read = self._likeliest(frame, read, clock)
+        looks = list(zip(read.regions, read.crops, read.predictions, strict=True))
+        chromosomes = tuple(_chromosome(*looks[label.index], label) for label in read.assigned)
+        karyotype, findings = said_of(chromosomes)
+        height_px, width_px = frame.pixels.shape
+        return Cell(
+            frame=frame.source,
+            index=frame.index,
+            width_px=width_px,
+            height_px=height_px,
+            um_per_px=frame.um_per_px,
+            scale_stated=scale_stated,
+            chromosomes=chromosomes,
+            karyotype=karyotype,
+            findings=findings,
+            stage_ms=clock.stage_ms,
+            models=self.models,
+        )
+
+    def _look(self, frame: Frame, clock: _Clock, thorough: bool) -> Reading:
+        with clock.stage("locate"):
             regions = self._locator.locate(frame)
         crops, predictions = self._read(frame, regions, (), clock, thorough)
         with clock.stage("assign"):
@@ -173,24 +131,21 @@ class Pipeline:
         with clock.stage("assign"):
             judged = self._judge(regions, crops, predictions, kept)
             assigned = self._assign(judged.predictions, judged.odds)
+        return Reading(regions, crops, judged.predictions, judged.odds, assigned)
 
-        looks = list(zip(regions, crops, judged.predictions, strict=True))
-        chromosomes = tuple(_chromosome(*looks[label.index], label) for label in assigned)
-        karyotype, findings = said_of(chromosomes)
-        height_px, width_px = frame.pixels.shape
-        return Cell(
-            frame=frame.source,
-            index=frame.index,
-            width_px=width_px,
-            height_px=height_px,
-            um_per_px=frame.um_per_px,
-            scale_stated=scale_stated,
-            chromosomes=chromosomes,
-            karyotype=karyotype,
-            findings=findings,
-            stage_ms=clock.stage_ms,
-            models=self.models,
-        )
+    def _likeliest(self, frame: Frame, read: Reading, clock: _Clock) -> Reading:
+        """``read``, or one of the frame laid another way whose labels cost less: the networks err elsewhere then."""
+        from edge.cell.assign import price_of
+
+        price = price_of(read.predictions, read.odds)
+        for way in WAYS:
+            other = self._look(laid(frame, way), clock, thorough=True)
+            other_price = price_of(other.predictions, other.odds)
+            if other_price < price:
+                regions = self._locator.laid_back(frame, other.regions, way)
+                read = replace(other, regions=regions, crops=[crop.mirrored for crop in other.crops])
+                price = other_price
+        return read
 
     def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
         """What the classifier says of ``crops``. Any thread may ask, also while another labels a frame."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -117,6 +117,11 @@ class Crop:
 
     def __post_init__(self) -> None:
         _check_grey(self.pixels, "Crop.pixels")
+
+    @property
+    def mirrored(self) -> Crop:
+        """Left and right swapped, as its chromosome shows in a mirror."""
+        return replace(self, pixels=np.ascontiguousarray(self.pixels[:, ::-1]))
 
     @property
     def in_full(self) -> Crop:

@@ -79,6 +79,21 @@ def best_labels(
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """The cheapest labelling of ``cost`` (n, 24), ``odds`` (n,): the rows that are chromosomes, and their labels as
     indices of LABELS."""
+    return _cheapest(cost, odds)[:2]
+
+
+def price_of(predictions: Sequence[Prediction], odds: Float32Array) -> float:
+    """What the best labelling of a whole cell costs, in nats, with what is no chromosome: of several readings of one
+    picture the cheapest is the likeliest. Infinite where there is nothing to label."""
+    if not predictions:
+        return float("inf")
+    cost = -np.log(np.maximum(np.stack([p.scores for p in predictions]).astype(np.float64), FLOOR))
+    return _cheapest(cost, np.asarray(odds, np.float64))[2]
+
+
+def _cheapest(
+    cost: npt.NDArray[np.float64], odds: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], float]:
     nothing = np.full((len(cost), len(cost)), _NEVER)
     np.fill_diagonal(nothing, np.logaddexp(0, odds))
     best, found = np.inf, np.zeros(len(cost), np.intp)
@@ -91,7 +106,7 @@ def best_labels(
         if total < best:
             best, found = total, places
     kept = np.flatnonzero(found < len(LABELS) * copies)
-    return kept, found[kept] // copies
+    return kept, found[kept] // copies, best
 
 
 class _Make(NamedTuple):

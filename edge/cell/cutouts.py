@@ -20,7 +20,7 @@ from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import Crop, Prediction, Region
 
 if TYPE_CHECKING:  # whoever hears a cell: the learned arbiter, or what it learns from
-    from edge.pipeline import Arbiter
+    from edge.stages import Arbiter
 
 SHELF = 12
 """Cut-outs side by side: 46 then take as much room as in a metaphase."""

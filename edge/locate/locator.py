@@ -40,6 +40,7 @@ from edge.locate.rims import stain_of
 from edge.locate.scale import relative_size, size_at_a_glance
 from edge.locate.separate import Outline, Separator
 from edge.locate.waists import WAISTS, parted, shapes_of
+from edge.locate.ways import Way, laid_back
 from edge.records import BoolArray, Box, Crop, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import load_bundle
 
@@ -109,6 +110,11 @@ class Locator:
     def _find(self, frame: Frame) -> Found:
         """The boxes' network's answer, in pixels of ``at_scale``."""
         return self._boxes.find(at_scale(frame)[0])
+
+    def laid_back(self, frame: Frame, regions: Sequence[Region], way: Way) -> tuple[Region, ...]:
+        """``regions``, found in ``frame`` laid that way, as they lie in it."""
+        right, down = (self._boxes.shift[:2] * np.float32(LOCATOR_UM_PER_PX / frame.um_per_px)).tolist()
+        return laid_back(regions, way, frame.pixels.shape, (right, down))
 
     def locate(self, frame: Frame) -> tuple[Region, ...]:
         """Every chromosome found, best score first."""

@@ -11,7 +11,7 @@ judge its ends, too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -41,6 +41,11 @@ class LongCrop(Crop):
     """One whose chromosome is longer than ``pixels``; ``full`` uint8 (256, 32) has them in its middle."""
 
     full: UInt8Array
+
+    @property
+    def mirrored(self) -> LongCrop:
+        pixels, full = (np.ascontiguousarray(whole[:, ::-1]) for whole in (self.pixels, self.full))
+        return replace(self, pixels=pixels, full=full)
 
     @property
     def in_full(self) -> Crop:

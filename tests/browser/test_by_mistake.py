@@ -350,7 +350,7 @@ def test_a_case_that_is_typed_and_not_opened_gets_no_cell_and_no_other_does(benc
     expect(page.locator("#case-name")).to_be_focused()
     assert len(bench.store.cells(bench.case)) == 2
     page.keyboard.press("Enter")
-    expect(page.locator("#live-said")).to_have_text("Case next is open")
+    expect(page.locator("#live-said")).to_have_text("Case next is open; it has no cell yet")
     expect(page.locator("#no-cells")).to_be_visible()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from edge.cell.arbiter import Judged
 from edge.cell.keep import WEIGHED, Kept
+from edge.locate.ways import Way, laid_back
 from edge.pipeline import Pipeline
 from edge.records import Crop, Float32Array, Frame, Prediction, Region, Status, UInt8Array
 from tests.builders import MODELS, make_prediction
@@ -39,6 +40,9 @@ class BarLocator:
             axis = np.array([[x + w / 2, y], [x + w / 2, y + h]], np.float32)
             regions.append(Region(i - 1, (x, y, x + w, y + h), marks[y : y + h, x : x + w] == i, axis, (), 1.0))
         return tuple(regions)
+
+    def laid_back(self, frame: Frame, regions: Sequence[Region], way: Way) -> tuple[Region, ...]:
+        return laid_back(regions, way, frame.pixels.shape, (0.0, 0.0))
 
     def look_again(
         self, frame: Frame, regions: tuple[Region, ...], *said: object, thorough: bool

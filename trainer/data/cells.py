@@ -127,8 +127,8 @@ def cells_at(truths: Sequence[FrameTruth], split: str, hearing: Hearing, seed: i
             thorough = float(rng.random()) < THOROUGH
         hearing.listener.heard.clear()
         (hearing.pipeline.label if thorough else hearing.pipeline.label_live)(frame)
-        if hearing.listener.heard:
-            rows.append(_row(hearing.listener.heard[-1], boxes, [LABELS.index(label) for label in truth.labels]))
+        if hearing.listener.heard:  # the first reading's: others are of the frame laid another way
+            rows.append(_row(hearing.listener.heard[0], boxes, [LABELS.index(label) for label in truth.labels]))
     if not rows:
         raise DatasetError(
             f"nothing is found in {len(truths)} frame(s) of split '{split}' by the models in {hearing.models}"

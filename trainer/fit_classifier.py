@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -25,6 +25,7 @@ from edge.records import LABELS
 from trainer.align import align, doubtful, predict, undecided
 from trainer.augment import DEFAULT, Strengths, augment, not_single
 from trainer.data.cropset import (
+    DRAWN,
     NOTHING,
     UNKNOWN,
     UP,
@@ -160,8 +161,11 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
                 if split in there[source]:
                     frames = align(aligner, cut_frames(source, split, Path(config.models), out.parent))
                     sets += [frames] * (times if split == "train" else 1)
-    train, val = CropSet.join(trains), CropSet.join(vals)
-    train = _without_held(train, val)
+    if vals:
+        val = CropSet.join(vals)
+        train = _without_held(CropSet.join(trains), val)
+    else:  # a laboratory's first cells, all of few cases
+        train, val = _held_back(CropSet.join(trains), "case", ", ".join(map(str, sources)))
     if config.doubtful_repeats > 1:
         rare = train.pick(doubtful(aligner, train))
         train = CropSet.join([train] + [rare] * (config.doubtful_repeats - 1))
@@ -202,33 +206,36 @@ def _without_held(train: CropSet, val: CropSet) -> CropSet:
 
 
 def _splits_of(sources: Iterable[Path], drawn: bool) -> Mapping[Path, Collection[str]]:
-    """In which splits each set has chromosomes. ``DatasetError``, before any are cut, where one has none, or train or
-    val has none of any; ``drawn`` ones are of train."""
+    """In which splits each set has chromosomes. ``DatasetError``, before any are cut, where one has none, or train has
+    none of any; ``drawn`` ones are of train."""
     there = {source: SPLITS if holds_cutouts(source) else marked_splits(source) for source in sources}
     for source, splits in there.items():
         if not splits:
             raise DatasetError(f"{source}: expected boxes of chromosomes, found none in any split; leave the set out")
-    for split in ("val",) if drawn else ("train", "val"):
-        if not any(split in splits for splits in there.values()):
-            named = ", ".join(map(str, there))
-            raise DatasetError(f"{named}: no chromosome in split '{split}'; add a set that has some")
+    if not drawn and not any("train" in splits for splits in there.values()):
+        raise DatasetError(f"{', '.join(map(str, there))}: no chromosome in split 'train'; add a set that has some")
     return there
 
 
 def cut_out(source: Path) -> tuple[CropSet, CropSet]:
     """Train and val crops of a set of cut-outs. ``DatasetError`` if its donors do not make two."""
     train = crops_of_cutouts(source, "train")
-    donors = np.unique(train.case)
     if "val" in splits_at(source):
         return train, crops_of_cutouts(source, "val")
-    if len(donors) < 2:
+    return _held_back(train, "donor", str(source))
+
+
+def _held_back(crops: CropSet, what: Literal["donor", "case"], named: str) -> tuple[CropSet, CropSet]:
+    """``crops`` of train less those of some donors or cases, and these, to serve as val: the same ones for every seed.
+    ``DatasetError`` if there are fewer than two."""
+    owners = np.unique(crops.case[crops.case != DRAWN])
+    if len(owners) < 2:
+        mend = "sort the pictures by donor, LABEL/DONOR/PICTURE" if what == "donor" else "add cells of another case"
         raise DatasetError(
-            f"{source}: expected a split val or more than one donor to hold some back for it, got {len(donors)} donor; "
-            "sort the pictures by donor, LABEL/DONOR/PICTURE"
+            f"{named}: expected a split val or more than one {what} to hold some back for it, got {len(owners)}; {mend}"
         )
-    # Some train donors serve as val, the same ones for every seed.
-    held = np.isin(train.case, np.random.default_rng(0).permutation(donors)[: max(1, int(VAL_DONORS * len(donors)))])
-    return train.pick(~held), train.pick(held)
+    held = np.isin(crops.case, np.random.default_rng(0).permutation(owners)[: max(1, int(VAL_DONORS * len(owners)))])
+    return crops.pick(~held), crops.pick(held)
 
 
 def cut_frames(source: Path, split: str, models: Path, store: Path) -> CropSet:

@@ -353,7 +353,7 @@ def test_frames_of_the_same_names_and_corrected_ones_are_cut_for_themselves(fram
         np.testing.assert_array_equal(cut(tmp_path / "c" / "frames", "again").label, one.label)
 
 
-@pytest.mark.parametrize("split", ["train", "val", ""])
+@pytest.mark.parametrize("split", ["train", ""])
 def test_frames_without_a_chromosome_are_told_before_any_is_cut(frames: Path, tmp_path: Path, split: str) -> None:
     bare = Path(shutil.copytree(frames, tmp_path / "bare"))
     lines = (bare / "boxes.csv").read_text().splitlines()
@@ -365,6 +365,18 @@ def test_frames_without_a_chromosome_are_told_before_any_is_cut(frames: Path, tm
         patch.setattr(classifier_module, "crops_of_frames", None)
         with pytest.raises(DatasetError, match=message):
             load_crops(classifier_config(bare), tmp_path / "run", undecided)
+
+
+def test_of_a_laboratorys_first_cases_one_is_held_back(tmp_path: Path) -> None:
+    """All of them in train, as a handful of cases may well be: their splits go by a hash."""
+    several = frames_folder(tmp_path / "several", ("train", "train", "train"), side_px=400)
+    train, val = load_crops(classifier_config(several), tmp_path / "run", undecided)
+    assert len(set(val.case)) == 1
+    assert len(set(train.case)) == 2
+    assert not set(val.case) & set(train.case)
+    one = frames_folder(tmp_path / "one", ("train",), side_px=400)
+    with pytest.raises(DatasetError, match=r"more than one case to hold some back for it, got 1; add cells of another"):
+        load_crops(classifier_config(one), tmp_path / "other", undecided)
 
 
 def test_a_split_without_a_chromosome_does_no_harm_beside_another_set(

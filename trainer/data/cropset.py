@@ -25,6 +25,8 @@ from trainer.data.metaphase import FrameTruth, read_frames
 UP, DOWN, UNKNOWN = 1, 0, -1
 NOTHING = -1
 NO_CELL = -1
+DRAWN = "drawn"
+"""The case of what is drawn from the band tables."""
 MISTAKEN_IOU = 0.4
 """A found box that covers no true one by more than this is a mistake, for the classifier to learn from."""
 
@@ -80,7 +82,7 @@ def crops_of_drawings(cells: int, seed: int) -> CropSet:
         pixels += [c.pixels for c in straighten(frame, regions)]
         labels += [LABELS.index(c.label) for c in cell.truth]
         numbers += [number] * len(cell.truth)
-    case = np.full(len(labels), "drawn")
+    case = np.full(len(labels), DRAWN)
     return CropSet(np.stack(pixels), np.array(labels), np.full(len(labels), UP, np.int8), np.array(numbers), case)
 
 

@@ -38,6 +38,18 @@ def test_labels_appear_on_the_chromosomes(live: Page) -> None:
     expect(live.locator("#notice")).to_have_text("For research use only. Not for use in diagnostic procedures.")
 
 
+@pytest.mark.parametrize(("width", "height"), [(800, 480), (640, 360)])
+def test_on_a_boards_own_screen_capture_and_what_is_said_are_in_sight(live: Page, width: int, height: int) -> None:
+    live.set_viewport_size({"width": width, "height": height})
+    expect(live.locator("#capture")).to_be_in_viewport(ratio=1)
+    live.evaluate("document.getElementById('live-said').textContent = 'Nothing to capture: wait for the labels'")
+    expect(live.locator("#live-said")).to_be_in_viewport(ratio=1)
+    button, said = live.locator("#capture").bounding_box(), live.locator("#live-said").bounding_box()
+    assert button is not None
+    assert said is not None
+    assert said["x"] + said["width"] <= button["x"]
+
+
 def test_space_captures_and_the_karyogram_holds_every_chromosome(live: Page) -> None:
     capture(live)
     counted = int((live.locator("#corrections").text_content() or "").split("·")[1].split()[0])

@@ -50,7 +50,7 @@ def run(line: str, desk: Path, *more: str) -> subprocess.CompletedProcess[str]:
 
 def test_no_command_is_left_out() -> None:
     first = {shlex.split(line)[0] for line in commands()}
-    assert first == {"tools/run", "tools/test", "chromo-edge", "trainer", "pip", "sudo"}
+    assert first == {"tools/run", "tools/test", "chromo-edge", "trainer", "pip", "sudo", "cp"}
 
 
 @pytest.mark.usefixtures("models_dir")

@@ -43,7 +43,12 @@ def _named(by: str) -> str:
 Name = Annotated[str, typer.Argument(metavar="CASE", help="The case's name.")]
 Store = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Where cases are kept (default: $CHROMO_CASES, else the user's own data)."),
+    typer.Option(
+        "--cases",
+        "--store",
+        metavar="DIR",
+        help="Where cases are kept, as run --cases (default: $CHROMO_CASES, else the user's own data).",
+    ),
 ]
 By = Annotated[
     str,

@@ -89,7 +89,7 @@ def connect(path: Path, first_sha256: str, *, create: bool = True) -> sqlite3.Co
 
 def _no_store(path: Path) -> StoreError:
     return StoreError(
-        f"no case store in {path.parent}; expected {path.name} there: name its folder with --store, "
+        f"no case store in {path.parent}; expected {path.name} there: name its folder with --cases, "
         "or make one with 'chromo-edge case new'"
     )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,14 +19,18 @@ import tf_keras as keras
 from edge.cell.arbiter import COLUMNS, NATS, PROFILE_PARTS, SEATS
 from edge.cell.keep import WEIGHED
 from edge.errors import ConfigError
-from edge.records import LABELS
+from edge.locate.straighten import CROP_COLS, CROP_ROWS
+from edge.pipeline import Pipeline
+from edge.records import LABELS, Crop, Frame, Region
 from edge.runtime.bundle import load_bundle
 from edge.runtime.interpreter import Network
+from tests.edge.stages import BarClassifier, BarLocator, assign_bars, draw_bars, keep_all
 from tests.trainer.datasets import CROPS, crops_zip
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from tests.trainer.tiny import classifier_bundle, drawn_cells, tiny_arbiter
 from trainer import fit_arbiter
-from trainer.data.cells import CellSet, cells_of
+from trainer.data.cells import CellSet, Hearing, Listener, cells_at, cells_of
+from trainer.data.metaphase import read_frames
 from trainer.errors import DatasetError
 from trainer.export.ship import ship
 from trainer.export.shipment import Shipment
@@ -266,3 +272,27 @@ def test_in_training_bands_may_tell_only_how_alike_two_are(monkeypatch: pytest.M
     said = [[np.asarray(network(x, training=training)[1]) for x in (table, other)] for training in (True, False)]
     np.testing.assert_allclose(*said[0], atol=1e-6)
     assert np.abs(said[1][0] - said[1][1]).max() > 1e-3
+
+
+def test_the_arbiter_learns_from_the_frame_as_it_lies(tmp_path: Path) -> None:
+    """A doubtful cell is read laid another way, too; the boxes that people drew are of the first reading."""
+    folder = tmp_path / "frames"
+    (folder / "images").mkdir(parents=True)
+    pixels = draw_bars([5, 9, 7])
+    cv2.imwrite(str(folder / "images" / "a.png"), pixels)
+    height, width = pixels.shape
+    (folder / "images.csv").write_text(
+        f"image,case,split,width_px,height_px,finding,difficult\na.png,c,val,{width},{height},normal,0\n"
+    )
+    regions = BarLocator().locate(Frame(pixels, 0, 0.0, "a.png"))
+    rows = (f"a.png,5,{','.join(map(str, r.box_px))}" for r in regions)
+    (folder / "boxes.csv").write_text("\n".join(["image,label,xmin,ymin,xmax,ymax", *rows]) + "\n")
+    listener = Listener()
+
+    def cut(frame: Frame, regions: Sequence[Region], among: Sequence[Region]) -> list[Crop]:
+        return [Crop(region.id, np.full((CROP_ROWS, CROP_COLS), 99, np.uint8)) for region in regions]
+
+    stages = (BarLocator(), BarClassifier(), cut, keep_all, listener, assign_bars)
+    cells = cells_at(read_frames(folder, "val"), "val", Hearing(tmp_path, Pipeline(*stages), listener), seed=1)
+    assert len(listener.heard) == 3
+    assert cells.whole.sum() == 3

@@ -210,8 +210,9 @@ def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     names = [frame.image for frame in frames]
     double = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if double:
+        mend = "leave all but one export of the case out" if form == "corrections" else "rename"
         raise DatasetError(
-            f"{path}: {len(double)} file name(s) stand for more than one frame, first {double[0]}; rename"
+            f"{path}: {len(double)} file name(s) stand for more than one frame, first {double[0]}; {mend}"
         )
     for frame in frames:
         marks = list(zip(frame.labels, map(tuple, frame.stated_boxes_px.tolist()), strict=True))

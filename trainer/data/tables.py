@@ -24,7 +24,8 @@ class Row:
     cells: dict[str, str]
 
     def text(self, column: str) -> str:
-        return self.cells[column]
+        """Without blanks around it, or a donor would be two."""
+        return self.cells[column].strip()
 
     def integer(self, column: str) -> int:
         try:

@@ -38,7 +38,7 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
             skipped.append(Skipped(str(path.relative_to(folder)), f"not readable as XML: {error}"))
             continue
         if root.tag == "annotation":
-            split = stated.get(path.stem) or split_named(path.relative_to(folder))
+            split = stated.get(path.stem) or split_named(path.relative_to(folder).parent / "_")
             truths.append(_frame(root, path, folder, split, strangers))
     return truths, skipped
 

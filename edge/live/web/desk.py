@@ -96,8 +96,9 @@ class Desk:
                 self._store.case(name)
             except CaseNotFound:
                 self._store.new_case(name, actor)
-            self._case = None if name == self._today() else name
-            write_bytes(self._memory, (self._case or "").encode())
+            chosen = None if name == self._today() else name
+            write_bytes(self._memory, (chosen or "").encode())  # first: a full disk opens none
+            self._case = chosen
         return self.case()
 
     def capture(self, actor: str, shown: str | None = None) -> Json:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from tests.trainer.data.forms import voc_folder
+from tests.trainer.drawn import cutouts_zip, rewritten
 from trainer.data.corrections import count_edited
 from trainer.data.metaphase import read_tables
 from trainer.data.names import case_of
 from trainer.data.sources import form_of, read_all
+from trainer.data.voc import read_voc
 from trainer.errors import DatasetError
 
 
@@ -24,6 +28,22 @@ def test_voc_in_folders_that_cases_are_numbered_by(tmp_path: Path) -> None:
         "<xmax>9</xmax><ymax>20</ymax></bndbox></object></annotation>"
     )
     assert form_of(tmp_path) == "voc"
+
+
+def test_an_annotations_own_name_states_no_split(tmp_path: Path) -> None:
+    """Patients and tests are called so; lists and folders are what states one."""
+    folder = voc_folder(tmp_path / "voc")
+    shutil.rmtree(folder / "ImageSets")
+    before = {frame.image: frame.split for frame in read_voc(folder)[0]}
+    for path in folder.rglob("*.xml"):
+        path.rename(path.with_name(f"test-{path.name}"))
+    assert {frame.image: frame.split for frame in read_voc(folder)[0]} == before
+
+
+def test_a_blank_behind_a_donors_name_makes_no_other_donor(tmp_path: Path) -> None:
+    source = cutouts_zip(tmp_path / "cutouts.zip")
+    spaced = rewritten(source, tmp_path / "spaced.zip", lambda row: row | {"donor": row["donor"] + " "})
+    assert {c.donor for c in read_all(spaced).cutouts} == {c.donor for c in read_all(source).cutouts}
 
 
 @pytest.mark.parametrize("name", ["0a1b2c3d-103071.jpg", "103071_jpg.rf.0a1b2c3d4e5f.jpg"])

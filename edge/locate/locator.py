@@ -53,9 +53,9 @@ LEFTOVER_SCORE = 0.05
 """What the locator missed, and its pixels or its waist give away: less likely than anything it proposes."""
 CLEARLY_OFF, FURTHEST_OFF, ABSURD = 1.25, 3.0, 3.6
 """Times too large or too small that a frame's chromosomes may seem: from the first on its scale is doubted, up to the
-second it is corrected; beyond the third what was measured are no chromosomes: noise reads 3.7. Twelve val frames three times
-as large leave 1.4 corrections live (10.5 with 2 and 3 in these places), 2.7 times 1.7 (6.0), 0.35 times 1.8 (5.0); 2.5
-times as large or small they read as before, and so do all val frames as they are."""
+second it is corrected; beyond the third what was measured are no chromosomes: noise reads 3.7. Twelve val frames three
+times as large leave 1.4 corrections live (10.5 with 2 and 3 in these places), 2.7 times 1.7 (6.0), 0.35 times 1.8
+(5.0); 2.5 times as large or small they read as before, and so do all val frames as they are."""
 CONVINCING = 0.53
 """Of what the boxes' network believes in, the share that is evidence (see ``_evidence``) from which on a doubted scale
 needs no rival: 9 of the 16 val frames that are doubted have it; of 305 enlarged or shrunk by 1.25 to 2 whose rival was

@@ -64,7 +64,7 @@ def assign(predictions: Sequence[Prediction], odds: Float32Array | float = CERTA
     """
     if not predictions:
         return ()
-    cost = -np.log(np.maximum(np.stack([p.scores for p in predictions]).astype(np.float64), FLOOR))
+    cost = _cost_of(predictions)
     sure = np.broadcast_to(np.asarray(odds, np.float64), (len(cost),))
     kept, labels = best_labels(cost, sure)
     belief = _belief(cost[kept], labels, int((sure > 0).sum())) / (1 + np.exp(-np.minimum(sure[kept], 500)))
@@ -87,8 +87,13 @@ def price_of(predictions: Sequence[Prediction], odds: Float32Array) -> float:
     picture the cheapest is the likeliest. Infinite where there is nothing to label."""
     if not predictions:
         return float("inf")
-    cost = -np.log(np.maximum(np.stack([p.scores for p in predictions]).astype(np.float64), FLOOR))
+    cost = _cost_of(predictions)
     return _cheapest(cost, np.asarray(odds, np.float64))[2]
+
+
+def _cost_of(predictions: Sequence[Prediction]) -> npt.NDArray[np.float64]:
+    """Of each label for each prediction, (n, 24), in nats."""
+    return np.asarray(-np.log(np.maximum(np.stack([p.scores for p in predictions]).astype(np.float64), FLOOR)))
 
 
 def _cheapest(

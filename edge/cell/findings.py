@@ -39,7 +39,13 @@ _SYNDROMES = {"13": "Patau syndrome", "18": "Edwards syndrome", "21": "Down synd
 _SOMIES = ("nullisomy", "monosomy", "disomy", "trisomy", "tetrasomy", "pentasomy")
 _PLOIDIES = {3: "triploidy", 4: "tetraploidy, or two cells in one frame"}
 _IF_SHARED = ", if three cells show it"
-_PLAIN = ("incomplete cell", "no chromosome", "gain and loss", "not found", *(f"{n} gains" for n in range(4, 23)))
+_PLAIN = (
+    "incomplete cell",
+    "no chromosome",
+    "gain and loss",
+    "not found",
+    *(f"{n} gains" for n in range(STRANGERS_FROM, 23)),
+)
 """How the findings begin that say what is seen and claim nothing of the patient."""
 _SEX_FINDINGS = {
     "X": "monosomy X (Turner syndrome)",

@@ -75,11 +75,9 @@ def is_fluorescent(frame: Frame) -> bool:
 
 def fluorescent_ground(coarse: UInt8Array) -> float | None:
     """The ground's grey level if the picture is bright on dark, else None."""
+    if _little_lit(coarse) is None or _field_in_black(coarse) is not None:
+        return None
     low, high = grey_levels(coarse, EXTREMES)
-    if high - low < LEAST_CONTRAST or np.count_nonzero(coarse > (low + high) / 2) > MOST_LIT * coarse.size:
-        return None
-    if _field_in_black(coarse) is not None:
-        return None
     rough = cv2.morphologyEx(coarse, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
     ground = float(np.median(coarse[rough <= np.quantile(rough, SMOOTHEST)]))
     return ground if ground - low < DARK_GROUND * (high - low) else None
@@ -88,15 +86,20 @@ def fluorescent_ground(coarse: UInt8Array) -> float | None:
 def _field_in_black(coarse: UInt8Array) -> UInt8Array | None:
     """What is lit, 1, of a picture of which that is less than most and yet nearly all of one or more wide pieces: a
     bright field that fills little of a black picture. Fluorescence's chromosomes are lit, thin, and apart."""
-    low, high = grey_levels(coarse, EXTREMES)
-    lit = (coarse > (low + high) / 2).astype(np.uint8)
-    count = int(np.count_nonzero(lit))
-    if high - low < LEAST_CONTRAST or count > MOST_LIT * coarse.size:
+    lit = _little_lit(coarse)
+    if lit is None:
         return None
     wide = cv2.morphologyEx(lit, cv2.MORPH_OPEN, np.ones((WIDEST, WIDEST), np.uint8))
     _, numbers = cv2.connectedComponents(lit, connectivity=4)
     apart = ~np.isin(numbers, np.unique(numbers[wide > 0])) & (lit > 0)
-    return lit if np.count_nonzero(apart) < MOST_APART * count else None
+    return lit if np.count_nonzero(apart) < MOST_APART * np.count_nonzero(lit) else None
+
+
+def _little_lit(coarse: UInt8Array) -> UInt8Array | None:
+    """What is in the upper half of levels, 1, of a picture that shows something and is less than most of it lit."""
+    low, high = grey_levels(coarse, EXTREMES)
+    lit = (coarse > (low + high) / 2).astype(np.uint8)
+    return lit if high - low >= LEAST_CONTRAST and np.count_nonzero(lit) <= MOST_LIT * coarse.size else None
 
 
 def _depth(coarse: UInt8Array, hat: int) -> float:

@@ -2,7 +2,7 @@
 
 After a first assignment the locator looks again at what that left over; new objects, if any, alone are straightened
 and classified. Then the arbiter judges all objects beside one another, and the cell is assigned for good. Where time
-allows and a doubt is left, the frame is read mirrored and on its side, too, and the likeliest reading stands.
+allows and a doubt is left, the frame is read laid other ways, too, and the likeliest reading stands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from edge.cell.findings import said_of
 from edge.config import default_models_dir
-from edge.locate.ways import WAYS, laid
+from edge.locate.ways import MIRRORING, WAYS, Way, laid
 from edge.records import LABELS, Cell, Chromosome, Crop, Float32Array, Frame, Prediction, Region
 from edge.runtime.network import compiled_models
 from edge.stages import Arbiter, Assign, Assigned, Classifier, Keeper, Locator, Straighten
@@ -74,27 +74,29 @@ class Pipeline:
         self.models = {**locator.models, **classifier.models, **keep.models, **judge.models}
 
     def label(self, frame: Frame) -> Cell:
-        """The labelled cell of ``frame``, as well as can be, in up to three readings; any thread may ask. A frame
+        """The labelled cell of ``frame``, as well as can be, in up to five readings; any thread may ask. A frame
         without a chromosome gives a cell of count 0, not an error; ``FrameError`` where its scale would make it too
         large to look at."""
-        return self._labelled(frame, thorough=True)
+        return self._labelled(frame, "as taken", thorough=True)
 
-    def label_live(self, frame: Frame) -> Cell:
-        """The same sooner, in one reading of half the time, and less well where chromosomes lie together."""
-        return self._labelled(frame, thorough=False)
+    def label_live(self, frame: Frame, way: Way = "as taken") -> Cell:
+        """The same sooner, in one reading of half the time, of the frame laid that ``way``; less well where chromosomes
+        lie together."""
+        return self._labelled(frame, way, thorough=False)
 
-    def _labelled(self, frame: Frame, thorough: bool) -> Cell:
+    def _labelled(self, frame: Frame, way: Way, thorough: bool) -> Cell:
         with self._labelling, compiled_models() as compiled:
-            cell = self._label(frame, thorough)
+            cell = self._label(frame, way, thorough)
         return replace(cell, models={**cell.models, **compiled}) if compiled else cell
 
-    def _label(self, frame: Frame, thorough: bool) -> Cell:
+    def _label(self, frame: Frame, way: Way, thorough: bool) -> Cell:
         clock = _Clock()
         with clock.stage("locate"):
-            scale_stated, frame = frame.scale_stated, self._locator.prepared(frame)
-        read = self._look(frame, clock, thorough)
+            lying = laid(frame, way)
+            seen = self._locator.prepared(lying)  # laid before: what it sees of the scale serves the first look, too
+        read = self._look(seen, way, clock, thorough)
         if thorough and read.assigned and not read.sure:
-            read = self._likeliest(frame, read, clock)
+            read = self._likeliest(seen, read, clock)
         looks = list(zip(read.regions, read.crops, read.predictions, strict=True))
         chromosomes = tuple(_chromosome(*looks[label.index], label) for label in read.assigned)
         karyotype, findings = said_of(chromosomes)
@@ -104,8 +106,8 @@ class Pipeline:
             index=frame.index,
             width_px=width_px,
             height_px=height_px,
-            um_per_px=frame.um_per_px,
-            scale_stated=scale_stated,
+            um_per_px=frame.um_per_px * (seen.um_per_px / lying.um_per_px),
+            scale_stated=frame.scale_stated,
             chromosomes=chromosomes,
             karyotype=karyotype,
             findings=findings,
@@ -113,7 +115,8 @@ class Pipeline:
             models=self.models,
         )
 
-    def _look(self, frame: Frame, clock: _Clock, thorough: bool) -> Reading:
+    def _look(self, frame: Frame, way: Way, clock: _Clock, thorough: bool) -> Reading:
+        """What ``frame``, which was laid that ``way``, shows, as it lies in the frame that was taken."""
         with clock.stage("locate"):
             regions = self._locator.locate(frame)
         crops, predictions = self._read(frame, regions, (), clock, thorough)
@@ -131,20 +134,23 @@ class Pipeline:
         with clock.stage("assign"):
             judged = self._judge(regions, crops, predictions, kept)
             assigned = self._assign(judged.predictions, judged.odds)
+        regions = self._locator.laid_back(frame, regions, way)
+        if way in MIRRORING:
+            crops = [crop.mirrored for crop in crops]
         return Reading(regions, crops, judged.predictions, judged.odds, assigned)
 
     def _likeliest(self, frame: Frame, read: Reading, clock: _Clock) -> Reading:
-        """``read``, or one of the frame laid another way whose labels cost less: the networks err elsewhere then."""
+        """``read``, or one of the frame laid another way whose labels cost less."""
         from edge.cell.assign import price_of
 
         price = price_of(read.predictions, read.odds)
-        for way in WAYS:
-            other = self._look(laid(frame, way), clock, thorough=True)
+        for way in WAYS[1:]:
+            other = self._look(laid(frame, way), way, clock, thorough=True)
             other_price = price_of(other.predictions, other.odds)
             if other_price < price:
-                regions = self._locator.laid_back(frame, other.regions, way)
-                read = replace(other, regions=regions, crops=[crop.mirrored for crop in other.crops])
-                price = other_price
+                read, price = other, other_price
+            if other.sure:
+                break
         return read
 
     def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:

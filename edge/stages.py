@@ -24,7 +24,7 @@ class Locator(Protocol):
     def locate(self, frame: Frame) -> tuple[Region, ...]: ...
 
     def laid_back(self, frame: Frame, regions: Sequence[Region], way: Way) -> tuple[Region, ...]:
-        """``regions``, found in ``frame`` laid that way, as they lie in it."""
+        """``regions`` of ``frame``, which was laid that way, as they lie in the frame that was taken."""
 
     def look_again(
         self,

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.records import LABELS, Crop, Frame, Prediction
+from edge.locate.ways import Way
+from edge.records import LABELS, Cell, Crop, Frame, Prediction
 from trainer.data.metaphase import FrameTruth
 from trainer.errors import DatasetError
 from trainer.files import write_result
@@ -39,11 +40,11 @@ def label_frames(
     threads: int,
     jsonl: Path | None,
     *,
-    live: bool = False,
+    looks: int = 0,
     outlines: bool = False,
 ) -> list[dict[str, Any]]:
-    """One JSON line a frame, as ``chromo-edge label --jsonl`` gives it, or with ``live`` as the live page does; also
-    written to ``jsonl``, if named.
+    """One JSON line a frame, as ``chromo-edge label --jsonl`` gives it, or as the live page shows it after so many
+    ``looks`` at a stage that stands still; also written to ``jsonl``, if named.
 
     With ``outlines`` those returned, not those written, also hold the outlines that ``trainer.worst`` draws."""
     from edge.camera.files import read_frame
@@ -51,12 +52,13 @@ def label_frames(
     from edge.sinks.jsonl import JsonlSink, cell_to_json
 
     pipeline = load_pipeline(models, threads)
+    label = _after(looks, pipeline.label_live) if looks else pipeline.label
     sink = JsonlSink(jsonl) if jsonl is not None else None
     lines = []
     try:
         for index, truth in enumerate(truths):
             frame = read_frame(truth.path, index)
-            cell = (pipeline.label_live if live else pipeline.label)(frame)
+            cell = label(frame)
             if sink is not None:
                 sink.put(frame, cell)
             line = cell_to_json(cell)
@@ -65,6 +67,18 @@ def label_frames(
         if sink is not None:
             sink.close()
     return lines
+
+
+def _after(looks: int, label_live: Callable[[Frame, Way], Cell]) -> Callable[[Frame], Cell]:
+    """What the live page shows of a frame after so many ``looks`` at it."""
+    from edge.live.track import Steady
+
+    steady = Steady(label_live, scene_of=lambda index: index + 1)
+
+    def label(frame: Frame) -> Cell:
+        return [steady(frame) for _ in range(looks)][-1]
+
+    return label
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

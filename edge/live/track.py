@@ -1,62 +1,106 @@
-"""Labels that stand still: what several frames of one scene say of a chromosome is put together.
+"""Labels that stand still, and grow better: what several looks at one scene say is put together.
 
-While the stage stands still each chromosome found is followed from frame to frame by its box. Its scores are averaged
-(as logarithms, over the last frames), which end is up is voted, and the whole cell is assigned again from that. One
-that is found in fewer than half of the frames is not shown. A new scene starts afresh.
+While the stage stands still each chromosome found is followed from frame to frame by its box. A look counts the more
+the less it doubts its own labels; what it says of a chromosome is a mean of logarithms, which end is up is voted, and
+how often a chromosome was found tells how likely it is one. From that the whole cell is assigned again; no label is
+surer than the looks that found it are on average. Each look has the frame laid another way, as networks err elsewhere
+then. A new scene starts afresh.
+
+On the val frames one look leaves 0.83 corrections a cell, two 0.66, three 0.58, twelve 0.59. Where all looks counted
+alike, and one was shown that half of them had found, three left 0.77, with right counts in 81 % of the cells, not 89 %.
+Without the average 0.18 % of the accepted labels were wrong after five looks, not 0.11 %.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.cell.assign import ACCEPT_CONFIDENCE, assign
 from edge.cell.compare import match
 from edge.cell.findings import said_of
 from edge.live.stage import MOVING
+from edge.locate.ways import WAYS, Way
 from edge.pipeline import CANDIDATES
 from edge.records import LABELS, Box, Cell, Chromosome, Float32Array, Frame, Prediction
 
 REMEMBERED = 12
-"""Frames over which scores are put together: more hardly helps, and a mistake must be forgotten."""
-_FLOOR = 1e-4
+"""Looks that are put together: more hardly helps, and a mistake must be forgotten."""
+DOUBT_NATS = 2.0
+"""So much more doubt, and a look counts less by a factor e; from 1 to 4 val gives the same within 0.02."""
+MISSED_NATS = 0.5
+"""Doubt of a look that has not found what another has: one of them errs. From 0.35 to 1 val gives the same within
+0.02."""
+THERE_NATS = 4.0
+"""Log odds of being a chromosome where every look has found it, and against it where none has."""
+_FLOOR, _LEAST, _MOST_NATS = 1e-4, 1e-3, 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one look says of one chromosome: its label in that cell, the crop's own log scores (24,), which end is up,
+    whether it is whole."""
+
+    label: str
+    confidence: float
+    log_scores: Float32Array
+    p_arm_up: bool
+    whole: bool
+
+    @classmethod
+    def of(cls, chromosome: Chromosome) -> _Look:
+        # A label that is sure and yet to review: the crop did not look like one whole chromosome.
+        whole = chromosome.status == "accepted" or chromosome.confidence < ACCEPT_CONFIDENCE
+        log_scores = np.log(np.maximum(_scores_of(chromosome), _FLOOR))
+        return cls(chromosome.label, chromosome.confidence, log_scores, chromosome.p_arm_up, whole)
 
 
 @dataclass(slots=True)
 class _Track:
-    """One chromosome over frames: the best look at it so far; of the last frames the log scores (24,), which end was
-    up, whether it looked whole and whether it was there."""
+    """One chromosome over the last looks, None where one missed it, and as the look with the least doubt saw it."""
 
     best: Chromosome
-    log_scores: deque[Float32Array] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-    p_arm_up: deque[bool] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-    whole: deque[bool] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-    there: deque[bool] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    doubt_nats: float
+    looks: deque[_Look | None]
 
     @property
     def id(self) -> int:
         return self.best.region.id
 
     @property
-    def shown(self) -> bool:
-        return 2 * sum(self.there) >= len(self.there)
+    def doubts_nats(self) -> list[float]:
+        """How much each look doubts it."""
+        return [MISSED_NATS if look is None else -math.log(max(look.confidence, _LEAST)) for look in self.looks]
 
-    def add(self, chromosome: Chromosome) -> None:
-        if chromosome.region.score > self.best.region.score:  # or else outlines would tremble
-            self.best = chromosome
-        self.log_scores.append(np.log(np.maximum(_scores_of(chromosome), _FLOOR)))
-        self.p_arm_up.append(chromosome.p_arm_up)
-        # A label that is sure and yet to review: the crop did not look like one whole chromosome.
-        self.whole.append(chromosome.status == "accepted" or chromosome.confidence < ACCEPT_CONFIDENCE)
-        self.there.append(True)
+    def shown_as(self, chromosome: Chromosome, doubt_nats: float) -> None:
+        """As a look of so much doubt sees it, if none had less: or else outlines would tremble."""
+        if doubt_nats < self.doubt_nats:
+            self.best, self.doubt_nats = chromosome, doubt_nats
 
-    def prediction(self) -> Prediction:
-        fused = np.exp(np.mean(self.log_scores, axis=0))
-        whole = 1.0 if _mean(self.whole) >= 0.5 else 0.0
-        return Prediction(self.id, (fused / fused.sum()).astype(np.float32), _mean(self.p_arm_up), whole)
+    def said(self, weights: npt.NDArray[np.float64]) -> tuple[Prediction, float]:
+        """What the looks, of those ``weights`` (n,) that sum to 1, say of it together, and its log odds."""
+        found = self._found(weights)
+        share = sum(weight for _, weight in found)
+        fused = np.exp(sum(weight / share * look.log_scores for look, weight in found))
+        up = sum(weight for look, weight in found if look.p_arm_up) / share
+        whole = sum(weight for look, weight in found if look.whole) / share
+        scores = (fused / fused.sum()).astype(np.float32)
+        prediction = Prediction(self.id, scores, min(up, 1.0), 1.0 if whole >= 0.5 else 0.0)
+        return prediction, THERE_NATS * (2 * share - 1)
+
+    def believed(self, label: str, weights: npt.NDArray[np.float64]) -> float:
+        """How far the looks that found it believe in ``label``, 0..1."""
+        found = self._found(weights)
+        said = sum(w * (look.confidence if look.label == label else 1 - look.confidence) for look, w in found)
+        return said / sum(w for _, w in found)
+
+    def _found(self, weights: npt.NDArray[np.float64]) -> list[tuple[_Look, float]]:
+        return [(look, w) for look, w in zip(self.looks, weights.tolist(), strict=True) if look is not None]
 
 
 class Tracks:
@@ -66,25 +110,23 @@ class Tracks:
         self._tracks: list[_Track] = []
         self._scene = MOVING
         self._next_id = 0
-        self._frames = 0
+        self._looks = 0
 
     def fuse(self, cell: Cell, scene: int) -> Cell:
-        """``cell`` with the labels that all frames of ``scene`` so far agree on. Ids stay a chromosome's own within a
+        """``cell`` with the labels that all looks at ``scene`` so far agree on. Ids stay a chromosome's own within a
         scene. A cell of a moving stage comes back as it is."""
         if scene == MOVING:
             return cell
         if scene != self._scene:
-            self._tracks, self._scene, self._next_id, self._frames = [], scene, 0, 0
-        self._follow(cell)
+            self._tracks, self._scene, self._next_id, self._looks = [], scene, 0, 0
+        self._looks = min(self._looks + 1, REMEMBERED)
+        self._follow(cell.chromosomes)
         return self._fused(cell)
 
-    def _follow(self, cell: Cell) -> None:
-        found, known = cell.chromosomes, self._tracks
-        track_of = {i: known[j] for i, j, _ in match(_boxes(found), _boxes([t.best for t in known]))}
-        followed = {id(track) for track in track_of.values()}
-        for track in known:
-            if id(track) not in followed:
-                track.there.append(False)
+    def _follow(self, found: Sequence[Chromosome]) -> None:
+        track_of = {i: self._tracks[j] for i, j, _ in match(_boxes(found), _boxes([t.best for t in self._tracks]))}
+        for track in self._tracks:
+            track.looks.append(None)
         numbers = {}
         for i, chromosome in enumerate(found):
             if i in track_of:
@@ -92,23 +134,34 @@ class Tracks:
             else:
                 numbers[chromosome.region.id] = self._next_id
                 self._next_id += 1
-        for i, chromosome in enumerate(found):
-            renumbered = _renumbered(chromosome, numbers)
+        renumbered = [_renumbered(chromosome, numbers) for chromosome in found]
+        for i, chromosome in enumerate(renumbered):
             if i not in track_of:
-                track_of[i] = _Track(renumbered)
-                # So many looks without it: it must come again to be shown.
-                track_of[i].there.extend([False] * min(self._frames, REMEMBERED))
+                track_of[i] = _Track(chromosome, math.inf, deque([None] * self._looks, REMEMBERED))
                 self._tracks.append(track_of[i])
-            track_of[i].add(renumbered)
-        self._tracks = [t for t in self._tracks if any(t.there)]
-        self._frames += 1
+            track_of[i].looks[-1] = _Look.of(chromosome)
+        self._tracks = [track for track in self._tracks if any(track.looks)]
+        doubt_nats = float(self._doubts_nats()[-1])
+        for i, chromosome in enumerate(renumbered):
+            track_of[i].shown_as(chromosome, doubt_nats)
+
+    def _doubts_nats(self) -> npt.NDArray[np.float64]:
+        """How much each look (n,) doubts all that any of them has found."""
+        doubts = np.array([track.doubts_nats for track in self._tracks], np.float64)
+        return np.asarray(doubts.reshape(-1, self._looks).sum(0))
 
     def _fused(self, cell: Cell) -> Cell:
-        tracks = [t for t in self._tracks if t.shown]
-        shown = {t.id: t.id for t in tracks}
-        predictions = [t.prediction() for t in tracks]
+        doubts = self._doubts_nats()
+        weights = np.exp(-np.minimum(doubts - doubts.min(), _MOST_NATS) / DOUBT_NATS)
+        weights /= weights.sum()
+        said = [track.said(weights) for track in self._tracks]
+        predictions = [prediction for prediction, _ in said]
+        labels = assign(predictions, np.array([odds for _, odds in said], np.float32))
+        shown = {self._tracks[label.index].id: self._tracks[label.index].id for label in labels}
         chromosomes = []
-        for track, prediction, assigned in zip(tracks, predictions, assign(predictions), strict=True):
+        for assigned in labels:
+            track, prediction = self._tracks[assigned.index], predictions[assigned.index]
+            confidence = min(assigned.confidence, track.believed(assigned.label, weights))
             best = [LABELS[k] for k in np.argsort(-prediction.scores, kind="stable")[:CANDIDATES]]
             named = best if assigned.label in best else [*best, assigned.label]
             here = _renumbered(track.best, shown)
@@ -117,8 +170,8 @@ class Tracks:
                     region=here.region,
                     crop=here.crop,
                     label=assigned.label,
-                    confidence=assigned.confidence,
-                    status=assigned.status,
+                    confidence=confidence,
+                    status=assigned.status if confidence >= ACCEPT_CONFIDENCE else "review",
                     candidates=tuple((label, float(prediction.scores[LABELS.index(label)])) for label in named),
                     p_arm_up=prediction.p_arm_up >= 0.5,
                 )
@@ -128,15 +181,22 @@ class Tracks:
 
 
 class Steady:
-    """A labeller whose labels stand still: ``label`` each frame, fused within ``scene_of(frame.index)``."""
+    """A labeller whose labels stand still: ``label`` each frame, fused within ``scene_of(frame.index)``.
 
-    def __init__(self, label: Callable[[Frame], Cell], scene_of: Callable[[int], int]) -> None:
+    The frames of a scene are laid each way in turn, the first as it was taken.
+    """
+
+    def __init__(self, label: Callable[[Frame, Way], Cell], scene_of: Callable[[int], int]) -> None:
         self._label = label
         self._scene_of = scene_of
         self._tracks = Tracks()
+        self._scene, self._looks = MOVING, 0
 
     def __call__(self, frame: Frame) -> Cell:
-        return self._tracks.fuse(self._label(frame), self._scene_of(frame.index))
+        scene = self._scene_of(frame.index)
+        self._looks = self._looks + 1 if scene == self._scene != MOVING else 0
+        self._scene = scene
+        return self._tracks.fuse(self._label(frame, WAYS[self._looks % len(WAYS)]), scene)
 
 
 def _boxes(chromosomes: Sequence[Chromosome]) -> list[Box]:
@@ -157,7 +217,3 @@ def _scores_of(chromosome: Chromosome) -> Float32Array:
     rest = max(0.0, 1.0 - sum(said.values())) / max(1, len(LABELS) - len(said))
     scores = np.array([said.get(label, rest) for label in LABELS], np.float32)
     return np.asarray(scores / max(float(scores.sum()), 1e-6), np.float32)
-
-
-def _mean(votes: deque[bool]) -> float:
-    return sum(votes) / len(votes) if votes else 0.0

@@ -82,8 +82,9 @@ class Locator:
 
     def prepared(self, frame: Frame) -> Frame:
         """``frame`` as the looks and ``straighten`` expect it: dark on bright, and, where the nominal scale is only
-        supposed, at its chromosomes' own if the boxes say so too. A usual bright-field frame comes back itself."""
-        frame = dark_on_bright(frame)
+        supposed, at its chromosomes' own if the boxes say so too. A usual bright-field frame comes back itself.
+        ``FrameError`` for one of more than ``MOST_PIXELS``."""
+        frame = dark_on_bright(_bounded(frame))
         if frame.scale_stated:  # trusted
             return frame
         if _convincing(self._found(frame).scores):  # asked first: if the scale stands, the boxes are needed anyway
@@ -96,7 +97,7 @@ class Locator:
             return frame
         size = min(max(size, 1 / FURTHEST_OFF), FURTHEST_OFF)
         other = replace(frame, um_per_px=frame.um_per_px / size)
-        return other if self._looks_better(other, frame) else frame
+        return _bounded(other) if self._looks_better(other, frame) else frame
 
     def _looks_better(self, other: Frame, frame: Frame) -> bool:
         """Whether the boxes' network clearly believes more in ``other``, which is ``frame`` at a rival scale: in one
@@ -114,7 +115,7 @@ class Locator:
         return self._boxes.find(at_scale(frame)[0])
 
     def laid_back(self, frame: Frame, regions: Sequence[Region], way: Way) -> tuple[Region, ...]:
-        """``regions``, found in ``frame`` laid that way, as they lie in it."""
+        """``regions`` of ``frame``, which was laid that way, as they lie in the frame that was taken."""
         right, down = (self._boxes.shift[:2] * np.float32(LOCATOR_UM_PER_PX / frame.um_per_px)).tolist()
         return laid_back(regions, way, frame.pixels.shape, (right, down))
 
@@ -230,17 +231,21 @@ def load_locator(models: Path, threads: int = 2) -> Locator:
     return Locator(boxes, Separator(load_bundle(models / "separator", "separator"), threads))
 
 
+def _bounded(frame: Frame) -> Frame:
+    height_mm, width_mm = (side * frame.um_per_px / 1000 for side in frame.pixels.shape)
+    if height_mm * width_mm > MOST_PIXELS * (LOCATOR_UM_PER_PX / 1000) ** 2:
+        raise FrameError(
+            f"{frame.source}: expected a frame of one metaphase, got {width_mm:.1f} x {height_mm:.1f} mm by its "
+            f"{frame.um_per_px:g} um a pixel; correct it or crop"
+        )
+    return frame
+
+
 @lru_cache(maxsize=1)
 def at_scale(frame: Frame) -> tuple[UInt8Array, float]:
     """The frame's picture at the locator's scale, read-only, and its pixels per frame pixel. Looking again asks for the
     same once more."""
     scale = frame.um_per_px / LOCATOR_UM_PER_PX
-    height_px, width_px = frame.pixels.shape
-    if width_px * scale * height_px * scale > MOST_PIXELS:
-        raise FrameError(
-            f"{frame.source}: expected a frame of one metaphase, got {width_px * frame.um_per_px / 1000:.1f} x "
-            f"{height_px * frame.um_per_px / 1000:.1f} mm by its {frame.um_per_px:g} um a pixel; correct it or crop"
-        )
     picture = resized(frame.pixels, scale)
     picture.flags.writeable = False
     return picture, scale

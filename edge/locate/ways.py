@@ -1,6 +1,8 @@
-"""A frame laid another way, mirrored or on its side, and what was found in it as it lies in the frame itself.
+"""A frame laid another way, and what was found in it as it lies in the frame that was taken.
 
-The networks have no direction of their own, yet their grids do: laid another way they err elsewhere.
+The networks have no direction of their own, nor quite a size, yet their grids do: laid another way, or a little larger,
+they err elsewhere. A doubtful stored cell is read each way until one is sure, and the likeliest reading stands; the
+frames of a scene on the live page are laid in turn, and what they say is put together.
 """
 
 from __future__ import annotations
@@ -13,15 +15,24 @@ import numpy as np
 
 from edge.records import BoolArray, Box, Frame, Region
 
-Way = Literal["mirrored", "on its side"]
-"""Left and right swapped; rows and columns swapped. Either turns a left hand into a right one."""
+Way = Literal["as taken", "larger", "mirrored", "on its side", "smaller"]
+"""``mirrored``: left and right swapped; ``on its side``: rows and columns swapped; ``larger`` and ``smaller``: as if it
+were of another scale."""
 WAYS: tuple[Way, ...] = get_args(Way)
 """On 275 val frames, of which the half that is not sure was read in so many ways besides the usual one, the likeliest
-reading leaves, with none 0.735 corrections a cell, mirrored 0.633, also on its side 0.593, turned by half too 0.596;
-built so that boxes turn back as people draw them, 0.607."""
+reading leaves, with none 0.735 corrections a cell, mirrored and on its side 0.607, larger and smaller, too, 0.567.
+Turned by half, or mirrored and larger, it adds nothing to these."""
+MIRRORING: tuple[Way, ...] = ("mirrored", "on its side")
+"""Either turns a left hand into a right one."""
+ZOOMS: dict[Way, float] = {"larger": 1.06, "smaller": 0.94}
 
 
 def laid(frame: Frame, way: Way) -> Frame:
+    """``frame``, or one of its pixels laid the other ``way``."""
+    if way == "as taken":
+        return frame
+    if way in ZOOMS:
+        return replace(frame, um_per_px=frame.um_per_px * ZOOMS[way])
     pixels = frame.pixels[:, ::-1] if way == "mirrored" else frame.pixels.T
     return replace(frame, pixels=np.ascontiguousarray(pixels))
 
@@ -29,13 +40,16 @@ def laid(frame: Frame, way: Way) -> Frame:
 def laid_back(
     regions: Sequence[Region], way: Way, shape: tuple[int, ...], shift_px: tuple[float, float]
 ) -> tuple[Region, ...]:
-    """``regions`` of a frame that was laid so, as they lie in the frame itself, of ``shape`` (H, W). ``shift_px``: how
-    far, to the right and down, boxes are drawn off the middles of their chromosomes, however the frame lies."""
+    """``regions`` of a frame that was laid so, of ``shape`` (H, W), as they lie in the frame that was taken.
+    ``shift_px``: how far, to the right and down, boxes are drawn off the middles of their chromosomes, however the
+    frame lies."""
+    if way == "as taken" or way in ZOOMS:
+        return tuple(regions)
     return tuple(_laid_back(region, way, shape, shift_px) for region in regions)
 
 
 def _laid_back(region: Region, way: Way, shape: tuple[int, ...], shift_px: tuple[float, float]) -> Region:
-    height, width = shape
+    height, width = shape if way == "mirrored" else shape[::-1]
     (x0, y0, x1, y1), mask, axis = region.box_px, region.mask, region.axis_px
     right, down = shift_px
     if way == "mirrored":

@@ -17,6 +17,7 @@ from edge.cell.arbiter import Judged
 from edge.cell.keep import Kept
 from edge.config import default_models_dir
 from edge.locate.straighten import LongCrop
+from edge.locate.ways import WAYS
 from edge.pipeline import Pipeline
 from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region
 from edge.runtime.network import computed_by
@@ -233,8 +234,8 @@ def test_a_frame_is_looked_at_again_thoroughly_unless_labels_are_to_come_soon() 
     pipeline = Pipeline(Noting(), Reading(), cut_bars, keep_all, unmoved, assign_bars)
     for label in (pipeline.label, pipeline.label_live):
         assert label(frame_of([5, 6])).count == 2
-    assert asked == [True, True, True, False]  # thoroughly in three readings
-    assert read == ["thoroughly"] * 3 + ["soon"]
+    assert asked == [*[True] * len(WAYS), False]
+    assert read == [*["thoroughly"] * len(WAYS), "soon"]
 
 
 def test_a_stage_that_loses_a_chromosome_is_a_bug() -> None:
@@ -328,7 +329,8 @@ def test_of_several_readings_the_likeliest_stands_and_lies_as_the_frame_does() -
     pipeline = Pipeline(locator, BarClassifier(), cut_bars, keep_all, unmoved, assign_bars)
     live, stored = pipeline.label_live(frame), pipeline.label(frame)
     height, width = frame.pixels.shape
-    assert locator.looks == [(height, width)] * 3 + [(width, height)]
+    turned = [(width, height) if way == "on its side" else (height, width) for way in WAYS]
+    assert locator.looks == [(height, width), *turned]
     assert [c.label for c in live.chromosomes] == ["9"]
     assert sorted(c.label for c in stored.chromosomes) == ["3", "5", "7"]
     for chromosome in stored.chromosomes:

@@ -72,7 +72,7 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (["edgetpu", "absent"], 5, "at absent, found none; name a bundle's folder, such as models/classifier"),
         (["weigh", "data", "data"], 8, "data: expected the run folder of a finished 'trainer fit classifier'"),
         (["evaluate", "frames", "data", "--lines", "a", "--jsonl", "b"], 2, "leave them out"),
-        (["evaluate", "frames", "data", "--lines", "a", "--live"], 2, "leave them out"),
+        (["evaluate", "frames", "data", "--lines", "a", "--live", "1"], 2, "leave them out"),
         (["evaluate", "frames", "data", "--models", "absent"], 5, "expected a model folder at absent/locator"),
         (["evaluate", "frames", "data", "--lines", "good.jsonl", "--json", "data/images.csv/x"], 7, "cannot write"),
         (["evaluate", "crops", "crops.zip", "--model", "absent"], 5, "expected a model folder at absent"),

@@ -26,7 +26,12 @@ def frames(
     lines: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Score these JSON lines; run no model.", show_default=False)
     ] = None,
-    live: Annotated[bool, typer.Option("--live", help="As the live page labels them, in less time.")] = False,
+    live: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="LOOKS", help="As the live page shows them after so many looks.", show_default=False
+        ),
+    ] = None,
     worst: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="A picture of each frame that needs most corrections.", show_default=False),
@@ -56,7 +61,7 @@ def frames(
     from trainer.score_karyotypes import by_karyotype
     from trainer.score_kinds import detail_figures, outcomes_of
 
-    if lines is not None and (jsonl is not None or live):
+    if lines is not None and (jsonl is not None or live is not None):
         raise ConfigError("--lines scores lines that are there; --jsonl and --live are for new ones: leave them out")
     truths = sample_frames(read_frames(data, split), limit, seed)
     if worst is not None:
@@ -65,7 +70,7 @@ def frames(
         labelled = read_lines(lines)
     else:
         labelled = label_frames(
-            tracked(truths, "labelling"), models, threads, jsonl, live=live, outlines=worst is not None
+            tracked(truths, "labelling"), models, threads, jsonl, looks=live or 0, outlines=worst is not None
         )
     figures = frame_figures(labelled, truths)
     if lines is None and boxes:

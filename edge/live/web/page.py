@@ -20,12 +20,13 @@ from edge.live.web.guard import is_loopback, kept_token
 from edge.live.web.hub import Hub
 from edge.live.web.metrics import Metrics
 from edge.live.web.server import WebServer
+from edge.locate.ways import Way
 from edge.records import Cell, Frame
 
 
 class Labeller(Reader, Protocol):
-    def label_live(self, frame: Frame) -> Cell:
-        """As ``label``, sooner."""
+    def label_live(self, frame: Frame, way: Way = "as taken") -> Cell:
+        """As ``label``, sooner, of the frame laid that ``way``."""
 
 
 class LivePage:

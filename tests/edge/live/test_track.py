@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from edge.live.stage import MOVING
 from edge.live.track import Steady, Tracks
+from edge.locate.ways import WAYS, Way
 from edge.records import Cell, Chromosome, Frame
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 
@@ -14,6 +15,10 @@ def moved(chromosome: Chromosome, dx: int) -> Chromosome:
     region = chromosome.region
     x0, y0, x1, y1 = region.box_px
     return replace(chromosome, region=replace(region, box_px=(x0 + dx, y0, x1 + dx, y1)))
+
+
+def moved_cell(cell: Cell, dx: int, confidence: float) -> Cell:
+    return replace(cell, chromosomes=tuple(replace(moved(c, dx), confidence=confidence) for c in cell.chromosomes))
 
 
 def saying(cell: Cell, k: int, label: str, confidence: float = 0.8) -> Cell:
@@ -61,12 +66,52 @@ def test_ids_follow_a_chromosome_whatever_its_place_in_the_list() -> None:
     assert again == first  # outlines do not tremble either
 
 
-def test_one_that_blinks_stays_and_one_that_flashes_is_not_shown() -> None:
+def test_one_that_blinks_stays_and_a_third_copy_that_flashes_is_not_shown() -> None:
+    tracks, cell = Tracks(), make_cell()
+    three = make_cell([*NORMAL_FEMALE, "21"])
+    for shown in (cell, cell, cell, three):
+        fused = tracks.fuse(shown, 1)
+    assert fused.karyotype == "46,XX"
+    assert tracks.fuse(without(cell, 5), 1).karyotype == "46,XX"
+    for _ in range(8):
+        fused = tracks.fuse(three, 1)
+    assert fused.karyotype == "47,XX,+21"
+
+
+def test_what_the_cell_lacks_is_shown_once_a_look_has_found_it() -> None:
     tracks, cell = Tracks(), make_cell()
     for _ in range(3):
-        tracks.fuse(without(cell, 0), 1)
-    assert tracks.fuse(cell, 1).count == 45  # number 0 flashed up once in four frames
-    assert tracks.fuse(without(cell, 5), 1).count == 45  # number 5 blinked once in five
+        assert tracks.fuse(without(cell, 0), 1).count == 45
+    assert tracks.fuse(cell, 1).count == 46
+
+
+def test_a_look_that_doubts_itself_counts_less() -> None:
+    """Three looks at a blurred field, then one that is sure: its labels, and its outlines, are shown."""
+    tracks, cell = Tracks(), make_cell()
+    blurred = moved_cell(saying(cell, 7, "9", 0.999), 3, confidence=0.7)
+    for _ in range(3):
+        fused = tracks.fuse(blurred, 1)
+    assert fused.chromosomes[7].label == "9"
+    for look in (cell, blurred):
+        fused = tracks.fuse(look, 1)
+        assert [c.label for c in fused.chromosomes] == NORMAL_FEMALE
+        assert [c.region.box_px for c in fused.chromosomes] == [c.region.box_px for c in cell.chromosomes]
+
+
+def test_no_label_is_surer_than_the_looks_are() -> None:
+    cell = make_cell()
+    doubted = replace(cell.chromosomes[7], confidence=0.6, status="review")
+    fused = Tracks().fuse(replace(cell, chromosomes=(*cell.chromosomes[:7], doubted, *cell.chromosomes[8:])), 1)
+    assert (fused.chromosomes[7].confidence, fused.chromosomes[7].status) == (0.6, "review")
+
+
+def test_looks_that_have_nothing_in_common_are_no_fault() -> None:
+    tracks = Tracks()
+    assert tracks.fuse(make_cell([]), 1).count == 0
+    assert tracks.fuse(make_cell(), 1).count == 46
+    assert tracks.fuse(make_cell([]), 1).count == 46
+    wild = make_cell(["1"] * 300)
+    assert tracks.fuse(replace(wild, chromosomes=tuple(replace(c, confidence=0.0) for c in wild.chromosomes)), 1).count
 
 
 def test_a_new_scene_starts_afresh() -> None:
@@ -114,12 +159,26 @@ def test_steady_fuses_by_the_scene_of_the_frame() -> None:
     cells = iter([make_cell(), saying(make_cell(), 7, "9"), make_cell(["1"])])
     scenes = {0: 1, 1: 1, 2: 2}
 
-    def label(frame: Frame) -> Cell:
+    def label(frame: Frame, way: Way) -> Cell:
         return next(cells)
 
     steady = Steady(label, scenes.__getitem__)
     assert [steady(make_frame(index=k)).karyotype for k in range(2)] == ["46,XX", "46,XX"]
     assert steady(make_frame(index=2)).count == 1
+
+
+def test_a_scene_is_looked_at_every_way_in_turn() -> None:
+    ways: list[Way] = []
+
+    def label(frame: Frame, way: Way) -> Cell:
+        ways.append(way)
+        return make_cell()
+
+    scenes = [MOVING, MOVING, *[1] * (len(WAYS) + 1), MOVING, 2, 2]
+    steady = Steady(label, scenes.__getitem__)
+    for index in range(len(scenes)):
+        steady(make_frame(index=index))
+    assert ways == ["as taken", "as taken", *WAYS, WAYS[0], "as taken", *WAYS[:2]]
 
 
 def test_steady_findings_are_provisional_while_chromosomes_wait_for_review() -> None:
@@ -132,5 +191,5 @@ def test_steady_findings_are_provisional_while_chromosomes_wait_for_review() -> 
     assert not any("provisional" in finding for finding in sure)
     doubtful = saying(cell, 46, "21", 0.5)
     first, *others = Tracks().fuse(doubtful, 1).findings
-    assert first.startswith("provisional: 1 of 47")
+    assert first.startswith("provisional: ")
     assert any(finding.startswith("possible ") for finding in others)

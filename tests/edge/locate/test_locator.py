@@ -176,9 +176,9 @@ def test_frames_of_another_scale_are_brought_to_the_networks(locator: Locator) -
     assert np.abs(np.array(many) - 2 * np.array(few)).max() <= 1
 
 
-def test_a_frame_whose_stated_scale_is_absurd_is_refused_at_once() -> None:
+def test_a_frame_whose_stated_scale_is_absurd_is_refused_at_once(locator: Locator) -> None:
     with pytest.raises(FrameError, match=r"got 3\.0 x 1\.8 mm by its 9\.99 um a pixel; correct it or crop"):
-        at_scale(frame_of(drawn_pixels(180, 300), 9.99))
+        locator.prepared(frame_of(drawn_pixels(180, 300), 9.99))
 
 
 def test_the_nominal_frame_is_two_thirds() -> None:

@@ -27,7 +27,8 @@ def frame() -> Frame:
 @pytest.mark.parametrize("way", WAYS)
 def test_there_and_back(frame: Frame, way: Way) -> None:
     expected = region_of(frame.pixels)
-    (region,) = laid_back([region_of(laid(frame, way).pixels)], way, frame.pixels.shape, (0.0, 0.0))
+    lying = laid(frame, way)
+    (region,) = laid_back([region_of(lying.pixels)], way, lying.pixels.shape, (0.0, 0.0))
     assert (region.id, region.box_px, region.score) == (3, expected.box_px, 0.5)
     np.testing.assert_array_equal(region.mask, expected.mask)
     ends = sorted(map(tuple, region.axis_px.tolist()))
@@ -38,8 +39,9 @@ def test_there_and_back(frame: Frame, way: Way) -> None:
 @pytest.mark.parametrize(("way", "by"), [("mirrored", (4, 0)), ("on its side", (3, -3))])
 def test_boxes_that_are_drawn_off_the_middle_stay_so(frame: Frame, way: Way, by: tuple[int, int]) -> None:
     """Two pixels to the right and one up, in either frame: laid back alone they would lie to the left, or below."""
-    (plain,) = laid_back([region_of(laid(frame, way).pixels)], way, frame.pixels.shape, (0.0, 0.0))
-    (moved,) = laid_back([region_of(laid(frame, way).pixels)], way, frame.pixels.shape, (2.0, -1.0))
+    lying = laid(frame, way).pixels
+    (plain,) = laid_back([region_of(lying)], way, lying.shape, (0.0, 0.0))
+    (moved,) = laid_back([region_of(lying)], way, lying.shape, (2.0, -1.0))
     dx, dy = by
     x0, y0, x1, y1 = plain.box_px
     assert moved.box_px == (x0 + dx, y0 + dy, x1 + dx, y1 + dy)
@@ -52,9 +54,9 @@ def test_a_box_at_the_rim_stays_in_the_frame() -> None:
     pixels = np.zeros((40, 50), np.uint8)
     pixels[:12, 44:] = 1
     for way in WAYS:
-        mirrored = laid(Frame(pixels, 0, 0.0, "a.png"), way)
+        lying = laid(Frame(pixels, 0, 0.0, "a.png"), way).pixels
         for shift in ((9.0, 9.0), (-9.0, -9.0), (30.0, -30.0)):
-            (region,) = laid_back([region_of(mirrored.pixels)], way, pixels.shape, shift)
+            (region,) = laid_back([region_of(lying)], way, lying.shape, shift)
             x0, y0, x1, y1 = region.box_px
             assert 0 <= x0 < x1 <= 50
             assert 0 <= y0 < y1 <= 40

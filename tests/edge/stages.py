@@ -100,7 +100,9 @@ keep_all, unmoved = KeepAll(), Unmoved()
 
 
 def cut_bars(frame: Frame, regions: Sequence[Region], among: Sequence[Region]) -> tuple[Crop, ...]:
-    return tuple(Crop(r.id, np.where(r.mask, 200, 0).astype(np.uint8)) for r in regions)
+    """Upright, also where the frame lies on its side."""
+    upright = [r.mask if r.mask.shape[0] >= r.mask.shape[1] else r.mask.T for r in regions]
+    return tuple(Crop(r.id, np.where(mask, 200, 0).astype(np.uint8)) for r, mask in zip(regions, upright, strict=True))
 
 
 def assign_bars(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[BarAssigned, ...]:

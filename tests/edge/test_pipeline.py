@@ -17,7 +17,7 @@ from edge.cell.arbiter import Judged
 from edge.cell.keep import Kept
 from edge.config import default_models_dir
 from edge.locate.straighten import LongCrop
-from edge.locate.ways import WAYS
+from edge.locate.ways import WAYS, Way
 from edge.pipeline import Pipeline
 from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region
 from edge.runtime.network import computed_by
@@ -348,6 +348,62 @@ def test_a_reading_that_leaves_no_doubt_is_the_only_one() -> None:
     counted = CountingLocator()
     Pipeline(counted, BarClassifier(), cut_bars, keep_all, unmoved, assign_bars).label(frame_of(usual))
     assert counted.looks == 1
+
+
+def test_readings_end_with_one_that_leaves_no_doubt() -> None:
+    """One bar of the usual 46 is seen from the second look on."""
+    usual = [n for n in range(1, 23) for _ in range(2)] + [8, 8]
+
+    class SlowToSee(CountingLocator):
+        def locate(self, frame: Frame) -> tuple[Region, ...]:
+            found = super().locate(frame)
+            return found[1:] if self.looks == 1 else found
+
+    locator = SlowToSee()
+    cell = Pipeline(locator, BarClassifier(), cut_bars, keep_all, unmoved, assign_bars).label(frame_of(usual))
+    assert (cell.count, locator.looks) == (46, 2)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_live_label_lies_as_the_frame_does_whatever_way_it_was_laid(way: Way) -> None:
+    frame = replace(frame_of([3, 5, 7, 9]), um_per_px=0.0713)
+    plain, laid = bar_pipeline().label_live(frame), bar_pipeline().label_live(frame, way)
+    assert (laid.um_per_px, laid.width_px, laid.height_px) == (0.0713, plain.width_px, plain.height_px)
+    by_label = {c.label: c.region for c in laid.chromosomes}
+    assert sorted(by_label) == ["3", "5", "7", "9"]
+    for chromosome in plain.chromosomes:
+        region = by_label[chromosome.label]
+        assert region.box_px == chromosome.region.box_px
+        np.testing.assert_array_equal(region.mask, chromosome.region.mask)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_scale_that_is_corrected_is_the_same_whatever_way_the_frame_was_laid(way: Way) -> None:
+    class Corrects(BarLocator):
+        def prepared(self, frame: Frame) -> Frame:
+            return replace(frame, um_per_px=frame.um_per_px * 2)
+
+    pipeline = Pipeline(Corrects(), BarClassifier(), cut_bars, keep_all, unmoved, assign_bars)
+    assert pipeline.label_live(frame_of([3]), way).um_per_px == 2 * frame_of([3]).um_per_px
+
+
+def test_crops_of_a_mirrored_frame_are_turned_back() -> None:
+    """The right half of each crop, as the frame lies, is black."""
+
+    def cut(frame: Frame, regions: Sequence[Region], among: Sequence[Region]) -> tuple[Crop, ...]:
+        made = []
+        for region in regions:
+            x0, y0, x1, y1 = region.box_px
+            made.append(Crop(region.id, frame.pixels[y0:y1, x0:x1]))
+        return tuple(made)
+
+    frame = frame_of([7])
+    pixels = frame.pixels.copy()
+    pixels[:, 26:32][pixels[:, 26:32] == 60] = 0
+    pipeline = Pipeline(BarLocator(), BarClassifier(), cut, keep_all, unmoved, assign_bars)
+    for way in ("as taken", "mirrored"):
+        (chromosome,) = pipeline.label_live(replace(frame, pixels=pixels), way).chromosomes
+        assert (chromosome.crop.pixels[0] == [60] * 6 + [0] * 6).all()
 
 
 class CountingLocator(BarLocator):

@@ -27,6 +27,7 @@ from edge.camera.base import Camera
 from edge.camera.reader import DeviceCamera
 from edge.cli import main
 from edge.errors import CameraLost, CameraNotFound
+from edge.locate.ways import Way
 from edge.records import Cell, Frame, UInt8Array
 from edge.runtime.guarded import acceleration
 from tests.edge.stages import bar_pipeline, draw_bars
@@ -141,9 +142,9 @@ class Tapped:
         self._label, self._say = pipeline.label_live, say
         self.label, self.classify = pipeline.label, pipeline.classify
 
-    def label_live(self, frame: Frame) -> Cell:
+    def label_live(self, frame: Frame, way: Way) -> Cell:
         self._say({"frame": frame.index, "cell": int(frame.pixels[0, 0]) - MARK})
-        return self._label(frame)  # type: ignore[no-any-return]
+        return self._label(frame, way)  # type: ignore[no-any-return]
 
 
 def start(reports: int, words: list[str]) -> int:

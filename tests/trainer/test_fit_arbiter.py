@@ -20,6 +20,7 @@ from edge.cell.arbiter import COLUMNS, NATS, PROFILE_PARTS, SEATS
 from edge.cell.keep import WEIGHED
 from edge.errors import ConfigError
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
+from edge.locate.ways import WAYS
 from edge.pipeline import Pipeline
 from edge.records import LABELS, Crop, Frame, Region
 from edge.runtime.bundle import load_bundle
@@ -294,5 +295,5 @@ def test_the_arbiter_learns_from_the_frame_as_it_lies(tmp_path: Path) -> None:
 
     stages = (BarLocator(), BarClassifier(), cut, keep_all, listener, assign_bars)
     cells = cells_at(read_frames(folder, "val"), "val", Hearing(tmp_path, Pipeline(*stages), listener), seed=1)
-    assert len(listener.heard) == 3
+    assert len(listener.heard) == len(WAYS)
     assert cells.whole.sum() == 3

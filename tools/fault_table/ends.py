@@ -145,7 +145,7 @@ def _power_lines(bench: Bench, times: int) -> Iterator[Try]:
 def _power_install(bench: Bench, times: int) -> Iterator[Try]:
     models, other = bench.models(), bench.fresh() / "classifier"
     shutil.copytree(models / "classifier", other)
-    (model,) = other.glob("*.tflite")
+    model = load_bundle(other, "classifier").model_path  # beside it lies what is compiled for the accelerator
     content = model.read_bytes() + b"\0"
     model.write_bytes(content)
     fields = json.loads((other / "bundle.json").read_text())

@@ -98,7 +98,7 @@ class Pipeline:
         if thorough and read.assigned and not read.sure:
             read = self._likeliest(seen, read, clock)
         looks = list(zip(read.regions, read.crops, read.predictions, strict=True))
-        chromosomes = tuple(_chromosome(*looks[label.index], label) for label in read.assigned)
+        chromosomes = tuple(labelled(*looks[label.index], label) for label in read.assigned)
         karyotype, findings = said_of(chromosomes)
         height_px, width_px = frame.pixels.shape
         return Cell(
@@ -212,7 +212,8 @@ def _believed(assigned: Sequence[Assigned], count: int) -> Float32Array:
     return believed
 
 
-def _chromosome(region: Region, crop: Crop, prediction: Prediction, assigned: Assigned) -> Chromosome:
+def labelled(region: Region, crop: Crop, prediction: Prediction, assigned: Assigned) -> Chromosome:
+    """A chromosome that is ``assigned`` its label, with the likeliest of what its ``prediction`` says beside that."""
     best = np.argsort(-prediction.scores, kind="stable").tolist()
     named = [LABELS[k] for place, k in enumerate(best) if place < CANDIDATES or LABELS[k] == assigned.label]
     return Chromosome(

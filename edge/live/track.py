@@ -26,7 +26,7 @@ from edge.cell.compare import match
 from edge.cell.findings import said_of
 from edge.live.stage import MOVING
 from edge.locate.ways import WAYS, Way
-from edge.pipeline import CANDIDATES
+from edge.pipeline import labelled
 from edge.records import LABELS, Box, Cell, Chromosome, Float32Array, Frame, Prediction
 
 REMEMBERED = 12
@@ -119,15 +119,19 @@ class Tracks:
             return cell
         if scene != self._scene:
             self._tracks, self._scene, self._next_id, self._looks = [], scene, 0, 0
-        self._looks = min(self._looks + 1, REMEMBERED)
-        self._follow(cell.chromosomes)
-        return self._fused(cell)
+        self._looks += 1
+        return self._fused(cell, self._follow(cell.chromosomes))
 
-    def _follow(self, found: Sequence[Chromosome]) -> None:
+    def looks_at(self, scene: int) -> int:
+        """How often ``scene`` was looked at so far; a moving stage never was."""
+        return self._looks if scene == self._scene else 0
+
+    def _follow(self, found: Sequence[Chromosome]) -> npt.NDArray[np.float64]:
+        """Takes in what a look has found; how much each look remembered (n,) doubts all that any of them has found."""
         track_of = {i: self._tracks[j] for i, j, _ in match(_boxes(found), _boxes([t.best for t in self._tracks]))}
         for track in self._tracks:
             track.looks.append(None)
-        numbers = {}
+        looks, numbers = min(self._looks, REMEMBERED), {}
         for i, chromosome in enumerate(found):
             if i in track_of:
                 numbers[chromosome.region.id] = track_of[i].id
@@ -137,21 +141,16 @@ class Tracks:
         renumbered = [_renumbered(chromosome, numbers) for chromosome in found]
         for i, chromosome in enumerate(renumbered):
             if i not in track_of:
-                track_of[i] = _Track(chromosome, math.inf, deque([None] * self._looks, REMEMBERED))
+                track_of[i] = _Track(chromosome, math.inf, deque([None] * looks, REMEMBERED))
                 self._tracks.append(track_of[i])
             track_of[i].looks[-1] = _Look.of(chromosome)
         self._tracks = [track for track in self._tracks if any(track.looks)]
-        doubt_nats = float(self._doubts_nats()[-1])
+        doubts = np.array([track.doubts_nats for track in self._tracks], np.float64).reshape(-1, looks).sum(0)
         for i, chromosome in enumerate(renumbered):
-            track_of[i].shown_as(chromosome, doubt_nats)
+            track_of[i].shown_as(chromosome, float(doubts[-1]))
+        return np.asarray(doubts)
 
-    def _doubts_nats(self) -> npt.NDArray[np.float64]:
-        """How much each look (n,) doubts all that any of them has found."""
-        doubts = np.array([track.doubts_nats for track in self._tracks], np.float64)
-        return np.asarray(doubts.reshape(-1, self._looks).sum(0))
-
-    def _fused(self, cell: Cell) -> Cell:
-        doubts = self._doubts_nats()
+    def _fused(self, cell: Cell, doubts: npt.NDArray[np.float64]) -> Cell:
         weights = np.exp(-np.minimum(doubts - doubts.min(), _MOST_NATS) / DOUBT_NATS)
         weights /= weights.sum()
         said = [track.said(weights) for track in self._tracks]
@@ -160,22 +159,12 @@ class Tracks:
         shown = {self._tracks[label.index].id: self._tracks[label.index].id for label in labels}
         chromosomes = []
         for assigned in labels:
-            track, prediction = self._tracks[assigned.index], predictions[assigned.index]
+            track = self._tracks[assigned.index]
             confidence = min(assigned.confidence, track.believed(assigned.label, weights))
-            best = [LABELS[k] for k in np.argsort(-prediction.scores, kind="stable")[:CANDIDATES]]
-            named = best if assigned.label in best else [*best, assigned.label]
+            status = assigned.status if confidence >= ACCEPT_CONFIDENCE else "review"
             here = _renumbered(track.best, shown)
-            chromosomes.append(
-                Chromosome(
-                    region=here.region,
-                    crop=here.crop,
-                    label=assigned.label,
-                    confidence=confidence,
-                    status=assigned.status if confidence >= ACCEPT_CONFIDENCE else "review",
-                    candidates=tuple((label, float(prediction.scores[LABELS.index(label)])) for label in named),
-                    p_arm_up=prediction.p_arm_up >= 0.5,
-                )
-            )
+            believed = replace(assigned, confidence=confidence, status=status)
+            chromosomes.append(labelled(here.region, here.crop, predictions[assigned.index], believed))
         karyotype, findings = said_of(chromosomes)
         return replace(cell, chromosomes=tuple(chromosomes), karyotype=karyotype, findings=findings)
 
@@ -190,13 +179,11 @@ class Steady:
         self._label = label
         self._scene_of = scene_of
         self._tracks = Tracks()
-        self._scene, self._looks = MOVING, 0
 
     def __call__(self, frame: Frame) -> Cell:
         scene = self._scene_of(frame.index)
-        self._looks = self._looks + 1 if scene == self._scene != MOVING else 0
-        self._scene = scene
-        return self._tracks.fuse(self._label(frame, WAYS[self._looks % len(WAYS)]), scene)
+        way = WAYS[self._tracks.looks_at(scene) % len(WAYS)]
+        return self._tracks.fuse(self._label(frame, way), scene)
 
 
 def _boxes(chromosomes: Sequence[Chromosome]) -> list[Box]:

@@ -43,7 +43,7 @@ def laid_back(
     """``regions`` of a frame that was laid so, of ``shape`` (H, W), as they lie in the frame that was taken.
     ``shift_px``: how far, to the right and down, boxes are drawn off the middles of their chromosomes, however the
     frame lies."""
-    if way == "as taken" or way in ZOOMS:
+    if way not in MIRRORING:
         return tuple(regions)
     return tuple(_laid_back(region, way, shape, shift_px) for region in regions)
 

@@ -25,7 +25,7 @@ from edge.records import Cell, Frame
 
 
 class Labeller(Reader, Protocol):
-    def label_live(self, frame: Frame, way: Way = "as taken") -> Cell:
+    def label_live(self, frame: Frame, way: Way) -> Cell:
         """As ``label``, sooner, of the frame laid that ``way``."""
 
 

@@ -191,5 +191,5 @@ def test_steady_findings_are_provisional_while_chromosomes_wait_for_review() -> 
     assert not any("provisional" in finding for finding in sure)
     doubtful = saying(cell, 46, "21", 0.5)
     first, *others = Tracks().fuse(doubtful, 1).findings
-    assert first.startswith("provisional: ")
+    assert first.startswith("provisional: 3 of 47")
     assert any(finding.startswith("possible ") for finding in others)

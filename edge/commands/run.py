@@ -118,7 +118,8 @@ def run(
         truth_of = getattr(device, "truth_of", None)
         with networks_on(delegate):
             pipeline = load_pipeline(models, threads)
-        label_frame: Callable[[Frame], Cell] = pipeline.label_live
+        # Nobody waits at a microscope for what is stored.
+        label_frame: Callable[[Frame], Cell] = pipeline.label if stored else pipeline.label_live
         sinks = file_sinks(stack, jsonl=jsonl, append=True)
         truth = TruthSink(truth_of) if truth_of is not None else None
         if truth is not None:

@@ -36,6 +36,7 @@ CROWDED_IOU = 0.2
 """A box that shares more than this with another lies in a crowd."""
 BIN_PX = 2.0
 """Of the network's input, between two places where it may put a side of the box."""
+_NONE = np.zeros(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,18 +118,18 @@ class Separator:
             return ()
         return _outlines(*self._answers(picture, boxes, _crowded(boxes)), boxes)
 
-    def mended(self, picture: UInt8Array, boxes: Float32Array) -> tuple[Outline, ...]:
+    def mended(self, picture: UInt8Array, boxes: Float32Array, thorough: bool = True) -> tuple[Outline, ...]:
         """As ``outlines``, for boxes that may be off: where the network would draw another one, it looks again at
-        that."""
+        that. Nothing is read twice where this need not be ``thorough``."""
         if not len(boxes):
             return ()
-        answers, matrices = self._answers(picture, boxes, _crowded(boxes))
+        answers, matrices = self._answers(picture, boxes, _crowded(boxes) if thorough else _NONE)
         own = in_picture(answers.sides, matrices)
         off = np.flatnonzero(paired_iou(boxes, own) < RIGHT_IOU)
         if len(off):
             boxes = boxes.copy()
             boxes[off] = own[off]
-            again, matrices[off] = self._answers(picture, boxes[off], np.arange(len(off)))
+            again, matrices[off] = self._answers(picture, boxes[off], np.arange(len(off)) if thorough else _NONE)
             answers.put(off, again)
         return _outlines(answers, matrices, boxes)
 

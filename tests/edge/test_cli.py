@@ -252,6 +252,17 @@ def test_a_folder_is_replayed_whole(chromo: Run, frames: Path, tmp_path: Path) -
     assert [line["count"] for line in lines_of(tmp_path / "out.jsonl")] == [2, 3, 0]
 
 
+def test_what_is_stored_is_read_thoroughly_also_where_it_is_replayed(
+    chromo: Run, frames: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise FrameError("in haste")
+
+    monkeypatch.setattr(edge.pipeline.Pipeline, "label_live", refuse)
+    assert chromo("run", "--camera", frames)[0] == 0
+    assert chromo("run", "--camera", sorted(frames.iterdir())[0])[0] == 0
+
+
 def test_the_simulated_scope_is_compared_with_its_truth(chromo: Run) -> None:
     code, said, _ = chromo("run", "--camera", "sim", "--frames", 2, "--headless")
     assert code == 0

@@ -84,13 +84,11 @@ def test_only_a_chromosome_can_be_dropped_and_only_elsewhere(bench: Bench) -> No
     page = bench.page
     bench.open(1)
     page.locator("#selected .paper img").drag_to(bench.place("12"))
-    text = bench.place("8").locator(".number")
-    text.click(click_count=2)
-    text.drag_to(bench.place("12"))  # the text is 8: no chromosome's number
     bench.place("12").evaluate(
         """(place) => {
             const dataTransfer = new DataTransfer();
             dataTransfer.items.add(new File(["x"], "x.txt"));
+            dataTransfer.setData("text/plain", "8");  // no chromosome's number
             place.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
         }"""
     )
@@ -99,6 +97,25 @@ def test_only_a_chromosome_can_be_dropped_and_only_elsewhere(bench: Bench) -> No
     expect(page.locator("#said")).to_have_text("8 is now 9")
     assert bench.edits() == [(1, "relabel")]
     expect(bench.place("9").locator(".chromosome")).to_have_count(3)
+
+
+def test_what_is_there_already_is_no_correction(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    bench.chromosome(14).click()
+    bench.place("8").locator(".number").click()
+    expect(page.locator("#said")).to_have_text("Nothing changed: it is there already")
+    bench.chromosome(14).click()
+    page.keyboard.type("8")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chromosome.selected")).to_have_attribute("data-id", "5")  # on to what waits
+    page.locator("#selected .candidates button").first.click()
+    expect(page.locator("#left")).to_have_text("1 to review")
+    bench.place("removed").locator(".number").click()
+    expect(bench.place("removed").locator(".chromosome")).to_have_count(1)
+    bench.place("removed").locator(".number").click()
+    expect(page.locator("#said")).to_have_text("Nothing changed: it is there already")
+    assert bench.edits() == [(1, "relabel"), (1, "exclude")]
 
 
 def test_what_was_removed_comes_back_by_drop_and_by_label(bench: Bench) -> None:

@@ -85,6 +85,28 @@ def test_a_label_by_drag_and_drop(karyogram: Page) -> None:
     expect(place_of(page, id)).to_have_attribute("data-place", here)
 
 
+def test_a_label_by_touch_is_any_of_the_24(models_dir: Path, tmp_path: Path, browser: Browser) -> None:
+    """On a board's own screen, without a keyboard: the chromosome, then the number of its place, a finger wide."""
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        store.capture("S1", make_frame(300, 340), make_cell(review=[5]), "kim")
+    context = browser.new_context(viewport={"width": 800, "height": 480}, has_touch=True)
+    page = context.new_page()
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        page.locator("#cells button").tap()
+        page.locator('.chromosome[data-id="5"]').tap()
+        for place in ("16", "Y", "marker", "X"):
+            number = page.locator(f'.place[data-place="{place}"] .number')
+            number.scroll_into_view_if_needed()
+            box = number.bounding_box()
+            assert box is not None
+            page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] + 6)  # a little below it
+            expect(place_of(page, "5")).to_have_attribute("data-place", place)
+        expect(page.locator("#karyotype")).to_have_text("46,XXX,-3")
+        context.close()
+
+
 def test_findings_follow_every_edit(karyogram: Page) -> None:
     """A third and a fourth 21 are said as soon as they are there."""
     page = karyogram

@@ -10,6 +10,7 @@ const ROWS = [
   [["F", ["19", "20"]], ["G", ["21", "22"]], ["sex", ["X", "Y"]], ["other", ["marker", "removed"]]],
 ];
 const PLACE_OF = (c) => (c.excluded ? "removed" : c.kind === "marker" ? "marker" : c.label);
+const WORDS_OF = { marker: "The selected one is a marker", removed: "Remove the selected one" };
 const PAIRED = new Set(Array.from({ length: 22 }, (_, k) => String(k + 1)));
 const ROW_EXTRA_PX = 44;
 const SMALLEST = 0.4;
@@ -152,8 +153,12 @@ export class Karyogram {
     const copies = document.createElement("div");
     copies.className = "copies";
     copies.append(...here.map((c) => this.chip(c)));
-    const number = document.createElement("span");
+    const number = document.createElement("button");
+    number.type = "button";
     number.className = "number";
+    number.tabIndex = -1; // by keyboard a label is typed
+    number.title = WORDS_OF[name] ?? `The selected one is a ${name}`;
+    number.addEventListener("click", () => this.chromosome() && this.onMove(this.selected, name));
     number.textContent = odd || (here.length > 0 && !PAIRED.has(name) && name.length > 1) ? `${name} (${here.length})` : name;
     place.append(copies, number);
     place.addEventListener("dragover", (event) => {
@@ -208,6 +213,11 @@ export class Karyogram {
     button.addEventListener("dragend", () => this.letGo());
     return button;
   }
+}
+
+// Whether it would change nothing to put it there once more.
+export function settled(chromosome, place) {
+  return PLACE_OF(chromosome) === place && (chromosome.excluded || chromosome.status === "accepted");
 }
 
 function spoken(chromosome) {

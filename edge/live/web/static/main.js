@@ -3,7 +3,7 @@
 import { actor, api } from "./api.js";
 import { Aside } from "./aside.js";
 import { offerCases, offerExports, showCase, unopened } from "./case.js";
-import { Karyogram } from "./karyogram.js";
+import { Karyogram, settled } from "./karyogram.js";
 import { listen } from "./keys.js";
 import { Live } from "./live.js";
 import { Picture } from "./picture.js";
@@ -34,7 +34,7 @@ const picture = new Picture($("cell-frame"), {
   onCancel: () => (say("Nothing changed"), focusSelected()),
 });
 
-const selected = new Selected($("selected"), (id, label) => edit({ edit: "relabel", chromosome: id, label }));
+const selected = new Selected($("selected"), (id, label) => moveTo(id, label));
 const aside = new Aside(edit);
 offerExports(say, () => keysToView());
 offerCases((name) =>
@@ -172,6 +172,7 @@ function edit(change, done = "") {
 
 function moveTo(id, place) {
   const chromosome = karyogram.chromosome(id);
+  if (settled(chromosome, place)) return say("Nothing changed: it is there already"), busy;
   if (place === "removed") return edit({ edit: "exclude", chromosome: id }, "Removed");
   if (place === "marker") return edit({ edit: "mark", chromosome: id, kind: "marker" }, "Marked as a marker");
   const done = chromosome.label === place ? `It is a ${place}` : `${chromosome.label} is now ${place}`;
@@ -276,7 +277,7 @@ function enter() {
   const { label } = typed;
   typed.clear();
   if (entering) return say("Nothing changed: the key came before the answer");
-  if (!label && (chromosome.status !== "review" || chromosome.excluded)) return next();
+  if (label ? settled(chromosome, label) : chromosome.status !== "review" || chromosome.excluded) return next();
   const change = label ? { edit: "relabel", chromosome: chromosome.id, label } : { edit: "accept", chromosomes: [chromosome.id] };
   entering = true;
   edit(change, label ? `It is a ${label}` : "Accepted").then((done) => ((entering = false), done && next()));

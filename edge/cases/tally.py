@@ -3,7 +3,8 @@
 A gain, a marker or a structural change counts when at least two cells have it, a loss when at least three do (ISCN's
 definition of a clone). A cell with a loss that too few share counts with the line it otherwise belongs to, for a spread
 loses chromosomes on the slide; one with a gain or a structural change that no other cell shares stands apart and is
-never counted as normal. A cell that is incomplete (see ``edge.cell.findings``) or set aside is not counted either.
+never counted as normal. A cell that is incomplete (see ``edge.cell.findings``) or set aside is not counted either;
+but where three reviewed cells lack the very same, these are all that they had.
 Gains and losses of sex chromosomes are told against the sex complement of most cells; an X in a Y's place, or a Y in an
 X's, is one change, which two cells make a line of: nobody has 47 chromosomes because two cells are of another sex.
 
@@ -113,7 +114,13 @@ def excluded_share(cells: int, confidence: float) -> float:
 def tally(cells: Sequence[CellState]) -> Tally:
     """The tally of a case's cells as they stand."""
     kept = [cell for cell in cells if not cell.set_aside]
-    whole = [cell for cell in kept if not is_incomplete(cell.counts, markers=cell.markers)]
+    alike = Counter(_lacking(cell) for cell in kept if cell.reviewed)
+    real = {lacking for lacking, n in alike.items() if n >= CELLS_FOR_A_LOSS}
+    whole = [
+        cell
+        for cell in kept
+        if not is_incomplete(cell.counts, markers=cell.markers, shared=cell.reviewed and _lacking(cell) in real)
+    ]
     sexes = _reference_sexes(whole)
     changes = {cell.captured.number: _changes(cell, sexes) for cell in whole}
     shown = Counter(change for own in changes.values() for change in own)
@@ -139,7 +146,7 @@ def tally(cells: Sequence[CellState]) -> Tally:
         counted=tuple(counted),
         apart=tuple(number for number in changes if number not in counted),
         unsure=tuple(c.captured.number for c in whole if not c.reviewed),
-        incomplete=tuple(c.captured.number for c in kept if is_incomplete(c.counts, markers=c.markers)),
+        incomplete=tuple(c.captured.number for c in kept if c.captured.number not in changes),
         set_aside=tuple(c.captured.number for c in cells if c.set_aside),
     )
 
@@ -152,6 +159,12 @@ def _written(lines: Sequence[Line]) -> str:
 
 def _spelled(change: Change) -> str:
     return f"+{change.what}" if change.what == "mar" else change.what
+
+
+def _lacking(cell: CellState) -> tuple[int, ...]:
+    """Copies of each chromosome, as far as they are expected: cells of which this is the same lack the same."""
+    ploidy = ploidy_of(cell.counts)
+    return tuple(min(cell.counts[label], ploidy) for label in LABELS)
 
 
 def _sex_of(counts: Mapping[str, int]) -> str:
@@ -190,7 +203,7 @@ def _line(
 ) -> Line:
     """``clonal`` changes are findings; ``shared`` by all the cells are written: nothing is that none of them shows."""
     counts, markers, derivatives = _made_of(shared, sexes)
-    karyotype = karyotype_of(counts, markers=markers, derivatives=derivatives)
+    karyotype = karyotype_of(counts, markers=markers, derivatives=derivatives, shared=True)
     counts, markers, derivatives = _made_of(clonal, sexes)
     said = findings_of(counts, markers=markers, derivatives=derivatives)
     if any(change.what in SEX_EXCHANGES for change in clonal):

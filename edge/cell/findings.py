@@ -9,7 +9,8 @@ One frame is one cell, and a spread often loses chromosomes on the slide. So a s
 
 * ``INCOMPLETE_FROM`` or more missing copies are taken for a broken or half-seen cell, not for as many monosomies. The
   losses are then left out and ``inc`` (ISCN: incomplete karyotype) ends the string: ``41,XY,inc``. A gain is still
-  said, because those copies were seen: ``43,XX,+21,inc``.
+  said, because those copies were seen: ``43,XX,+21,inc``. Not so of what several cells share: no slide loses the same
+  three chromosomes of each.
 * No X in sight is marked with ``?`` (ISCN: questionable identification) and ``inc``: ``45,?Y,inc``; neither X nor Y:
   ``44,?,inc``; an empty frame: ``0,?,inc``.
 
@@ -70,6 +71,7 @@ class _Balance:
     autosome_change: dict[str, int]
     markers: int
     derivatives: tuple[str, ...]
+    shared: bool
 
     @property
     def missing(self) -> dict[str, int]:
@@ -80,10 +82,13 @@ class _Balance:
 
     @property
     def incomplete(self) -> bool:
-        return "X" not in self.sex or sum(self.missing.values()) - self.markers >= INCOMPLETE_FROM
+        lost = sum(self.missing.values()) - self.markers
+        return "X" not in self.sex or (lost >= INCOMPLETE_FROM and not self.shared)
 
 
-def _balance(counts: Mapping[str, int], markers: int, derivatives: Sequence[str]) -> _Balance:
+def _balance(
+    counts: Mapping[str, int], markers: int, derivatives: Sequence[str], *, shared: bool = False
+) -> _Balance:
     strange = [f"{label!r}: {copies}" for label, copies in counts.items() if label not in LABELS or copies < 0]
     if strange:
         raise ValueError(f"counts must map 1..22, X and Y to copies >= 0; got {', '.join(strange)}")
@@ -100,16 +105,20 @@ def _balance(counts: Mapping[str, int], markers: int, derivatives: Sequence[str]
         autosome_change={label: change for label, change in changes.items() if change},
         markers=markers,
         derivatives=tuple(sorted(derivatives, key=LABELS.index)),
+        shared=shared,
     )
 
 
-def karyotype_of(counts: Mapping[str, int], *, markers: int = 0, derivatives: Sequence[str] = ()) -> str:
-    """ISCN string for whole-chromosome ``counts`` (label to copies; an absent label means none).
+def karyotype_of(
+    counts: Mapping[str, int], *, markers: int = 0, derivatives: Sequence[str] = (), shared: bool = False
+) -> str:
+    """ISCN string for whole-chromosome ``counts`` (label to copies; an absent label means none) of one cell, or
+    ``shared`` by several.
 
     ``markers`` are not among ``counts``; ``derivatives``, one label each, are. Raises ``ValueError`` for a label that
     is not one of the 24, a negative count, or a derivative that is not among ``counts``.
     """
-    cell = _balance(counts, markers, derivatives)
+    cell = _balance(counts, markers, derivatives, shared=shared)
     sex = cell.sex if "X" in cell.sex else f"?{cell.sex}"
     changed_sex = [label for label in cell.derivatives if label in ("X", "Y")]
     for label in changed_sex:  # written as 46,X,der(X): the changed one stands apart from the whole ones
@@ -136,7 +145,7 @@ def findings_of(counts: Mapping[str, int], *, markers: int = 0, derivatives: Seq
 
     Raises ``ValueError`` like ``karyotype_of``.
     """
-    return _said(_balance(counts, markers, derivatives), losses=True)
+    return _said(_balance(counts, markers, derivatives, shared=True), losses=True)
 
 
 def findings_of_cell(
@@ -199,10 +208,10 @@ def _said(cell: _Balance, losses: bool) -> tuple[str, ...]:
     return tuple(said)
 
 
-def is_incomplete(counts: Mapping[str, int], *, markers: int = 0) -> bool:
-    """Whether so much of the cell is missing that its losses mean nothing; a marker stands for one that is missing.
-    Raises like ``karyotype_of``."""
-    return _balance(counts, markers, ()).incomplete
+def is_incomplete(counts: Mapping[str, int], *, markers: int = 0, shared: bool = False) -> bool:
+    """Whether so much of the cell is missing that its losses mean nothing, unless they are ``shared`` by several cells;
+    a marker stands for one that is missing. Raises like ``karyotype_of``."""
+    return _balance(counts, markers, (), shared=shared).incomplete
 
 
 def ploidy_of(counts: Mapping[str, int]) -> int:

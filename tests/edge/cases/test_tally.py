@@ -114,6 +114,26 @@ def test_broken_and_set_aside_cells_do_not_count() -> None:
     assert (result.incomplete, result.set_aside) == ((2,), (3,))
 
 
+def test_three_cells_that_lack_the_same_three_or_more_are_a_line() -> None:
+    hypodiploid = [cell_of("-3 -7 -13 -17", number=k) for k in (1, 2, 3)]
+    others = [cell_of("-3 -7 -13", number=4), cell_of("-1 -2 -5", number=5), cell_of(number=6)]
+    result = tally([*hypodiploid, *others])
+    assert result.karyotype == "mos 42,XX,-3,-7,-13,-17[3]/46,XX[1]"
+    assert valid(result.karyotype)
+    assert result.findings[0] == "monosomy 3 in 3 of 4 cells"
+    assert (result.incomplete, result.strays) == ((4, 5), ())
+    assert tally([*hypodiploid[:2], *others]).incomplete == (1, 2, 4, 5)
+
+
+def test_what_nobody_has_looked_at_is_no_line_of_lost_chromosomes() -> None:
+    """A model may miss the same three in each cell."""
+    labels = list(NORMAL_FEMALE)
+    for lost in ("19", "21", "22"):
+        labels.remove(lost)
+    states = [edited(captured(labels, number=k, review=[k])) for k in (1, 2, 3)]
+    assert tally(states).incomplete == (1, 2, 3)
+
+
 def test_unreviewed_cells_make_it_provisional() -> None:
     states = [edited(captured([*NORMAL_FEMALE, "21"], number=k, review=[46] if k == 2 else [])) for k in (1, 2)]
     result = tally(states)

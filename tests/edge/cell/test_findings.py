@@ -90,7 +90,7 @@ def test_whole_cells(counts: dict[str, int], karyotype: str, findings: tuple[str
 )
 def test_incomplete_cells_claim_no_loss(counts: dict[str, int], karyotype: str, first_finding: str) -> None:
     assert karyotype_of(counts) == karyotype
-    found = findings_of(counts)
+    found = findings_of_cell(counts)
     assert found[0] == first_finding
     assert not any("monosomy" in f or "nullisomy" in f for f in found)
 
@@ -130,7 +130,15 @@ def test_what_one_cell_lacks_is_named_and_claims_nothing(
 
 
 def test_a_seen_gain_is_said_of_an_incomplete_cell() -> None:
-    assert "trisomy 21 (Down syndrome)" in findings_of(cell("XX", c1=-1, c5=-2, c9=-1, c21=1))
+    assert "trisomy 21 (Down syndrome)" in findings_of_cell(cell("XX", c1=-1, c5=-2, c9=-1, c21=1))
+
+
+def test_what_several_cells_lack_is_no_broken_cell() -> None:
+    counts = cell("XX", c3=-1, c5=-1, c7=-2)
+    assert karyotype_of(counts, shared=True) == "42,XX,-3,-5,-7,-7"
+    assert findings_of(counts) == ("monosomy 3", "monosomy 5", "nullisomy 7")
+    assert [is_incomplete(counts, shared=shared) for shared in (False, True)] == [True, False]
+    assert is_incomplete(cell("Y"), shared=True)  # nobody lives without an X
 
 
 def test_gain_with_loss_asks_for_a_look_at_the_labels() -> None:

@@ -2,7 +2,7 @@
 
 After a first assignment the locator looks again at what that left over; new objects, if any, alone are straightened
 and classified. Then the arbiter judges all objects beside one another, and the cell is assigned for good. Where time
-allows and a doubt is left, the frame is read laid other ways, too, and the likeliest reading stands.
+allows and a doubt is left, the frame is read laid other ways, too, and what is likeliest of the readings stands.
 """
 
 from __future__ import annotations
@@ -11,43 +11,21 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from edge.cell.findings import said_of
+from edge.cell.readings import Reading, likeliest
 from edge.config import default_models_dir
 from edge.locate.ways import MIRRORING, WAYS, Way, laid
 from edge.records import LABELS, Cell, Chromosome, Crop, Float32Array, Frame, Prediction, Region
 from edge.runtime.network import compiled_models
 from edge.stages import Arbiter, Assign, Assigned, Classifier, Keeper, Locator, Straighten
 
-USUAL_COUNT = 46
 CANDIDATES = 3
 """How many labels a chromosome is reported with; the assigned one is always among them."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Reading:
-    """What the stages make of a prepared frame that is laid one way. ``odds`` float32 (n,), of each being a chromosome,
-    in nats; ``assigned`` those that are taken for one."""
-
-    regions: tuple[Region, ...]
-    crops: Sequence[Crop]
-    predictions: Sequence[Prediction]
-    odds: Float32Array
-    assigned: Sequence[Assigned]
-
-    def __post_init__(self) -> None:
-        counts = len(self.regions), len(self.crops), len(self.predictions), len(self.odds)
-        if len(set(counts)) != 1:
-            raise ValueError(f"expected as many crops, predictions and odds as regions, got {counts}")
-
-    @property
-    def sure(self) -> bool:
-        """Whether it is a normal number of chromosomes, none to review."""
-        return len(self.assigned) == USUAL_COUNT and all(label.status == "accepted" for label in self.assigned)
 
 
 class Pipeline:
@@ -141,18 +119,14 @@ class Pipeline:
         return Reading(regions, crops, judged.predictions, judged.odds, assigned)
 
     def _likeliest(self, frame: Frame, read: Reading, clock: _Clock) -> Reading:
-        """``read``, or one of the frame laid another way whose labels cost less."""
-        from edge.cell.assign import price_of
-
-        price = price_of(read.predictions, read.odds)
+        """``read``, or what is likelier of it and of the frame laid the other ways, until a reading leaves no doubt."""
+        readings = [read]
         for way in WAYS[1:]:
-            other = self._look(laid(frame, way), way, clock, thorough=True)
-            other_price = price_of(other.predictions, other.odds)
-            if other_price < price:
-                read, price = other, other_price
-            if other.sure:
+            readings.append(self._look(laid(frame, way), way, clock, thorough=True))
+            if readings[-1].sure:
                 break
-        return read
+        with clock.stage("assign"):
+            return likeliest(readings, self._assign)
 
     def classify(self, crops: Sequence[Crop]) -> tuple[Prediction, ...]:
         """What the classifier says of ``crops``. Any thread may ask, also while another labels a frame."""

@@ -86,9 +86,7 @@ class _Balance:
         return "X" not in self.sex or (lost >= INCOMPLETE_FROM and not self.shared)
 
 
-def _balance(
-    counts: Mapping[str, int], markers: int, derivatives: Sequence[str], *, shared: bool = False
-) -> _Balance:
+def _balance(counts: Mapping[str, int], markers: int, derivatives: Sequence[str], *, shared: bool = False) -> _Balance:
     strange = [f"{label!r}: {copies}" for label, copies in counts.items() if label not in LABELS or copies < 0]
     if strange:
         raise ValueError(f"counts must map 1..22, X and Y to copies >= 0; got {', '.join(strange)}")

@@ -6,7 +6,7 @@ with the box that it should have been given; where the two differ much, it looks
 the mask.
 
 What lies in a crowd, four boxes in ten, is read twice, as it lies and turned by half, and the mean counts: on the val
-frames 0.82 corrections a cell are left instead of 0.90; were six in ten read twice, 0.85.
+frames 0.82 corrections a cell are left instead of 0.90; were six in ten read twice, 0.85. For live labels nothing is.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A frame laid another way, and what was found in it as it lies in the frame that was taken.
 
 The networks have no direction of their own, nor quite a size, yet their grids do: laid another way, or a little larger,
-they err elsewhere. A doubtful stored cell is read each way until one is sure, and the likeliest reading stands; the
-frames of a scene on the live page are laid in turn, and what they say is put together.
+they err elsewhere. A doubtful stored cell is read each way until one is sure, and what is likeliest stands
+(``edge/cell/readings.py``); the frames of a scene on the live page are laid in turn, and what they say is put together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Way = Literal["as taken", "larger", "mirrored", "on its side", "smaller"]
 were of another scale."""
 WAYS: tuple[Way, ...] = get_args(Way)
 """On 275 val frames, of which the half that is not sure was read in so many ways besides the usual one, the likeliest
-reading leaves, with none 0.735 corrections a cell, mirrored and on its side 0.607, larger and smaller, too, 0.567.
+reading leaves, with none 0.735 corrections a cell, mirrored and on its side 0.607, larger and smaller, too, 0.553.
 Turned by half, or mirrored and larger, it adds nothing to these."""
 MIRRORING: tuple[Way, ...] = ("mirrored", "on its side")
 """Either turns a left hand into a right one."""

@@ -1,0 +1,114 @@
+"""One reading of a cell out of several: the likeliest as a whole, and where another is clearly likelier, that one's.
+
+Several readings of one frame (``edge/locate/ways.py``) agree on most of it. Where they do not, the cheapest labelling
+of the whole cell tells whom to believe, not only of all at once but place by place: what overlaps, in whichever
+readings, is taken from one of them. On 275 val frames the likeliest reading as a whole leaves 0.55 corrections a cell,
+so put together 0.54; on 100 composites with a trisomy, 45,X or 47,XXY 1.03 and 1.00.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse.csgraph import connected_components
+
+from edge.cell.assign import price_of
+from edge.locate.regions import among
+from edge.overlap import box_iou
+from edge.records import Crop, Float32Array, Prediction, Region
+from edge.stages import Assign, Assigned
+
+USUAL_COUNT = 46
+PLACE_IOU = 0.3
+"""Boxes that share more than this are of one place; from 0.2 to 0.4 val and composites leave as many corrections."""
+LIKELIER_NATS = 0.5
+"""By so much the whole cell must be cheaper for a place to be taken from another reading; with 1 val gains half."""
+ROUNDS = 2
+"""What one place gives may make another's other reading the likelier."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What the stages make of a prepared frame that is laid one way. ``odds`` float32 (n,), of each being a chromosome,
+    in nats; ``assigned`` those that are taken for one."""
+
+    regions: tuple[Region, ...]
+    crops: Sequence[Crop]
+    predictions: Sequence[Prediction]
+    odds: Float32Array
+    assigned: Sequence[Assigned]
+
+    def __post_init__(self) -> None:
+        counts = len(self.regions), len(self.crops), len(self.predictions), len(self.odds)
+        if len(set(counts)) != 1:
+            raise ValueError(f"expected as many crops, predictions and odds as regions, got {counts}")
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is a normal number of chromosomes, none to review."""
+        return len(self.assigned) == USUAL_COUNT and all(label.status == "accepted" for label in self.assigned)
+
+
+def likeliest(readings: Sequence[Reading], assign: Assign) -> Reading:
+    """The likeliest of one or more ``readings`` of the same frame, its regions in the same pixels, or what is put
+    together of them; that has its labels by ``assign``, and its regions are numbered by their positions."""
+    pool = _Pool(readings)
+    best = int(np.argmin([price_of(r.predictions, r.odds) for r in readings]))
+    chosen = np.full(pool.places, best)
+    price = pool.price(chosen)
+    for _ in range(ROUNDS):
+        for place in pool.disputed():
+            for other in range(len(readings)):
+                trial = chosen.copy()
+                trial[place] = other
+                cost = pool.price(trial)
+                if cost < price - LIKELIER_NATS:
+                    chosen, price = trial, cost
+    return readings[best] if (chosen == best).all() else pool.reading(chosen, assign)
+
+
+class _Pool:
+    """All that any of the readings has seen, by places: which of them each object lies in."""
+
+    def __init__(self, readings: Sequence[Reading]) -> None:
+        self._readings = readings
+        self._reading = np.repeat(np.arange(len(readings)), [len(r.regions) for r in readings])
+        self._regions = [region for r in readings for region in r.regions]
+        self._predictions = [prediction for r in readings for prediction in r.predictions]
+        self._odds = np.concatenate([r.odds for r in readings])
+        boxes = [region.box_px for region in self._regions]
+        self.places, self._place = connected_components(box_iou(boxes, boxes) > PLACE_IOU, directed=False)
+
+    def disputed(self) -> list[int]:
+        """The places where the readings do not say the same labels."""
+        said: list[list[list[str]]] = [[[] for _ in self._readings] for _ in range(self.places)]
+        first = 0
+        for k, reading in enumerate(self._readings):
+            for assigned in reading.assigned:
+                said[self._place[first + assigned.index]][k].append(assigned.label)
+            first += len(reading.regions)
+        return [place for place, labels in enumerate(said) if any(sorted(own) != sorted(labels[0]) for own in labels)]
+
+    def price(self, chosen: npt.NDArray[np.intp]) -> float:
+        """What the whole cell costs, in nats, where each place is of the reading that is ``chosen`` (places,)."""
+        rows = self._rows(chosen)
+        return price_of([self._predictions[k] for k in rows], self._odds[rows])
+
+    def reading(self, chosen: npt.NDArray[np.intp], assign: Assign) -> Reading:
+        rows = self._rows(chosen)
+        regions = [self._regions[k] for k in rows]
+        crops = [crop for r in self._readings for crop in r.crops]
+        predictions = [replace(self._predictions[k], region_id=id) for id, k in enumerate(rows)]
+        return Reading(
+            among((), [(r.box_px, r.mask, r.axis_px) for r in regions], [r.score for r in regions]),
+            [replace(crops[k], region_id=id) for id, k in enumerate(rows)],
+            predictions,
+            self._odds[rows],
+            assign(predictions, self._odds[rows]),
+        )
+
+    def _rows(self, chosen: npt.NDArray[np.intp]) -> list[int]:
+        return np.flatnonzero(self._reading == chosen[self._place]).tolist()

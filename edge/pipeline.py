@@ -71,8 +71,7 @@ class Pipeline:
         clock = _Clock()
         with clock.stage("locate"):
             lying = laid(frame, way)
-            # Laid before: what it sees of the scale serves the first look, too.
-            seen = self._locator.prepared(lying, thorough=thorough)
+            seen = self._locator.prepared(lying)  # laid before: what it sees of the scale serves the first look, too
         read = self._look(seen, way, clock, thorough)
         if thorough and read.assigned and not read.sure:
             read = self._likeliest(seen, read, clock)
@@ -97,7 +96,7 @@ class Pipeline:
     def _look(self, frame: Frame, way: Way, clock: _Clock, thorough: bool) -> Reading:
         """What ``frame``, which was laid that ``way``, shows, as it lies in the frame that was taken."""
         with clock.stage("locate"):
-            regions = self._locator.locate(frame, thorough=thorough)
+            regions = self._locator.locate(frame)
         crops, predictions = self._read(frame, regions, (), clock, thorough)
         with clock.stage("assign"):
             kept = self._keep(frame, regions, crops, predictions)

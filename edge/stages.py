@@ -18,11 +18,10 @@ class Locator(Protocol):
     def models(self) -> Mapping[str, str]:
         """Role to ``sha256:<hex>`` of the models that it uses."""
 
-    def prepared(self, frame: Frame, *, thorough: bool) -> Frame:
+    def prepared(self, frame: Frame) -> Frame:
         """``frame``, of the same size, as the stages expect it: dark chromosomes on bright, the scale checked."""
 
-    def locate(self, frame: Frame, *, thorough: bool) -> tuple[Region, ...]:
-        """Sooner where it need not be ``thorough``."""
+    def locate(self, frame: Frame) -> tuple[Region, ...]: ...
 
     def laid_back(self, frame: Frame, regions: Sequence[Region], way: Way) -> tuple[Region, ...]:
         """``regions`` of ``frame``, which was laid that way, as they lie in the frame that was taken."""

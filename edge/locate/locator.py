@@ -80,15 +80,14 @@ class Locator:
         self._found = lru_cache(maxsize=1)(self._find)  # what is found at a doubted scale is located if that stands
         self.models = {"locator": boxes.model_id, "separator": separator.model_id}
 
-    def prepared(self, frame: Frame, *, thorough: bool = True) -> Frame:
+    def prepared(self, frame: Frame) -> Frame:
         """``frame`` as the looks and ``straighten`` expect it: dark on bright, and, where the nominal scale is only
-        supposed, at its chromosomes' own if the boxes, ``thorough`` as they will be located, say so too. A usual
-        bright-field frame comes back itself. ``FrameError`` for one of more than ``MOST_PIXELS``."""
+        supposed, at its chromosomes' own if the boxes say so too. A usual bright-field frame comes back itself.
+        ``FrameError`` for one of more than ``MOST_PIXELS``."""
         frame = dark_on_bright(_bounded(frame))
         if frame.scale_stated:  # trusted
             return frame
-        found = self._found(frame, thorough)
-        if _convincing(found.scores):  # asked first: if the scale stands, the boxes are needed anyway
+        if _convincing(self._found(frame).scores):  # asked first: if the scale stands, the boxes are needed anyway
             return frame
         size = size_at_a_glance(_darkness(frame))
         if size is None or not _doubtful(size):
@@ -98,33 +97,34 @@ class Locator:
             return frame
         size = min(max(size, 1 / FURTHEST_OFF), FURTHEST_OFF)
         other = replace(frame, um_per_px=frame.um_per_px / size)
-        return _bounded(other) if self._looks_better(other, frame, found) else frame
+        return _bounded(other) if self._looks_better(other, frame) else frame
 
-    def _looks_better(self, other: Frame, frame: Frame, found: Found) -> bool:
+    def _looks_better(self, other: Frame, frame: Frame) -> bool:
         """Whether the boxes' network clearly believes more in ``other``, which is ``frame`` at a rival scale: in one
-        tile of it, about the middle of the stain, read once, against all that was ``found`` there in ``frame``."""
+        tile of it, about the middle of the stain, read once, against all that ``frame`` shows there."""
         scale = other.um_per_px / LOCATOR_UM_PER_PX
         rows, cols = self._boxes.middle_tile(frame.pixels.shape, scale, _darkness(frame))
         rival = self._boxes.find(resized(frame.pixels[rows, cols], scale), both_ways=False)
+        found = self._found(frame)
         x, y = (found.boxes[:, :2] + found.boxes[:, 2:]).T / (2 * at_scale(frame)[1])
         there = (x >= cols.start) & (x < cols.stop) & (y >= rows.start) & (y < rows.stop)
         return _evidence(rival.scores) > CLEARLY_BETTER * _evidence(found.scores[there])
 
-    def _find(self, frame: Frame, thorough: bool) -> Found:
+    def _find(self, frame: Frame) -> Found:
         """The boxes' network's answer, in pixels of ``at_scale``."""
-        return self._boxes.find(at_scale(frame)[0], both_ways=thorough)
+        return self._boxes.find(at_scale(frame)[0])
 
     def laid_back(self, frame: Frame, regions: Sequence[Region], way: Way) -> tuple[Region, ...]:
         """``regions`` of ``frame``, which was laid that way, as they lie in the frame that was taken."""
         right, down = (self._boxes.shift[:2] * np.float32(LOCATOR_UM_PER_PX / frame.um_per_px)).tolist()
         return laid_back(regions, way, frame.pixels.shape, (right, down))
 
-    def locate(self, frame: Frame, *, thorough: bool = True) -> tuple[Region, ...]:
-        """Every chromosome found, best score first; read once where this need not be ``thorough``."""
+    def locate(self, frame: Frame) -> tuple[Region, ...]:
+        """Every chromosome found, best score first."""
         picture, scale = at_scale(frame)
-        found = self._found(frame, thorough)
-        outlines, places = self._seen(picture, _darkness(frame), found, thorough)
-        outlines += self._separator.mended(picture, places, thorough)
+        found = self._found(frame)
+        outlines, places = self._seen(picture, _darkness(frame), found)
+        outlines += self._separator.mended(picture, places)
         scores = [*found.scores.tolist(), *[LEFTOVER_SCORE] * len(places)]
         return regions_of(outlines, self._boxes_px(outlines, frame, scale), scores, _stain(frame), scale)
 
@@ -149,7 +149,7 @@ class Locator:
         turned = self._boxes.find_turned(picture) if thorough and regions else np.zeros((0, 4), np.float32)
         places = np.concatenate([left.boxes(MARGIN_PX), turned]) / np.float32(scale)
         boxes = np.concatenate([places, joined_boxes(regions, odds)])
-        seen = self._with(frame, regions, boxes[unknown(boxes, regions)], thorough)
+        seen = self._with(frame, regions, boxes[unknown(boxes, regions)])
         most = WAISTS * len(regions) if thorough else LIVE_WAISTS
         found = parted(regions, crops, odds, believed, most)
         new = unknown(np.array([part.box_px for part in found], np.float32), seen).tolist()
@@ -157,15 +157,13 @@ class Locator:
         crossed = unlike(joined_arms(left.bridges, frame, scale, MARGIN_PX), seen)
         return among(seen, crossed, [LEFTOVER_SCORE] * len(crossed))
 
-    def _with(
-        self, frame: Frame, regions: tuple[Region, ...], boxes: Float32Array, thorough: bool
-    ) -> tuple[Region, ...]:
+    def _with(self, frame: Frame, regions: tuple[Region, ...], boxes: Float32Array) -> tuple[Region, ...]:
         """``regions`` and, after them, what the separator sees in ``boxes`` (n, 4), in frame pixels, if it is new."""
         picture, scale = at_scale(frame)
         places = boxes * np.float32(scale)
         if not len(places):
             return regions
-        outlines = self._separator.mended(picture, places, thorough)
+        outlines = self._separator.mended(picture, places)
         boxes_px = self._boxes_px(outlines, frame, scale)
         new = unknown(np.array(boxes_px, np.float32), regions).tolist()
         new_outlines, new_px = [outlines[k] for k in new], [boxes_px[k] for k in new]
@@ -178,14 +176,14 @@ class Locator:
     def proposals(self, picture: UInt8Array) -> Float32Array:
         """The boxes that the separator is given for ``picture`` uint8 (H, W) at the locator's scale, float32 (n, 4)."""
         found = self._boxes.find(picture)
-        _, places = self._seen(picture, darkness_of(picture), found, thorough=True)
+        _, places = self._seen(picture, darkness_of(picture), found)
         return np.concatenate([found.boxes, places])
 
     def _seen(
-        self, picture: UInt8Array, darkness: UInt8Array, found: Found, thorough: bool
+        self, picture: UInt8Array, darkness: UInt8Array, found: Found
     ) -> tuple[tuple[Outline, ...], Float32Array]:
         """The outlines of what the boxes' network found, and the places (n, 4) that these leave over."""
-        outlines = self._separator.mended(picture, found.boxes, thorough)
+        outlines = self._separator.mended(picture, found.boxes)
         sure = [o for o, score in zip(outlines, found.scores, strict=True) if score >= SURE_SCORE]
         return outlines, left_over(darkness, claimed_pixels(picture.shape, sure)).boxes(MARGIN_PX)
 

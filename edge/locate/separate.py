@@ -6,7 +6,7 @@ with the box that it should have been given; where the two differ much, it looks
 the mask.
 
 What lies in a crowd, four boxes in ten, is read twice, as it lies and turned by half, and the mean counts: on the val
-frames 0.82 corrections a cell are left instead of 0.90; were six in ten read twice, 0.85. For live labels nothing is.
+frames 0.82 corrections a cell are left instead of 0.90; were six in ten read twice, 0.85.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ CROWDED_IOU = 0.2
 """A box that shares more than this with another lies in a crowd."""
 BIN_PX = 2.0
 """Of the network's input, between two places where it may put a side of the box."""
-_NONE = np.zeros(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,18 +117,18 @@ class Separator:
             return ()
         return _outlines(*self._answers(picture, boxes, _crowded(boxes)), boxes)
 
-    def mended(self, picture: UInt8Array, boxes: Float32Array, thorough: bool = True) -> tuple[Outline, ...]:
+    def mended(self, picture: UInt8Array, boxes: Float32Array) -> tuple[Outline, ...]:
         """As ``outlines``, for boxes that may be off: where the network would draw another one, it looks again at
-        that. Nothing is read twice where this need not be ``thorough``."""
+        that."""
         if not len(boxes):
             return ()
-        answers, matrices = self._answers(picture, boxes, _crowded(boxes) if thorough else _NONE)
+        answers, matrices = self._answers(picture, boxes, _crowded(boxes))
         own = in_picture(answers.sides, matrices)
         off = np.flatnonzero(paired_iou(boxes, own) < RIGHT_IOU)
         if len(off):
             boxes = boxes.copy()
             boxes[off] = own[off]
-            again, matrices[off] = self._answers(picture, boxes[off], np.arange(len(off)) if thorough else _NONE)
+            again, matrices[off] = self._answers(picture, boxes[off], np.arange(len(off)))
             answers.put(off, again)
         return _outlines(answers, matrices, boxes)
 

@@ -29,10 +29,10 @@ def draw_bars(numbers: Sequence[int]) -> UInt8Array:
 class BarLocator:
     models = {role: MODELS[role] for role in ("locator", "separator")}  # noqa: RUF012
 
-    def prepared(self, frame: Frame, *, thorough: bool = True) -> Frame:
+    def prepared(self, frame: Frame) -> Frame:
         return frame
 
-    def locate(self, frame: Frame, *, thorough: bool = True) -> tuple[Region, ...]:
+    def locate(self, frame: Frame) -> tuple[Region, ...]:
         count, marks, stats, _ = cv2.connectedComponentsWithStats((frame.pixels < 128).astype(np.uint8))
         regions = []
         for i in range(1, count):

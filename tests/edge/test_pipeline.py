@@ -60,9 +60,9 @@ def test_a_cell_names_the_compiled_models_that_computed_it() -> None:
     compiled = f"sha256:{'a' * 64}"
 
     class OnAccelerator(BarLocator):
-        def locate(self, frame: Frame, *, thorough: bool = True) -> tuple[Region, ...]:
+        def locate(self, frame: Frame) -> tuple[Region, ...]:
             computed_by("locator_edgetpu", compiled)
-            return super().locate(frame, thorough=thorough)
+            return super().locate(frame)
 
     cell = Pipeline(OnAccelerator(), BarClassifier(), cut_bars, keep_all, unmoved, assign_bars).label(frame_of([21, 7]))
     assert cell.models == MODELS | {"locator_edgetpu": compiled}
@@ -88,7 +88,7 @@ def test_the_stages_see_the_prepared_frame_and_the_cell_tells_of_the_one_taken()
     seen: list[Frame] = []
 
     class Turning(BarLocator):
-        def prepared(self, frame: Frame, *, thorough: bool = True) -> Frame:
+        def prepared(self, frame: Frame) -> Frame:
             return replace(frame, pixels=255 - frame.pixels, um_per_px=0.1)
 
         def look_again(
@@ -176,8 +176,8 @@ def test_the_arbiter_has_the_last_word_and_hears_what_was_hidden() -> None:
     heard = []
 
     class LooksTwice(BarLocator):
-        def locate(self, frame: Frame, *, thorough: bool = True) -> tuple[Region, ...]:
-            return super().locate(frame, thorough=thorough)[:2]
+        def locate(self, frame: Frame) -> tuple[Region, ...]:
+            return super().locate(frame)[:2]
 
         def look_again(
             self,
@@ -190,7 +190,7 @@ def test_the_arbiter_has_the_last_word_and_hears_what_was_hidden() -> None:
             thorough: bool,
         ) -> tuple[Region, ...]:
             assert np.flatnonzero(believed).tolist() == [0, 1]
-            return super().locate(frame, thorough=thorough)
+            return super().locate(frame)
 
     class Strict(Unmoved):
         def __call__(self, regions: Sequence[Region], crops: object, predictions: object, kept: Kept) -> Judged:
@@ -210,18 +210,10 @@ def test_the_arbiter_has_the_last_word_and_hears_what_was_hidden() -> None:
     assert heard == [3]
 
 
-def test_a_frame_is_looked_at_thoroughly_unless_labels_are_to_come_soon() -> None:
-    asked, prepared, located = [], [], []
+def test_a_frame_is_looked_at_again_thoroughly_unless_labels_are_to_come_soon() -> None:
+    asked = []
 
     class Noting(BarLocator):
-        def prepared(self, frame: Frame, *, thorough: bool = True) -> Frame:
-            prepared.append(thorough)
-            return super().prepared(frame, thorough=thorough)
-
-        def locate(self, frame: Frame, *, thorough: bool = True) -> tuple[Region, ...]:
-            located.append(thorough)
-            return super().locate(frame, thorough=thorough)
-
         def look_again(
             self, frame: Frame, regions: tuple[Region, ...], *said: object, thorough: bool
         ) -> tuple[Region, ...]:
@@ -242,8 +234,7 @@ def test_a_frame_is_looked_at_thoroughly_unless_labels_are_to_come_soon() -> Non
     pipeline = Pipeline(Noting(), Reading(), cut_bars, keep_all, unmoved, assign_bars)
     for label in (pipeline.label, pipeline.label_live):
         assert label(frame_of([5, 6])).count == 2
-    assert asked == located == [*[True] * len(WAYS), False]
-    assert prepared == [True, False]
+    assert asked == [*[True] * len(WAYS), False]
     assert read == [*["thoroughly"] * len(WAYS), "soon"]
 
 
@@ -304,12 +295,12 @@ def test_frames_are_labelled_one_after_another() -> None:
     class JealousLocator(BarLocator):
         busy = False
 
-        def locate(self, frame: Frame, *, thorough: bool = True) -> tuple[Region, ...]:
+        def locate(self, frame: Frame) -> tuple[Region, ...]:
             assert not self.busy
             self.busy = True
             time.sleep(0.01)
             self.busy = False
-            return super().locate(frame, thorough=thorough)
+            return super().locate(frame)
 
     pipeline = Pipeline(JealousLocator(), BarClassifier(), cut_bars, keep_all, unmoved, assign_bars)
     frame = frame_of([21, 7])
@@ -324,10 +315,10 @@ class Blinkered(BarLocator):
     def __init__(self) -> None:
         self.looks: list[tuple[int, ...]] = []
 
-    def locate(self, frame: Frame, *, thorough: bool = True) -> tuple[Region, ...]:
+    def locate(self, frame: Frame) -> tuple[Region, ...]:
         self.looks.append(frame.pixels.shape)
         middle = frame.pixels.shape[1] / 2
-        return tuple(r for r in super().locate(frame, thorough=thorough) if r.box_px[0] > middle)
+        return tuple(r for r in super().locate(frame) if r.box_px[0] > middle)
 
 
 def test_of_several_readings_the_likeliest_stands_and_lies_as_the_frame_does() -> None:
@@ -364,8 +355,8 @@ def test_readings_end_with_one_that_leaves_no_doubt() -> None:
     usual = [n for n in range(1, 23) for _ in range(2)] + [8, 8]
 
     class SlowToSee(CountingLocator):
-        def locate(self, frame: Frame, *, thorough: bool = True) -> tuple[Region, ...]:
-            found = super().locate(frame, thorough=thorough)
+        def locate(self, frame: Frame) -> tuple[Region, ...]:
+            found = super().locate(frame)
             return found[1:] if self.looks == 1 else found
 
     locator = SlowToSee()
@@ -389,7 +380,7 @@ def test_a_live_label_lies_as_the_frame_does_whatever_way_it_was_laid(way: Way) 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_scale_that_is_corrected_is_the_same_whatever_way_the_frame_was_laid(way: Way) -> None:
     class Corrects(BarLocator):
-        def prepared(self, frame: Frame, *, thorough: bool = True) -> Frame:
+        def prepared(self, frame: Frame) -> Frame:
             return replace(frame, um_per_px=frame.um_per_px * 2)
 
     pipeline = Pipeline(Corrects(), BarClassifier(), cut_bars, keep_all, unmoved, assign_bars)
@@ -418,6 +409,6 @@ def test_crops_of_a_mirrored_frame_are_turned_back() -> None:
 class CountingLocator(BarLocator):
     looks = 0
 
-    def locate(self, frame: Frame, *, thorough: bool = True) -> tuple[Region, ...]:
+    def locate(self, frame: Frame) -> tuple[Region, ...]:
         self.looks += 1
-        return super().locate(frame, thorough=thorough)
+        return super().locate(frame)

@@ -176,23 +176,6 @@ def test_frames_of_another_scale_are_brought_to_the_networks(locator: Locator) -
     assert np.abs(np.array(many) - 2 * np.array(few)).max() <= 1
 
 
-def test_the_boxes_network_reads_once_where_labels_are_to_come_soon(
-    locator: Locator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As often as it was asked to before, where a doubted scale is decided."""
-    asked = []
-
-    def find(picture: UInt8Array, both_ways: bool = True) -> Found:
-        asked.append(both_ways)
-        return Found(np.array([[10, 10, 30, 40]], np.float32), np.ones(1, np.float32))
-
-    monkeypatch.setattr(locator._boxes, "find", find)
-    for thorough in (False, True):
-        frame = frame_of(drawn_pixels(180, 168), NOMINAL_UM_PER_PX)
-        assert locator.locate(locator.prepared(frame, thorough=thorough), thorough=thorough)
-    assert asked == [False, True]
-
-
 def test_a_frame_whose_stated_scale_is_absurd_is_refused_at_once(locator: Locator) -> None:
     with pytest.raises(FrameError, match=r"got 3\.0 x 1\.8 mm by its 9\.99 um a pixel; correct it or crop"):
         locator.prepared(frame_of(drawn_pixels(180, 300), 9.99))

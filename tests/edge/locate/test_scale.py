@@ -93,7 +93,7 @@ class Believing(Locator):
         self.believed, self.asked = um_per_px, 0
         return self
 
-    def _looks_better(self, other: Frame, frame: Frame, found: Found) -> bool:
+    def _looks_better(self, other: Frame, frame: Frame) -> bool:
         self.asked += 1
         return bool(other.um_per_px == pytest.approx(self.believed, rel=0.25))
 
@@ -155,17 +155,17 @@ def test_a_rival_scale_is_believed_by_the_boxes_of_one_tile_read_once(
     rows, cols = believing._boxes.middle_tile(frame.pixels.shape, scale, darkness_of(at_scale(frame)[0]))
     x, y = (side.start + np.array([1.0, 60.0, -1.0]) for side in (cols, rows))  # the last lies outside of the tile
     centres = np.stack([x, y], axis=1) * SCALE
-    boxes = np.concatenate([centres - 5, centres + 5], axis=1).astype(np.float32)
-    found = Found(boxes, np.array([0.7, 0.99, 0.99], np.float32))
+    found = np.concatenate([centres - 5, centres + 5], axis=1).astype(np.float32)
+    monkeypatch.setattr(believing, "_found", lambda _: Found(found, np.array([0.7, 0.99, 0.99], np.float32)))
     asked = []
     for sure, better in ((0.95, True), (0.6, False)):
 
         def find(picture: UInt8Array, both_ways: bool, sure: float = sure) -> Found:
             asked.append((picture.shape, both_ways))
-            return Found(boxes, np.array([sure, sure, sure], np.float32))
+            return Found(found[:3], np.array([sure, sure, sure], np.float32))
 
         monkeypatch.setattr(believing._boxes, "find", find)
-        assert Locator._looks_better(believing, other, frame, found) is better
+        assert Locator._looks_better(believing, other, frame) is better
     assert all(max(shape) <= 128 and not twice for shape, twice in asked)
 
 
@@ -175,7 +175,7 @@ def test_boxes_that_convince_leave_no_doubt_about_the_scale(
 ) -> None:
     frame = taken_at(2)
     found = Found(np.zeros((9, 4), np.float32), np.full(9, score, np.float32))
-    monkeypatch.setattr(believing, "_found", lambda *_: found)
+    monkeypatch.setattr(believing, "_found", lambda _: found)
     believed = believing.believe(NOMINAL_UM_PER_PX / 2).prepared(frame)
     assert believing.asked == asked
     assert (believed is frame) is (asked == 0)

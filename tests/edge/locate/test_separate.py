@@ -220,17 +220,6 @@ def test_boxes_that_are_right_are_looked_at_once(separator: Separator) -> None:
     assert separator.mended(noise(50, 50), np.zeros((0, 4), np.float32)) == ()
 
 
-def test_nothing_is_read_twice_where_labels_are_to_come_soon(separator: Separator) -> None:
-    """Of two that share most of their boxes and are also off: each is read as given and as mended."""
-    boxes = np.array([[20, 20, 60, 60], [24, 24, 64, 64]], np.float32)
-    asked = []
-    for thorough in (True, False):
-        said = Counting()
-        with_network(separator, said).mended(noise(300, 300), boxes, thorough)
-        asked.append(said.asked)
-    assert asked == [[4, 4], [2, 2]]
-
-
 def test_specks_are_not_part_of_the_chromosome(separator: Separator) -> None:
     mask = np.zeros((ROI_PX, ROI_PX), np.bool_)
     mask[26:38, 6:58] = True
@@ -292,17 +281,6 @@ class TopHalf:
         logit = np.full((len(rois), ROI_PX, ROI_PX), -2, np.float32)
         logit[:, : ROI_PX // 2] = 4
         return folded(logit) | places_of(np.tile(np.array([4, 2, 50, 20], np.float32), (len(rois), 1)))
-
-
-class Counting(TopHalf):
-    """Notes how many it is asked about at a time."""
-
-    def __init__(self) -> None:
-        self.asked: list[int] = []
-
-    def run_uint8(self, rois: UInt8Array) -> dict[str, Float32Array]:
-        self.asked.append(len(rois))
-        return super().run_uint8(rois)
 
 
 def test_what_lies_in_a_crowd_is_read_twice_and_the_mean_counts(separator: Separator) -> None:

@@ -59,9 +59,9 @@ def likeliest(readings: Sequence[Reading], assign: Assign) -> Reading:
     pool = _Pool(readings)
     best = int(np.argmin([price_of(r.predictions, r.odds) for r in readings]))
     chosen = np.full(pool.places, best)
-    price = pool.price(chosen)
+    price, disputed = pool.price(chosen), pool.disputed()
     for _ in range(ROUNDS):
-        for place in pool.disputed():
+        for place in disputed:
             for other in range(len(readings)):
                 trial = chosen.copy()
                 trial[place] = other

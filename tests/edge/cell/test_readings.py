@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.cell.assign import assign, price_of
-from edge.cell.readings import LIKELIER_NATS, Reading, likeliest
+from edge.cell.readings import LIKELIER_NATS, MOST_DISPUTED, MOST_OBJECTS, Reading, likeliest
 from edge.records import LABELS, Box, Crop, Prediction, Region
 from tests.builders import NORMAL_FEMALE
 
@@ -89,3 +89,15 @@ def test_a_little_likelier_is_not_enough(sure: float, taken: bool) -> None:
     whole = likeliest([reading(cell(at_7=None)), reading(second)], assign)
     assert (len(whole.assigned) == 46) is taken
     assert len(reading(second).assigned) == 46
+
+
+@pytest.mark.parametrize(
+    ("beside", "disputed", "whole"), [(0, 2, False), (0, MOST_DISPUTED + 1, True), (MOST_OBJECTS, 2, True)]
+)
+def test_where_no_cell_is_seen_nothing_is_tried(beside: int, disputed: int, whole: bool) -> None:
+    """Of noise there are hundreds of objects, in any of which readings may differ: trying them would take minutes."""
+    noise: list[Object] = [((2000 + 20 * k, 0, 2012 + 20 * k, 40), "1", 0.1, -9.0) for k in range(beside)]
+    unsure = {f"at_{k}": (box_at(k), NORMAL_FEMALE[k], 0.5, 5.0) for k in range(20, 45)}
+    first = reading([*cell(**dict.fromkeys(f"at_{k}" for k in range(disputed))), *noise])
+    second = reading(cell(**unsure, **dict.fromkeys(("at_45",) * (disputed > 2))))
+    assert (likeliest([first, second], assign) in (first, second)) is whole

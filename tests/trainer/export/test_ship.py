@@ -187,7 +187,7 @@ def test_onnx_bundles_label_a_drawn_frame(runs: Path, shipped: Path, tmp_path: P
         report = json.loads((tmp_path / name / "onnx.json").read_text())
         assert set(report["files"]) == {bundle.model_path.name, f"{name}.onnx"}
     frame = Frame(draw_metaphase(3, size_px=(320, 320)).pixels, 0, 0.0, "drawn.png")
-    cell = load_pipeline(tmp_path, threads=1).label(frame)
+    cell = load_pipeline(tmp_path, threads=1).label_live(frame)
     assert cell.models == {name: load_bundle(tmp_path / name, name).model_id for name in TASKS}
     said, expected = (Network.of_bundle(load_bundle(at / "separator", "separator")) for at in (tmp_path, shipped))
     rois = np.stack(drawn_rois(6))

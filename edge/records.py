@@ -19,6 +19,10 @@ import numpy.typing as npt
 LABELS: tuple[str, ...] = (*(str(n) for n in range(1, 23)), "X", "Y")
 """The 24 classes, in the order of every score vector."""
 
+USUAL_COUNT = 46
+"""Chromosomes of a human cell. Where another number is found it is seldom true: of 60 val frames with 45 found 54 have
+46, of seven with 47 found six."""
+
 NOMINAL_UM_PER_PX = 0.065
 """Scale that the models were trained at: a 100x objective on a 6.5 um camera pixel."""
 

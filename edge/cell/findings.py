@@ -63,7 +63,7 @@ _SEX_FINDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class _Balance:
-    """Copies seen, against the ploidy level they are nearest to."""
+    """Copies seen, against the ploidy level they are nearest to; of one cell, or ``shared`` by several."""
 
     total: int
     ploidy: int
@@ -143,7 +143,7 @@ def findings_of(counts: Mapping[str, int], *, markers: int = 0, derivatives: Seq
 
     Raises ``ValueError`` like ``karyotype_of``.
     """
-    return _said(_balance(counts, markers, derivatives, shared=True), losses=True)
+    return _said(_balance(counts, markers, derivatives, shared=True))
 
 
 def findings_of_cell(
@@ -151,7 +151,7 @@ def findings_of_cell(
 ) -> tuple[str, ...]:
     """The same of one cell: what it lacks is named, and claims nothing, or, a single X, no more than a reason to look
     at other cells. Raises ``ValueError`` like ``karyotype_of``."""
-    return _said(_balance(counts, markers, derivatives), losses=False)
+    return _said(_balance(counts, markers, derivatives))
 
 
 def claims_of(counts: Mapping[str, int]) -> tuple[str, ...]:
@@ -160,16 +160,16 @@ def claims_of(counts: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(finding for finding in findings_of_cell(counts) if not finding.startswith(_PLAIN))
 
 
-def _tells_sex(cell: _Balance, losses: bool) -> bool:
+def _tells_sex(cell: _Balance) -> bool:
     """Whether the sex chromosomes that were seen may be taken for all that there are."""
     if cell.ploidy != 2 or "X" not in cell.sex:
         return False
-    whole = not cell.incomplete if losses else not any(change < 0 for change in cell.autosome_change.values())
+    whole = not cell.incomplete if cell.shared else not any(change < 0 for change in cell.autosome_change.values())
     return whole or len(cell.sex) >= 2
 
 
-def _said(cell: _Balance, losses: bool) -> tuple[str, ...]:
-    """``losses``: whether what is missing is a finding."""
+def _said(cell: _Balance) -> tuple[str, ...]:
+    """What is missing is a finding where it is shared."""
     if cell.total == 0:
         return ("no chromosome found",)
     said: list[str] = []
@@ -177,31 +177,33 @@ def _said(cell: _Balance, losses: bool) -> tuple[str, ...]:
         said.append(
             _PLOIDIES.get(cell.ploidy, f"about {cell.ploidy} sets of chromosomes, or several cells in one frame")
         )
-    if cell.ploidy == 3 and not losses and cell.total != 69:
+    if cell.ploidy == 3 and not cell.shared and cell.total != 69:
         said[-1] += ", or parts of two cells in one frame"
     if cell.incomplete:
         said.append(_incomplete_finding(cell))
-    elif not losses:
-        told = _tells_sex(cell, losses)
+    elif not cell.shared:
+        told = _tells_sex(cell)
         lost = {label: copies for label, copies in cell.missing.items() if label in AUTOSOMES or not told}
         if lost:
             said.append(f"not found: {_listed(lost)}; a finding only where three cells lack the same")
-    if _tells_sex(cell, losses):
-        said += [
-            finding if losses or cell.sex != "X" else f"{finding}{_IF_SHARED}" for finding in _sex_findings(cell.sex)
-        ]
+    if _tells_sex(cell):
+        condition = "" if cell.shared or cell.sex != "X" else _IF_SHARED
+        said += [f"{finding}{condition}" for finding in _sex_findings(cell.sex)]
+    said += [
+        finding if cell.shared or cell.sex != "X" else f"{finding}{_IF_SHARED}" for finding in _sex_findings(cell.sex)
+    ]
     said += [
         _autosome_finding(label, cell.ploidy, change)
         for label, change in cell.autosome_change.items()
-        if change > 0 or (losses and not cell.incomplete)
+        if change > 0 or (cell.shared and not cell.incomplete)
     ]
     said += [f"structurally changed {label}" for label in cell.derivatives]
     if cell.markers:
         said.append("marker chromosome" if cell.markers == 1 else f"{cell.markers} marker chromosomes")
     gains = [label for label, change in cell.autosome_change.items() if change > 0]
-    if len(gains) >= STRANGERS_FROM and cell.ploidy == 2 and not losses:
+    if len(gains) >= STRANGERS_FROM and cell.ploidy == 2 and not cell.shared:
         said.insert(0, f"{len(gains)} gains: look for part of another cell in the frame")
-    if gains and cell.missing and not (losses or cell.incomplete):  # in several cells alike it is no slip
+    if gains and cell.missing and not (cell.shared or cell.incomplete):  # in several cells alike it is no slip
         said.append(f"gain and loss in one cell: check the labels of {', '.join([*gains, *cell.missing])}")
     return tuple(said)
 

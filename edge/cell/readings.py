@@ -19,10 +19,9 @@ from scipy.sparse.csgraph import connected_components
 from edge.cell.assign import price_of
 from edge.locate.regions import among
 from edge.overlap import box_iou
-from edge.records import Crop, Float32Array, Prediction, Region
+from edge.records import USUAL_COUNT, Crop, Float32Array, Prediction, Region
 from edge.stages import Assign, Assigned
 
-USUAL_COUNT = 46
 PLACE_IOU = 0.3
 """Boxes that share more than this are of one place; 0.2 and 0.4 leave as many corrections."""
 LIKELIER_NATS = 0.5
@@ -59,12 +58,13 @@ class Reading:
 def likeliest(readings: Sequence[Reading], assign: Assign) -> Reading:
     """The likeliest of one or more ``readings`` of the same frame, its regions in the same pixels, or what is put
     together of them; that has its labels by ``assign``, and its regions are numbered by their positions."""
-    best = int(np.argmin([price_of(r.predictions, r.odds) for r in readings]))
+    prices = [price_of(r.predictions, r.odds) for r in readings]
+    best = int(np.argmin(prices))
     if max(len(r.regions) for r in readings) > MOST_OBJECTS:
         return readings[best]
     pool = _Pool(readings)
-    chosen = np.full(pool.places, best)
-    price, disputed = pool.price(chosen), pool.disputed()
+    chosen, price = np.full(pool.places, best), prices[best]
+    disputed = pool.disputed()
     if len(disputed) > MOST_DISPUTED:
         return readings[best]
     for _ in range(ROUNDS):

@@ -14,7 +14,7 @@ import numpy as np
 
 from edge.locate.background import absorption_of
 from edge.locate.field import dark_on_bright, is_fluorescent
-from edge.records import Cell, Crop, Float32Array, Frame, Region, UInt8Array
+from edge.records import USUAL_COUNT, Cell, Crop, Float32Array, Frame, Region, UInt8Array
 
 FEWEST_IN_METAPHASE = 12
 """Chromosomes from which a field counts as a metaphase; fewer are scattered debris or the edge of another cell."""
@@ -33,9 +33,6 @@ EASY_CROSSING, COUNTABLE_CROSSING = 20, 30
 """Chromosomes that touch or cross, up to which a cell needs hardly a correction, and up to which it is worth having: of
 the val frames 208 have no more than 20 and leave 0.9 corrections each, none at the median; 58 have up to 30 and leave
 2.0, two at the median; the nine others leave 6.8."""
-USUAL_COUNT = 46
-"""Where another number is found it is seldom true: of 60 val frames with 45 found 54 have 46, of seven with 47 found
-six."""
 
 _LENS_UM = 0.052
 """What is finer than this is the camera's noise: no lens gives it."""

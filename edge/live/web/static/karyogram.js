@@ -215,8 +215,8 @@ export class Karyogram {
   }
 }
 
-// Whether it would change nothing to put it there once more.
-export function settled(chromosome, place) {
+// Whether it would change nothing to put it there, or to say that it is right where it is.
+export function settled(chromosome, place = PLACE_OF(chromosome)) {
   return PLACE_OF(chromosome) === place && (chromosome.excluded || chromosome.status === "accepted");
 }
 

@@ -277,7 +277,7 @@ function enter() {
   const { label } = typed;
   typed.clear();
   if (entering) return say("Nothing changed: the key came before the answer");
-  if (label ? settled(chromosome, label) : chromosome.status !== "review" || chromosome.excluded) return next();
+  if (settled(chromosome, label || undefined)) return next();
   const change = label ? { edit: "relabel", chromosome: chromosome.id, label } : { edit: "accept", chromosomes: [chromosome.id] };
   entering = true;
   edit(change, label ? `It is a ${label}` : "Accepted").then((done) => ((entering = false), done && next()));

@@ -190,9 +190,6 @@ def _said(cell: _Balance) -> tuple[str, ...]:
         condition = "" if cell.shared or cell.sex != "X" else _IF_SHARED
         said += [f"{finding}{condition}" for finding in _sex_findings(cell.sex)]
     said += [
-        finding if cell.shared or cell.sex != "X" else f"{finding}{_IF_SHARED}" for finding in _sex_findings(cell.sex)
-    ]
-    said += [
         _autosome_finding(label, cell.ploidy, change)
         for label, change in cell.autosome_change.items()
         if change > 0 or (cell.shared and not cell.incomplete)

@@ -54,11 +54,15 @@ def test_a_label_by_keyboard_undo_and_redo(karyogram: Page) -> None:
     page = karyogram
     here = filled(page)
     _, id = first(page, here)
+    # A third copy is written of a broken cell, too; one that takes the place of what was missing is not.
+    there = next(
+        p for p in ("21", "22", "20", "18", "16", "14", "13") if p != here and chromosomes(page, p).count() >= 2
+    )
     before = page.locator("#karyotype").text_content() or ""
-    page.keyboard.type("21")
-    expect(page.locator("#typed")).to_contain_text("21")
+    page.keyboard.type(there)
+    expect(page.locator("#typed")).to_contain_text(there)
     page.keyboard.press("Enter")
-    expect(place_of(page, id)).to_have_attribute("data-place", "21")
+    expect(place_of(page, id)).to_have_attribute("data-place", there)
     expect(page.locator("#karyotype")).not_to_have_text(before)
     drag(page, id, "marker")
     expect(page.locator("#karyotype")).to_contain_text("mar")
@@ -67,7 +71,7 @@ def test_a_label_by_keyboard_undo_and_redo(karyogram: Page) -> None:
     expect(place_of(page, id)).to_have_attribute("data-place", here)
     expect(page.locator("#karyotype")).to_have_text(before)
     page.keyboard.press("Control+y")
-    expect(place_of(page, id)).to_have_attribute("data-place", "21")
+    expect(place_of(page, id)).to_have_attribute("data-place", there)
     page.keyboard.press("Control+z")
     expect(place_of(page, id)).to_have_attribute("data-place", here)
 

@@ -88,7 +88,9 @@ class _Pool:
         self._predictions = [prediction for r in readings for prediction in r.predictions]
         self._odds = np.concatenate([r.odds for r in readings])
         boxes = [region.box_px for region in self._regions]
-        self.places, self._place = connected_components(box_iou(boxes, boxes) > PLACE_IOU, directed=False)
+        # Reading by reading: all at once would take 7 MB of a board's memory.
+        near = [box_iou([region.box_px for region in r.regions], boxes) > PLACE_IOU for r in readings]
+        self.places, self._place = connected_components(np.concatenate(near), directed=False)
 
     def disputed(self) -> list[int]:
         """The places where the readings do not say the same labels."""

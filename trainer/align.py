@@ -21,14 +21,16 @@ def undecided(crops: Any, training: bool) -> list[Any]:
 
 
 def align(network: Any, crops: CropSet) -> CropSet:
-    """The polarity of each crop by the network, given the crop's known label: label-guided alignment."""
+    """With the polarity of each crop whose own is unknown by the network, given the crop's known label: label-guided
+    alignment."""
     if not (crops.polarity == UNKNOWN).any():
         return crops
     rows = np.arange(len(crops))
     up, down = read_either_way(network, crops)
     lead = (up - down)[rows, np.maximum(crops.label, 0)]
-    polarity = np.where(lead > 0, UP, DOWN).astype(np.int8)
-    polarity[(np.abs(lead) < 1.0) | (crops.label == NOTHING)] = UNKNOWN
+    told = np.where(lead > 0, UP, DOWN)
+    told[(np.abs(lead) < 1.0) | (crops.label == NOTHING)] = UNKNOWN
+    polarity = np.where(crops.polarity == UNKNOWN, told, crops.polarity).astype(np.int8)
     return CropSet(crops.pixels, crops.label, polarity, crops.cell, crops.case)
 
 

@@ -25,6 +25,7 @@ from edge.errors import ConfigError
 from edge.records import LABELS, Float32Array, UInt8Array
 from trainer.data.cells import CellSet, cells_of
 from trainer.data.cropset import NOTHING
+from trainer.files import shipped_models
 from trainer.loop import Batch, Plan, train
 from trainer.networks.arbiter import HEADS, KNOWN, build_arbiter
 from trainer.networks.start import take_all_weights
@@ -70,7 +71,7 @@ class ArbiterConfig:
     rate: float = 1e-3
     decay: float = 1e-3
     seed: int = 1
-    models: str = "models"
+    models: str = field(default_factory=lambda: str(shipped_models()))
     """Folder of the locator, separator, classifier and verifier whose words are heard."""
     width: int = 64
     depth: int = 3

@@ -6,7 +6,8 @@
       config.json        what makes this run this run; a resumed run must bring the same
       log.csv            one row a logged step, one column a value
       curves.png         the same, drawn
-      train.npz, val.npz, TASK.keras, TASK.h5    what a task keeps there: its crops, the network that came of them
+      train.npz, val.npz, data.json              what a task keeps there: its crops, and of which data they are
+      TASK.keras, TASK.h5                        the network that came of them
       checkpoints/
         00001200/        weights, optimizer state and whatever else was passed to save(); the last few are kept
 
@@ -43,6 +44,8 @@ KEPT_CHECKPOINTS = 3
 STEP_DIGITS = 8
 LOG_FILE = "log.csv"
 CROP_FILES = ("train.npz", "val.npz")
+DATA_NOTE = "data.json"
+"""Of which data the crops are."""
 WEIGHT_FILES = tuple(f"{task}{suffix}" for task in TASKS for suffix in (".keras", ".h5"))
 
 
@@ -76,7 +79,7 @@ class Run:
                 _compare(run._config_path, wanted)
             else:
                 if run._config_path.exists() and run._config_path.read_bytes() != _as_json(wanted):
-                    run._remove(CROP_FILES)
+                    run._remove((*CROP_FILES, DATA_NOTE))
                 write_atomic(run._config_path, _as_json(wanted))
         except OSError as error:
             raise ConfigError(f"run folder {folder} cannot be used: {error.strerror}; choose another --out") from error
@@ -191,7 +194,7 @@ class Run:
 
     def _clear(self, wanted: Mapping[str, Any]) -> None:
         self._require_unneeded(wanted)
-        self._remove(("config.json", LOG_FILE, "curves.png", *CROP_FILES, *WEIGHT_FILES))
+        self._remove(("config.json", LOG_FILE, "curves.png", *CROP_FILES, DATA_NOTE, *WEIGHT_FILES))
         if self._checkpoints.exists():
             shutil.rmtree(self._checkpoints)
 

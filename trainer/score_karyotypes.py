@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from edge.cell.findings import claims_of, karyotype_of
 from trainer.data.metaphase import FrameTruth
+from trainer.outcomes import outcomes_of
 from trainer.score import after_one_correction, known_counts
 
 NORMAL = "no finding"
@@ -31,15 +31,12 @@ class KaryotypeFigures:
 def by_karyotype(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> dict[str, KaryotypeFigures]:
     """The figures of each true karyotype that claims something, the most frequent first, and last those of the cells
     that claim nothing, ``NORMAL``. Frames without a line are passed over."""
-    by_name = {PurePath(line["frame"]).name: line for line in lines}
     told: dict[str, list[tuple[bool, bool, bool, bool]]] = {}
-    for truth in truths:
-        if truth.image in by_name:
-            true = Counter(truth.labels)
-            found = known_counts(Counter(c["label"] for c in by_name[truth.image]["chromosomes"]))
-            name = karyotype_of(true) if claims_of(true) else NORMAL
-            corrected = after_one_correction(found, true)
-            told.setdefault(name, []).append((*_told(true, found), *_told(true, corrected)))
+    for outcome in outcomes_of(lines, truths):
+        true, found = outcome.true_counts, known_counts(outcome.found_counts)
+        name = karyotype_of(true) if claims_of(true) else NORMAL
+        corrected = after_one_correction(found, true)
+        told.setdefault(name, []).append((*_told(true, found), *_told(true, corrected)))
     names = sorted(told, key=lambda name: (name == NORMAL, -len(told[name]), name))
     return {name: _figures(told[name]) for name in names}
 

@@ -5,17 +5,15 @@ All of it comes from the boxes and labels of the truth and of the JSON lines, so
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import PurePath
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.cell.compare import match
 from edge.records import LABELS
-from trainer.data.metaphase import FrameTruth
+from trainer.outcomes import FrameOutcome
 
 Kind = Literal["alone", "touching", "crossing"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -25,46 +23,6 @@ ALONE_SHARE = 0.1
 with a margin (5 px or more on each side), so that those of neighbours that do not touch share some, too."""
 CROSSING_SHARE = 0.5
 """From this share of the smaller of both boxes on, they are taken to cross."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FrameOutcome:
-    """One frame's ``truth``, its ``line``, and ``found_of``: index of the true box to that of the one that located it
-    (among the line's chromosomes), one to one at IoU >= 0.5."""
-
-    truth: FrameTruth
-    line: Mapping[str, Any]
-    found_of: Mapping[int, int]
-
-    @property
-    def found(self) -> int:
-        return len(self.line["chromosomes"])
-
-    @property
-    def missed(self) -> list[int]:
-        """Indices of the true boxes that nothing located."""
-        return [j for j in range(len(self.truth.labels)) if j not in self.found_of]
-
-    @property
-    def spurious(self) -> list[int]:
-        """Indices, among the line's chromosomes, of those that locate no true one."""
-        located = set(self.found_of.values())
-        return [i for i in range(self.found) if i not in located]
-
-    @property
-    def wrong(self) -> list[int]:
-        """Indices of the true boxes that are located and carry another label."""
-        return [j for j in self.found_of if self.said(j) != self.truth.labels[j]]
-
-    @property
-    def corrections(self) -> int:
-        """Missed + spurious + wrongly labelled."""
-        return len(self.missed) + len(self.spurious) + len(self.wrong)
-
-    def said(self, true_index: int) -> str | None:
-        """The label of what located that true box; None where nothing did."""
-        i = self.found_of.get(true_index)
-        return None if i is None else str(self.line["chromosomes"][i]["label"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +76,6 @@ def kinds_of(boxes_px: npt.NDArray[np.int64]) -> list[Kind]:
     np.fill_diagonal(shared, 0)
     shares = (shared / np.maximum(np.minimum(areas[:, None], areas), 1)).max(1, initial=0.0)
     return ["crossing" if s >= CROSSING_SHARE else "alone" if s <= ALONE_SHARE else "touching" for s in shares]
-
-
-def outcomes_of(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> list[FrameOutcome]:
-    """The frames that have a line, worst first: most corrections, of equals in the order of their names."""
-    by_name = {PurePath(line["frame"]).name: line for line in lines}
-    outcomes = [_outcome(by_name[truth.image], truth) for truth in truths if truth.image in by_name]
-    return sorted(outcomes, key=lambda outcome: (-outcome.corrections, outcome.truth.image))
-
-
-def _outcome(line: Mapping[str, Any], truth: FrameTruth) -> FrameOutcome:
-    boxes = [tuple(chromosome["box_px"]) for chromosome in line["chromosomes"]]
-    pairs = match(boxes, [tuple(box) for box in truth.stated_boxes_px.tolist()])
-    return FrameOutcome(truth, line, {j: i for i, j, _ in pairs})
 
 
 def detail_figures(outcomes: Sequence[FrameOutcome]) -> dict[str, Any]:

@@ -126,8 +126,8 @@ def open_study(config: SearchConfig, out: Path, storage: str) -> optuna.Study:
         load_if_exists=True,
     )
     settings = _settings(config)
-    stored = study.user_attrs.get("settings", {})  # an older one has no contents
-    differing = [f"{k} ({stored[k]} there, {v} now)" for k, v in settings.items() if stored.get(k, v) != v]
+    stored = study.user_attrs.get("settings", settings)
+    differing = [f"{k} ({stored[k]} there, {v} now)" for k, v in settings.items() if stored[k] != v]
     if differing:
         raise ConfigError(
             f"{out} holds a search with other settings: {', '.join(differing)}; give the same or another --out"
@@ -235,14 +235,8 @@ def _folder(trial: optuna.Trial, out: Path) -> Path:
 
 def _draw(trial: optuna.Trial, config: SearchConfig) -> Setting:
     """The trial's setting: the grid's, if it was set in. All methods draw from one range, or no study could have trials
-    of two; where an older grid drew from its values, all draw from these."""
-    from optuna.distributions import CategoricalDistribution
-
-    before = (other.distributions.get("rate") for other in trial.study.get_trials(deepcopy=False))
-    if any(isinstance(drawn, CategoricalDistribution) for drawn in before):
-        rate = trial.suggest_categorical("rate", config.rates)
-    else:
-        rate = trial.suggest_float("rate", min(config.rates), max(config.rates), log=True)
+    of two."""
+    rate = trial.suggest_float("rate", min(config.rates), max(config.rates), log=True)
     batch, depth = (
         trial.suggest_categorical(n, getattr(config, w)) for n, w in (("batch", "batches"), ("depth", "depths"))
     )
@@ -252,7 +246,8 @@ def _draw(trial: optuna.Trial, config: SearchConfig) -> Setting:
 def prepare_crops(config: SearchConfig, out: Path) -> None:
     """The crops that all trials share; one process makes them, the others wait."""
     from trainer.align import undecided
-    from trainer.fit_classifier import ClassifierConfig, load_crops
+    from trainer.fit_classifier import ClassifierConfig
+    from trainer.run_crops import load_crops
 
     load_crops(ClassifierConfig(config.data, 1, models=config.models), out / "crops", undecided)
 

@@ -21,7 +21,7 @@ from edge.cell.drawing import BLACK, WHITE, Colour, font
 from edge.cell.overlay import draw_overlay, least_hiding
 from edge.records import Box, Cell, Chromosome, Crop, Frame, Region, UInt8Array
 from edge.sinks.files import write_bytes
-from trainer.score_kinds import FrameOutcome
+from trainer.outcomes import FrameOutcome
 
 MISSED: Colour = (255, 225, 60)
 SPURIOUS: Colour = (190, 20, 60)

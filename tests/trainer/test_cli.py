@@ -70,7 +70,6 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (["evaluate", "frames", "data", "--split", "exam"], 8, "no picture in split 'exam'; splits here: test, train"),
         (["evaluate", "frames", "data", "--lines", "bad.jsonl"], 8, "bad.jsonl, line 2: not readable as JSON"),
         (["edgetpu", "absent"], 5, "at absent, found none; name a bundle's folder, such as models/classifier"),
-        (["weigh", "data", "data"], 8, "data: expected the run folder of a finished 'trainer fit classifier'"),
         (["evaluate", "frames", "data", "--lines", "a", "--jsonl", "b"], 2, "leave them out"),
         (["evaluate", "frames", "data", "--lines", "a", "--live", "1"], 2, "leave them out"),
         (["evaluate", "frames", "data", "--models", "absent"], 5, "expected a model folder at absent/locator"),
@@ -136,7 +135,7 @@ def test_failures_are_one_line_and_a_code(
     code: int,
     message: str,
 ) -> None:
-    if arguments[0] in ("fit", "export", "compare", "search", "weigh"):
+    if arguments[0] in ("fit", "export", "compare", "search"):
         pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
     metaphase_folder(tmp_path / "data")
     crops_zip(tmp_path / "crops.zip")

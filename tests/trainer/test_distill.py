@@ -18,7 +18,7 @@ from edge.errors import ConfigError  # noqa: E402
 from tests.trainer.drawn import cutouts_zip  # noqa: E402
 from trainer import loop  # noqa: E402
 from trainer.distill import TEMPERATURE, distilled, load_teachers, soft_loss  # noqa: E402
-from trainer.fit_classifier import ClassifierConfig, fit_classifier, make_losses, stated  # noqa: E402
+from trainer.fit_classifier import ClassifierConfig, fit_classifier, make_losses  # noqa: E402
 from trainer.networks.enhanced import build_enhanced  # noqa: E402
 
 STEPS = 2
@@ -102,12 +102,3 @@ def test_a_teacher_that_is_no_classifier_is_told_before_a_run_is_cleared(tmp_pat
     with pytest.raises(ConfigError, match=rf"{task}/weights\.keras: expected a classifier .* got the network '{task}'"):
         fit_classifier(config, tmp_path, resume=False)
     assert (tmp_path / "config.json").exists()
-
-
-def test_settings_at_rest_leave_no_trace_so_that_older_runs_go_on() -> None:
-    plain = ClassifierConfig(("a.zip",), 5)
-    assert set(stated(plain)) == {
-        *("data", "steps", "batch", "rate", "decay", "smoothing", "dropout", "width", "seed", "start"),
-        *("cutout_repeats", "drawn_cells", "models"),
-    }
-    assert stated(replace(plain, mix="cutmix"))["mix"] == "cutmix"

@@ -24,10 +24,10 @@ from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
 from edge.overlap import box_iou, paired_iou  # noqa: E402
 from tests.edge.locate.perfect import folded, places_of  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder, rewritten  # noqa: E402
-from trainer import fit_classifier as classifier_module  # noqa: E402
 from trainer import fit_separator as separator_module  # noqa: E402
 from trainer import loop  # noqa: E402
-from trainer.align import undecided  # noqa: E402
+from trainer import run_crops as crops_module  # noqa: E402
+from trainer.align import align, predict, undecided  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
 from trainer.data.framecache import train_frames  # noqa: E402
@@ -35,13 +35,9 @@ from trainer.data.rois import OPEN, Rois  # noqa: E402
 from trainer.errors import DatasetError  # noqa: E402
 from trainer.fit_classifier import (  # noqa: E402
     ClassifierConfig,
-    align,
     check,
     fit_classifier,
-    load_crops,
     make_batch,
-    predict,
-    stored_crops,
 )
 from trainer.fit_locator import LocatorConfig, fit_locator, stack_windows  # noqa: E402
 from trainer.fit_separator import (  # noqa: E402
@@ -55,6 +51,7 @@ from trainer.fit_separator import (  # noqa: E402
     losses,
 )
 from trainer.networks.separator import OUTPUTS, build_separator  # noqa: E402
+from trainer.run_crops import load_crops, stored_crops  # noqa: E402
 
 STEPS = 3
 TINY = Path(__file__).parents[1] / "edge" / "tiny"
@@ -349,7 +346,7 @@ def test_frames_of_the_same_names_and_corrected_ones_are_cut_for_themselves(fram
     shutil.rmtree(tmp_path / "runs" / "one")
     shutil.copytree(frames, tmp_path / "c" / "frames")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier_module, "crops_of_frames", None)  # the same set elsewhere is not cut again
+        patch.setattr(crops_module, "crops_of_frames", None)  # the same set elsewhere is not cut again
         np.testing.assert_array_equal(cut(tmp_path / "c" / "frames", "again").label, one.label)
 
 
@@ -362,7 +359,7 @@ def test_frames_without_a_chromosome_are_told_before_any_is_cut(frames: Path, tm
         f"no chromosome in split '{split}'; add a set" if split else "bare: expected boxes of chromosomes, found none"
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier_module, "crops_of_frames", None)
+        patch.setattr(crops_module, "crops_of_frames", None)
         with pytest.raises(DatasetError, match=message):
             load_crops(classifier_config(bare), tmp_path / "run", undecided)
 
@@ -572,5 +569,5 @@ def test_a_run_does_not_go_on_with_crops_of_data_that_have_changed(cutouts: Path
     config = ClassifierConfig((str(data),), 1)
     load_crops(config, tmp_path / "run", undecided)
     rewritten(cutouts, data, lambda row: row | {"label": "1"})
-    with pytest.raises(ConfigError, match="has changed since"):
+    with pytest.raises(ConfigError, match="not any more, what the crops in"):
         load_crops(config, tmp_path / "run", undecided)

@@ -7,6 +7,7 @@ import pytest
 
 from edge.records import LABELS
 from tests.trainer.test_score import line, truth
+from trainer.outcomes import outcomes_of, worst_first
 from trainer.score_kinds import (
     ClassFigures,
     FrameFigures,
@@ -15,7 +16,6 @@ from trainer.score_kinds import (
     detail_figures,
     frame_figures,
     kinds_of,
-    outcomes_of,
     per_class,
 )
 
@@ -57,7 +57,7 @@ def test_kinds_by_boxes_alone(boxes: list[list[int]], kinds: list[str]) -> None:
 
 
 def test_the_worst_comes_first_and_says_what_is_wrong() -> None:
-    worst, best = outcomes_of(LINES, TRUTHS)
+    worst, best = worst_first(outcomes_of(LINES, TRUTHS))
     assert (worst.truth.image, worst.missed, worst.spurious, worst.wrong) == ("a.png", [1], [0], [0])
     assert [worst.said(j) for j in range(3)] == ["2", None, "X"]
     assert frame_figures(worst) == FrameFigures("a.png", "A", 3, 3, 2, 1, 3)
@@ -67,7 +67,7 @@ def test_the_worst_comes_first_and_says_what_is_wrong() -> None:
 def test_equals_stand_in_the_order_of_their_names() -> None:
     lines = [line(name, []) for name in ("c.png", "a.png")]
     truths = [truth(name, "A", [[0, 0, 9, 9]], ("1",)) for name in ("c.png", "a.png")]
-    assert [o.truth.image for o in outcomes_of(lines, truths)] == ["a.png", "c.png"]
+    assert [o.truth.image for o in worst_first(outcomes_of(lines, truths))] == ["a.png", "c.png"]
 
 
 def test_by_kind() -> None:
@@ -90,13 +90,13 @@ def test_per_class_has_all_classes() -> None:
 
 def test_a_label_that_is_no_class_is_wrong() -> None:
     lines: list[dict[str, Any]] = [line("c.png", [([0, 0, 20, 20], "marker", "accepted")])]
-    outcomes = outcomes_of(lines, TRUTHS)
+    outcomes = worst_first(outcomes_of(lines, TRUTHS))
     assert outcomes[0].wrong == [0]
     assert per_class(outcomes)["3"] == ClassFigures(1, 1.0, 0.0, None)
 
 
 def test_as_json() -> None:
-    got = detail_figures(outcomes_of(LINES, TRUTHS))
+    got = detail_figures(worst_first(outcomes_of(LINES, TRUTHS)))
     assert list(got) == ["by_kind", "per_class", "per_frame"]
     assert got["by_kind"]["crossing"] == {"n": 2, "located": 0.5, "label_given_located": 0.0, "end_to_end": 0.0}
     assert got["per_class"]["2"] == {"n": 3, "located": 0.6667, "recall": 1.0, "precision": 0.6667}

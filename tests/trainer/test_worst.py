@@ -13,7 +13,7 @@ from edge.records import Cell, Chromosome, Crop, Region
 from edge.sinks.jsonl import cell_to_json
 from tests.trainer.test_score import line
 from trainer.data.metaphase import FrameTruth
-from trainer.score_kinds import outcomes_of
+from trainer.outcomes import outcomes_of, worst_first
 from trainer.worst import MISSED, OUTLINES, SPURIOUS, draw_mistakes, with_outlines, write_worst
 
 GREY = 200
@@ -62,7 +62,7 @@ def test_each_mistake_is_marked_where_it_is(tmp_path: Path) -> None:
 def test_without_mistakes_there_is_no_picture_and_the_count_is_kept(tmp_path: Path) -> None:
     truths = [frame_truth(tmp_path, name, [RIGHT], ("1",)) for name in ("a.png", "b.png", "c.png")]
     lines = [line("a.png", []), line("b.png", [(RIGHT, "1", "accepted")]), line("c.png", [])]
-    outcomes = outcomes_of(lines, truths)
+    outcomes = worst_first(outcomes_of(lines, truths))
     assert write_worst(outcomes, tmp_path, 1) == 1
     assert [p.name for p in tmp_path.glob("0*.png")] == ["01_a.png"]
     assert write_worst(outcomes, tmp_path, 12) == 2

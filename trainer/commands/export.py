@@ -91,35 +91,19 @@ def edgetpu_command(
     """
     from trainer.export.bundle import any_bundle
 
-    _require_folders(model)
+    _require_folder(model)
     _require_edgetpu(any_bundle(model).model_path)
-
-
-def weigh_command(
-    run: Annotated[Path, typer.Argument(metavar="RUNDIR", help="Run folder whose val crops judge.")],
-    models: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Bundles of classifiers.")],
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Judge on N val crops.")] = None,
-    debug: Debug = False,
-) -> None:
-    """Compare bundles of classifiers: accuracy on val, size, share of zeros, time for a cell."""
-    from trainer.export.weigh import print_weights, weigh
-    from trainer.fit_classifier import stored_crops
-
-    _require_folders(*models)
-    print_weights(weigh(models, stored_crops(run)[1], limit))
 
 
 def register(app: typer.Typer) -> None:
     app.command("export")(export_command)
     app.command("edgetpu")(edgetpu_command)
-    app.command("weigh")(weigh_command)
 
 
-def _require_folders(*bundles: Path) -> None:
-    absent = next((folder for folder in bundles if not folder.is_dir()), None)
-    if absent is not None:
+def _require_folder(bundle: Path) -> None:
+    if not bundle.is_dir():
         raise BundleInvalid(
-            f"expected a bundle at {absent}, found none; name a bundle's folder, such as models/classifier"
+            f"expected a bundle at {bundle}, found none; name a bundle's folder, such as models/classifier"
         )
 
 

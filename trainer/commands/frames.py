@@ -58,8 +58,9 @@ def frames(
         sample_frames,
         write_figures,
     )
+    from trainer.outcomes import outcomes_of, worst_first
     from trainer.score_karyotypes import by_karyotype
-    from trainer.score_kinds import detail_figures, outcomes_of
+    from trainer.score_kinds import detail_figures
 
     if lines is not None and (jsonl is not None or live is not None):
         raise ConfigError("--lines scores lines that are there; --jsonl and --live are for new ones: leave them out")
@@ -75,7 +76,7 @@ def frames(
     figures = frame_figures(labelled, truths)
     if lines is None and boxes:
         figures |= box_figures(tracked(truths, "true boxes"), box_labeller(models, threads))
-    outcomes = outcomes_of(labelled, truths)
+    outcomes = worst_first(outcomes_of(labelled, truths))
     karyotypes = {name: asdict(told) for name, told in by_karyotype(labelled, truths).items()}
     details = {**detail_figures(outcomes), "by_karyotype": karyotypes}
     print_figures(figures, f"{data.name}, {split}: {figures['frames']} frames of {figures['cases']} cases")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from pathlib import Path
+
+FOLDERS = re.compile(r"(^|=)/(?:[^/]+/)*(?=[^/])")
+"""Of an absolute path, which may stand behind ``--option=`` or ``DATA=``."""
 
 
 def command_line() -> str:
     """The command as it was given, less the folders of this machine."""
-    return " ".join(["trainer", *(Path(word).name if word.startswith("/") else word for word in sys.argv[1:])])
+    return " ".join(["trainer", *(FOLDERS.sub(r"\1", word).rstrip("/") for word in sys.argv[1:])])

@@ -38,14 +38,17 @@ def bundle_answer(folder: Path) -> Answer:
     return answer
 
 
+def temperature_of(answer: Answer, val: CropSet) -> float:
+    """At which what ``answer`` says of ``val`` is most likely right."""
+    return fit_temperature(_log_softmax(answer(val.pixels)), val.label)
+
+
 def measure(answer: Answer, val: CropSet, test: CropSet) -> dict[str, Any]:
-    """``MEASURES`` on ``val`` and ``test``, calibrated on ``val``; and ``ms_a_cell``."""
-    on_val = answer(val.pixels)
-    temperature = fit_temperature(_log_softmax(on_val), val.label)
+    """``MEASURES`` of a calibrated ``answer`` on ``val`` and ``test``; and ``ms_a_cell``, which follows from how sure
+    it is, too: what is in doubt is read again."""
     return {
-        "temperature": temperature,
-        "val": score(on_val / temperature, val),
-        "test": score(answer(test.pixels) / temperature, test),
+        "val": score(answer(val.pixels), val),
+        "test": score(answer(test.pixels), test),
         "ms_a_cell": best_ms(answer, test.pixels[:CELL_CROPS]),
     }
 

@@ -4,7 +4,7 @@ Same augmentation, same number of crop-samples, same seed, same machine. Each ro
 was stopped goes on at the step where it was, and what is finished is not done again::
 
     OUT/
-      crops/             train.npz, val.npz (some train donors held back), test.npz; crops.json names their data
+      crops/             train.npz, val.npz (some train donors held back), test.npz; data.json names their data
       NAME/              a run folder as of ``trainer fit classifier``; figures.json when it is done
       NAME/float32/      bundles; calibrated on val
       NAME/int8/
@@ -32,7 +32,7 @@ from edge.records import LABELS, UInt8Array
 from edge.runtime.interpreter import runtime_name
 from trainer.align import undecided
 from trainer.compare.contenders import TRADITIONAL, Compression, Contender
-from trainer.compare.measure import CELL_CROPS, bundle_answer, measure
+from trainer.compare.measure import CELL_CROPS, bundle_answer, measure, temperature_of
 from trainer.compare.table import write_table
 from trainer.compress.prune import prune
 from trainer.compress.quantize import quantize
@@ -44,8 +44,9 @@ from trainer.export.bundle import write_bundle
 from trainer.export.networks import load_float, load_for_int8
 from trainer.export.tflite import to_int8, to_tflite
 from trainer.files import share, write_atomic
-from trainer.fit_classifier import ClassifierConfig, fit_classifier, load_crops
+from trainer.fit_classifier import ClassifierConfig, fit_classifier
 from trainer.networks.registry import ENHANCED, UNSCALED, count_macs
+from trainer.run_crops import load_crops
 from trainer.runs import CROP_FILES
 from trainer.traditional import Traditional
 
@@ -55,7 +56,6 @@ FLOAT64_BYTES = 8
 TUNED_SHARE = 0.1
 """Of a row's crop-samples, how many more pruning sees, and training for int8."""
 SPARSITY = 0.5
-CROPS_NOTE = "crops.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def run_comparison(
     ``names``: which of ``rows``, and whether ``TRADITIONAL``. ``ConfigError``: ``out`` holds another comparison's rows.
     """
     shared = comparison.facts()
-    crops = _load(comparison, {name: shared[name] for name in ("data", "contents")}, out / "crops")
+    crops = _load(comparison, out / "crops")
     facts = {
         "command": command,
         **shared,
@@ -129,24 +129,13 @@ def run_comparison(
     return done
 
 
-def _load(comparison: Comparison, data: Mapping[str, str], folder: Path) -> Crops:
+def _load(comparison: Comparison, folder: Path) -> Crops:
     """Made once and kept in ``folder``; ``ConfigError`` if those there are of other data."""
-    _require_crops_of(data, folder)
-    write_atomic(folder / CROPS_NOTE, (json.dumps(data) + "\n").encode())  # first: crops may be left without the rest
     train, val = load_crops(_config(comparison, Contender()), folder, undecided)
     path = folder / "test.npz"
     if not path.exists():
         crops_of_cutouts(Path(comparison.data), "test").save(path)
     return Crops(train, val, CropSet.load(path))
-
-
-def _require_crops_of(data: Mapping[str, str], folder: Path) -> None:
-    """``ConfigError`` if the note beside the crops in ``folder`` says that they are cut from other data."""
-    note = folder / CROPS_NOTE
-    there = {**data, **json.loads(note.read_bytes())} if note.exists() else data  # an older one has no contents
-    if there != data and any((folder / name).exists() for name in CROP_FILES):
-        held, wanted = (f"{each['data']} ({each['contents']})" for each in (there, data))
-        raise ConfigError(f"{folder} holds crops of {held}, wanted {wanted}; give the same DATA or another --out")
 
 
 def _config(comparison: Comparison, row: Contender) -> ClassifierConfig:
@@ -164,12 +153,12 @@ def _config(comparison: Comparison, row: Contender) -> ClassifierConfig:
 
 def _kept_figures(path: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     """Of a row that is done; empty if it is not. ``ConfigError`` where it was done under other settings than ``row``
-    has; older figures lack some."""
+    has."""
     if not path.exists():
         return {}
     figures: dict[str, Any] = json.loads(path.read_bytes())
     for name, wanted in json.loads(json.dumps(row)).items():
-        there = {**wanted, **figures.get(name, {})}
+        there = figures[name]
         differing = [f"{k} ({v} there, {wanted.get(k)} now)" for k, v in there.items() if wanted.get(k) != v]
         if differing:
             raise ConfigError(
@@ -184,12 +173,13 @@ def _fit_traditional(comparison: Comparison, crops: Crops, folder: Path) -> dict
     method = Traditional.fit(crops.train, samples, comparison.seed)
     method.save(folder / "traditional.joblib")
     numbers, macs = method.size
-    answers = measure(method.scores, crops.val, crops.test)
+    temperature = temperature_of(method.scores, crops.val)
+    answers = measure(lambda pixels: method.scores(pixels) / temperature, crops.val, crops.test)
     return {
         "crops": samples,
         "parameters": numbers,
         "macs": macs,
-        "float32": {"bytes": FLOAT64_BYTES * numbers, **answers},
+        "float32": {"bytes": FLOAT64_BYTES * numbers, "temperature": temperature, **answers},
     }
 
 
@@ -213,9 +203,11 @@ def _fit_network(comparison: Comparison, row: Contender, crops: Crops, folder: P
     }
     for form, tflite in forms.items():
         _bundle(folder / form, tflite, 1.0, comparison, command)
+        temperature = temperature_of(bundle_answer(folder / form), crops.val)
+        _bundle(folder / form, tflite, temperature, comparison, command)
         figures = measure(bundle_answer(folder / form), crops.val, crops.test)
-        _bundle(folder / form, tflite, figures["temperature"], comparison, command)
-        found[form] = {"bytes": len(tflite), "gzip_bytes": len(gzip.compress(tflite)), **figures}
+        size = {"bytes": len(tflite), "gzip_bytes": len(gzip.compress(tflite))}
+        found[form] = {**size, "temperature": temperature, **figures}
     return found
 
 

@@ -42,7 +42,6 @@ class Tuning:
     batch: int
     rate: float = 2e-4
     decay: float = 1e-4
-    smoothing: float = 0.05
     seed: int = 1
 
 
@@ -84,17 +83,17 @@ def _of_classifier(tuning: Tuning, out: Path, network: Any) -> Lessons:
         CLIP_NORM,
         ClassifierConfig,
         check,
-        load_crops,
         mixed_batch,
         pick_losses,
         strengths_of,
     )
+    from trainer.run_crops import load_crops
 
     for name in CROP_FILES:
         if (Path(tuning.run) / name).exists():
             share(Path(tuning.run) / name, out / name)
     # Where they are not shared, the crops are cut anew, and the network tells their polarity.
-    config = fitted_config(ClassifierConfig, tuning, data=(tuning.data,), smoothing=tuning.smoothing)
+    config = fitted_config(ClassifierConfig, tuning, data=(tuning.data,))
     strengths, losses = strengths_of(config), pick_losses(config)
     crops, val = load_crops(config, out, network)
     known: CropSet = crops

@@ -70,7 +70,7 @@ def coco_frames(path: Path) -> list[CocoFrame]:
     strangers = Strangers.of(folder)
     frames: list[CocoFrame] = []
     for file, table in coco_files(path).items():
-        split = split_named(file.relative_to(folder))
+        split = split_named(Path(*file.resolve().parts[-2:]) if path.is_file() else file.relative_to(folder))
         try:
             frames += _frames(table, file, folder, split, strangers)
         except (KeyError, TypeError) as error:

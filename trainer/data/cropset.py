@@ -46,7 +46,7 @@ class CropSet(Columns):
     @classmethod
     def join(cls, sets: Sequence[Self]) -> Self:
         """All of them; cells are numbered anew."""
-        offsets = np.cumsum([0] + [int(s.cell.max()) + 1 for s in sets[:-1]])
+        offsets = np.cumsum([0] + [int(s.cell.max(initial=NO_CELL)) + 1 for s in sets[:-1]])
         # super() alone does not find its class once slots have made it anew.
         return super(CropSet, cls).join(
             [replace(s, cell=s.cell + np.where(s.cell == NO_CELL, 0, o)) for s, o in zip(sets, offsets, strict=True)]

@@ -46,6 +46,8 @@ EXPECTED = (
 )
 _FEW = 4
 _STAMP = 8
+MADE_BY = "made1"
+"""Of all that ``kept_at`` names; to be raised when the program makes crops, looks or cells in another way."""
 
 
 def form_of(path: Path) -> Form:
@@ -170,9 +172,9 @@ def _digest_of(file: Path) -> str:
 
 def kept_at(store: Path, source: Path, split: str, models: Iterable[str], kind: str = "") -> Path:
     """Where in ``store``, which many runs share, lies what these models (``sha256:<hex>`` each) made of a split of the
-    set: another file once the set or a model has changed."""
+    set: another file once the set, a model or ``MADE_BY`` has changed."""
     hashes = (model.removeprefix("sha256:")[:8] for model in models)
-    return store / ("-".join(filter(None, (kind, source.name, stamp_of(source), split, *hashes))) + ".npz")
+    return store / ("-".join(filter(None, (kind, source.name, stamp_of(source), split, *hashes, MADE_BY))) + ".npz")
 
 
 def frames_at(path: Path, split: str) -> list[FrameTruth]:

@@ -37,9 +37,9 @@ class Row:
         return value
 
     def label(self, column: str = "label") -> str:
-        if self.cells[column] not in LABELS:
+        if self.text(column) not in LABELS:
             raise self.wrong(column, "one of 1..22, X, Y")
-        return self.cells[column]
+        return self.text(column)
 
     def wrong(self, column: str, expected: str) -> DatasetError:
         return DatasetError(

@@ -65,6 +65,12 @@ def write_beside(bundle: Bundle, models: Mapping[str, bytes], proofs: Sequence[M
         raise ExportError(f"{folder}: cannot write the ONNX files: {error.strerror}") from error
 
 
+def remove_beside(bundle: Bundle) -> None:
+    """What an earlier export left beside another model in the bundle's folder."""
+    for name in (f"{bundle.task}.onnx", REPORT_FILE):
+        (bundle.model_path.parent / name).unlink(missing_ok=True)
+
+
 def to_onnx(network: Any, height_px: int, width_px: int, batch: int | None) -> bytes:
     """Float32, outputs named as the edge names them."""
     tf2onnx = _imported("tf2onnx")

@@ -33,7 +33,7 @@ from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.export.arbiter import ship_arbiter
 from trainer.export.bundle import any_bundle, write_bundle
 from trainer.export.networks import WEIGHTS_FILE, is_run, load_float, load_for_int8, weights_of
-from trainer.export.onnx import to_both, write_beside
+from trainer.export.onnx import remove_beside, to_both, write_beside
 from trainer.export.prove import prove
 from trainer.export.separator import ship_separator
 from trainer.export.shipment import Shipment
@@ -70,6 +70,8 @@ def ship(shipment: Shipment) -> Bundle:
     bundle, figures = _way(it, shipment)(it.network, model, shipment)
     if shipment.form == "onnx":
         write_beside(bundle, models, proofs)
+    else:
+        remove_beside(bundle)
     _keep(weights_of(shipment.run), shipment.out / WEIGHTS_FILE)
     for name in (LAYERS_FILE, LOG_FILE):
         _keep(shipment.run / name, shipment.out / name)
@@ -118,8 +120,13 @@ def _ship_as_calibrated(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundl
 
 
 def _keep(source: Path, target: Path) -> None:
-    if source.exists() and source.resolve() != target.resolve():
+    """``target`` as ``source`` has it; gone if that has none: an older export's would be taken for this one's."""
+    if source.resolve() == target.resolve():
+        return
+    if source.exists():
         shutil.copyfile(source, target)
+    else:
+        target.unlink(missing_ok=True)
 
 
 def _ship_locator(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
@@ -180,16 +187,12 @@ def _hits(found: npt.NDArray[np.floating], stated: Float32Array) -> int:
 
 def _ship_classifier(network: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
     from trainer.align import predict
-    from trainer.compress.tune import settings_of
-    from trainer.fit_classifier import stored_crops
+    from trainer.run_crops import stored_crops
 
     _, val = (crops.pick(crops.label != NOTHING) for crops in stored_crops(shipment.run))
     rng = np.random.default_rng(0)
     preprocessing = {"median_rows": MEDIAN_ROWS, "input": "absorption, straightened"}
     facts = {"labels": LABELS, "preprocessing": preprocessing, **shipment.facts()}
-    learned_from = settings_of(shipment.run).get("data", ())
-    if learned_from:
-        facts["data"] |= {"name": ", ".join(dict.fromkeys(Path(source).name for source in learned_from))}
     write = partial(write_bundle, shipment.out, "classifier", model, **facts)
     bundle = write(calibration={"temperature": 1.0})
     rows = rng.permutation(len(val))[: shipment.limit or 12_000]

@@ -26,6 +26,14 @@ class Shipment:
     """Only so many val frames or crops; None for all."""
 
     def facts(self, calibrated: bool = True) -> dict[str, Any]:
-        """What every bundle of it says of where it comes from, as ``write_bundle`` takes it."""
-        data = {"name": self.data.name, "train": "train"} | ({"calibrated_on": "val"} if calibrated else {})
-        return {"data": data, "command": self.command}
+        """What every bundle of it says of where it comes from, as ``write_bundle`` takes it: each set once that the run
+        learned from, or the export's where it does not say."""
+        from trainer.compress.tune import settings_of
+
+        learned_from = settings_of(self.run).get("data") or str(self.data)
+        sources = [learned_from] if isinstance(learned_from, str) else learned_from
+        name = ", ".join(dict.fromkeys(Path(source).name for source in sources))
+        return {
+            "data": {"name": name, "train": "train"} | ({"calibrated_on": "val"} if calibrated else {}),
+            "command": self.command,
+        }

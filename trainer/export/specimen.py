@@ -142,7 +142,7 @@ def _classifier(shipment: Shipment, network: Any) -> Specimen:
 
 
 def _train_and_val_crops(shipment: Shipment) -> tuple[CropSet, CropSet]:
-    from trainer.fit_classifier import cut_out, stored_crops
+    from trainer.run_crops import cut_out, stored_crops
 
     if is_run(shipment.run):
         return stored_crops(shipment.run)

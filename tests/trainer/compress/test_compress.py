@@ -31,7 +31,7 @@ from trainer.errors import ExportError  # noqa: E402
 from trainer.export.networks import load_float, load_for_int8  # noqa: E402
 from trainer.export.prove import trained_outputs  # noqa: E402
 from trainer.export.tflite import convert  # noqa: E402
-from trainer.fit_classifier import ClassifierConfig, mixed_batch, stated, strengths_of  # noqa: E402
+from trainer.fit_classifier import ClassifierConfig, mixed_batch, strengths_of  # noqa: E402
 from trainer.fit_locator import LocatorConfig, stack_windows  # noqa: E402
 from trainer.fit_separator import SeparatorConfig  # noqa: E402
 
@@ -54,7 +54,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert all(layer.rate == 0 for layer in network.layers if isinstance(layer, L.Dropout))
     network.save(root / "base" / "classifier.keras")
     fitted = replace(ClassifierConfig((str(root / "crops.zip"),), STEPS), **FITTED)
-    (root / "base" / "config.json").write_text(json.dumps(stated(fitted)))
+    (root / "base" / "config.json").write_text(json.dumps(asdict(fitted)))
     return root / "base"
 
 

@@ -45,9 +45,9 @@ from trainer.export.parity import BOUNDS, Bounds
 from trainer.export.ship import LEAST_SCORES, MOST_IOUS, fit_temperature, ship
 from trainer.export.shipment import Shipment
 from trainer.export.tflite import Form
-from trainer.fit_classifier import stored_crops
 from trainer.networks.locator import build_locator
 from trainer.networks.separator import OUTPUTS
+from trainer.run_crops import stored_crops
 
 SIDE_PX = 256
 TINY = Path(__file__).parents[2] / "edge" / "tiny"

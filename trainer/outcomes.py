@@ -1,0 +1,100 @@
+"""What became of each frame: its truth beside its line, the chromosomes that were located, missed and invented.
+
+Lines are those that ``chromo-edge label --jsonl`` writes, so that any program's lines can be scored.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from edge.cell.compare import match
+from trainer.data.metaphase import FrameTruth
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameOutcome:
+    """One frame's ``truth``, its ``line``, ``found_of``: index of the true box to that of the one that located it
+    (among the line's chromosomes), and the ``summed_iou`` of these pairs."""
+
+    truth: FrameTruth
+    line: Mapping[str, Any]
+    found_of: Mapping[int, int]
+    summed_iou: float
+
+    @property
+    def true(self) -> int:
+        return len(self.truth.labels)
+
+    @property
+    def found(self) -> int:
+        return len(self.line["chromosomes"])
+
+    @property
+    def located(self) -> int:
+        return len(self.found_of)
+
+    @property
+    def right(self) -> int:
+        """Of the located ones, those that carry the right label."""
+        return self.located - len(self.wrong)
+
+    @property
+    def missed(self) -> list[int]:
+        """Indices of the true boxes that nothing located."""
+        return [j for j in range(len(self.truth.labels)) if j not in self.found_of]
+
+    @property
+    def spurious(self) -> list[int]:
+        """Indices, among the line's chromosomes, of those that locate no true one."""
+        located = set(self.found_of.values())
+        return [i for i in range(self.found) if i not in located]
+
+    @property
+    def wrong(self) -> list[int]:
+        """Indices of the true boxes that are located and carry another label."""
+        return [j for j in self.found_of if self.said(j) != self.truth.labels[j]]
+
+    @property
+    def corrections(self) -> int:
+        """Missed + spurious + wrongly labelled."""
+        return len(self.missed) + len(self.spurious) + len(self.wrong)
+
+    @property
+    def accepted(self) -> list[int]:
+        """Indices of the true boxes that are located and not left for review."""
+        return [j for j, i in self.found_of.items() if self.line["chromosomes"][i].get("status") == "accepted"]
+
+    @property
+    def true_counts(self) -> Counter[str]:
+        return Counter(self.truth.labels)
+
+    @property
+    def found_counts(self) -> Counter[str]:
+        return Counter(str(c["label"]) for c in self.line["chromosomes"])
+
+    def said(self, true_index: int) -> str | None:
+        """The label of what located that true box; None where nothing did."""
+        i = self.found_of.get(true_index)
+        return None if i is None else str(self.line["chromosomes"][i]["label"])
+
+
+def outcomes_of(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> list[FrameOutcome]:
+    """The frames of ``truths`` that have a line, in their order; a line for another frame is passed over. Boxes are
+    matched one to one (Hungarian on IoU), and a pair counts at IoU >= 0.5."""
+    by_name = {PurePath(line["frame"]).name: line for line in lines}
+    return [_outcome(by_name[truth.image], truth) for truth in truths if truth.image in by_name]
+
+
+def worst_first(outcomes: Iterable[FrameOutcome]) -> list[FrameOutcome]:
+    """Most corrections first, of equals in the order of their names."""
+    return sorted(outcomes, key=lambda outcome: (-outcome.corrections, outcome.truth.image))
+
+
+def _outcome(line: Mapping[str, Any], truth: FrameTruth) -> FrameOutcome:
+    boxes = [tuple(chromosome["box_px"]) for chromosome in line["chromosomes"]]
+    pairs = match(boxes, [tuple(box) for box in truth.stated_boxes_px.tolist()])
+    return FrameOutcome(truth, line, {j: i for i, j, _ in pairs}, sum(iou for _, _, iou in pairs))

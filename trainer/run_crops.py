@@ -1,0 +1,160 @@
+"""The crops that a classifier's run learns from: of all its sets, made once and kept in its folder."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from edge.errors import ConfigError
+from edge.locate.locator import load_locator
+from trainer.align import align, doubtful
+from trainer.data.cropset import DRAWN, CropSet, crops_of_cutouts, crops_of_drawings, crops_of_frames
+from trainer.data.sources import holds_cutouts, kept_at, marked_splits, splits_at, stamp_of
+from trainer.data.splits import SPLITS
+from trainer.errors import DatasetError
+from trainer.files import write_atomic
+from trainer.runs import CROP_FILES, DATA_NOTE
+
+if TYPE_CHECKING:
+    from trainer.fit_classifier import ClassifierConfig
+
+VAL_DONORS = 0.08
+
+
+class HeldWarning(UserWarning):
+    """Crops of train were left out: their donor or case is in val."""
+
+
+def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropSet, CropSet]:
+    """Train and val crops of all sources, polarity included; made once and kept in the run folder."""
+    kept = [out / name for name in CROP_FILES]
+    if all(path.exists() for path in kept):
+        _require_same_data(config, out)
+        return stored_crops(out)
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomic(out / DATA_NOTE, (json.dumps(_stamps(config)) + "\n").encode())  # first: no crops without a note
+    sources = Counter(map(Path, config.data))
+    there = _splits_of(sources, bool(config.drawn_cells))
+    trains, vals = [], []
+    if config.drawn_cells:
+        trains.append(crops_of_drawings(config.drawn_cells, config.seed))
+    for source, times in sources.items():
+        if holds_cutouts(source):
+            train, val = (align(aligner, crops) for crops in cut_out(source))
+            trains += [train] * (config.cutout_repeats * times)
+            vals.append(val)
+        else:
+            for split, sets in (("train", trains), ("val", vals)):
+                if split in there[source]:
+                    frames = align(aligner, cut_frames(source, split, Path(config.models), out.parent))
+                    sets += [frames] * (times if split == "train" else 1)
+    if vals:
+        val = CropSet.join(vals)
+        train = _without_held(CropSet.join(trains), val)
+    else:  # a laboratory's first cells, all of few cases
+        train, val = _held_back(CropSet.join(trains), "case", ", ".join(map(str, sources)))
+    if config.doubtful_repeats > 1:
+        rare = train.pick(doubtful(aligner, train))
+        train = CropSet.join([train] + [rare] * (config.doubtful_repeats - 1))
+    train.save(kept[0])
+    val.save(kept[1])
+    return train, val
+
+
+def _stamps(config: ClassifierConfig) -> list[list[str]]:
+    """Name and stamp of each set that is there: they may lie elsewhere on another machine."""
+    there = [Path(source) for source in dict.fromkeys(config.data) if Path(source).exists()]
+    return [[source.name, stamp_of(source)] for source in there]
+
+
+def _require_same_data(config: ClassifierConfig, out: Path) -> None:
+    """``ConfigError`` if the crops in ``out`` are of other data, or of data that have changed since. Crops that a run
+    was given by another one have no note."""
+    note = out / DATA_NOTE
+    if not note.is_file():
+        return
+    held = json.loads(note.read_bytes())
+    for name, stamp in _stamps(config):
+        if [name, stamp] not in held:
+            cut = ", ".join(f"{name} ({stamp})" for name, stamp in held)
+            raise ConfigError(
+                f"{name} ({stamp}) is not, or not any more, what the crops in {out} were cut from, {cut}; give the "
+                "same data, another --out, or --fresh"
+            )
+
+
+def _without_held(train: CropSet, val: CropSet) -> CropSet:
+    """``train`` less the crops of donors and cases of ``val``: what one set holds back may stand in another, too."""
+    both = np.isin(train.case, val.case) & (train.case != "")
+    if both.all():
+        raise DatasetError("every donor or case of train is one of val in another set; give sets of more donors")
+    if both.any():
+        named = sorted(set(train.case[both].tolist()))
+        warnings.warn(
+            f"{int(both.sum())} train crops are of {len(named)} donor(s) or case(s) that another set has in val, first "
+            f"'{named[0]}'; they are left out of train",
+            HeldWarning,
+            stacklevel=3,
+        )
+    return train.pick(~both)
+
+
+def _splits_of(sources: Iterable[Path], drawn: bool) -> Mapping[Path, Collection[str]]:
+    """In which splits each set has chromosomes. ``DatasetError``, before any are cut, where one has none, or train has
+    none of any; ``drawn`` ones are of train."""
+    there = {source: SPLITS if holds_cutouts(source) else marked_splits(source) for source in sources}
+    for source, splits in there.items():
+        if not splits:
+            raise DatasetError(f"{source}: expected boxes of chromosomes, found none in any split; leave the set out")
+    if not drawn and not any("train" in splits for splits in there.values()):
+        raise DatasetError(f"{', '.join(map(str, there))}: no chromosome in split 'train'; add a set that has some")
+    return there
+
+
+def cut_out(source: Path) -> tuple[CropSet, CropSet]:
+    """Train and val crops of a set of cut-outs. ``DatasetError`` if its donors do not make two."""
+    train = crops_of_cutouts(source, "train")
+    if "val" in splits_at(source):
+        return train, crops_of_cutouts(source, "val")
+    return _held_back(train, "donor", str(source))
+
+
+def _held_back(crops: CropSet, what: Literal["donor", "case"], named: str) -> tuple[CropSet, CropSet]:
+    """``crops`` of train less those of some donors or cases, and these, to serve as val: the same ones for every seed.
+    ``DatasetError`` if there are fewer than two."""
+    owners = np.unique(crops.case[(crops.case != DRAWN) & (crops.case != "")])
+    if len(owners) < 2:
+        mend = "sort the pictures by donor, LABEL/DONOR/PICTURE" if what == "donor" else "add cells of another case"
+        raise DatasetError(
+            f"{named}: expected a split val or more than one {what} to hold some back for it, got {len(owners)}; {mend}"
+        )
+    held = np.isin(crops.case, np.random.default_rng(0).permutation(owners)[: max(1, int(VAL_DONORS * len(owners)))])
+    return crops.pick(~held), crops.pick(held)
+
+
+def cut_frames(source: Path, split: str, models: Path, store: Path) -> CropSet:
+    """The crops of a split of frames as the models cut them, kept in ``store`` for the next run."""
+    locator = load_locator(models)
+    path = kept_at(store, source, split, locator.models.values())
+    if path.exists():
+        return CropSet.load(path)
+    crops = crops_of_frames(source, split, locator)
+    crops.save(path)
+    return crops
+
+
+def stored_crops(run: Path) -> tuple[CropSet, CropSet]:
+    """The train and val crops that a run learned from. ``DatasetError`` where they are not there."""
+    train, val = (run / name for name in CROP_FILES)
+    if not (train.is_file() and val.is_file()):
+        raise DatasetError(
+            f"{run}: expected the run folder of a finished 'trainer fit classifier' with {train.name} and {val.name}, "
+            "found none; name such a folder"
+        )
+    return CropSet.load(train), CropSet.load(val)

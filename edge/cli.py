@@ -26,6 +26,7 @@ from edge.commands.run import run
 from edge.commands.service import install_service
 from edge.commands.snap import snap
 from edge.config import find_config, read_config
+from edge.text import software
 
 app = typer.Typer(
     help="A label on every chromosome of a metaphase: live at the microscope, or over stored frames.",
@@ -45,9 +46,7 @@ app.add_typer(models_commands, name="models")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"chromo-edge {version('chromo-edge')}")
+        typer.echo(software())
         raise typer.Exit
 
 

@@ -82,7 +82,8 @@ class Frame:
 class Region:
     """One located chromosome. ``id`` is 0 or more, and its own within a cell; ``mask`` bool (y1 - y0, x1 - x0), within
     its box; ``axis_px`` its centre line end to end, (x, y) in the frame, float32 (n, 2), n >= 2, finite; ``overlaps``
-    ids of those whose masks share pixels with its own; ``score`` 0..1, how sure the locator is of it."""
+    ids of the located objects whose masks share 12 pixels or more with its own, also of those that turned out to be no
+    chromosomes of the cell; ``score`` 0..1, how sure the locator is of it."""
 
     id: int
     box_px: Box

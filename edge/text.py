@@ -17,3 +17,13 @@ def one_line(what: object) -> str:
 def first_line(error: BaseException) -> str:
     """What a foreign library's error says, short enough for one of ours; its kind where it says nothing."""
     return printable((str(error).strip().splitlines() or [type(error).__name__])[0])
+
+
+def software() -> str:
+    """``chromo-edge 0.1.0``."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"chromo-edge {version('chromo-edge')}"
+    except PackageNotFoundError:  # a checkout that was never installed
+        return "chromo-edge"

@@ -35,7 +35,7 @@ class Board:
     runtime: str
 
     def to_json(self) -> dict[str, Any]:
-        """As DESIGN's ``board``; an unknown temperature is null."""
+        """As ``chromo-edge bench --json`` has it under ``board``; an unknown temperature is null."""
         fields = asdict(self) | {"throttled": list(self.throttled)}
         temperature = fields.pop("temperature_c")
         return fields | {"temperature_c": round(temperature, 1) if temperature == temperature else None}

@@ -51,7 +51,7 @@ def install(source: Path, models_dir: Path) -> tuple[Installed, ...]:
     """Installs the bundle in ``source``, or those in its folders locator/, classifier/ ...; all are verified first.
 
     Raises ``ModelError`` for one that is not sound, that this runtime does not take, or that cannot be written; then
-    nothing has changed.
+    nothing has changed: all are written before the first takes the place of another.
     """
     folders = [source] if (source / BUNDLE_FILE).is_file() else [source / role for role in TASKS]
     folders = [folder for folder in folders if (folder / BUNDLE_FILE).is_file()]
@@ -61,13 +61,14 @@ def install(source: Path, models_dir: Path) -> tuple[Installed, ...]:
     for bundle in bundles:
         _prove(bundle)
         bundle.compiled_for("edgetpu")
-    for bundle in bundles:
-        try:
-            _replace(bundle, models_dir / bundle.task)
-        except OSError as error:
-            raise ModelError(
-                f"cannot write {models_dir / bundle.task}: {error.strerror}; the model before it stays in use"
-            ) from error
+    for step in (_put_beside, _replace):
+        for bundle in bundles:
+            try:
+                step(bundle, models_dir / bundle.task)
+            except OSError as error:
+                raise ModelError(
+                    f"cannot write {models_dir / bundle.task}: {error.strerror}; the model before it stays in use"
+                ) from error
     return tuple(_look(models_dir / bundle.task, bundle.task) for bundle in bundles)
 
 
@@ -129,7 +130,8 @@ def _prove(bundle: Bundle) -> None:
     network.run_uint8(np.zeros(network.input_shape, np.uint8))
 
 
-def _replace(bundle: Bundle, folder: Path) -> None:
+def _put_beside(bundle: Bundle, folder: Path) -> None:
+    """Its files, beside those in use, and what will name them."""
     folder.mkdir(parents=True, exist_ok=True)
     target = f"{bundle.task}-{bundle.sha256[:8]}{bundle.model_path.suffix}"
     files = {target: bundle.model_bytes}
@@ -142,7 +144,11 @@ def _replace(bundle: Bundle, folder: Path) -> None:
         _write(folder / f"{name}.part", content)
         (folder / f"{name}.part").replace(folder / name)
     _write(folder / f"{BUNDLE_FILE}.part", json.dumps(fields, indent=2).encode() + b"\n")
-    now = _fields(folder / BUNDLE_FILE)
+    sync_names(folder)
+
+
+def _replace(_: Bundle, folder: Path) -> None:
+    fields, now = _fields(folder / f"{BUNDLE_FILE}.part"), _fields(folder / BUNDLE_FILE)
     if now and _identity(now) != _identity(fields):  # installed again, it is not the one before itself
         shutil.copyfile(folder / BUNDLE_FILE, folder / f"{PREVIOUS_FILE}.part")
         (folder / f"{PREVIOUS_FILE}.part").replace(folder / PREVIOUS_FILE)

@@ -39,8 +39,9 @@ Restart=always
 RestartSec=2
 TimeoutStartSec=120
 TimeoutStopSec=10
-# The labelling says that it is not stuck; see edge/board/notify.py.
-WatchdogSec=30
+# The labelling says that it is not stuck; see edge/board/notify.py. A live frame may wait for a capture, whose thorough
+# reading of many cells in one large frame takes ten seconds on two x86 cores.
+WatchdogSec=120
 NotifyAccess=main
 StateDirectory=chromo-edge
 CacheDirectory=chromo-edge

@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from edge.cases.codec import edit_to_json, png_of
@@ -19,6 +18,7 @@ from edge.cell.karyogram import draw_karyogram
 from edge.cell.overlay import draw_overlay
 from edge.records import Cell, Frame
 from edge.sinks.jsonl import cell_to_json
+from edge.text import software
 
 NOTICE = "For research use only. Not for use in diagnostic procedures."
 MADE_PARTS = {"parts", "whole", "drawn"}
@@ -59,13 +59,6 @@ CHROMOSOME_COLUMNS = (
     "x1_px",
     "y1_px",
 )
-
-
-def software() -> str:
-    try:
-        return f"chromo-edge {version('chromo-edge')}"
-    except PackageNotFoundError:  # a checkout that was never installed
-        return "chromo-edge"
 
 
 def scale_of(cell: Cell) -> str:

@@ -90,8 +90,9 @@ def zipped_case(store: CaseStore, case: str) -> IO[bytes]:
 
 def write_report(store: CaseStore, case: str, path: Path) -> str:
     """Writes the PDF and returns the log's head that it prints. Raises ``SinkError``."""
-    head = store.head()
-    pdf = report_pdf(ReportInput(store.case(case), store.cells(case), head, store.frame))
+    with store.at_once():
+        head = store.head()
+        pdf = report_pdf(ReportInput(store.case(case), store.cells(case), head, store.frame))
     writable_folder(path.parent)
     write_bytes(path, pdf)
     return head.sha256

@@ -3,17 +3,14 @@ found when it is read. ``sha256sum`` agrees with the names."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from edge.cases.codec import pixels_of, png_of
 from edge.errors import StoreDamaged, StoreError
 from edge.records import UInt8Array
-from edge.sinks.files import sync_names
+from edge.sinks.files import reason, replacing, sync_names
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -47,10 +44,12 @@ class Images:
             if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
                 return sha256
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, png)
+            with replacing(path) as file:
+                file.write(png)
+            for folder in (path.parent, path.parent.parent):  # the names, too, must outlive a power cut
+                sync_names(folder)
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise StoreError(f"cannot write {path}: {reason}; free some space or name another store") from error
+            raise StoreError(f"cannot write {path}: {reason(error)}; free some space or name another store") from error
         return sha256
 
     def png(self, sha256: str) -> bytes:
@@ -59,8 +58,7 @@ class Images:
         try:
             png = path.read_bytes()
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise StoreDamaged(f"cannot read the picture {path}: {reason}; restore it from a copy") from error
+            raise StoreDamaged(f"cannot read the picture {path}: {reason(error)}; restore it from a copy") from error
         found = hashlib.sha256(png).hexdigest()
         if found != sha256:
             raise StoreDamaged(f"{path} has changed: its sha256 is {found[:12]}...; restore it from a copy")
@@ -69,19 +67,3 @@ class Images:
     def get(self, sha256: str) -> UInt8Array:
         """The picture, uint8 (H, W), verified like ``png``."""
         return pixels_of(self.png(sha256))
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(part).unlink(missing_ok=True)
-        raise
-    for folder in (path.parent, path.parent.parent):  # the names, too, must outlive a power cut
-        sync_names(folder)

@@ -19,14 +19,13 @@ import numpy.typing as npt
 from edge.cases.export import scale_of
 from edge.cases.places import Placed
 from edge.cases.state import CellState
+from edge.cell.drawing import STATUS_COLOUR, Colour
 from edge.errors import ConfigError
 from edge.locate.field import is_fluorescent
 from edge.records import Frame, Region
 
 OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 _NAMES_OF_STORES = UUID("4c8b8a8e-6d4b-4c69-9d1e-6368726f6d6f")
-_STROKE = {"accepted": 0x38A0FFFF, "review": 0xFF9600FF}
-"""RGBA, as in the pictures: blue is accepted, orange to review."""
 
 
 def ome_tiff(frame: Frame, state: CellState) -> bytes:
@@ -100,7 +99,7 @@ def _add_roi(root: ET.Element, k: int, place: Placed) -> None:
     own = place.chromosome
     roi = ET.SubElement(root, "ROI", ID=f"ROI:{k}", Name=place.name)
     union = ET.SubElement(roi, "Union")
-    shape = {"StrokeColor": str(_signed(_STROKE[own.status])), "StrokeWidth": "1", "Text": place.name}
+    shape = {"StrokeColor": str(_signed(STATUS_COLOUR[own.status])), "StrokeWidth": "1", "Text": place.name}
     for n, outline in enumerate(_outlines(own.region)):
         ET.SubElement(union, "Polygon", {"ID": f"Shape:{k}:{n}", **shape, "Points": _points(outline)})
     ET.SubElement(union, "Polyline", {"ID": f"Shape:{k}:axis", **shape, "Points": _points(own.region.axis_px)})
@@ -109,12 +108,13 @@ def _add_roi(root: ET.Element, k: int, place: Placed) -> None:
 
 
 def _outlines(region: Region) -> list[npt.NDArray[np.float32]]:
-    """The mask's outlines in the frame's pixels, (n, 2); of a mask without a pixel its box."""
+    """The mask's outlines in the frame's pixels, (n, 2), pixel (i, j) from j to j + 1 and from i to i + 1; of a mask
+    without a pixel its box."""
     x0, y0, x1, y1 = region.box_px
-    found, _ = cv2.findContours(
-        region.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x0, y0)
-    )
-    lines = [contour[:, 0].astype(np.float32) for contour in found if len(contour) >= 3]
+    # OpenCV goes from middle to middle of the pixels at the rim: of quarter pixels that is an eighth within it.
+    fine = np.kron(region.mask.astype(np.uint8), np.ones((4, 4), np.uint8))
+    found, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    lines = [((contour[:, 0] + 0.5) / 4 + (x0, y0)).astype(np.float32) for contour in found]
     return lines or [np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)]
 
 
@@ -122,6 +122,6 @@ def _points(line: npt.NDArray[np.float32]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}".replace(".0", "") for x, y in line)
 
 
-def _signed(colour: int) -> int:
+def _signed(colour: Colour) -> int:
     """OME writes RGBA as a signed 32-bit number."""
-    return colour - (1 << 32) if colour >= 1 << 31 else colour
+    return int.from_bytes((*colour, 255), "big", signed=True)

@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 
 from edge.cases.state import CellState
+from edge.cell.assign import Assigned
 from edge.errors import EditRefused
 from edge.locate.field import dark_on_bright
 from edge.locate.geometry import centre_lines
 from edge.locate.straighten import straighten
-from edge.pipeline import CANDIDATES
+from edge.pipeline import labelled
 from edge.records import LABELS, BoolArray, Chromosome, Crop, Frame, Prediction, Region
 
 Classify = Callable[[Sequence[Crop]], Sequence[Prediction]]
@@ -75,14 +76,12 @@ def read(
     all that ``state`` counts but the ids that it ``replaces``."""
     others = [p.chromosome.region for p in state.counted if p.id not in set(replaces)]
     crops = straighten(dark_on_bright(frame), made, among=others)
-    return tuple(_chromosome(*part) for part in zip(made, crops, classify(crops), strict=True))
+    return tuple(_likeliest(*part) for part in zip(made, crops, classify(crops), strict=True))
 
 
-def _chromosome(region: Region, crop: Crop, prediction: Prediction) -> Chromosome:
-    best = np.argsort(-prediction.scores, kind="stable")[:CANDIDATES]
-    candidates = tuple((LABELS[k], float(prediction.scores[k])) for k in best)
-    label, confidence = candidates[0]
-    return Chromosome(region, crop.in_full, label, confidence, "review", candidates, prediction.p_arm_up >= 0.5)
+def _likeliest(region: Region, crop: Crop, prediction: Prediction) -> Chromosome:
+    best = int(prediction.scores.argmax())
+    return labelled(region, crop, prediction, Assigned(0, LABELS[best], float(prediction.scores[best]), "review"))
 
 
 def _region(mask: BoolArray, corner: tuple[int, int]) -> Region:

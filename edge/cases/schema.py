@@ -7,13 +7,13 @@ that a cut-off end is seen.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from edge.errors import StoreDamaged, StoreError
+from edge.sinks.files import reason
 
 VERSION = 1
 APPLICATION_ID = 0x43484D45
@@ -165,8 +165,7 @@ def told(path: Path) -> Iterator[None]:
             f"{path}: cannot be read or written ({error}); its disk may be full or failing, nothing written was lost"
         ) from error
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StoreError(f"{path}: cannot be opened: {reason}; name another store") from error
+        raise StoreError(f"{path}: cannot be opened: {reason(error)}; name another store") from error
 
 
 @contextmanager

@@ -210,8 +210,8 @@ class CaseStore:
 
     def verify(self, vouched_sha256: str | None = None) -> Verdict:
         """Whether all is as it was written; ``vouched_sha256`` is a head noted earlier, such as a report's."""
-        with self._reading() as db:
-            return verify(db, self.images, vouched_sha256)
+        with self.at_once():
+            return verify(self._db, self.images, vouched_sha256)
 
     def note(self, case: str, actor: str, body: Mapping[str, Any]) -> None:
         """Logs that something left the store: an export or a report."""
@@ -244,6 +244,16 @@ class CaseStore:
     def _case(self, id: int, name: str, opened_utc: str) -> Case:
         rows = self._db.execute("SELECT id FROM cells WHERE case_id = ? ORDER BY number", (id,))
         return Case(id, name, opened_utc, tuple(row[0] for row in rows))
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is read within is of one moment, whatever another program writes meanwhile. Nothing can be written."""
+        with self._reading() as db:
+            db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                db.execute("ROLLBACK")
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -103,7 +103,7 @@ def _off(count: int) -> str:
 
 
 def crossing_in(cell: Cell) -> int:
-    """How many chromosomes touch or cross another: the masks share a pixel or are neighbours."""
+    """How many chromosomes touch or cross another: the masks share a pixel or have at most one between them."""
     covered = np.zeros((cell.height_px, cell.width_px), np.uint8)
     grown = [_grown(c.region) for c in cell.chromosomes]
     for mask, spot in grown:

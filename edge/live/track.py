@@ -28,7 +28,7 @@ from edge.cell.findings import said_of
 from edge.live.stage import MOVING
 from edge.locate.ways import WAYS, Way
 from edge.pipeline import labelled
-from edge.records import LABELS, Box, Cell, Chromosome, Float32Array, Frame, Prediction
+from edge.records import LABELS, NOMINAL_UM_PER_PX, Box, Cell, Chromosome, Float32Array, Frame, Prediction
 
 REMEMBERED = 12
 """Looks that are put together: more hardly helps, and a mistake must be forgotten."""
@@ -173,18 +173,23 @@ class Tracks:
 class Steady:
     """A labeller whose labels stand still: ``label`` each frame, fused within ``scene_of(frame.index)``.
 
-    The frames of a scene are laid each way in turn, the first as it was taken.
+    The frames of a scene are laid each way in turn, the first as it was taken; the others are read at the scale that
+    the first was found to have: laid larger, a frame whose scale nobody stated would seem to have one.
     """
 
     def __init__(self, label: Callable[[Frame, Way], Cell], scene_of: Callable[[int], int]) -> None:
         self._label = label
         self._scene_of = scene_of
         self._tracks = Tracks()
+        self._um_per_px = NOMINAL_UM_PER_PX
 
     def __call__(self, frame: Frame) -> Cell:
         scene = self._scene_of(frame.index)
-        way = WAYS[self._tracks.looks_at(scene) % len(WAYS)]
-        return self._tracks.fuse(self._label(frame, way), scene)
+        looks = self._tracks.looks_at(scene)
+        known = replace(frame, um_per_px=self._um_per_px) if looks else frame
+        cell = self._label(known, WAYS[looks % len(WAYS)])
+        self._um_per_px = cell.um_per_px
+        return self._tracks.fuse(replace(cell, scale_stated=frame.scale_stated), scene)
 
 
 def _boxes(chromosomes: Sequence[Chromosome]) -> list[Box]:

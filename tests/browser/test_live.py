@@ -102,6 +102,27 @@ def test_labels_of_one_field_are_never_shown_over_another(page: Page, scope: str
     assert shown == [False, True, False, True]
 
 
+def test_labels_of_before_a_restart_are_not_shown_over_the_next_run(page: Page, scope: str) -> None:
+    """Both count their scenes from one. The socket is played, and closed by the board."""
+    page.route_web_socket("**/live", lambda socket: None)
+    page.goto(scope)
+    shown = page.evaluate(
+        """async () => {
+            const { Live } = await import("/app/live.js");
+            const live = new Live(() => {});
+            const holds = () => (live.setFault(""), live.labelsHold());
+            live.scene = 1;
+            const cell = { count: 1, width_px: 9, height_px: 9, karyotype: "", findings: [], chromosomes: [] };
+            live.take({ scene: 1, frame: 1, ...cell });
+            const before = holds();
+            live.socket.onclose({ reason: "" });
+            live.scene = 1;
+            return [before, holds()];
+        }"""
+    )
+    assert shown == [True, False]
+
+
 class Tap:
     """The simulated scope with a hand on its cable: ``hold`` for a picture that stands still for ever, ``stop`` for
     none at all."""

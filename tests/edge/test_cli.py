@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -432,6 +434,11 @@ def test_help(chromo: Run, words: list[str]) -> None:
 
 def test_version(chromo: Run) -> None:
     assert re.fullmatch(r"chromo-edge \d+\.\d+\.\d+\n", chromo("--version")[1])
+
+
+def test_version_of_a_checkout_that_was_never_installed(chromo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", Mock(side_effect=PackageNotFoundError))
+    assert chromo("--version") == (0, "chromo-edge\n", "")
 
 
 def process(*words: object) -> subprocess.Popen[str]:

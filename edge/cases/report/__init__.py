@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge.cases.export import NOTICE, editors, software
+from edge.cases.export import NOTICE, editors
 from edge.cases.report.cell import cell_page
 from edge.cases.report.page import GREY, MARGIN_MM, WIDTH_MM, Page
 from edge.cases.report.summary import summary
@@ -13,6 +13,7 @@ from edge.cases.state import CellState
 from edge.cases.store import Case, Head
 from edge.errors import ConfigError
 from edge.records import Frame
+from edge.text import software
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge.cases.export import NOTICE, editors, software
+from edge.cases.export import NOTICE, editors
 from edge.cases.log import utc_now
 from edge.cases.report.page import BOTTOM_MM, GREY, RED, Page, day
 from edge.cases.state import CellState
 from edge.cases.store import Case, Head
 from edge.cases.tally import Tally, cells_named, tally
+from edge.text import software
 
 
 def summary(page: Page, case: Case, states: Sequence[CellState], head: Head) -> None:

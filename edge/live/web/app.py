@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from importlib import resources
-from typing import IO, Any
+from typing import IO, Any, get_args
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -18,9 +18,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from edge.bands import centromere, load_bands
+from edge.bands import Resolution, centromere, load_bands
 from edge.cases.codec import Json
-from edge.errors import CapturedBefore, CaseNotFound, ChromoError, EditConflict, EditRefused
+from edge.errors import CapturedBefore, CaseNotFound, ChromoError, EditConflict, EditRefused, StoreError
 from edge.live.web.desk import FORMS, Desk, cell_message
 from edge.live.web.hub import Hub
 from edge.runtime.guarded import acceleration
@@ -30,7 +30,7 @@ _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".
 _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 _HEAD_EVERY_S = 1.0
 _PIECE_BYTES = 1 << 20
-_RESOLUTIONS = (400, 550, 850)
+_RESOLUTIONS = get_args(Resolution)
 
 
 class _Number(IntegerConvertor):
@@ -178,10 +178,11 @@ async def _follow_store(hub: Hub, desk: Desk) -> None:
     changed the case."""
     known: Json = {}
     while True:
-        now = await run_in_threadpool(lambda: desk.now)
-        if now != known:
-            known = now
-            hub.tell({"type": "case", **now})
+        with suppress(StoreError):  # whoever asks the store is told; the next moment may be better
+            now = await run_in_threadpool(lambda: desk.now)
+            if now != known:
+                known = now
+                hub.tell({"type": "case", **now})
         await asyncio.sleep(_HEAD_EVERY_S)
 
 

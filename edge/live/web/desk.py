@@ -147,7 +147,8 @@ class Desk:
         if not isinstance(form, str) or form not in FORMS:
             raise EditRefused(f"expected an export as {', '.join(FORMS)}; got {form!r}")
         name = self._open(shown)
-        case, cells, head = self._store.case(name), self._store.cells(name), self._store.head()
+        with self._store.at_once():
+            case, cells, head = self._store.case(name), self._store.cells(name), self._store.head()
         if form == "all":
             file = zipped_case(self._store, name)
         elif form == "report":
@@ -173,7 +174,7 @@ class Desk:
         return cell_message(self._store.redo(id, based_on=based_on, actor=actor), actor)
 
     def cutout(self, id: int, chromosome: int) -> bytes:
-        """PNG of a chromosome that is, or once was, in the cell."""
+        """PNG of a chromosome that is in the cell now, removed ones among them."""
         for place in self._store.cell(id).places:
             if place.id == chromosome:
                 return cutout_png(place.chromosome.crop)

@@ -22,12 +22,14 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 MOST_BODY_BYTES = 64 * 1024
 _COOKIE = "chromo_token"
+_COOKIE_S = 400 * 86400
+"""As long as browsers keep one: the token lasts, and so should the page that was opened with it."""
 _TOKEN = re.compile(r"[\w-]{32,}")
 _log = logging.getLogger(__name__)
 _REFUSED_SOCKET = 1008
@@ -113,7 +115,10 @@ class Guard:
         if self._token is not None and given and (refusal is None or refusal.status == 401):
             await self._first_visit(given, self._token)(scope, receive, send)
         elif refusal is not None:
-            await PlainTextResponse(refusal.why + "\n", refusal.status)(scope, receive, send)
+            asked_by_page = scope["path"].startswith("/api/")
+            answer = JSONResponse({"error": refusal.why}) if asked_by_page else PlainTextResponse(refusal.why + "\n")
+            answer.status_code = refusal.status
+            await answer(scope, receive, send)
         else:
             await self._limited(scope, headers, receive, send)
 
@@ -154,7 +159,7 @@ class Guard:
         if not hmac.compare_digest(given.encode(), token.encode()):
             return PlainTextResponse("that token is not this server's; use the address that it printed last\n", 401)
         response = RedirectResponse("/", 303)  # the token leaves the address bar and the history
-        response.set_cookie(_COOKIE, token, httponly=True, samesite="strict", max_age=12 * 3600)
+        response.set_cookie(_COOKIE, token, httponly=True, samesite="strict", max_age=_COOKIE_S)
         return response
 
     async def _limited(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
+import numpy as np
 from starlette.websockets import WebSocket
 
 from edge.cases.codec import Json
@@ -156,7 +157,7 @@ class Hub:
         self._clients.add(client)
         client.wake.set()
         self._fresh.set()
-        sender = asyncio.create_task(self._send(socket, client))
+        sender = asyncio.create_task(self._send(socket, client, self._picture))
         try:
             async for said in socket.iter_json():
                 self._heard(client, said)
@@ -181,8 +182,8 @@ class Hub:
             self._latency_ms = round(latency_s * 1e3)
             self.metrics.drawn(latency_s)
 
-    async def _send(self, socket: WebSocket, client: _Client) -> None:
-        picture = b""
+    async def _send(self, socket: WebSocket, client: _Client, picture: bytes) -> None:
+        """All that is newer than ``picture``, which may be as old as the last client."""
         told: dict[str, Json] = {}
         while True:
             await client.wake.wait()
@@ -248,8 +249,9 @@ def _rate(times_s: deque[float]) -> float:
 
 
 def _jpeg(pixels: UInt8Array) -> bytes:
-    scale = min(1.0, _LONGEST_SIDE_PX / max(pixels.shape))
+    scale = _LONGEST_SIDE_PX / max(pixels.shape)
     if scale < 1:
-        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        height, width = (max(1, round(side * scale)) for side in pixels.shape)
+        pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     done, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return encoded.tobytes() if done else b""

@@ -176,6 +176,19 @@ def test_a_folder_that_may_not_be_written(tiny_models: Path, other: Path) -> Non
         install(other, tiny_models)
 
 
+def test_a_set_is_installed_whole_or_not_at_all(tiny_models: Path, other: Path, tmp_path: Path) -> None:
+    """The classifier can be written, what comes after it cannot."""
+    source = shutil.copytree(tiny_models, tmp_path / "set")
+    shutil.rmtree(source / "classifier")
+    shutil.copytree(other, source / "classifier")
+    before = name_of(tiny_models)
+    shutil.rmtree(tiny_models / "verifier")
+    (tiny_models / "verifier").write_text("no folder")
+    with pytest.raises(ModelError, match=r"verifier: .*stays in use"):
+        install(source, tiny_models)
+    assert name_of(tiny_models) == before
+
+
 def test_the_power_goes_while_installing(tiny_models: Path, other: Path) -> None:
     """kill -9 at random moments: what is there is always a sound model, the old or the new."""
     code = (

@@ -70,7 +70,7 @@ def test_systemd_takes_it(machine: Machine, exposure: int, tmp_path: Path) -> No
 @pytest.mark.parametrize("machine", [BOARD, JETSON])
 def test_it_runs_for_months_and_for_this_machine_alone(machine: Machine) -> None:
     lines = set(unit_text(["x"], machine, user="me").splitlines())
-    assert {"Restart=always", "StartLimitIntervalSec=0", "WatchdogSec=30", "NotifyAccess=main"} <= lines
+    assert {"Restart=always", "StartLimitIntervalSec=0", "WatchdogSec=120", "NotifyAccess=main"} <= lines
     assert {"IPAddressDeny=any", "IPAddressAllow=localhost", "UMask=0077", "ProtectSystem=strict"} <= lines
 
 

@@ -463,6 +463,24 @@ def test_tampering_is_found_and_named(store: CaseStore, folder: Path, statements
     assert any(re.search(fault, line) for line in found), found
 
 
+@pytest.mark.parametrize("asked", ["SELECT id, name, opened_utc FROM cases", "SELECT seq, sha256 FROM head"])
+def test_a_capture_meanwhile_is_no_tampering(store: CaseStore, folder: Path, asked: str) -> None:
+    """Another program captures while this one proves the store."""
+    capture(store)
+    done: list[int] = []
+    with CaseStore(folder) as other:
+
+        def meanwhile(statement: str) -> None:
+            if asked in statement and not done:
+                done.append(capture(other, level=201))
+
+        store._db.set_trace_callback(meanwhile)
+        assert store.verify().faults == ()
+        store._db.set_trace_callback(None)
+    assert done
+    assert store.verify().cells == 2
+
+
 @pytest.fixture
 def older(store: CaseStore, folder: Path) -> Path:
     """A store whose log does not hold the times and the scale, as earlier versions wrote it."""

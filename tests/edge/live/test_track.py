@@ -181,6 +181,21 @@ def test_a_scene_is_looked_at_every_way_in_turn() -> None:
     assert ways == ["as taken", "as taken", *WAYS, WAYS[0], "as taken", *WAYS[:2]]
 
 
+def test_a_scene_is_looked_at_at_the_scale_that_its_first_look_found() -> None:
+    """Laid larger, a frame whose scale nobody stated would seem to have a stated one."""
+    scales: list[float] = []
+
+    def label(frame: Frame, way: Way) -> Cell:
+        scales.append(frame.um_per_px)
+        return replace(make_cell(), um_per_px=0.033 if frame.index < 3 else frame.um_per_px, scale_stated=False)
+
+    steady = Steady(label, lambda index: 1 if index < 3 else 2)
+    cells = [steady(make_frame(index=index)) for index in range(4)]
+    nominal = make_frame().um_per_px
+    assert scales == [nominal, 0.033, 0.033, nominal]
+    assert [(cell.um_per_px, cell.scale_stated) for cell in cells[:3]] == [(0.033, False)] * 3
+
+
 def test_steady_findings_are_provisional_while_chromosomes_wait_for_review() -> None:
     cell = make_cell([*NORMAL_FEMALE, "21"])
     for k in (40, 41, 46):

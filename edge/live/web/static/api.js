@@ -48,6 +48,7 @@ export const api = {
   undo: (cell) => post(`/api/cells/${cell.id}/undo`, { based_on: cell.revision }),
   redo: (cell) => post(`/api/cells/${cell.id}/redo`, { based_on: cell.revision }),
   bands: (resolution) => ask(`/api/bands/${resolution}`),
-  cutout: (cell, chromosome) => `/api/cells/${cell.id}/cutouts/${chromosome.id}.png`,
-  picture: (cell) => `/api/cells/${cell.id}/picture.png`,
+  // Browsers keep pictures for good, and another store has a cell of the same number: hence when it was captured.
+  cutout: (cell, chromosome) => `/api/cells/${cell.id}/cutouts/${chromosome.id}.png?of=${encodeURIComponent(cell.captured_utc)}`,
+  picture: (cell) => `/api/cells/${cell.id}/picture.png?of=${encodeURIComponent(cell.captured_utc)}`,
 };

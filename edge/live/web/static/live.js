@@ -39,6 +39,9 @@ export class Live {
     };
     this.socket.onclose = (event) => {
       this.echoed = -Infinity;
+      this.labels = this.guidance = null; // a board that starts anew counts its scenes anew
+      this.scene = 0;
+      this.drawn = -1;
       this.setFault(event.reason || "Connection to the board lost");
       setTimeout(() => this.connect(), RETRY_MS);
     };

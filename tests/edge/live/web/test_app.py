@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -23,7 +24,7 @@ from websockets.sync.client import ClientConnection, connect
 from edge.cases.edits import SetAside
 from edge.cases.export import NOTICE
 from edge.cases.store import CaseStore
-from edge.errors import CameraLost
+from edge.errors import CameraLost, StoreError
 from edge.live.web.hub import MOST_CLIENTS
 from edge.records import Cell, Frame
 from edge.runtime.guarded import Acceleration
@@ -97,6 +98,31 @@ def test_a_picture_is_the_newest_frame(served: Served) -> None:
     with Image.open(io.BytesIO(message[8:])) as picture:
         assert (picture.format, picture.size) == ("JPEG", (700, 700))
         assert np.abs(np.asarray(picture, np.float32) - DRAWN.pixels).mean() < 6
+
+
+def test_who_comes_late_sees_no_old_picture(served: Served) -> None:
+    """Nobody watched for a while, so none was encoded."""
+    with live(served) as socket:
+        served.show()
+        while not isinstance(socket.recv(timeout=PATIENCE_S), bytes):
+            pass
+    while served.hub.clients:
+        time.sleep(0.01)
+    served.show(20)
+    newest = served.index
+    with live(served) as socket:
+        while not isinstance(message := socket.recv(timeout=PATIENCE_S), bytes):
+            pass
+    assert struct.unpack_from("<I", message)[0] == newest
+
+
+def test_a_very_flat_picture_is_shown(served: Served) -> None:
+    with live(served) as socket:
+        served.hub.show(replace(served.frame(), pixels=np.zeros((1, 3000), np.uint8)))
+        while not isinstance(message := socket.recv(timeout=PATIENCE_S), bytes):
+            pass
+    with Image.open(io.BytesIO(message[8:])) as picture:
+        assert picture.size[1] == 1
 
 
 def test_a_client_that_shows_nothing_gets_two_pictures_and_slows_nobody(served: Served) -> None:
@@ -535,6 +561,24 @@ def test_two_people_on_one_cell(http: httpx.Client, cell: Json) -> None:
     clash = edit(http, cell, {"edit": "relabel", "chromosome": one["id"], "label": "20"}, actor="lee")
     assert clash.status_code == 409
     assert clash.json()["cell"]["karyotype"] == "46,XX,+21,-22"
+
+
+def test_a_store_that_is_locked_for_once_is_followed_again(
+    served: Served, monkeypatch: pytest.MonkeyPatch, cell: Json
+) -> None:
+    asked = threading.Event()
+
+    def locked() -> None:
+        asked.set()
+        raise StoreError("another program kept it locked")
+
+    with live(served) as socket:
+        before = told(socket, lambda m: m["type"] == "case")["head"]
+        with monkeypatch.context() as patch:
+            patch.setattr(served.store, "head", locked)
+            assert asked.wait(PATIENCE_S)
+        served.store.new_case("another", "lee")
+        told(socket, lambda m: m["type"] == "case" and m["head"] > before)
 
 
 def test_a_change_by_another_program_reaches_the_page(served: Served, cell: Json, tmp_path: Path) -> None:

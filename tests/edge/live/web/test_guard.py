@@ -95,7 +95,9 @@ def test_another_sites_socket_is_refused(open_server: Served) -> None:
 def test_without_the_token_nothing_is_answered(guarded: Served) -> None:
     for path in ("/", "/app/main.js", "/api/case", "/api/cells/1", "/healthz", "/metrics", "/nothing"):
         assert get(local(guarded) + path).status_code == 401, path
-    assert post(local(guarded) + "/api/capture", json={"actor": "x"}).status_code == 401
+    refused = post(local(guarded) + "/api/capture", json={"actor": "x"})
+    assert refused.status_code == 401
+    assert "open the address that chromo-edge printed" in refused.json()["error"]  # as the page reads answers
     with pytest.raises(InvalidStatus), open_socket(f"ws://127.0.0.1:{port_of(guarded)}/live"):
         pass
 
@@ -107,6 +109,7 @@ def test_the_token_moves_into_a_cookie_and_out_of_the_address(guarded: Served) -
     said = first.headers["set-cookie"]
     assert "HttpOnly" in said
     assert "samesite=strict" in said.lower()
+    assert "Max-Age=34560000" in said  # no shorter than the token: an open page goes on
     with httpx.Client(cookies=first.cookies, base_url=local(guarded), timeout=PATIENCE_S) as client:
         assert client.get("/").status_code == 200
         assert client.get("/api/case").status_code == 200

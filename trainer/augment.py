@@ -22,7 +22,7 @@ SIZE = (CROP_COLS, CROP_ROWS)
 @dataclass(frozen=True, slots=True)
 class Strengths:
     """How much each change changes, as it is drawn for every crop anew. ``*_share``: of the crops, 0..1; else the
-    standard deviation of a normal distribution. Switching one off leaves what the others draw almost always the same.
+    standard deviation of a normal distribution. Switching one off may change what the others draw in one crop of three.
 
     The defaults are what the shipped models learned with, draw for draw.
     """

@@ -162,6 +162,6 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["calibrate", str(path), "--pitch-um", "20"]) == 0
     said, warned = capsys.readouterr()
     assert said.startswith(("--um-per-px 0.19", "--um-per-px 0.20"))
-    assert warned.startswith("warning: the models expect 0.065 µm a pixel within a factor of two; got 0.2")
+    assert warned.startswith("warning: the models expect 0.065 µm a pixel within a factor of two and a half; got 0.2")
     assert "repeat 0.9" in said or "repeat 1.00" in said
     assert main(["calibrate", str(path), "--pitch-um", "0"]) == 2

@@ -3,7 +3,8 @@
 The JSON lies at the top, in ``annotations/`` or beside its frames in a folder of its own (``train/``, ``valid/``,
 ``test/``); frames lie beside it or under the folder as their ``file_name`` says, or in ``images/`` or a folder named as
 in the JSON's name (``train2017/``). The split is the one that the JSON's name or folder states, else each case's own.
-The case is the image's field ``case``, else the one of ``cases.csv``, else read off the file's name.
+The case is the image's field ``case``, else the one of ``cases.csv``, else a folder that the frame lies in
+(``names.case_folder``), else read off the file's name.
 """
 
 from __future__ import annotations
@@ -102,6 +103,6 @@ def _frames(
         if all(stated):
             require_size(picture, stated, f"{file}, image {entry['id']}")
         labels = tuple(stranger_label(names[m["category_id"]], f"{file}, annotation {m.get('id')}") for m in own)
-        case = str(entry.get("case") or strangers.case(picture.name))
+        case = str(entry.get("case") or strangers.case(picture))
         frames.append(CocoFrame(file, picture, case, strangers.split(case, split), entry, tuple(own), labels))
     return frames

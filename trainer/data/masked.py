@@ -31,6 +31,7 @@ from trainer.data.mfish import (
 from trainer.data.pictures import Skipped, fault_of, require_size, warn_skipped
 from trainer.data.rle import mask_of_rle
 from trainer.data.splits import pick_split
+from trainer.data.strangers import Strangers
 from trainer.errors import DatasetError
 
 
@@ -53,7 +54,9 @@ def masked_frames(path: Path, split: str = "") -> list[Reader]:
     where there is none. Pictures that cannot be read are left out with one ``SkippedWarning`` that names them."""
     files = mask_files(path)
     if files:
-        named = [(partial(read_mfish_masks, file), picture_of(file), split_of_slide(slide_of(file))) for file in files]
+        strangers, pictures = Strangers.of(path), [picture_of(file) for file in files]
+        splits = [split_of_slide(slide_of(picture, strangers)) for picture in pictures]
+        named = list(zip([partial(read_mfish_masks, file) for file in files], pictures, splits, strict=True))
         return _readable(named, split, path)
     frames = coco_frames(path) if path.is_dir() or path.suffix == ".json" else []
     if not frames:

@@ -202,13 +202,11 @@ def frames_at(path: Path, split: str) -> list[FrameTruth]:
 
 def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     skipped: list[Skipped] = []
-    if form == "voc":
-        frames, skipped = read_voc(path)
-    elif form == "masks":
-        frames, skipped = read_mfish(path)
+    if form in ("voc", "masks", "corrections"):
+        leaving_out = {"voc": read_voc, "masks": read_mfish, "corrections": read_corrections}
+        frames, skipped = leaving_out[form](path)
     else:
-        readers = {"tables": read_tables, "coco": read_coco, "corrections": read_corrections}
-        frames = readers[form](path)
+        frames = read_tables(path) if form == "tables" else read_coco(path)
     names = [frame.image for frame in frames]
     double = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if double:

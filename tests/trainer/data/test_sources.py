@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edge.camera.files import read_frame
+from edge.cases.edits import Mark
 from edge.cases.files import EVERY_FORM, write_case
 from edge.cases.store import CaseStore
 from tests.builders import make_cell, make_frame
@@ -291,6 +292,23 @@ def test_the_exports_of_several_cases_are_one_set(tmp_path: Path) -> None:
     ]
     for place in ("P1", "P1/corrections", "P1/corrections/corrections.jsonl"):
         assert [f.case for f in read_all(tmp_path / "exports" / place).frames] == ["P1"]
+
+
+def test_a_frame_with_a_marker_or_a_derivative_is_no_training_data(tmp_path: Path) -> None:
+    marks = {"P1": None, "P2": Mark(3, "marker"), "P3": Mark(4, "derivative")}
+    with CaseStore(tmp_path / "store") as store:
+        for level, (case, mark) in enumerate(marks.items(), 200):
+            store.new_case(case, "kim")
+            state = store.capture(case, make_frame(300, 340, level=level), make_cell(), "kim")
+            if mark:
+                store.edit(state.id, mark, based_on=state.revision, actor="kim")
+            write_case(store, case, tmp_path / "exports" / case, EVERY_FORM)
+    contents = read_all(tmp_path / "exports")
+    assert [frame.case for frame in contents.frames] == ["P1"]
+    karyotypes = [skipped.reason.split(":")[0].split(",")[-1] for skipped in contents.skipped]
+    assert karyotypes == ["+mar", "der(3)"]
+    with pytest.warns(SkippedWarning, match=r"2 file\(s\) left out: .*no class for markers and derivatives"):
+        assert len(read_frames(tmp_path / "exports", contents.frames[0].split)) == 1
 
 
 def halved(path: Path) -> None:

@@ -33,7 +33,7 @@ from trainer.data.corrections import correction_files, read_corrections
 from trainer.data.crops import TABLE, CropTruth, all_crops, has_classes, splits_of
 from trainer.data.metaphase import FrameTruth, read_tables
 from trainer.data.mfish import mask_files, read_mfish
-from trainer.data.pictures import Skipped, decoding_fault, fault_of, warn_skipped
+from trainer.data.pictures import Skipped, fault_of, warn_skipped
 from trainer.data.splits import check_splits, pick_split
 from trainer.data.voc import has_annotations, read_voc
 from trainer.errors import DatasetError
@@ -123,7 +123,7 @@ def read_all(path: Path) -> Contents:
     frames, skipped = _listed(form, path)
     console = Console(stderr=True)
     seen = track(frames, "reading frames", console=console, disable=not console.is_terminal)
-    faults = {frame.path: decoding_fault(frame.path) for frame in seen}
+    faults = {frame.path: fault_of(frame.path) for frame in seen}
     return Contents(form, path, *_without_faulty(frames, faults, skipped))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from edge.records import BoolArray, Box
-from trainer.data.coco import CocoFrame, coco_frames
+from trainer.data.coco import CocoFrame, coco_frames, corners
 from trainer.data.mfish import (
     OVERLAP,
     Piece,
@@ -95,7 +95,7 @@ def read_coco_masks(frame: CocoFrame) -> MaskedFrame:
         height_px, width_px = int(frame.entry["height"]), int(frame.entry["width"])
         require_size(frame.path, (width_px, height_px), f"{frame.table}, image {frame.entry['id']}")
         pieces = tuple(
-            _piece(mark, label, height_px, width_px, f"{frame.table}, annotation {mark.get('id')}")
+            _piece(mark, label, height_px, width_px, frame.table)
             for mark, label in zip(frame.marks, frame.labels, strict=True)
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -103,14 +103,15 @@ def read_coco_masks(frame: CocoFrame) -> MaskedFrame:
     return MaskedFrame(frame.path, pieces, np.zeros((height_px, width_px), np.bool_))
 
 
-def _piece(mark: dict[str, Any], label: str, height_px: int, width_px: int, where: str) -> Piece:
+def _piece(mark: dict[str, Any], label: str, height_px: int, width_px: int, table: Path) -> Piece:
+    where = f"{table}, annotation {mark.get('id')}"
     whole = mask_of_rle(mark.get("segmentation"), height_px, width_px, where)
-    x, y, w, h = mark["bbox"]
+    x0, y0, x1, y1 = corners(mark, table)
     box: Box = (
-        max(math.floor(x), 0),
-        max(math.floor(y), 0),
-        min(math.ceil(x + w), width_px),
-        min(math.ceil(y + h), height_px),
+        max(math.floor(x0), 0),
+        max(math.floor(y0), 0),
+        min(math.ceil(x1), width_px),
+        min(math.ceil(y1), height_px),
     )
     inside = whole[box[1] : box[3], box[0] : box[2]]
     if not inside.any() or int(inside.sum()) < int(whole.sum()):

@@ -265,6 +265,6 @@ def test_the_command(frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["simulate", str(frames), "--out", str(out), "--karyotype", "46,XX,t(9;22)"]) == 2
     assert "expected a karyotype of whole chromosomes" in capsys.readouterr().err
     assert main(["simulate", str(frames), "--out", str(sheet)]) == 7
-    assert "name another file with --out" in capsys.readouterr().err
+    assert "name another folder with --out" in capsys.readouterr().err
     assert main(["simulate", str(frames), "--out", str(out), "--split", "exam"]) == 8
     assert capsys.readouterr().err.count("\n") == 1

@@ -131,7 +131,7 @@ def _frames(
         image_id = _field(mark, "image_id", f"{file}, annotations")
         where = f"{file}, annotation {mark.get('id')}"
         if image_id not in marks:
-            raise DatasetError(f"{where}: no image has the id {image_id}")
+            raise _wrong(where, "image_id", f"the id of one of the {len(marks)} images", image_id)
         category = _field(mark, "category_id", where)
         if category not in names:
             raise _wrong(where, "category_id", f"the id of one of the {len(names)} categories", category)

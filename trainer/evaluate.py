@@ -136,8 +136,16 @@ def _numbers(value: Any, count: int) -> bool:
 
 
 def frame_figures(lines: Sequence[dict[str, Any]], truths: Sequence[FrameTruth]) -> dict[str, Any]:
-    """The measures over all of ``truths``, and under ``difficult`` those of the difficult frames alone, if any."""
+    """The measures over all of ``truths``, and under ``difficult`` those of the difficult frames alone, if any.
+
+    ``DatasetError`` where no line is of any of ``truths``."""
     figures = score(lines, truths).to_json()
+    if not figures["frames"]:
+        got = f"{len(lines)} line(s), first of {lines[0]['frame']}" if lines else "no line"
+        raise DatasetError(
+            f"expected lines of {len(truths)} frame(s), first {truths[0].image}, got {got}; give those of this set and "
+            "split"
+        )
     difficult = [truth for truth in truths if truth.difficult]
     if difficult:
         figures["difficult"] = score(lines, difficult).to_json()

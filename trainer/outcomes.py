@@ -13,6 +13,7 @@ from typing import Any
 
 from edge.cell.compare import match
 from trainer.data.metaphase import FrameTruth
+from trainer.errors import DatasetError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +85,19 @@ class FrameOutcome:
 
 def outcomes_of(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> list[FrameOutcome]:
     """The frames of ``truths`` that have a line, in their order; a line for another frame is passed over. Boxes are
-    matched one to one (Hungarian on IoU), and a pair counts at IoU >= 0.5."""
+    matched one to one (Hungarian on IoU), and a pair counts at IoU >= 0.5.
+
+    Lines name a frame by its file, without folders. ``DatasetError`` if two of ``truths`` have the same."""
     by_name = {PurePath(line["frame"]).name: line for line in lines}
-    return [_outcome(by_name[truth.image], truth) for truth in truths if truth.image in by_name]
+    truth_of: dict[str, FrameTruth] = {}
+    for truth in truths:
+        name = PurePath(truth.image).name
+        if truth_of.setdefault(name, truth) is not truth:
+            raise DatasetError(
+                f"{truth.image} and {truth_of[name].image}: expected frames of different file names, by which lines "
+                f"are told apart, got '{name}' twice; rename one"
+            )
+    return [_outcome(by_name[name], truth) for name, truth in truth_of.items() if name in by_name]
 
 
 def worst_first(outcomes: Iterable[FrameOutcome]) -> list[FrameOutcome]:

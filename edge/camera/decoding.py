@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import stat
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from edge.camera.pixels import only_channel, to_8_bit
+from edge.camera.pixels import WHITE_PERCENT, only_channel, to_8_bit
 from edge.errors import FrameError
 from edge.records import UInt8Array
 from edge.text import one_line
@@ -22,14 +26,14 @@ MAX_PIXELS = 50_000_000
 _BITS, _PHOTOMETRIC, _ORIENTATION, _PLANAR, _SAMPLE_FORMAT = 258, 262, 274, 284, 339
 """TIFF's tags."""
 _RGB, _PIXEL_BY_PIXEL, _UNSIGNED = 2, 1, 1
-_STORED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
+_STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: np.fliplr,
+    3: lambda levels: np.rot90(levels, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: np.rot90,
+    7: lambda levels: np.rot90(levels, 2).T,
+    8: lambda levels: np.rot90(levels, 3),
 }
 """What turns a picture that was turned as its orientation tag says back into the pixels that are stored."""
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
@@ -43,6 +47,11 @@ def check_size(name: object, width_px: int, height_px: int) -> None:
             f"{name}: expected at least {MIN_SIDE_PX} px a side, got {width_px} x {height_px} px; "
             "give the whole metaphase frame, not a cut-out"
         )
+    check_not_huge(name, width_px, height_px)
+
+
+def check_not_huge(name: object, width_px: int, height_px: int) -> None:
+    """Raises ``FrameError`` for a picture too large to decode."""
     if width_px * height_px > MAX_PIXELS:
         raise FrameError(
             f"{name}: expected at most {MAX_PIXELS // 1_000_000} megapixels, got {width_px} x {height_px} px; "
@@ -58,35 +67,61 @@ def check_is_file(path: Path, mode: int) -> None:
 
 def decode(path: Path) -> UInt8Array:
     """The picture at ``path`` as grey (H, W), as ``files.read_frame`` says. Raises ``FrameError``, one line."""
-    try:
+    with _damage_told(path):
         check_is_file(path, path.stat().st_mode)
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd tags and of large pictures; what matters is checked
-            head = file.read(26)
-            if not head:
-                raise FrameError(f"{path}: {_EXPECTED}, got an empty file; copy it again from its source")
-            file.seek(0)
-            with Image.open(file, formats=_FORMATS) as picture:
-                check_size(path, picture.width, picture.height)
-                return _as_stored(path, picture, head)
+        with path.open("rb") as file:
+            return _in_8_bit(_levels(path, file, check_size))
+
+
+def decode_levels(name: object, content: bytes) -> np.ndarray:
+    """The picture in ``content``, of a single chromosome and so of any small size, as grey (H, W) that is as deep as
+    stored: uint8, else levels for ``pixels.to_8_bit``. Raises ``FrameError``, one line that begins with ``name``."""
+    with _damage_told(name):
+        return _levels(name, BytesIO(content), check_not_huge)
+
+
+@contextmanager
+def _damage_told(name: object) -> Iterator[None]:
+    """Raises what decoding raises as ``FrameError``."""
+    try:
+        yield
     except FrameError:
         raise
-    except UnidentifiedImageError as why:
-        raise FrameError(
-            f"{path}: {_EXPECTED}, got a file that begins with {head[:8]!r}; export the frame as 8- or 16-bit grey"
-        ) from why
     except Image.DecompressionBombError as why:
         raise FrameError(
-            f"{path}: expected at most {MAX_PIXELS // 1_000_000} megapixels, got far more; crop it to one metaphase"
+            f"{name}: expected at most {MAX_PIXELS // 1_000_000} megapixels, got far more; crop it to one metaphase"
         ) from why
     except OSError as why:
         if why.strerror:
-            raise FrameError(f"{path}: {_EXPECTED}, cannot open it ({why.strerror}); check the file") from why
-        raise FrameError(f"{path}: {_EXPECTED}, got a damaged one ({said(why)}); copy it again") from why
+            raise FrameError(f"{name}: {_EXPECTED}, cannot open it ({why.strerror}); check the file") from why
+        raise FrameError(f"{name}: {_EXPECTED}, got a damaged one ({said(why)}); copy it again") from why
     except Exception as why:  # decoders meet broken files with SyntaxError, ValueError, struct.error, MemoryError ...
         raise FrameError(
-            f"{path}: {_EXPECTED}, got a damaged or strange one ({said(why)}); copy it again or export it as grey"
+            f"{name}: {_EXPECTED}, got a damaged or strange one ({said(why)}); copy it again or export it as grey"
         ) from why
+
+
+def _levels(name: object, file: IO[bytes], check: Callable[[object, int, int], None]) -> np.ndarray:
+    """Grey levels (H, W), as deep as stored; ``check`` is asked about width and height before anything is decoded."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of odd tags and of large pictures; what matters is checked
+        head = file.read(26)
+        if not head:
+            raise FrameError(f"{name}: {_EXPECTED}, got an empty file; copy it again from its source")
+        file.seek(0)
+        try:
+            picture = Image.open(file, formats=_FORMATS)
+        except UnidentifiedImageError as why:
+            raise FrameError(
+                f"{name}: {_EXPECTED}, got a file that begins with {head[:8]!r}; export it as 8- or 16-bit grey"
+            ) from why
+        with picture:
+            check(name, picture.width, picture.height)
+            return _as_stored(name, picture, file, head)
+
+
+def _in_8_bit(levels: np.ndarray) -> UInt8Array:
+    return levels if levels.dtype == np.uint8 else to_8_bit(levels)
 
 
 def said(why: Exception) -> str:
@@ -94,23 +129,23 @@ def said(why: Exception) -> str:
     return getattr(why, "strerror", None) or one_line(why) or type(why).__name__
 
 
-def _as_stored(path: Path, picture: Image.Image, head: bytes) -> UInt8Array:
+def _as_stored(name: object, picture: Image.Image, file: IO[bytes], head: bytes) -> np.ndarray:
     """Grey, turned back: both decoders turn a TIFF as its orientation tag says, and no other picture."""
     turned = picture.getexif().get(_ORIENTATION) if picture.format == "TIFF" else None  # loading drops the tag
     deep = _is_deep_colour(picture, head)
     if deep:
-        _check_layout(path, picture)
+        _check_layout(name, picture)
     picture.load()  # tells a damaged file, of which OpenCV would write lines of its own
-    grey = _grey_of_deep_colour(path, picture) if deep else _grey(picture)
-    return np.array(Image.fromarray(grey).transpose(_STORED[turned])) if turned in _STORED else grey
+    grey = _grey_of_deep_colour(name, picture, file) if deep else _grey(picture)
+    return np.ascontiguousarray(_STORED[turned](grey)) if turned in _STORED else grey
 
 
-def _grey(picture: Image.Image) -> UInt8Array:
+def _grey(picture: Image.Image) -> np.ndarray:
     if picture.mode == "F" or picture.mode.startswith("I"):  # 32-bit float; 16- or 32-bit integer
-        levels = np.asarray(picture)
+        levels = np.array(picture)
         # Pillow reads all 32-bit integers as signed; TIFF says which they are, and means unsigned where it does not.
         unsigned = levels.dtype == np.int32 and _tag(picture, _SAMPLE_FORMAT, _UNSIGNED) == _UNSIGNED
-        return to_8_bit(levels.view(np.uint32) if unsigned else levels)
+        return levels.view(np.uint32) if unsigned else levels
     if picture.has_transparency_data:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))
@@ -136,27 +171,29 @@ def _is_deep_colour(picture: Image.Image, head: bytes) -> bool:
     return bits > 8
 
 
-def _check_layout(path: Path, picture: Image.Image) -> None:
+def _check_layout(name: object, picture: Image.Image) -> None:
     """Raises ``FrameError`` for a deep TIFF that is not read right: neither decoder says so."""
     planar = _tag(picture, _PLANAR, _PIXEL_BY_PIXEL) != _PIXEL_BY_PIXEL
     if planar or _tag(picture, _PHOTOMETRIC, _RGB) != _RGB:
         got = "a TIFF with a plane a channel (PlanarConfiguration 2)" if planar else f"a TIFF in {picture.mode}"
         raise FrameError(
-            f"{path}: expected colour of 16 bits as RGB, pixel by pixel, got {got}; save the frame as 8- or 16-bit grey"
+            f"{name}: expected colour of 16 bits as RGB, pixel by pixel, got {got}; save the frame as 8- or 16-bit grey"
         )
 
 
-def _grey_of_deep_colour(path: Path, picture: Image.Image) -> UInt8Array:
+def _grey_of_deep_colour(name: object, picture: Image.Image, file: IO[bytes]) -> np.ndarray:
     from edge.camera.opencv import decode_deep, luma_of  # kept out of the import of this module: half a second
 
-    colour = decode_deep(np.frombuffer(path.read_bytes(), np.uint8))
+    file.seek(0)
+    colour = decode_deep(np.frombuffer(file.read(), np.uint8))
     if colour is None or colour.ndim != 3:
         raise FrameError(
-            f"{path}: expected colour of 16 bits that can be decoded, got another compression; "
+            f"{name}: expected colour of 16 bits that can be decoded, got another compression; "
             "save the frame as 8- or 16-bit grey"
         )
-    grey = to_8_bit(luma_of(colour))
+    levels = luma_of(colour)
     if colour.shape[2] == 4 and picture.has_transparency_data:  # else a fourth channel that has no meaning
+        white = np.float32(max(np.percentile(levels, WHITE_PERCENT), 255))  # to_8_bit does not stretch what is less
         opaque = colour[:, :, 3] / np.float32(np.iinfo(colour.dtype).max)
-        grey = np.rint(255 - (255 - grey) * opaque).astype(np.uint8)
-    return grey
+        levels = np.rint(white - (white - np.minimum(levels, white)) * opaque).astype(colour.dtype)
+    return levels

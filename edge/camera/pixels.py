@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.records import UInt8Array
 
-_WHITE_PERCENT = 99.9
+WHITE_PERCENT = 99.9
 """The level that so many pixels do not exceed is white: a few hot pixels, or dots of a probe, do not count."""
 _SIGNAL = 1 / 5
 """A channel whose white is below this part of the brightest one's holds leaked light and JPEG's rounding."""
@@ -23,7 +23,7 @@ def to_8_bit(levels: np.ndarray) -> UInt8Array:
     255 or by a flat field: their white may be anything, often a little above 1.
     """
     finite = np.nan_to_num(np.asarray(levels, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    white = float(np.percentile(finite, _WHITE_PERCENT))
+    white = float(np.percentile(finite, WHITE_PERCENT))
     if white > 255 or (white > 0 and np.issubdtype(levels.dtype, np.floating) and _are_ratios(finite, white)):
         finite = finite * np.float32(255 / white)
     return np.clip(np.rint(finite), 0, 255).astype(np.uint8)
@@ -41,6 +41,6 @@ def only_channel(colour: np.ndarray) -> int | None:
     """
     height, width = colour.shape[:2]
     rows, columns = (max(1, side // _SAMPLES_A_SIDE) for side in (height, width))
-    whites = np.percentile(colour[::rows, ::columns, :3], _WHITE_PERCENT, axis=(0, 1))
+    whites = np.percentile(colour[::rows, ::columns, :3], WHITE_PERCENT, axis=(0, 1))
     second, first = np.argsort(whites)[1:]
     return int(first) if whites[second] < _SIGNAL * whites[first] else None

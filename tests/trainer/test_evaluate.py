@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,8 @@ from edge.locate.ways import WAYS, Way
 from edge.records import Cell, Frame
 from tests.edge.stages import bar_pipeline, draw_bars
 from trainer.data.metaphase import FrameTruth
-from trainer.evaluate import label_frames
+from trainer.errors import DatasetError
+from trainer.evaluate import frame_figures, label_frames
 
 
 @pytest.fixture
@@ -43,3 +45,23 @@ def test_live_labels_are_those_after_so_many_looks(monkeypatch: pytest.MonkeyPat
     looks.clear()
     label_frames(truths, None, 1, None)
     assert not looks
+
+
+def test_frames_in_folders_are_scored(monkeypatch: pytest.MonkeyPatch, truths: list[FrameTruth]) -> None:
+    """``images.csv`` may say ``patient1/a.png``; a line says ``a.png``."""
+    pipeline = bar_pipeline()
+    monkeypatch.setattr(edge.pipeline, "load_pipeline", lambda models, threads: pipeline)
+    lines = label_frames(truths, None, 1, None)
+    inside = [replace(truth, image=f"patient1/{truth.image}") for truth in truths]
+    assert frame_figures(lines, inside) == frame_figures(lines, truths)
+    assert frame_figures(lines, inside)["frames"] == 2
+    twice = [*inside, replace(truths[0], image="patient2/a.png")]
+    with pytest.raises(DatasetError, match=r"patient2/a\.png and patient1/a\.png: .* got 'a\.png' twice; rename one"):
+        frame_figures(lines, twice)
+
+
+@pytest.mark.parametrize(("frames", "got"), [(["c.png"], r"1 line\(s\), first of c\.png"), ([], "no line")])
+def test_lines_of_other_frames_are_no_score(truths: list[FrameTruth], frames: list[str], got: str) -> None:
+    lines = [{"frame": name, "chromosomes": []} for name in frames]
+    with pytest.raises(DatasetError, match=rf"expected lines of 2 frame\(s\), first a\.png, got {got}; give those"):
+        frame_figures(lines, truths)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from edge.camera.metaphase import chromosomes_of
+from edge.errors import SinkError
 from edge.overlap import BOX_MARGIN_PX, CROSSING_PX
 from edge.records import BoolArray, Box, Cell, Chromosome, Frame
 from tests.builders import make_cell, make_chromosome
@@ -24,7 +25,7 @@ from trainer.data.metaphase import read_frames
 from trainer.data.rle import mask_of_rle
 from trainer.errors import DatasetError
 from trainer.score_masks import mask_figures
-from trainer.simulate.compose import bases_of, composites, gather
+from trainer.simulate.compose import Composite, bases_of, composites, gather
 from trainer.simulate.donors import Donor
 from trainer.simulate.layout import Spread, lay_out
 from trainer.simulate.store import store
@@ -82,6 +83,26 @@ def test_only_frames_of_the_split_give_anything(table: dict[str, Any]) -> None:
     assert {image["base"] for image in table["images"]} <= own
     assert {mark["source"] for mark in table["annotations"]} <= own
     assert {image["case"] for image in table["images"]} <= CASES
+
+
+def test_an_interrupted_rerun_leaves_no_table_of_other_pictures(donors: list[Donor], tmp_path: Path) -> None:
+    folder = simulated(donors, tmp_path / "out", seed=3)
+
+    def interrupted() -> Iterator[Composite]:
+        yield next(composites(bases_of(donors, 1, 4), donors, 0.2, 4))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store(interrupted(), folder, "val")
+    with pytest.raises(DatasetError, match="found neither"):
+        masked_frames(folder)
+    assert len(masked_frames(simulated(donors, folder, seed=4))) == 2
+
+
+def test_a_table_that_cannot_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "annotations" / "val.json").mkdir(parents=True)
+    with pytest.raises(SinkError, match=r"cannot replace .*val\.json: .*; name another folder with --out"):
+        store([], tmp_path, "val")
 
 
 def test_masks_are_dark_and_what_is_in_no_mask_is_not(folder: Path, table: dict[str, Any]) -> None:
@@ -244,6 +265,6 @@ def test_the_command(frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["simulate", str(frames), "--out", str(out), "--karyotype", "46,XX,t(9;22)"]) == 2
     assert "expected a karyotype of whole chromosomes" in capsys.readouterr().err
     assert main(["simulate", str(frames), "--out", str(sheet)]) == 7
-    assert "name another file with --out" in capsys.readouterr().err
+    assert "name another folder with --out" in capsys.readouterr().err
     assert main(["simulate", str(frames), "--out", str(out), "--split", "exam"]) == 8
     assert capsys.readouterr().err.count("\n") == 1

@@ -39,14 +39,14 @@ def report(
     """Counts per class and split, sizes, cases, files left out; decodes every picture."""
     from rich.console import Console
 
-    from trainer.data.census import census, examples
+    from trainer.data.census import census, digests, examples
     from trainer.data.sources import read_all
     from trainer.evaluate import write_figures
     from trainer.files import write_result
     from trainer.sheet import draw_sheet
 
     contents = read_all(data)
-    figures = census(contents)
+    figures = census(contents, digests(contents))
     console = Console()
     console.print(_table(figures))
     width, height = figures["size_px"]["width"], figures["size_px"]["height"]
@@ -85,8 +85,9 @@ def check(
     for path in data:
         contents = read_all(path)
         known_owners[str(path)] = owners(contents)
-        figures = census(contents)
-        seen += [replace(picture, file=f"{path}: {picture.file}") for picture in digests(contents)]
+        pictures = list(digests(contents))
+        figures = census(contents, pictures)
+        seen += [replace(picture, file=f"{path}: {picture.file}") for picture in pictures]
         for split, counts in figures["splits"].items():
             known = f"; no {'donor' if figures['form'] == 'classes' else 'case'} is stated" * (not counts["cases"])
             print(f"{path.name}, {split}: " + ", ".join(f"{n} {what}" for what, n in counts.items()) + known)

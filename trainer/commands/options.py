@@ -14,7 +14,13 @@ from trainer.files import shipped_models
 MODELS = shipped_models()
 MOST_SEED = 2**31 - 1
 
-FrameFolder = Annotated[Path, typer.Argument(metavar="DATA", help="Folder with images.csv, boxes.csv and images/.")]
+FrameFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="Frames: images.csv and boxes.csv, Pascal VOC, COCO, corrected cells as JSONL, or masks.",
+    ),
+]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
 Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
 Batch = Annotated[int, typer.Option(min=1, help="Samples a step.")]

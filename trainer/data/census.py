@@ -33,8 +33,8 @@ class Digest:
     sha256: bytes
 
 
-def census(contents: Contents) -> dict[str, Any]:
-    """The set in figures, ready for JSON.
+def census(contents: Contents, pictures: Iterable[Digest]) -> dict[str, Any]:
+    """The set in figures, ready for JSON; ``pictures`` are its ``digests``.
 
     ``splits``: pictures, cases (donors of cut-outs), cells and chromosomes of each; ``counts``: chromosomes per class
     and split; ``size_px``: percentiles of the pictures' width and height, ``length_px``: of each class's longer side
@@ -57,7 +57,7 @@ def census(contents: Contents) -> dict[str, Any]:
             for label in LABELS
             if len(lengths := np.array([length for _, own, length in marks if own == label]))
         },
-        "same_pictures": in_two_splits(digests(contents)),
+        "same_pictures": in_two_splits(pictures),
         "edited": count_edited(contents.path) if contents.form == "corrections" else None,
         "skipped": [{"file": s.file, "reason": s.reason} for s in contents.skipped],
     }
@@ -75,7 +75,7 @@ def in_two_splits(pictures: Iterable[Digest]) -> list[dict[str, str]]:
 
 
 def digests(contents: Contents) -> Iterable[Digest]:
-    """Of every picture of the set."""
+    """Of every picture of the set; reads the frames' files."""
     for f in contents.frames:
         yield Digest(f.split, f.image, hashlib.sha256(f.path.read_bytes()).digest())
     for c in contents.cutouts:

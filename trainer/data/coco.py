@@ -3,12 +3,14 @@
 The JSON lies at the top, in ``annotations/`` or beside its frames in a folder of its own (``train/``, ``valid/``,
 ``test/``); frames lie beside it or under the folder as their ``file_name`` says, or in ``images/`` or a folder named as
 in the JSON's name (``train2017/``). The split is the one that the JSON's name or folder states, else each case's own.
-The case is the image's field ``case``, else the one of ``cases.csv``, else read off the file's name.
+The case is the image's field ``case``, else the one of ``cases.csv``, else a folder that the frame lies in
+(``names.case_folder``), else read off the file's name.
 """
 
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_named
 from trainer.data.pictures import require_size
 from trainer.data.strangers import Strangers, stranger_label
+from trainer.data.tables import LARGEST
 from trainer.errors import DatasetError
 
 PARTS = ("images", "annotations", "categories")
@@ -37,6 +40,10 @@ def coco_files(path: Path) -> dict[Path, dict[str, Any]]:
     return tables
 
 
+class CrowdWarning(UserWarning):
+    """Marks of several chromosomes at once, COCO's ``iscrowd``; they are left out."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CocoFrame:
     """One image of a ``table`` file as it has it: ``entry`` and ``marks`` are its image's and its annotations' own
@@ -55,53 +62,103 @@ def read_coco(path: Path) -> list[FrameTruth]:
     """All frames, table by table. ``DatasetError`` names the table and the entry that is wrong."""
     truths: list[FrameTruth] = []
     for frame in coco_frames(path):
-        try:
-            boxes = [[x, y, x + w, y + h] for x, y, w, h in (m["bbox"] for m in frame.marks)]
-        except (KeyError, TypeError, ValueError) as error:
-            raise _not_coco(frame.table, error) from error
+        boxes = [corners(mark, frame.table) for mark in frame.marks]
         where = f"{frame.table}, {frame.path.name}"
         truths.append(framed(frame.path, frame.case, frame.split, boxes, frame.labels, where))
     return truths
 
 
+def corners(mark: dict[str, Any], table: Path) -> list[float]:
+    """x0, y0, x1, y1 of an annotation's ``bbox``; ``DatasetError`` where it is none."""
+    where = f"{table}, annotation {mark.get('id')}"
+    box = _field(mark, "bbox", where)
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_length, box)):
+        raise _wrong(where, "bbox", "[x, y, width, height] in px", box)
+    x, y, width, height = box
+    return [x, y, x + width, y + height]
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) <= LARGEST
+
+
 def coco_frames(path: Path) -> list[CocoFrame]:
-    """As ``read_coco``, with all that the tables say of each frame."""
+    """As ``read_coco``, with all that the tables say of each frame. One ``CrowdWarning`` counts the marks left out."""
     folder = path.parent if path.is_file() else path
     strangers = Strangers.of(folder)
     frames: list[CocoFrame] = []
+    crowds = 0
     for file, table in coco_files(path).items():
         split = split_named(Path(*file.resolve().parts[-2:]) if path.is_file() else file.relative_to(folder))
+        alone = [mark for mark in table["annotations"] if not (isinstance(mark, dict) and mark.get("iscrowd") == 1)]
+        crowds += len(table["annotations"]) - len(alone)
         try:
-            frames += _frames(table, file, folder, split, strangers)
-        except (KeyError, TypeError) as error:
-            raise _not_coco(file, error) from error
+            frames += _frames(table | {"annotations": alone}, file, folder, split, strangers)
+        except TypeError as error:  # an id that is a list
+            raise DatasetError(f"{file}: not as COCO has it, {error}; give numbers as ids") from error
+    if crowds:
+        warnings.warn(
+            f"{path}: {crowds} annotation(s) with iscrowd 1 left out: each marks several chromosomes, not one",
+            CrowdWarning,
+            stacklevel=2,
+        )
     return frames
 
 
-def _not_coco(file: Path, error: Exception) -> DatasetError:
-    return DatasetError(f"{file}: not as COCO has it, {type(error).__name__} {error}")
+def _field(entry: Any, name: str, where: str) -> Any:
+    if not isinstance(entry, dict) or name not in entry:
+        raise DatasetError(f"{where}: expected an object with '{name}', got none; correct the table")
+    return entry[name]
+
+
+def _wrong(where: str, field: str, expected: str, got: object) -> DatasetError:
+    return DatasetError(f"{where}: expected '{field}' to be {expected}, got {got!r}; correct the table")
 
 
 def _frames(
     table: dict[str, Any], file: Path, folder: Path, split: str | None, strangers: Strangers
 ) -> list[CocoFrame]:
-    names = {entry["id"]: str(entry["name"]) for entry in table["categories"]}
-    marks: dict[Any, list[dict[str, Any]]] = {entry["id"]: [] for entry in table["images"]}
-    for mark in table["annotations"]:
-        if mark["image_id"] not in marks:
-            raise DatasetError(f"{file}, annotation {mark.get('id')}: no image has the id {mark['image_id']}")
-        marks[mark["image_id"]].append(mark)
-    frames = []
-    year_folder = folder / file.stem.split("_")[-1]
+    where = f"{file}, categories"
+    names = {_field(entry, "id", where): str(_field(entry, "name", where)) for entry in table["categories"]}
+    marks: dict[Any, list[dict[str, Any]]] = {}
     for entry in table["images"]:
-        own = marks[entry["id"]]
-        picture = strangers.find(
-            entry["file_name"], [file.parent, folder, folder / "images", file.parent / "images", year_folder], file
-        )
-        stated = entry.get("width"), entry.get("height")
-        if all(stated):
-            require_size(picture, stated, f"{file}, image {entry['id']}")
-        labels = tuple(stranger_label(names[m["category_id"]], f"{file}, annotation {m.get('id')}") for m in own)
-        case = str(entry.get("case") or strangers.case(picture.name))
-        frames.append(CocoFrame(file, picture, case, strangers.split(case, split), entry, tuple(own), labels))
+        own_id = _field(entry, "id", f"{file}, images")
+        if own_id in marks:
+            raise _wrong(f"{file}, image {own_id}", "id", "another for each image", own_id)
+        marks[own_id] = []
+    labels: dict[Any, list[str]] = {own_id: [] for own_id in marks}
+    for mark in table["annotations"]:
+        image_id = _field(mark, "image_id", f"{file}, annotations")
+        where = f"{file}, annotation {mark.get('id')}"
+        if image_id not in marks:
+            raise _wrong(where, "image_id", f"the id of one of the {len(marks)} images", image_id)
+        category = _field(mark, "category_id", where)
+        if category not in names:
+            raise _wrong(where, "category_id", f"the id of one of the {len(names)} categories", category)
+        marks[image_id].append(mark)
+        labels[image_id].append(stranger_label(names[category], where))
+    year_folder = folder / file.stem.split("_")[-1]
+    places = [file.parent, folder, folder / "images", file.parent / "images", year_folder]
+    frames = []
+    for entry in table["images"]:
+        where = f"{file}, image {entry['id']}"
+        picture = _picture(entry, places, file, strangers, where)
+        case = str(entry.get("case") or strangers.case(picture))
+        own, own_labels = tuple(marks[entry["id"]]), tuple(labels[entry["id"]])
+        frames.append(CocoFrame(file, picture, case, strangers.split(case, split), entry, own, own_labels))
     return frames
+
+
+def _picture(entry: dict[str, Any], places: list[Path], file: Path, strangers: Strangers, where: str) -> Path:
+    """Where the picture of an image's ``entry`` lies, of the stated size, if one is stated."""
+    name = _field(entry, "file_name", where)
+    if not isinstance(name, str):
+        raise _wrong(where, "file_name", "text", name)
+    picture = strangers.find(name, places, file)
+    width, height = entry.get("width"), entry.get("height")
+    if width and height:
+        for field, side in (("width", width), ("height", height)):
+            if not _is_length(side):
+                raise _wrong(where, field, "a number of pixels", side)
+        require_size(picture, (width, height), where)
+    return picture

@@ -3,23 +3,30 @@
 A line is the object of ``tests/contract/cell.schema.json`` with ``image`` (the frame's path beside the JSONL) and
 ``case`` added, and the chromosomes as they were in the end: ``label``, ``box_px``, ``edited``. Frames that nobody
 edited teach as well: somebody signed them. Each case has its own split (``names.split_of_case``).
+
+A frame whose ``karyotype`` has a marker or a derivative is left out: the marker would teach that it is no chromosome,
+the derivative that it is a whole one of its class.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from edge.records import LABELS
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_of_case
-from trainer.data.pictures import require_size
+from trainer.data.pictures import Skipped, require_size
 from trainer.errors import DatasetError
 
 FIELDS = ("image", "case", "chromosomes")
 PLACES = ("*.jsonl", "*/*.jsonl", "*/corrections/*.jsonl")
 """In an export's corrections, in one of several or in an export, in one of several exports."""
+
+_CHANGED = re.compile(r"mar\b|der\(")
+"""What ISCN calls markers and derivatives."""
 
 
 def correction_files(path: Path) -> list[Path]:
@@ -28,17 +35,24 @@ def correction_files(path: Path) -> list[Path]:
     return [path] if path.is_file() else sorted(file for place in PLACES for file in path.glob(place))
 
 
-def read_corrections(path: Path) -> list[FrameTruth]:
-    """All frames, in the lines' order. ``DatasetError`` names the line that is wrong.
+def read_corrections(path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
+    """All frames, in the lines' order, and those left out for what is in them. ``DatasetError`` names the line that is
+    wrong.
 
     Of two lines for one frame the later holds: a case may be exported again after another look.
     """
-    frames: dict[Path, FrameTruth] = {}
+    found: dict[Path, tuple[FrameTruth, str]] = {}
     for file in correction_files(path):
         for where, line in _lines(file):
             frame = _frame(line, file.parent, where)
-            frames[frame.path] = frame
-    return list(frames.values())
+            found[frame.path] = frame, str(line.get("karyotype", ""))
+    taken = [frame for frame, karyotype in found.values() if not _CHANGED.search(karyotype)]
+    left_out = [
+        Skipped(frame.image, f"a cell of {karyotype}: there is no class for markers and derivatives")
+        for frame, karyotype in found.values()
+        if _CHANGED.search(karyotype)
+    ]
+    return taken, left_out
 
 
 def count_edited(path: Path) -> int:

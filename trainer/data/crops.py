@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from edge.camera.decoding import decode_levels
+from edge.camera.pixels import to_8_bit
+from edge.errors import FrameError
 from edge.records import LABELS, UInt8Array
 from trainer.data.names import label_of, split_named, split_of_case
 from trainer.data.pictures import SHOWN, Skipped
@@ -41,7 +43,8 @@ class UnsplitWarning(UserWarning):
 @dataclass(frozen=True, slots=True, eq=False)
 class CropTruth:
     """One cut-out: ``pixels`` uint8 (H, W) as stored (dark on white, or bright on black), ``label`` of ``LABELS``;
-    ``cell`` is a name among those of its donor."""
+    ``cell`` is a name among those of its donor. What is transparent is white, as in frames; deeper levels are scaled to
+    8 bits as a frame's are (``edge.camera.pixels.to_8_bit``), all of a cell alike."""
 
     file: str
     label: str
@@ -218,19 +221,25 @@ def _decode(entries: Iterable[_Entry], read: Callable[[str], bytes]) -> tuple[li
     skipped: list[Skipped] = []
     for entry in entries:
         try:
-            data = np.frombuffer(read(entry.file), np.uint8)
-            pixels = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
-            reason = "no picture in it" if data.size else "empty"
+            levels = decode_levels(entry.file, read(entry.file))
         except KeyError:
-            pixels, reason = None, "not in the zip"
-        except (OSError, cv2.error) as error:
-            pixels, reason = None, getattr(error, "strerror", None) or str(error)
-        if pixels is None:
+            skipped.append(Skipped(entry.file, "not in the zip"))
+        except (OSError, FrameError) as error:
+            reason = getattr(error, "strerror", None) or str(error).removeprefix(f"{entry.file}: ")
             skipped.append(Skipped(entry.file, reason))
         else:
-            values = (entry.file, entry.label, entry.cell, entry.donor, entry.split)
-            crops.append(CropTruth(*values, np.asarray(pixels, np.uint8)))
-    return crops, skipped
+            crops.append(CropTruth(entry.file, entry.label, entry.cell, entry.donor, entry.split, levels))
+    return _in_8_bit(crops), skipped
+
+
+def _in_8_bit(crops: list[CropTruth]) -> list[CropTruth]:
+    """The crops, the deep ones of a cell by one white: by its own, a pale chromosome would be as dark as others."""
+    scaled: dict[CropTruth, UInt8Array] = {}
+    for cell in by_cell(crop for crop in crops if crop.pixels.dtype != np.uint8).values():
+        levels = to_8_bit(np.concatenate([crop.pixels.ravel() for crop in cell]))
+        parts = np.split(levels, np.cumsum([crop.pixels.size for crop in cell])[:-1])
+        scaled |= {crop: part.reshape(crop.pixels.shape) for crop, part in zip(cell, parts, strict=True)}
+    return [replace(crop, pixels=scaled[crop]) if crop in scaled else crop for crop in crops]
 
 
 def by_cell(crops: Iterable[CropTruth]) -> dict[tuple[str, str], list[CropTruth]]:

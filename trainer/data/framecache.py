@@ -27,6 +27,7 @@ from edge.sinks.files import replacing
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.pixels import pixel_truth
 from trainer.data.sources import stamp_of_frames
+from trainer.errors import DatasetError
 
 SCALE = NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX
 GRID_PITCH_PX = 3
@@ -109,8 +110,14 @@ def box_offset() -> npt.NDArray[np.float32]:
 
 
 def train_frames(data: Path, store: Path) -> list[CachedFrame]:
-    """All train frames, prepared once and kept in ``store``."""
-    return load_cache(read_frames(data, "train"), store / "frames-train.cache")
+    """All train frames, prepared once and kept in ``store``; ``DatasetError`` if there is no chromosome in any."""
+    truths = read_frames(data, "train")
+    if not any(truth.labels for truth in truths):
+        raise DatasetError(
+            f"{data}: expected chromosomes with boxes, found none in the {len(truths)} frame(s) of split 'train'; "
+            "mark some, or name another set"
+        )
+    return load_cache(truths, store / "frames-train.cache")
 
 
 def prepared(truths: Sequence[FrameTruth]) -> list[CachedFrame]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from edge.records import BoolArray, Box
-from trainer.data.coco import CocoFrame, coco_frames
+from trainer.data.coco import CocoFrame, coco_frames, corners
 from trainer.data.mfish import (
     OVERLAP,
     Piece,
@@ -31,6 +31,7 @@ from trainer.data.mfish import (
 from trainer.data.pictures import Skipped, fault_of, require_size, warn_skipped
 from trainer.data.rle import mask_of_rle
 from trainer.data.splits import pick_split
+from trainer.data.strangers import Strangers
 from trainer.errors import DatasetError
 
 
@@ -53,7 +54,9 @@ def masked_frames(path: Path, split: str = "") -> list[Reader]:
     where there is none. Pictures that cannot be read are left out with one ``SkippedWarning`` that names them."""
     files = mask_files(path)
     if files:
-        named = [(partial(read_mfish_masks, file), picture_of(file), split_of_slide(slide_of(file))) for file in files]
+        strangers, pictures = Strangers.of(path), [picture_of(file) for file in files]
+        splits = [split_of_slide(slide_of(picture, strangers)) for picture in pictures]
+        named = list(zip([partial(read_mfish_masks, file) for file in files], pictures, splits, strict=True))
         return _readable(named, split, path)
     frames = coco_frames(path) if path.is_dir() or path.suffix == ".json" else []
     if not frames:
@@ -92,7 +95,7 @@ def read_coco_masks(frame: CocoFrame) -> MaskedFrame:
         height_px, width_px = int(frame.entry["height"]), int(frame.entry["width"])
         require_size(frame.path, (width_px, height_px), f"{frame.table}, image {frame.entry['id']}")
         pieces = tuple(
-            _piece(mark, label, height_px, width_px, f"{frame.table}, annotation {mark.get('id')}")
+            _piece(mark, label, height_px, width_px, frame.table)
             for mark, label in zip(frame.marks, frame.labels, strict=True)
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -100,14 +103,15 @@ def read_coco_masks(frame: CocoFrame) -> MaskedFrame:
     return MaskedFrame(frame.path, pieces, np.zeros((height_px, width_px), np.bool_))
 
 
-def _piece(mark: dict[str, Any], label: str, height_px: int, width_px: int, where: str) -> Piece:
+def _piece(mark: dict[str, Any], label: str, height_px: int, width_px: int, table: Path) -> Piece:
+    where = f"{table}, annotation {mark.get('id')}"
     whole = mask_of_rle(mark.get("segmentation"), height_px, width_px, where)
-    x, y, w, h = mark["bbox"]
+    x0, y0, x1, y1 = corners(mark, table)
     box: Box = (
-        max(math.floor(x), 0),
-        max(math.floor(y), 0),
-        min(math.ceil(x + w), width_px),
-        min(math.ceil(y + h), height_px),
+        max(math.floor(x0), 0),
+        max(math.floor(y0), 0),
+        min(math.ceil(x1), width_px),
+        min(math.ceil(y1), height_px),
     )
     inside = whole[box[1] : box[3], box[0] : box[2]]
     if not inside.any() or int(inside.sum()) < int(whole.sum()):

@@ -1,8 +1,9 @@
 """Fluorescent metaphases with pixel masks: ``NAME_dapi.png`` with ``NAME_mask.png``, as the ADIR M-FISH set has them.
 
-A mask is 8 bit: 0 ground, 1..22, 23 = X, 24 = Y, 255 = overlap. The case is the slide: the first three characters of
-the name (probe set and slide number); half of the slides are to learn from, half to test on. Chromosomes are bright
-on black.
+A mask is 8 bit: 0 ground, 1..22, 23 = X, 24 = Y, 255 = overlap. The case is the one of ``cases.csv`` (columns image,
+case), else the slide: of names as the ADIR set has them the first three characters (probe set and slide number), of
+others what ``names.case_of`` reads. Half of the slides are to learn from, half to test on. Chromosomes are bright on
+black.
 
 The mask has classes, not chromosomes: a chromosome is a connected piece of its class. Pieces of one class that an
 overlap joins are one; so are homologues that touch or cross. Pieces below ``SMALLEST_PX`` are left out.
@@ -11,6 +12,7 @@ overlap joins are one; so are homologues that touch or cross. Pieces below ``SMA
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +22,12 @@ import numpy as np
 from edge.records import LABELS, BoolArray, Box, UInt8Array
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.pictures import Skipped, require_size
+from trainer.data.strangers import Strangers
 from trainer.errors import DatasetError
 
 OVERLAP = 255
-SLIDE_LETTERS = 3
+_ADIR = re.compile(r"([A-Z]\d\d)\d\d[0-9A-Z]{2}_dapi\.png")
+"""Probe set and slide, number of the frame on it, code of the karyotype."""
 SMALLEST_PX = 60
 """Smaller pieces are the mask's crumbs; the smallest whole chromosomes of the set are 120 px."""
 
@@ -44,6 +48,7 @@ def mask_files(folder: Path) -> list[Path]:
 def read_mfish(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     """All frames that have a mask, by name, and the masks that cannot be read. ``DatasetError`` for a mask without a
     picture or of another size."""
+    strangers = Strangers.of(folder)
     truths, skipped = [], []
     for path in mask_files(folder):
         picture = picture_of(path)
@@ -54,13 +59,17 @@ def read_mfish(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
         require_size(picture, mask.shape[::-1], str(path))
         pieces = pieces_of_mask(mask)
         boxes, labels = [list(p.box_px) for p in pieces], [p.label for p in pieces]
-        slide = slide_of(path)
+        slide = slide_of(picture, strangers)
         truths.append(framed(picture, slide, split_of_slide(slide), boxes, labels, str(path)))
     return truths, skipped
 
 
-def slide_of(mask_file: Path) -> str:
-    return mask_file.name[:SLIDE_LETTERS]
+def slide_of(picture: Path, strangers: Strangers) -> str:
+    """The slide, or the case, that the ``NAME_dapi.png`` is of."""
+    adir = _ADIR.fullmatch(picture.name)
+    if adir and not strangers.cases:
+        return adir[1]
+    return strangers.case(picture)
 
 
 def split_of_slide(slide: str) -> str:

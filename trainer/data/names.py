@@ -12,8 +12,16 @@ GROUPS = {"A": (1, 3), "B": (4, 5), "C": (6, 12), "D": (13, 15), "E": (16, 18), 
 """First and last autosome of each Denver group; X counts with C, Y with G."""
 TRAIN_PERCENT, VAL_PERCENT = 80, 10
 _LABEL = re.compile(r"(?:chr(?:omosome)?)?[ _-]*([A-G])?[ _-]*0?(\d{1,2}|X|Y)", re.IGNORECASE)
-_MADE_BY_TOOLS = re.compile(r"^(?=[0-9]*[a-f])[0-9a-f]{8}-(?=.)|_(?:jpe?g|png|tiff?|bmp|webp)\.rf\.[0-9A-Za-z]+$")
-"""What Label Studio puts before a file's name, and Roboflow behind it."""
+_MADE_BY_TOOLS = re.compile(
+    r"^(?=[0-9]*[a-f])[0-9a-f]{8}-(?=.)|(?i:_(?:jpe?g|png|tiff?|bmp|webp))+\.rf\.[0-9A-Za-z]+$|_dapi$"
+)
+"""What Label Studio puts before a file's name, Roboflow behind it, and sets with masks."""
+_SHELF = re.compile(
+    r"(?:jpe?g|png|tiff?)?_?(?:image|img|picture|frame|metaphase|annotation|label|mask|set)s?"
+    r"|jpe?g|png|tiff?|webp|bmp|xml|coco|voc(?:devkit)?|(?:voc)?\d{4}|data(?:set)?s?|default|obj_train_data|\.\.?",
+    re.IGNORECASE,
+)
+"""Folders that programs and habits give to any set: JPEGImages, annotations, VOC2012, data ..."""
 _SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
@@ -47,6 +55,13 @@ def case_of(file_name: str) -> str:
     if stem.isdecimal() and len(stem) > 1:
         return stem[:-1]
     return re.sub(r"[ _.-]+[^ _.-]*$", "", stem) or stem
+
+
+def case_folder(path: PurePath) -> str | None:
+    """The case that a folder of ``path``, within its set, is named by: the outermost that is named by no split and is
+    none of every set's. A case may have several slides, each with a folder."""
+    parts = path.parent.parts
+    return next((part for part in parts if not _SHELF.fullmatch(part) and not split_named(PurePath(part) / "_")), None)
 
 
 def split_of_case(case: str) -> str:

@@ -33,7 +33,7 @@ from trainer.data.corrections import correction_files, read_corrections
 from trainer.data.crops import TABLE, CropTruth, all_crops, has_classes, splits_of
 from trainer.data.metaphase import FrameTruth, read_tables
 from trainer.data.mfish import mask_files, read_mfish
-from trainer.data.pictures import Skipped, decoding_fault, fault_of, warn_skipped
+from trainer.data.pictures import Skipped, fault_of, warn_skipped
 from trainer.data.splits import check_splits, pick_split
 from trainer.data.voc import has_annotations, read_voc
 from trainer.errors import DatasetError
@@ -123,7 +123,7 @@ def read_all(path: Path) -> Contents:
     frames, skipped = _listed(form, path)
     console = Console(stderr=True)
     seen = track(frames, "reading frames", console=console, disable=not console.is_terminal)
-    faults = {frame.path: decoding_fault(frame.path) for frame in seen}
+    faults = {frame.path: fault_of(frame.path) for frame in seen}
     return Contents(form, path, *_without_faulty(frames, faults, skipped))
 
 
@@ -202,13 +202,11 @@ def frames_at(path: Path, split: str) -> list[FrameTruth]:
 
 def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     skipped: list[Skipped] = []
-    if form == "voc":
-        frames, skipped = read_voc(path)
-    elif form == "masks":
-        frames, skipped = read_mfish(path)
+    if form in ("voc", "masks", "corrections"):
+        leaving_out = {"voc": read_voc, "masks": read_mfish, "corrections": read_corrections}
+        frames, skipped = leaving_out[form](path)
     else:
-        readers = {"tables": read_tables, "coco": read_coco, "corrections": read_corrections}
-        frames = readers[form](path)
+        frames = read_tables(path) if form == "tables" else read_coco(path)
     names = [frame.image for frame in frames]
     double = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if double:

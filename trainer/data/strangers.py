@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.data.names import case_of, label_of, split_of_case
+from trainer.data.names import case_folder, case_of, label_of, split_of_case
 from trainer.data.tables import read_table
 from trainer.errors import DatasetError
 
@@ -26,12 +27,13 @@ class Strangers:
         rows = read_table(table, ("image", "case")) if table.is_file() else []
         return cls(folder, {row.text("image"): row.text("case") for row in rows})
 
-    def case(self, image: str) -> str:
+    def case(self, picture: Path) -> str:
+        """The one of ``cases.csv``, else the folder that it is named by, else the one that the file's name has."""
         if not self.cases:
-            return case_of(image)
-        if image not in self.cases:
-            raise DatasetError(f"{self.folder / CASES_FILE}: no case for {image}; add a line for it")
-        return self.cases[image]
+            return case_folder(Path(os.path.relpath(picture, self.folder))) or case_of(picture.name)
+        if picture.name not in self.cases:
+            raise DatasetError(f"{self.folder / CASES_FILE}: no case for {picture.name}; add a line for it")
+        return self.cases[picture.name]
 
     def split(self, case: str, stated: str | None) -> str:
         return stated or split_of_case(case)

@@ -2,9 +2,9 @@
 
 Frames lie beside their XML, in ``JPEGImages/`` or in ``images/``. The split is the one of ``ImageSets/Main/*.txt``,
 else the one that a folder above the XML is named by, else each case's own (``names.split_of_case``). The case is the
-one of ``cases.csv`` (columns image, case), else read off the file's name (``names.case_of``). Corners are taken as
-labelImg and CVAT write them: edges, not pixel numbers, so that the box is half-open. What an object's ``difficult``
-says is passed over; the flag of ``FrameTruth`` is the frame's.
+one of ``cases.csv`` (columns image, case), else a folder that the frame lies in (``names.case_folder``), else read off
+the file's name (``names.case_of``). Corners are taken as labelImg and CVAT write them: edges, not pixel numbers, so
+that the box is half-open. What an object's ``difficult`` says is passed over; that of ``FrameTruth`` is the frame's.
 """
 
 from __future__ import annotations
@@ -90,5 +90,5 @@ def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strang
                 f"{path}, object {number}: expected numbers {', '.join(CORNERS)}, got {corners}"
             ) from None
         labels.append(stranger_label(one.findtext("name") or "", f"{path}, object {number}"))
-    case = strangers.case(picture.name)
+    case = strangers.case(picture)
     return framed(picture, case, strangers.split(case, split), boxes, labels, str(path))

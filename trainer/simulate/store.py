@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge.errors import SinkError
 from edge.records import LABELS, UInt8Array
 from trainer.data.rle import rle_of
 from trainer.files import write_result
@@ -40,8 +41,11 @@ class Stored:
 def store(cells: Iterable[Composite], out: Path, split: str) -> Stored:
     """Writes ``out``/annotations/``split``.json and the frames beside it in images/, the table last.
 
-    Files of the same name are replaced. ``SinkError`` if one cannot be written.
+    Files of the same name are replaced; a table goes first, or the masks of an earlier run would lie on the pictures of
+    one that was interrupted. ``SinkError`` if a file cannot be written.
     """
+    table = out / "annotations" / f"{split}.json"
+    _remove(table)
     images: list[dict[str, Any]] = []
     marks: list[dict[str, Any]] = []
     for number, cell in enumerate(cells, 1):
@@ -52,10 +56,16 @@ def store(cells: Iterable[Composite], out: Path, split: str) -> Stored:
         images.append({"id": number, "file_name": name, "width": width, "height": height} | own)
         marks += _marks(cell, number, len(marks) + 1)
     categories = [{"id": k, "name": label} for k, label in enumerate(LABELS, 1)]
-    table = out / "annotations" / f"{split}.json"
     content = {"images": images, "annotations": marks, "categories": categories}
     write_result(table, (json.dumps(content, separators=(",", ":")) + "\n").encode(), "--out")
     return Stored(table, len(images), len(marks), sum(bool(mark["overlaps"]) for mark in marks))
+
+
+def _remove(table: Path) -> None:
+    try:
+        table.unlink(missing_ok=True)
+    except OSError as error:
+        raise SinkError(f"cannot replace {table}: {error.strerror}; name another folder with --out") from error
 
 
 def _marks(cell: Composite, image_id: int, first_id: int) -> list[dict[str, Any]]:

@@ -43,7 +43,10 @@ def test_a_report_of_cut_outs(tmp_path: Path) -> None:
     assert main(["data", "report", str(data), "--json", str(tmp_path / "r.json")]) == 0
     figures = json.loads((tmp_path / "r.json").read_text())
     assert figures["splits"]["train"] == {"pictures": 1, "cases": 1, "cells": 1, "chromosomes": 1}
-    assert figures["skipped"] == [{"file": "k/X_1.webp", "reason": "no picture in it"}]
+    assert [s["file"] for s in figures["skipped"]] == ["k/X_1.webp"]
+    assert figures["skipped"][0]["reason"].startswith(
+        "expected a picture (PNG, JPEG, TIFF, WebP or BMP), got a file that"
+    )
     data = crops_zip(
         tmp_path / "numbered.zip", CROPS.replace(",k,", ",1,").replace(",m,", ",1,").replace("test", "train")
     )
@@ -62,6 +65,19 @@ def test_check_passes_honest_splits(tmp_path: Path, capsys: pytest.CaptureFixtur
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "crops.zip, train: 2 pictures, 1 cases, 1 cells, 2 chromosomes"
     assert said[-1] == "coco, test: 1 pictures, 1 cases, 2 chromosomes"
+
+
+def test_check_compares_each_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    read_bytes = Path.read_bytes
+
+    def counted(path: Path) -> bytes:
+        opened.append(path.name)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    assert main(["data", "check", str(coco_folder(tmp_path / "coco"))]) == 0
+    assert sorted(name for name in opened if name.endswith(".png")) == ["p1_1.png", "p1_2.png", "p2_1.png"]
 
 
 def test_check_names_a_case_and_a_picture_in_two_splits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,8 @@
 import zipfile
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.trainer.datasets import CROPS, UNSPLIT, crops_zip, webp
@@ -143,3 +145,31 @@ def test_a_folder_of_classes(tmp_path: Path) -> None:
     assert [(c.file, c.label, c.cell) for c in crops] == [("2/a.webp", "2", ""), ("X/a.webp", "X", "")]
     with pytest.raises(DatasetError, match="no readable picture"):
         read_crops(tmp_path / "X", "test")
+
+
+def test_what_is_transparent_around_a_cut_out_is_white(tmp_path: Path) -> None:
+    grey = np.full((20, 8), 60, np.uint8)
+    alpha = np.zeros_like(grey)
+    alpha[4:16, 2:6] = 255
+    (tmp_path / "7").mkdir()
+    cv2.imwrite(str(tmp_path / "7" / "a.png"), np.dstack([np.where(alpha, grey, 0)] * 3 + [alpha]))
+    cv2.imwrite(
+        str(tmp_path / "7" / "deep.png"), np.dstack([np.where(alpha, grey, 0)] * 3 + [alpha]).astype("<u2") * 257
+    )
+    crops, _ = all_crops(tmp_path)
+    np.testing.assert_array_equal(crops[0].pixels, np.where(alpha, 60, 255))
+    assert (crops[1].pixels[alpha == 0] == 255).all()
+
+
+def test_deep_cut_outs_of_a_cell_are_scaled_alike(tmp_path: Path) -> None:
+    pictures = {"1/d/k/dark.png": 400, "1/d/k/pale.png": 2000, "1/d/m/dark.png": 400, "1/d/k/known.png": 77}
+    for name, level in pictures.items():
+        pixels = np.full((20, 8), 4000 if name == "1/d/k/dark.png" else level, np.uint16)
+        pixels[5:15, 2:6] = level
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / name), pixels.astype(np.uint8) if level == 77 else pixels)
+    crops = {crop.file: crop.pixels for crop in all_crops(tmp_path)[0]}
+    assert (crops["1/d/k/dark.png"].min(), crops["1/d/k/dark.png"].max()) == (26, 255)  # of 12 bits in 16
+    assert set(crops["1/d/k/pale.png"].ravel()) == {128}
+    assert set(crops["1/d/m/dark.png"].ravel()) == {255}  # another cell may have had another exposure
+    assert set(crops["1/d/k/known.png"].ravel()) == {77}

@@ -14,9 +14,10 @@ import pytest
 from edge.records import BoolArray, Box
 from tests.trainer.data.forms import HEIGHT_PX, WIDTH_PX, coco_folder, frame, mask_folder
 from trainer.data.masked import masked_frames
-from trainer.data.mfish import mask_files, slide_of, split_of_slide
+from trainer.data.mfish import split_of_slide
 from trainer.data.pictures import SkippedWarning
 from trainer.data.rle import mask_of_rle, rle_of
+from trainer.data.sources import read_all
 from trainer.errors import DatasetError
 
 BOX: Box = (10, 12, 30, 60)
@@ -139,8 +140,22 @@ def test_pictures_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
 
 def test_one_split_of_the_masks(tmp_path: Path) -> None:
     folder = mask_folder(tmp_path)
-    (mask,) = mask_files(folder)
-    own = split_of_slide(slide_of(mask))
+    own = split_of_slide("A01")
     assert len(masked_frames(folder, own)) == 1
     with pytest.raises(DatasetError, match="val"):
         masked_frames(folder, "val")
+
+
+def test_the_masks_of_a_patient_are_of_one_case(tmp_path: Path) -> None:
+    for name in ("7_1", "7_2", "8_1", "A020402", "A0205XY"):
+        frame(tmp_path / f"{name}_dapi.png", 20)
+        shutil.copy(mask_folder(tmp_path / "one") / "A01_1_mask.png", tmp_path / f"{name}_mask.png")
+    cases = {"7_1": "7", "7_2": "7", "8_1": "8", "A020402": "A02", "A0205XY": "A02"}
+    assert {f.image.removesuffix("_dapi.png"): f.case for f in read_all(tmp_path).frames} == cases
+    stated = {name: "K0" if case == "7" else "K1" for name, case in cases.items()}
+    rows = "".join(f"{name}_dapi.png,{case}\n" for name, case in stated.items())
+    (tmp_path / "cases.csv").write_text("image,case\n" + rows)
+    assert {f.image.removesuffix("_dapi.png"): f.case for f in read_all(tmp_path).frames} == stated
+    for split in ("train", "test"):
+        own = [f.image for f in read_all(tmp_path).frames if f.split == split]
+        assert [read().path.name for read in masked_frames(tmp_path, split)] == own

@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 import pytest
 
-from trainer.data.names import case_of, label_of, split_named, split_of_case
+from trainer.data.names import case_folder, case_of, label_of, split_named, split_of_case
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,24 @@ def test_class_names(name: str, label: str | None) -> None:
 )
 def test_case_names(file: str, case: str) -> None:
     assert case_of(file) == case
+
+
+@pytest.mark.parametrize(
+    ("path", "case"),
+    [
+        ("patient105203/metaphase0.jpg", "patient105203"),
+        ("train/images/P105203/meta0.webp", "P105203"),
+        ("P105203/slide 2/images/meta0.webp", "P105203"),
+        ("12/meta0.webp", "12"),
+        ("meta0.webp", None),
+        ("JPEGImages/meta0.webp", None),
+        ("VOC2012/JPEGImages/meta0.webp", None),
+        ("train2017/meta0.webp", None),
+        ("../images/default/meta0.webp", None),
+    ],
+)
+def test_folders_that_name_a_case(path: str, case: str | None) -> None:
+    assert case_folder(PurePath(path)) == case
 
 
 def test_a_case_keeps_its_split_and_most_are_for_training() -> None:

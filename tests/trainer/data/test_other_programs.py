@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.trainer.data.forms import voc_folder
+from tests.trainer.data.forms import frame, voc_folder, voc_xml
 from tests.trainer.drawn import cutouts_zip, rewritten
 from trainer.data.corrections import count_edited
 from trainer.data.metaphase import read_tables
-from trainer.data.names import case_of
+from trainer.data.names import case_of, split_of_case
 from trainer.data.sources import form_of, read_all
 from trainer.data.voc import read_voc
 from trainer.errors import DatasetError
@@ -46,9 +46,33 @@ def test_a_blank_behind_a_donors_name_makes_no_other_donor(tmp_path: Path) -> No
     assert {c.donor for c in read_all(spaced).cutouts} == {c.donor for c in read_all(source).cutouts}
 
 
-@pytest.mark.parametrize("name", ["0a1b2c3d-103071.jpg", "103071_jpg.rf.0a1b2c3d4e5f.jpg"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "0a1b2c3d-103071.jpg",
+        "103071_jpg.rf.0a1b2c3d4e5f.jpg",
+        "103071_JPG.rf.0a1b2c3d4e5f.jpg",
+        "103071_JPG_jpg.rf.0a1b2c3d4e5f.jpg",
+    ],
+)
 def test_the_case_behind_what_label_studio_and_roboflow_add(name: str) -> None:
     assert case_of(name) == case_of("103071.jpg") == "10307"
+
+
+@pytest.mark.parametrize("form", ["voc", "coco"])
+def test_a_folder_a_patient_is_a_case(tmp_path: Path, form: str) -> None:
+    names = [f"P{patient}/meta{patient}{number}.png" for patient in range(8) for number in range(3)]
+    for level, name in enumerate(names):
+        frame(tmp_path / name, 100 + level)
+        if form == "voc":
+            (tmp_path / name).with_suffix(".xml").write_text(voc_xml(Path(name).name, [("7", (10, 12, 30, 60))]))
+    images = [{"id": k, "file_name": name} for k, name in enumerate(names)]
+    if form == "coco":
+        table = {"images": images, "annotations": [], "categories": []}
+        (tmp_path / "all.json").write_text(json.dumps(table))
+    frames = read_all(tmp_path).frames
+    assert len(frames) == 24
+    assert all((f.case, f.split) == (f.path.parent.name, split_of_case(f.path.parent.name)) for f in frames)
 
 
 def test_a_class_folder_with_pictures_that_is_no_class_is_told(tmp_path: Path) -> None:

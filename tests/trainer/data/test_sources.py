@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edge.camera.files import read_frame
+from edge.cases.edits import Mark
 from edge.cases.files import EVERY_FORM, write_case
 from edge.cases.store import CaseStore
 from tests.builders import make_cell, make_frame
@@ -29,6 +30,7 @@ from tests.trainer.data.forms import (
 )
 from tests.trainer.datasets import CROPS, crops_zip, metaphase_folder, webp
 from trainer.cli import main
+from trainer.data.coco import CrowdWarning
 from trainer.data.crops import UnsplitWarning, read_crops
 from trainer.data.metaphase import read_frames
 from trainer.data.mfish import split_of_slide
@@ -37,6 +39,7 @@ from trainer.data.pictures import SkippedWarning
 from trainer.data.sources import form_of, holds_cutouts, kept_at, marked_splits, read_all, splits_at, stamp_of
 from trainer.errors import DatasetError
 
+ABSENT = object()
 FORMS = {"voc": voc_folder, "coco": coco_folder, "corrections": corrections_folder}
 
 
@@ -154,10 +157,9 @@ def test_wrong_coco_tables(tmp_path: Path) -> None:
     file = folder / "test" / "_annotations.coco.json"
     table = coco_table(["p2_1.png"])
     file.write_text(json.dumps(table | {"annotations": [{"id": 4, "image_id": 99}]}))
-    with pytest.raises(DatasetError, match=r"annotation 4: no image has the id 99"):
-        read_all(folder)
-    file.write_text(json.dumps(table | {"categories": []}))
-    with pytest.raises(DatasetError, match=r"_annotations\.coco\.json: not as COCO has it, KeyError"):
+    with pytest.raises(
+        DatasetError, match=r"annotation 4: expected 'image_id' to be the id of one of the 1 images, got 99"
+    ):
         read_all(folder)
     for text in ("{", "[" * 100_000):
         file.write_text(text)
@@ -165,13 +167,55 @@ def test_wrong_coco_tables(tmp_path: Path) -> None:
             read_all(folder)
 
 
-@pytest.mark.parametrize("box", [[1, 2], [1, 1, float("inf"), 3], [float("nan"), 1, 2, 3], [1, 1, 10**400, 3]])
+@pytest.mark.parametrize(
+    ("part", "field", "value", "message"),
+    [
+        (
+            "annotations",
+            "category_id",
+            24,
+            "annotation 0: expected 'category_id' to be the id of one of the 4 categories",
+        ),
+        ("annotations", "bbox", None, r"annotation 0: expected 'bbox' to be \[x, y, width, height\] in px, got None"),
+        ("annotations", "bbox", ABSENT, "annotation 0: expected an object with 'bbox'"),
+        ("annotations", "image_id", ABSENT, "annotations: expected an object with 'image_id'"),
+        ("annotations", "category_id", [1], "not as COCO has it, .*give numbers as ids"),
+        ("images", "width", "120", "image 10: expected 'width' to be a number of pixels, got '120'"),
+        ("images", "file_name", None, "image 10: expected 'file_name' to be text, got None"),
+        ("images", "id", 11, "image 11: expected 'id' to be another for each image, got 11"),
+        ("categories", "name", ABSENT, "categories: expected an object with 'name'"),
+    ],
+)
+def test_a_coco_field_that_is_none(tmp_path: Path, part: str, field: str, value: object, message: str) -> None:
+    names = ["p2_1.png", "p1_2.png"]
+    for name in names:
+        frame(tmp_path / name)
+    table = coco_table(names)
+    table[part][0] = {k: v for k, v in {**table[part][0], field: value}.items() if v is not ABSENT}
+    (tmp_path / "all.json").write_text(json.dumps(table))
+    with pytest.raises(DatasetError, match=rf"all\.json(, |: ){message}"):
+        read_all(tmp_path)
+
+
+def test_marks_of_a_crowd_are_no_chromosomes(tmp_path: Path) -> None:
+    folder = coco_folder(tmp_path / "set")
+    table = coco_table(["p2_1.png"])
+    table["annotations"][1]["iscrowd"] = 1
+    (folder / "test" / "_annotations.coco.json").write_text(json.dumps(table))
+    with pytest.warns(CrowdWarning, match=r"set: 1 annotation\(s\) with iscrowd 1 left out") as told:
+        assert {f.image: f.labels for f in read_all(folder).frames}["p2_1.png"] == ("X",)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    "box", [[1, 2], [1.5, 1, 10**400, 3], [1, 1, float("inf"), 3], [float("nan"), 1, 2, 3], [1, 1, 10**400, 3]]
+)
 def test_a_coco_box_that_is_none(tmp_path: Path, box: list[float]) -> None:
     folder = coco_folder(tmp_path / "set")
     table = coco_table(["p2_1.png"])
     table["annotations"][0]["bbox"] = box
     (folder / "test" / "_annotations.coco.json").write_text(json.dumps(table))
-    with pytest.raises(DatasetError, match=r"not as COCO has it|a box must be four numbers of pixels"):
+    with pytest.raises(DatasetError, match=r"annotation 0: expected 'bbox' to be \[x, y, width, height\] in px"):
         read_all(folder)
 
 
@@ -291,6 +335,23 @@ def test_the_exports_of_several_cases_are_one_set(tmp_path: Path) -> None:
     ]
     for place in ("P1", "P1/corrections", "P1/corrections/corrections.jsonl"):
         assert [f.case for f in read_all(tmp_path / "exports" / place).frames] == ["P1"]
+
+
+def test_a_frame_with_a_marker_or_a_derivative_is_no_training_data(tmp_path: Path) -> None:
+    marks = {"P1": None, "P2": Mark(3, "marker"), "P3": Mark(4, "derivative")}
+    with CaseStore(tmp_path / "store") as store:
+        for level, (case, mark) in enumerate(marks.items(), 200):
+            store.new_case(case, "kim")
+            state = store.capture(case, make_frame(300, 340, level=level), make_cell(), "kim")
+            if mark:
+                store.edit(state.id, mark, based_on=state.revision, actor="kim")
+            write_case(store, case, tmp_path / "exports" / case, EVERY_FORM)
+    contents = read_all(tmp_path / "exports")
+    assert [frame.case for frame in contents.frames] == ["P1"]
+    karyotypes = [skipped.reason.split(":")[0].split(",")[-1] for skipped in contents.skipped]
+    assert karyotypes == ["+mar", "der(3)"]
+    with pytest.warns(SkippedWarning, match=r"2 file\(s\) left out: .*no class for markers and derivatives"):
+        assert len(read_frames(tmp_path / "exports", contents.frames[0].split)) == 1
 
 
 def halved(path: Path) -> None:

@@ -15,9 +15,10 @@ from edge.camera.files import read_frame
 from edge.locate.decode import Maps, find_boxes
 from edge.locate.grid import STRIDE_PX
 from edge.records import Float32Array
+from tests.trainer.datasets import BOXES, metaphase_folder
 from tests.trainer.drawn import frames_folder
 from trainer.data import framecache
-from trainer.data.framecache import SCALE, CachedFrame, box_margin, box_offset, load_cache
+from trainer.data.framecache import SCALE, CachedFrame, box_margin, box_offset, load_cache, train_frames
 from trainer.data.metaphase import read_frames
 from trainer.data.pixels import MAX_CANDIDATES, NOBODY
 from trainer.data.windows import (
@@ -31,6 +32,7 @@ from trainer.data.windows import (
     paste,
     place,
 )
+from trainer.errors import DatasetError
 
 HALF = WINDOW_PX // PIXEL_STRIDE_PX
 CERTAIN = 9.0
@@ -62,6 +64,16 @@ def centres(boxes: Float32Array) -> Float32Array:
 
 
 # --- the cache
+
+
+def test_nothing_is_learned_where_no_chromosome_is_marked(tmp_path: Path) -> None:
+    marked = BOXES.replace("a1.png", "b1.png")
+    folder = metaphase_folder(tmp_path / "set", boxes=marked)
+    with pytest.raises(
+        DatasetError, match=r"none in the 2 frame\(s\) of split 'train'; mark some, or name another set"
+    ):
+        train_frames(folder, tmp_path)
+    assert not list(tmp_path.glob("*.cache"))
 
 
 def test_the_cache_has_frames_at_locator_scale(folder: Path, frames: Sequence[CachedFrame]) -> None:

@@ -73,8 +73,8 @@ class CellState:
 
     @property
     def reviewed(self) -> bool:
-        """No chromosome waits for a person's eye."""
-        return not any(p.unsure for p in self.places)
+        """A person has seen to the cell, accepted or changed something in it, and no chromosome waits for one."""
+        return bool(self.history.holding) and not any(p.unsure for p in self.places)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from edge.cases.state import CellState
-from edge.cell.findings import findings_of, is_incomplete, karyotype_of, ploidy_of
+from edge.cell.findings import MONOSOMY_X, findings_of, is_incomplete, karyotype_of, ploidy_of
 from edge.records import LABELS
 
 CONFIDENCES = (0.90, 0.95, 0.99)
 CELLS_FOR_A_GAIN, CELLS_FOR_A_LOSS = 2, 3
 SEX_EXCHANGES = {"X for Y": ("+X", "-Y"), "Y for X": ("+Y", "-X")}
+LOST_Y = "45,X beside cells with a Y: loss of the Y, or mosaicism"
 ANOTHER_SEX = "cells of another sex: of the mother, of a chimaera, or filed in the wrong case"
 
 
@@ -62,8 +63,8 @@ class Stray:
 @dataclass(frozen=True, slots=True)
 class Tally:
     """``karyotype`` is empty while no cell counts. ``counted`` cells stand in a line; ``apart`` have a gain or a
-    structural change of their own. ``unsure`` are those among both in which chromosomes wait for a person's eye. All
-    are numbers within the case."""
+    structural change of their own. ``unsure`` are those among both that wait for a person's eye, as a whole or for some
+    of their chromosomes. All are numbers within the case."""
 
     karyotype: str
     lines: tuple[Line, ...]
@@ -80,12 +81,19 @@ class Tally:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What each line means, with its share of the cells where there are several."""
-        said = []
+        """What the lines mean, each finding with its share of the cells where there are several lines."""
+        shown = Counter[str]()
         for line in self.lines:
-            share = f" in {len(line.cells)} of {len(self.counted)} cells" if len(self.lines) > 1 else ""
-            said += [f"{'possible ' if self.provisional else ''}{finding}{share}" for finding in line.findings]
-        return tuple(said)
+            shown.update(dict.fromkeys(line.findings, len(line.cells)))
+        possible = "possible " if self.provisional else ""
+        shares = {n: f" in {n} of {len(self.counted)} cells" if len(self.lines) > 1 else "" for n in shown.values()}
+        return tuple(f"{possible}{finding}{shares[n]}" for finding, n in shown.items())
+
+    @property
+    def headline(self) -> str:
+        """The karyotype, or why there is none."""
+        alone = f"no clone: {cells_named(self.apart)} stand{'s' if len(self.apart) == 1 else ''} apart"
+        return self.karyotype or (alone if self.apart else "no cell to count yet")
 
     @property
     def exclusion(self) -> str:
@@ -133,10 +141,11 @@ def tally(cells: Sequence[CellState]) -> Tally:
             strays.setdefault(change, []).append(number)
         if all(change.what.startswith("-") for change in own - clonal):
             lines.setdefault(own & clonal, []).append(number)
-    found = [
-        _line(own, frozenset.intersection(*(changes[n] for n in numbers)) if len(lines) == 1 else own, numbers, sexes)
-        for own, numbers in lines.items()
-    ]
+    with_y = any(cell.counts["Y"] for cell in whole)
+    found = []
+    for own, numbers in lines.items():
+        shared = frozenset.intersection(*(changes[n] for n in numbers)) if len(lines) == 1 else own
+        found.append(_line(own, shared, numbers, sexes, with_y=with_y))
     found.sort(key=lambda line: (line.karyotype in ("46,XX", "46,XY"), -len(line.cells), line.karyotype))
     counted = sorted(number for line in found for number in line.cells)
     return Tally(
@@ -199,13 +208,21 @@ def _changes(cell: CellState, sexes: Mapping[int, str]) -> frozenset[Change]:
 
 
 def _line(
-    clonal: frozenset[Change], shared: frozenset[Change], numbers: Sequence[int], sexes: Mapping[int, str]
+    clonal: frozenset[Change],
+    shared: frozenset[Change],
+    numbers: Sequence[int],
+    sexes: Mapping[int, str],
+    *,
+    with_y: bool,
 ) -> Line:
-    """``clonal`` changes are findings; ``shared`` by all the cells are written: nothing is that none of them shows."""
+    """``clonal`` changes are findings; ``shared`` by all the cells are written: nothing is that none of them shows.
+    ``with_y``: some cell of the case has a Y."""
     counts, markers, derivatives = _made_of(shared, sexes)
     karyotype = karyotype_of(counts, markers=markers, derivatives=derivatives, shared=True)
     counts, markers, derivatives = _made_of(clonal, sexes)
     said = findings_of(counts, markers=markers, derivatives=derivatives)
+    if with_y:
+        said = tuple(LOST_Y if finding == MONOSOMY_X else finding for finding in said)
     if any(change.what in SEX_EXCHANGES for change in clonal):
         said = (ANOTHER_SEX, *said)
     return Line(karyotype, tuple(numbers), said)

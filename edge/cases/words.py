@@ -28,10 +28,15 @@ _READERS: dict[str, tuple[str, _Reader]] = {
     "mark": ("ID KIND", lambda w, _: Mark(_id(w[0]), _kind(w[1]))),
     "exclude": ("ID", lambda w, _: Exclude(_id(w[0]))),
     "restore": ("ID", lambda w, _: Restore(_id(w[0]))),
-    "accept": ("[ID...]", lambda w, state: Accept(tuple(map(_id, w)) or state.unsure)),
+    "accept": ("[ID...]", lambda w, state: Accept(tuple(map(_id, w)) or state.unsure or _whole(state))),
     "set-aside": ("REASON...", lambda w, _: SetAside(" ".join(w))),
     "take-back": ("", lambda w, _: TakeBack()),
 }
+
+
+def _whole(state: CellState) -> tuple[int, ...]:
+    """All that counts in a cell that nobody has seen to yet."""
+    return () if state.reviewed else tuple(place.id for place in state.counted)
 
 
 def change_of_words(words: Sequence[str], state: CellState) -> Change:

@@ -48,8 +48,9 @@ _PLAIN = (
     *(f"{n} gains" for n in range(STRANGERS_FROM, 23)),
 )
 """How the findings begin that say what is seen and claim nothing of the patient."""
+MONOSOMY_X = "monosomy X (Turner syndrome)"
 _SEX_FINDINGS = {
-    "X": "monosomy X (Turner syndrome)",
+    "X": MONOSOMY_X,
     "XXX": "trisomy X (triple X syndrome)",
     "XXXX": "tetrasomy X",
     "XXXXX": "pentasomy X",
@@ -79,6 +80,10 @@ class _Balance:
         lost = {label: -change for label, change in self.autosome_change.items() if change < 0}
         sex_lost = max(0, self.ploidy - len(self.sex))
         return {**lost, "X or Y": sex_lost} if sex_lost else lost
+
+    def extra_derivatives(self, label: str) -> int:
+        """How many of an autosome's extra copies are the changed ones, and no whole chromosome too many."""
+        return min(max(self.autosome_change.get(label, 0), 0), self.derivatives.count(label))
 
     @property
     def incomplete(self) -> bool:
@@ -124,7 +129,7 @@ def karyotype_of(
     terms = [f"der({label})" for label in changed_sex]
     for label in AUTOSOMES:
         change, changed = cell.autosome_change.get(label, 0), cell.derivatives.count(label)
-        gained = min(max(change, 0), changed)  # an extra copy that is the changed one: +der(9)
+        gained = cell.extra_derivatives(label)  # +der(9)
         terms += [f"+{label}"] * (change - gained)
         if change < 0 and not cell.incomplete:
             terms += [f"-{label}"] * -change
@@ -188,13 +193,12 @@ def _said(cell: _Balance) -> tuple[str, ...]:
             said.append(f"not found: {_listed(lost)}; a finding only where three cells lack the same")
     if _tells_sex(cell):
         condition = "" if cell.shared or cell.sex != "X" else _IF_SHARED
-        said += [f"{finding}{condition}" for finding in _sex_findings(cell.sex)]
-    said += [
-        _autosome_finding(label, cell.ploidy, change)
-        for label, change in cell.autosome_change.items()
-        if change > 0 or (cell.shared and not cell.incomplete)
-    ]
-    said += [f"structurally changed {label}" for label in cell.derivatives]
+        said += [f"{finding}{condition}" for finding in _sex_findings(cell.sex, cell.derivatives)]
+    for label, change in cell.autosome_change.items():
+        whole = change - cell.extra_derivatives(label)
+        if whole > 0 or (whole < 0 and cell.shared and not cell.incomplete):
+            said.append(_autosome_finding(label, cell.ploidy, whole))
+    said += [_derivative_finding(cell, label) for label in dict.fromkeys(cell.derivatives)]
     if cell.markers:
         said.append("marker chromosome" if cell.markers == 1 else f"{cell.markers} marker chromosomes")
     gains = [label for label, change in cell.autosome_change.items() if change > 0]
@@ -245,10 +249,17 @@ def _listed(missing: Mapping[str, int]) -> str:
     return ", ".join(label if copies == 1 else f"{copies} of {label}" for label, copies in missing.items())
 
 
-def _sex_findings(sex: str) -> list[str]:
+def _sex_findings(sex: str, derivatives: Sequence[str]) -> list[str]:
+    """A syndrome of too many is of whole chromosomes: where one of them is changed, it is not said."""
     if sex in ("XX", "XY"):
         return []
-    return [_SEX_FINDINGS.get(sex, f"sex chromosomes {sex}")]
+    changed = len(sex) > 2 and any(label in ("X", "Y") for label in derivatives)
+    return [f"sex chromosomes {sex}" if changed else _SEX_FINDINGS.get(sex, f"sex chromosomes {sex}")]
+
+
+def _derivative_finding(cell: _Balance, label: str) -> str:
+    copies, extra = cell.derivatives.count(label), cell.extra_derivatives(label)
+    return f"{'extra ' if extra else ''}structurally changed {label}" + (f" ({copies} copies)" if copies > 1 else "")
 
 
 def _autosome_finding(label: str, ploidy: int, change: int) -> str:

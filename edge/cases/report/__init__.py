@@ -37,8 +37,8 @@ def report_pdf(of: ReportInput) -> bytes:
         def footer(self) -> None:
             self.set_y(-15)
             page.type(8, colour=GREY)
-            self.cell(WIDTH_MM - 40, 5, page.written(f"{NOTICE}   Case {of.case.name}"))
-            self.cell(40, 5, f"page {self.page_no()} of {{nb}}", align="R")
+            self.cell(WIDTH_MM - 25, 5, page.shortened(f"{NOTICE}   Case {of.case.name}", WIDTH_MM - 27))
+            self.cell(25, 5, f"page {self.page_no()} of {{nb}}", align="R")
 
     paper = Paper(format="A4")
     page = Page(paper, _all_text(of))

@@ -27,7 +27,7 @@ def cell_page(page: Page, state: CellState, frame: Frame) -> None:
         page.warning(f"Set aside, not counted: {state.set_aside}")
     page.gap(1)
     for k, finding in enumerate(state.findings):
-        if k == 0 and not state.reviewed:
+        if k == 0 and state.unsure:
             page.warning(f"{finding[:1].upper()}{finding[1:]} (marked ?)")
         else:
             page.line(finding, 10, colour=RED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,23 +29,38 @@ class Page:
     def __init__(self, paper: FPDF, text: str) -> None:
         self.paper = paper
         self._family = "helvetica"
-        self._wide = False
+        self._letters: Container[int] = range(256)
         regular, bold = _WIDE_FONTS / "DejaVuSans.ttf", _WIDE_FONTS / "DejaVuSans-Bold.ttf"
         if not _narrow(text) and regular.is_file() and bold.is_file():
             paper.add_font("wide", "", regular)
             paper.add_font("wide", "B", bold)
-            self._family, self._wide = "wide", True
+            self._family = "wide"
+            self._letters = paper.fonts["wide"].cmap
 
     def type(self, points: float, *, bold: bool = False, colour: tuple[int, int, int] = _INK) -> None:
         self.paper.set_font(self._family, "B" if bold else "", points)
         self.paper.set_text_color(*colour)
 
     def written(self, text: str) -> str:
-        """``text`` as the font can write it: accents are dropped before letters are."""
-        if self._wide or _narrow(text):
+        """``text`` as the font can write it: accents are dropped before letters are, and these become their numbers,
+        ``[U+738B]``: a patient's name is never cut short."""
+        return "".join(map(self._letter, text))
+
+    def shortened(self, text: str, width_mm: float) -> str:
+        """As much of what is ``written`` as goes into the width."""
+        text = self.written(text)
+        if self.paper.get_string_width(text) <= width_mm:
             return text
-        plain = unicodedata.normalize("NFKD", text)
-        return "".join(c for c in plain if not unicodedata.combining(c)).encode("latin-1", "replace").decode("latin-1")
+        while text and self.paper.get_string_width(f"{text}...") > width_mm:
+            text = text[:-1]
+        return f"{text}..."
+
+    def _letter(self, letter: str) -> str:
+        if ord(letter) in self._letters:
+            return letter
+        plain = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
+        known = plain and all(ord(c) in self._letters for c in plain)
+        return plain if known else f"[U+{ord(letter):04X}]"
 
     def line(self, text: str, points: float = 10, *, align: str = "L", **kind: Any) -> None:
         """A paragraph over the page's width."""

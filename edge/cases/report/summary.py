@@ -22,12 +22,12 @@ def summary(page: Page, case: Case, states: Sequence[CellState], head: Head) -> 
     page.gap(2)
     page.rule()
     page.gap(3)
-    page.line(result.karyotype or "no cell to count yet", 16, bold=True)
+    page.line(result.headline, 16, bold=True)
     page.gap(1)
     if result.provisional:
         page.warning(
-            f"PROVISIONAL: chromosomes wait for review in {cells_named(result.unsure)}. "
-            "What follows may change with the review."
+            f"PROVISIONAL: a person has yet to review {cells_named(result.unsure)}, or chromosomes in them. "
+            "What follows may change with it."
         )
         page.gap(1)
     for finding in result.findings:

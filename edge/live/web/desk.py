@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -61,16 +62,27 @@ class Desk:
     """One case open at a time: ``case``, or where that is None the one of the day, by ``today``, until another one is
     opened. It is made when the first cell is captured, unless it is there already.
 
+    Another one that was opened is open again after a restart with the same ``case``, for this machine and its ``place``
+    among those that share the store: the next cell is that patient's.
+
     Who captures or exports may say which case the page shows; another one that is open meanwhile refuses it. Raises
     ``EditRefused`` for a ``case`` that cannot be a name.
     """
 
     def __init__(
-        self, store: CaseStore, case: str | None, hub: Hub, reader: Reader, today: Callable[[], str] = today_local
+        self,
+        store: CaseStore,
+        case: str | None,
+        hub: Hub,
+        reader: Reader,
+        today: Callable[[], str] = today_local,
+        *,
+        place: str = "",
     ) -> None:
         self._store = store
-        self._memory = store.path.with_name("open-case")
-        self._case = self._remembered() if case is None else checked_name(case)
+        self._memory = store.path.with_name(f"open-case.{socket.gethostname()}{place}")
+        self._started_with = "" if case is None else checked_name(case)
+        self._case = self._remembered() or self._started_with or None
         self._today = today
         self._hub = hub
         self._reader = reader
@@ -97,7 +109,7 @@ class Desk:
             except CaseNotFound:
                 self._store.new_case(name, actor)
             chosen = None if name == self._today() else name
-            write_bytes(self._memory, (chosen or "").encode())  # first: a full disk opens none
+            write_bytes(self._memory, f"{self._started_with}\n{chosen or ''}".encode())  # first: a full disk opens none
             self._case = chosen
         return self.case()
 
@@ -138,7 +150,7 @@ class Desk:
             "cases": [case.name for case in self._store.cases()],
             "notice": NOTICE,
             "cells": [_summary(c) for c in cells],
-            "tally": {**tally_json(result), "exclusion": result.exclusion},
+            "tally": {**tally_json(result), "exclusion": result.exclusion, "headline": result.headline},
         }
 
     def export(self, form: object, actor: str, shown: str | None = None) -> IO[bytes]:
@@ -184,12 +196,13 @@ class Desk:
         """PNG of the frame that the cell was captured from."""
         return self._store.images.png(self._store.cell(id).captured.frame_sha256)
 
-    def _remembered(self) -> str | None:
-        """The case that was open when the board lost its power: the next cell is that patient's."""
+    def _remembered(self) -> str:
+        """The case that was opened before the board lost its power, if it had started as now; else empty."""
         try:
-            return self._store.case(self._memory.read_text(encoding="utf-8")).name
+            started_with, chosen = self._memory.read_text(encoding="utf-8").split("\n")
+            return self._store.case(chosen).name if started_with == self._started_with else ""
         except (OSError, ValueError, CaseNotFound, EditRefused):
-            return None
+            return ""
 
     def _open(self, shown: str | None) -> str:
         """The open case's name. Raises ``EditRefused`` where the page still shows another."""
@@ -248,6 +261,7 @@ def _summary(state: CellState) -> Json:
         "karyotype": state.karyotype,
         "findings": list(state.findings),
         "unsure": len(state.unsure),
+        "reviewed": state.reviewed,
         "set_aside": state.set_aside,
     }
 

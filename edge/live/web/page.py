@@ -57,7 +57,9 @@ class LivePage:
         self._store = CaseStore(cases)
         token = None if is_loopback(host) else kept_token(default_state_dir() / "token")
         try:
-            self._server = WebServer(make_app(self.hub, Desk(self._store, case, self.hub, labeller)), host, port, token)
+            place = "" if port is None else f".{port}"
+            desk = Desk(self._store, case, self.hub, labeller, place=place)
+            self._server = WebServer(make_app(self.hub, desk), host, port, token)
         except BaseException:
             self._store.close()
             raise

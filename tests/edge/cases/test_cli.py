@@ -14,7 +14,7 @@ from edge.cases.edits import Accept
 from edge.cases.words import change_of_words
 from edge.cli import main
 from tests.edge.cases.older import unchecked
-from tests.edge.cases.states import captured, edited
+from tests.edge.cases.states import captured, cell_of, edited
 from tests.edge.cases.tampering import tamper
 from tests.edge.stages import bar_pipeline, draw_bars
 
@@ -212,7 +212,6 @@ def test_edits_in_words(case: Run, frames: Path, words: str, karyotype: str) -> 
         ("flip", USAGE, "expected: flip ID; got: flip"),
         ("undo 3", USAGE, "expected: undo and nothing after it, once for each edit; got: undo 3"),
         ("redo 0 1", USAGE, "expected: redo and nothing after it, once for each edit; got: redo 0 1"),
-        ("accept", STORE, "expected one chromosome or more to accept, got none"),
         ("swap 0 0", STORE, "a swap takes two chromosomes; got 0 twice"),
         ("set-aside Fl\udce4che", STORE, r"1 to 100 printable characters; got 'Fl\udce4che'"),
         ("take-back now", USAGE, "expected: take-back; got: take-back now"),
@@ -232,6 +231,8 @@ def test_words_that_are_no_edit(case: Run, frames: Path, words: str, code: int, 
 
 def test_accept_alone_takes_what_waits_for_review() -> None:
     assert change_of_words(["accept"], edited(captured(review=[3, 5]))) == Accept((3, 5))
+    assert change_of_words(["accept"], edited(captured())) == Accept(tuple(range(46)))  # the cell, once seen to
+    assert change_of_words(["accept"], cell_of()) == Accept(())  # which the store refuses
 
 
 def test_a_file_may_have_any_name(case: Run, frames: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -221,9 +222,9 @@ def test_the_report(store: CaseStore, tmp_path: Path) -> None:
     summary = pages[0].replace("\n", " ")
     for text in (
         "Case A-1",
-        "no cell to count yet",
+        "no clone: cells 1 and 2 stand apart",
         "3 cells captured, 0 counted; apart: cells 1 and 2; set aside: cell 3",
-        "PROVISIONAL: chromosomes wait for review in cell 2.",
+        "PROVISIONAL: a person has yet to review cell 2, or chromosomes in them.",
         "+21",
         f"head {head}",
         "Signature",
@@ -242,7 +243,18 @@ def test_a_report_for_any_name(store: CaseStore, tmp_path: Path, name: str) -> N
     store.new_case(name, "Łucja")
     store.capture(name, make_frame(300, 340), make_cell(frame="métaphase.png"), "Łucja")
     write_report(store, name, tmp_path / "report.pdf")
-    assert len(PdfReader(tmp_path / "report.pdf").pages) == 2
+    pages = [page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages]
+    assert len(pages) == 2
+    written = name.replace("病例", "[U+75C5][U+4F8B]")  # letters that the font lacks
+    assert all(f"Case {written}" in page for page in pages)
+    assert "PROVISIONAL: a person has yet to review cell 1," in pages[0]  # nobody has seen to it
+
+
+def test_a_long_name_leaves_the_page_number_its_place(store: CaseStore, tmp_path: Path) -> None:
+    store.new_case("W" * 100, "kim")
+    write_report(store, "W" * 100, tmp_path / "report.pdf")
+    (page,) = (page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
+    assert re.search(r"Case W{20,60}\.\.\.\s*page 1 of 1", page)
 
 
 def test_a_case_leaves_whatever_names_and_reasons_it_was_given(store: CaseStore, tmp_path: Path) -> None:

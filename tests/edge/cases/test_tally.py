@@ -7,9 +7,10 @@ import re
 import pytest
 from iscn_authenticator import is_valid_karyotype
 
-from edge.cases.edits import Mark
+from edge.cases.edits import Accept, Flip, Mark, Undo
 from edge.cases.state import CellState
-from edge.cases.tally import ANOTHER_SEX, cells_named, excluded_share, tally
+from edge.cases.tally import ANOTHER_SEX, LOST_Y, cells_named, excluded_share, tally
+from edge.cell.findings import MONOSOMY_X
 from tests.builders import NORMAL_FEMALE
 from tests.edge.cases.states import captured, cell_of, edited
 
@@ -85,7 +86,7 @@ def test_a_gain_and_a_loss_in_a_clone_are_what_they_are() -> None:
 
 def test_triploid_cells() -> None:
     triploid = [label for label in [str(n) for n in range(1, 23)] for _ in range(3)] + ["X", "X", "Y"]
-    three = [edited(captured(triploid, number=k)) for k in range(1, 4)]
+    three = [edited(captured(triploid, number=k), Accept((0,))) for k in range(1, 4)]
     assert tally(three).karyotype == "69,XXY[3]"
     assert tally(three).findings == ("triploidy",)
     lone = tally([three[0], *(cell_of(number=k) for k in range(2, 6))])
@@ -135,14 +136,42 @@ def test_what_nobody_has_looked_at_is_no_line_of_lost_chromosomes() -> None:
 
 
 def test_unreviewed_cells_make_it_provisional() -> None:
-    states = [edited(captured([*NORMAL_FEMALE, "21"], number=k, review=[46] if k == 2 else [])) for k in (1, 2)]
-    result = tally(states)
-    assert (result.provisional, result.unsure) == (True, (2,))
+    down = [*NORMAL_FEMALE, "21"]
+    seen, waits, unseen = (
+        edited(captured(down, number=1), Accept((46,))),
+        edited(captured(down, number=2, review=[46]), Flip(0)),
+        edited(captured(down, number=3)),  # all of it sure, and nobody has looked
+    )
+    result = tally([seen, waits, unseen])
+    assert (result.provisional, result.unsure) == (True, (2, 3))
     assert result.findings == ("possible trisomy 21 (Down syndrome)",)
+    assert not tally([seen, cell_of("+21", number=2)]).provisional
+    assert edited(captured(down), Accept((46,)), Undo(1)).reviewed is False
 
 
 def test_mosaic_findings_say_their_share() -> None:
     assert tally(cells(normal=12, **{"+21": 8})).findings == ("trisomy 21 (Down syndrome) in 8 of 20 cells",)
+
+
+def test_a_finding_of_several_lines_is_said_once_with_the_cells_of_all() -> None:
+    assert set(tally(cells(**{"+8": 3, "+8 +21": 3, "-7 +8 +21": 3})).findings) == {
+        "monosomy 7 in 3 of 9 cells",
+        "trisomy 8 in 9 of 9 cells",
+        "trisomy 21 (Down syndrome) in 6 of 9 cells",
+    }
+
+
+@pytest.mark.parametrize(("males", "said"), [(17, LOST_Y), (1, LOST_Y), (0, MONOSOMY_X)])
+def test_a_lost_y_is_no_turner_syndrome(males: int, said: str) -> None:
+    single = [cell_of("-X", number=k) for k in range(1, 5)]
+    found = tally([*single, *(cell_of(sex="XY", number=k) for k in range(5, 5 + males))]).findings
+    assert [finding.partition(" in ")[0] for finding in found] == [said]
+
+
+def test_why_there_is_no_karyotype() -> None:
+    assert tally([]).headline == "no cell to count yet"
+    assert tally([cell_of("+21")]).headline == "no clone: cell 1 stands apart"
+    assert tally(cells(normal=2)).headline == "46,XX[2]"
 
 
 def test_nothing_yet() -> None:

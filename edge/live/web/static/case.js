@@ -12,7 +12,7 @@ export function showCase(now, onOpen) {
   $("cells-title").textContent = `Captured cells${summed(now.cells)}`;
   $("no-cells").hidden = now.cells.length > 0;
   $("exports").hidden = now.cells.length === 0;
-  $("tally").textContent = (now.tally.karyotype || (now.cells.length ? "no cell to count yet" : "")) + (now.tally.provisional ? " (provisional)" : "");
+  $("tally").textContent = (now.cells.length ? now.tally.headline : "") + (now.tally.provisional ? " (provisional)" : "");
   const strays = now.tally.not_clonal.map(({ change, cells }) => `not clonal: ${change} in ${cells.length === 1 ? "cell" : "cells"} ${cells.join(", ")}`);
   $("case-findings").replaceChildren(...[...now.tally.findings, ...strays].map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("exclusion").textContent = now.tally.exclusion;
@@ -22,7 +22,7 @@ export function showCase(now, onOpen) {
 }
 
 function summed(cells) {
-  const waiting = cells.filter((c) => c.unsure && !c.set_aside).length;
+  const waiting = cells.filter((c) => !c.reviewed && !c.set_aside).length;
   return cells.length ? `: ${cells.length}, ${waiting || "none"} to review` : "";
 }
 
@@ -32,11 +32,12 @@ function cellEntry(summary, tally, onOpen) {
   open.type = "button";
   open.dataset.cell = summary.id;
   const apart = ["apart", "incomplete"].find((why) => tally[why].includes(summary.number));
-  const left = (summary.set_aside ? "set aside" : summary.unsure ? `${summary.unsure} to review` : "✓ reviewed") + (apart ? `, ${apart}` : "");
+  const waits = summary.unsure ? `${summary.unsure} to review` : "to review";
+  const left = (summary.set_aside ? "set aside" : summary.reviewed ? "✓ reviewed" : waits) + (apart ? `, ${apart}` : "");
   for (const text of [`${summary.number}.`, summary.karyotype, left]) {
     open.append(Object.assign(document.createElement("span"), { textContent: text }), " ");
   }
-  open.className = summary.set_aside ? "set-aside" : summary.unsure ? "review" : "done";
+  open.className = summary.set_aside ? "set-aside" : summary.reviewed ? "done" : "review";
   open.addEventListener("click", () => onOpen(summary.id));
   entry.append(open);
   return entry;

@@ -185,8 +185,12 @@ function moveTo(id, place) {
 function next() {
   const waiting = cell.unsure_ids;
   const other = waiting[(waiting.indexOf(karyogram.selected) + 1) % waiting.length];
-  if (other === undefined) say("All reviewed");
+  if (other === undefined) say(cell.reviewed ? "All reviewed" : "Nothing uncertain: A accepts the cell");
   else if (other !== karyogram.selected) karyogram.select(other);
+}
+
+function counted() {
+  return cell.reviewed ? [] : cell.chromosomes.filter((c) => !c.excluded).map((c) => c.id);
 }
 
 function accept(ids, done) {
@@ -222,7 +226,7 @@ function toggleMark(kind) {
 
 const DO = {
   next,
-  "accept-rest": () => accept(cell.unsure_ids, "All accepted"),
+  "accept-rest": () => accept(cell.unsure ? cell.unsure_ids : counted(), "All accepted"), // or the cell as a whole
   undo: () => onThis(async () => (show(await api.undo(cell)), say("Undone"))),
   redo: () => onThis(async () => (show(await api.redo(cell)), say("Done again"))),
   flip: () => edit({ edit: "flip", chromosome: karyogram.selected }, "Turned"),

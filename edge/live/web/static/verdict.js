@@ -6,10 +6,11 @@ const tool = (name) => document.querySelector(`[data-do="${name}"]`);
 export function showVerdict(cell) {
   $("karyotype").textContent = cell.karyotype;
   $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
-  $("left").textContent = cell.unsure ? `${cell.unsure} to review` : "All reviewed";
+  $("left").textContent = cell.reviewed ? "All reviewed" : cell.unsure ? `${cell.unsure} to review` : "Nothing uncertain: A if it is right";
   tool("undo").disabled = !cell.can_undo;
   tool("redo").disabled = !cell.can_redo;
-  tool("next").disabled = tool("accept-rest").disabled = cell.unsure === 0;
+  tool("next").disabled = cell.unsure === 0;
+  tool("accept-rest").disabled = cell.reviewed;
 }
 
 export function tellWhere(cell, openCase) {

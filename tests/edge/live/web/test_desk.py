@@ -45,3 +45,14 @@ def test_the_case_that_was_open_is_open_after_a_restart(served: Served) -> None:
     assert again.name == "S24-117"
     again.open("2026-01-03", "kim")
     assert Desk(served.store, None, served.hub, SameAgain(served.hub), lambda: "2026-01-04").name == "2026-01-04"
+
+
+def test_a_case_opened_after_the_stated_one_is_open_again_after_a_restart(served: Served) -> None:
+    def desk(case: str | None = "S24-1", place: str = "") -> Desk:
+        return Desk(served.store, case, served.hub, SameAgain(served.hub), lambda: "2026-01-02", place=place)
+
+    desk().open("S24-2", "kim")
+    assert desk().name == "S24-2"
+    assert desk("S24-3").name == "S24-3"  # asked for on purpose
+    assert desk(None).name == "2026-01-02"
+    assert desk(place=".8766").name == "S24-1"  # another microscope of the same machine

@@ -25,7 +25,7 @@ from edge.errors import ConfigError
 from edge.records import LABELS, Float32Array, UInt8Array
 from trainer.data.cells import CellSet, cells_of
 from trainer.data.cropset import NOTHING
-from trainer.files import shipped_models
+from trainer.files import save_network, shipped_models
 from trainer.loop import Batch, Plan, train
 from trainer.networks.arbiter import HEADS, KNOWN, build_arbiter
 from trainer.networks.start import take_all_weights
@@ -123,7 +123,7 @@ def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
         take_all_weights(before, Path(config.start))
         network.set_weights(blended(before.get_weights(), network.get_weights(), config.blend))
     weights = out / "arbiter.keras"
-    network.save(weights)
+    save_network(network, weights)
     return weights
 
 

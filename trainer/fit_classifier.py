@@ -20,7 +20,7 @@ from trainer.align import predict, undecided
 from trainer.augment import DEFAULT, Strengths, augment, not_single
 from trainer.data.cropset import NOTHING, UNKNOWN, UP, CropSet
 from trainer.distill import distilled, load_teachers
-from trainer.files import shipped_models
+from trainer.files import save_network, shipped_models
 from trainer.loop import Batch, Losses, Plan, train
 from trainer.mix import Mix, mix_batch
 from trainer.networks.enhanced import DEPTH
@@ -94,7 +94,7 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
         lambda: check(network, val),
     )
     weights = out / "classifier.keras"
-    network.save(weights)
+    save_network(network, weights)
     return weights
 
 

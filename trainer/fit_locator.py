@@ -12,6 +12,7 @@ import tf_keras as keras
 from edge.locate.grid import HEADS
 from trainer.data.framecache import CachedFrame, train_frames
 from trainer.data.windows import Window, make_window
+from trainer.files import save_network
 from trainer.loop import Batch, Plan, train
 from trainer.losses import box_loss, dense_loss, heat_loss, unfold, vote_loss
 from trainer.networks.locator import TEACHERS, build_locator
@@ -56,7 +57,7 @@ def fit_locator(config: LocatorConfig, out: Path, resume: bool) -> Path:
         dict,
     )
     weights = out / "locator.keras"
-    network.save(weights)
+    save_network(network, weights)
     return weights
 
 

@@ -18,6 +18,7 @@ from trainer.data.framecache import CachedFrame, load_cache, train_frames
 from trainer.data.metaphase import read_frames
 from trainer.data.proposals import asked
 from trainer.data.rois import OPEN, Rois, draw_rois
+from trainer.files import save_network
 from trainer.loop import Batch, Plan, train
 from trainer.networks.separator import OUTPUTS, build_separator
 from trainer.networks.start import widen_weights
@@ -66,7 +67,7 @@ def fit_separator(config: SeparatorConfig, out: Path, resume: bool) -> Path:
         lambda: figures(network, held),
     )
     weights = out / "separator.keras"
-    network.save(weights)
+    save_network(network, weights)
     return weights
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from trainer.data.looks import LookSet, looks_of_frames
-from trainer.files import shipped_models
+from trainer.files import save_network, shipped_models
 from trainer.loop import Batch, Plan, train
 from trainer.networks.start import widen_weights
 from trainer.networks.verifier import build_verifier
@@ -66,7 +66,7 @@ def fit_verifier(config: VerifierConfig, out: Path, resume: bool) -> Path:
         lambda: check(network, held),
     )
     weights = out / "verifier.keras"
-    network.save(weights)
+    save_network(network, weights)
     return weights
 
 

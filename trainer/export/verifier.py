@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from edge.locate.straighten import straighten
 from edge.runtime.bundle import Bundle, load_bundle
 from trainer.data.looks import marks
 from trainer.data.metaphase import read_frames
-from trainer.export.bundle import write_bundle
+from trainer.export.bundle import provisional_bundle, write_bundle
 from trainer.export.shipment import Shipment
 
 EVEN_WEIGHTS = dict.fromkeys(TERMS, 0.0) | {"keep_score": 1.0, "keep_single": 1.0}
@@ -30,9 +29,8 @@ def ship_verifier(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dic
     """Write the bundle; the figures say how the keeper does on the objects that it was weighed on."""
     preprocessing = {"object_px": OBJECT_PX, "input": "grey / 255 around an object, its pixels, others' claims"}
     facts = {"labels": [], "preprocessing": preprocessing, **shipment.facts()}
-    write = partial(write_bundle, shipment.out, "verifier", model, **facts)
-    weights, figures = _weigh(write(calibration=EVEN_WEIGHTS), shipment)
-    return write(calibration=weights), figures
+    weights, figures = _weigh(provisional_bundle("verifier", model, EVEN_WEIGHTS, **facts), shipment)
+    return write_bundle(shipment.out, "verifier", model, calibration=weights, **facts), figures
 
 
 def _weigh(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, float], dict[str, float]]:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -35,11 +36,16 @@ from tests.trainer.tiny import (
     tiny_verifier,
 )
 from trainer.align import predict
+from trainer.cli import main
 from trainer.data.cropset import crops_of_cutouts
 from trainer.data.looks import LookSet
 from trainer.errors import ExportError
+from trainer.export import arbiter as arbiter_module
+from trainer.export import edgetpu as edgetpu_module
+from trainer.export import separator as separator_module
 from trainer.export import ship as ship_module
 from trainer.export import specimen as specimen_module
+from trainer.export import verifier as verifier_module
 from trainer.export.networks import task_of
 from trainer.export.parity import BOUNDS, Bounds
 from trainer.export.ship import LEAST_SCORES, MOST_IOUS, fit_temperature, ship
@@ -202,6 +208,66 @@ def test_nothing_is_written_when_parity_breaks(runs: Path, tmp_path: Path, monke
     with pytest.raises(ExportError, match="float16 does not say what the trained network says"):
         ship(shipment(runs, "classifier", tmp_path, "float16"))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "measure"),
+    [
+        ("locator", (ship_module, "_calibrate_locator")),
+        ("separator", (separator_module, "judge")),
+        ("classifier", (ship_module, "fit_temperature")),
+        ("verifier", (verifier_module, "_weigh")),
+        ("arbiter", (arbiter_module, "check")),
+    ],
+)
+def test_an_export_that_is_interrupted_leaves_no_bundle(
+    name: Task,
+    measure: tuple[ModuleType, str],
+    runs: Path,
+    shipped: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The edge would take one that is not calibrated yet for one that is."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(*measure, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ship(Shipment(runs / name, runs / "frames", tmp_path / name, "float32", "trainer export", shipped, limit=24))
+    assert not (tmp_path / name).exists()
+
+
+def test_what_the_edge_tpu_does_not_take_is_not_written(
+    runs: Path, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no compiler
+    monkeypatch.setitem(edgetpu_module.MAPPED, "CONV_2D", 0)
+    shutil.copytree(shipped / "classifier", tmp_path / "classifier")
+    before = {path: path.read_bytes() for path in (tmp_path / "classifier").iterdir()}
+    command = ["export", str(runs / "classifier"), str(runs / "frames"), "--out", str(tmp_path / "classifier")]
+    assert main([*command, "--edgetpu"]) == ExportError.exit_code
+    assert "classifier is not ready for the Edge TPU: CONV_2D v3: " in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in (tmp_path / "classifier").iterdir()} == before
+
+
+@pytest.mark.parametrize("form", ["int8", "int16x8"])
+def test_an_arbiter_in_integers_is_refused_in_one_line(form: Form, runs: Path, tmp_path: Path) -> None:
+    message = f"expected an arbiter's export as --float32, --float16, --dynamic, got {form}; give --float32"
+    with pytest.raises(ExportError, match=message):
+        ship(shipment(runs, "arbiter", tmp_path, form))
+
+
+def test_another_exports_files_do_not_stay_in_a_bundles_folder(runs: Path, tmp_path: Path) -> None:
+    """They would be taken for this one's."""
+    here = tmp_path / "classifier"
+    here.mkdir()
+    for name in ("layers.json", "log.csv", "onnx.json", "classifier.onnx", "notes.txt"):
+        (here / name).write_text("{}")
+    bundle = ship(shipment(runs, "classifier", tmp_path, "float32"))
+    kept = [bundle.model_path.name, "bundle.json", "notes.txt", "report.json", "weights.keras"]
+    assert sorted(path.name for path in here.iterdir()) == sorted(kept)
 
 
 def test_a_run_is_calibrated_in_onnx_too(runs: Path, tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def write_result(path: Path, data: bytes, option: str) -> None:
         raise SinkError(f"cannot write {path}: {error.strerror}; name another file with {option}") from error
 
 
-def save_network(network: Any, path: Path) -> None:
-    """The Keras network as ``path``, .keras or .h5: whole, or what it held before. ``SinkError`` names the path."""
+def save_network(network: Any, path: Path) -> Path:
+    """``path``, .keras or .h5, holds the Keras network, or what it held before. ``SinkError`` names it."""
     part = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")  # Keras tells the form by the suffix
     try:
         with warnings.catch_warnings():
@@ -49,7 +49,7 @@ def save_network(network: Any, path: Path) -> None:
             network.save(part)
         with part.open("rb") as file:
             os.fsync(file.fileno())
-        part.replace(path)
+        return part.replace(path)
     except (OSError, RuntimeError) as error:  # RuntimeError: h5py's, when the disk is full
         said = reason(error) if isinstance(error, OSError) else first_line(error)
         raise SinkError(f"cannot write {path}: {said}; free some space and give the same command again") from error

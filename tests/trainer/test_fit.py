@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not inst
 
 import tf_keras as keras  # noqa: E402
 
-from edge.errors import ConfigError  # noqa: E402
+from edge.errors import ConfigError, ModelError  # noqa: E402
 from edge.locate.separate import Answers  # noqa: E402
 from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
 from edge.overlap import box_iou, paired_iou  # noqa: E402
@@ -52,6 +53,7 @@ from trainer.fit_separator import (  # noqa: E402
 )
 from trainer.networks.separator import OUTPUTS, build_separator  # noqa: E402
 from trainer.run_crops import load_crops, stored_crops  # noqa: E402
+from trainer.runs import Run  # noqa: E402
 
 STEPS = 3
 TINY = Path(__file__).parents[1] / "edge" / "tiny"
@@ -405,6 +407,49 @@ def test_no_run_is_cleared_for_a_start_that_does_not_fit(
     with pytest.raises(ConfigError, match="this network 'arbiter' does not fit"):
         fit(config(str(tmp_path / "none"), steps=1, start=str(start)), tmp_path, resume=False)
     assert (tmp_path / "config.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("fit", "config"),
+    [
+        (fit_locator, LocatorConfig("misspelled", 1, width=0.25)),
+        (fit_separator, SeparatorConfig("misspelled", 1, width=0.5)),
+        (fit_separator, SeparatorConfig("FRAMES", 1, width=0.5, models="misspelled")),
+        (fit_classifier, ClassifierConfig(("FRAMES", "misspelled"), 1, width=0.5, models=str(TINY))),
+        (fit_classifier, ClassifierConfig(("FRAMES",), 1, width=0.5, models="misspelled")),
+    ],
+)
+def test_a_finished_run_outlives_what_is_misspelled(
+    fit: Callable[..., Path], config: Any, frames: Path, tmp_path: Path
+) -> None:
+    data = config.data if isinstance(config.data, str) else tuple(d.replace("FRAMES", str(frames)) for d in config.data)
+    config = replace(config, data=str(frames) if data == "FRAMES" else data)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises((DatasetError, ModelError), match="misspelled"):
+        fit(config, tmp_path, resume=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+@pytest.mark.parametrize(
+    ("fit", "config"),
+    [(fit_locator, LocatorConfig("", 2, width=0.25)), (fit_separator, SeparatorConfig("", 2, width=0.5))],
+)
+def test_a_run_does_not_go_on_with_data_that_have_changed(
+    fit: Callable[..., Path], config: Any, frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Path(shutil.copytree(frames, tmp_path / "data"))
+    config = replace(config, data=str(data))
+
+    def begun(run: Run, *_: Any) -> None:
+        run.log(1, loss=1.0)
+
+    monkeypatch.setattr(sys.modules[fit.__module__], "train", begun)
+    for _ in range(2):
+        fit(config, tmp_path / "run", resume=True)
+    boxes = data / "boxes.csv"
+    boxes.write_text(boxes.read_text().replace("train0.png,1,", "train0.png,2,"))
+    with pytest.raises(ConfigError, match=r"data \(\w{8}\) is not, or not any more, what .*run learned"):
+        fit(config, tmp_path / "run", resume=True)
 
 
 def test_crops_of_a_run_that_were_cut_short_are_one_line(cutouts: Path, tmp_path: Path) -> None:

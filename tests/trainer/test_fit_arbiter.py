@@ -18,7 +18,7 @@ import tf_keras as keras
 
 from edge.cell.arbiter import COLUMNS, NATS, PROFILE_PARTS, SEATS
 from edge.cell.keep import WEIGHED
-from edge.errors import ConfigError
+from edge.errors import ConfigError, ModelError
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.locate.ways import WAYS
 from edge.pipeline import Pipeline
@@ -206,11 +206,40 @@ def test_weaker_models_are_heard_on_their_set_and_val_is_what_it_will_serve(tmp_
 
 
 @pytest.mark.parametrize("weaker", ["data", "=models", "data="])
-def test_a_weaker_one_is_a_set_and_a_folder(weaker: str, tmp_path: Path, tiny_models: Path) -> None:
-    frames = frames_folder(tmp_path / "frames", ("train", "val"), side_px=400)
-    config = ArbiterConfig([str(frames)], 2, models=str(tiny_models), weaker=[weaker])
+def test_a_weaker_one_is_a_set_and_a_folder(weaker: str, tmp_path: Path) -> None:
+    config = ArbiterConfig(["looked at after"], 2, width=8, depth=1, weaker=[weaker])
     with pytest.raises(ConfigError, match=f"--weaker as DATA=DIR.*got '{weaker}'"):
-        fit_arbiter.cells_for(config, tmp_path)
+        fit_arbiter.fit_arbiter(config, tmp_path, resume=False)
+
+
+def test_a_case_that_another_set_holds_back_is_not_learned_from(tmp_path: Path, tiny_models: Path) -> None:
+    first, second = (frames_folder(tmp_path / name, ("train", "val"), side_px=400) for name in ("first", "second"))
+    assert fit_arbiter.cell_sets([str(first), str(second)], str(first))[0][0] == "first"
+    table = second / "images.csv"
+    rows = table.read_text()
+    table.write_text(rows.replace(",train,", ",,").replace(",val,", ",train,").replace(",,", ",val,"))
+    for config in (
+        ArbiterConfig([str(first), str(second)], 2, models=str(tiny_models), width=8, depth=1),
+        ArbiterConfig([str(first)], 2, models=str(tiny_models), width=8, depth=1, weaker=[f"{second}={tiny_models}"]),
+    ):
+        with pytest.raises(DatasetError, match=r"second: 1 case\(s\) .* of train are val's in .*first, first 'case1'"):
+            fit_arbiter.fit_arbiter(config, tmp_path / "run", resume=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_run_outlives_data_and_models_that_are_not_there(tmp_path: Path, tiny_models: Path) -> None:
+    frames = str(frames_folder(tmp_path / "frames", ("train", "val"), side_px=400))
+    (tmp_path / "arbiter.keras").write_text("finished")
+    sized = {"width": 8, "depth": 1}
+    for config in (
+        ArbiterConfig([frames, "misspelled"], 2, models=str(tiny_models), **sized),
+        ArbiterConfig([frames], 2, models=str(tiny_models), weaker=[f"misspelled={tiny_models}"], **sized),
+        ArbiterConfig([frames], 2, models=str(tiny_models), weaker=[f"{frames}=misspelled"], **sized),
+        ArbiterConfig([frames], 2, models="misspelled", **sized),
+    ):
+        with pytest.raises((DatasetError, ModelError), match="misspelled"):
+            fit_arbiter.fit_arbiter(config, tmp_path, resume=False)
+    assert (tmp_path / "arbiter.keras").exists()
 
 
 def test_cut_outs_are_cells_of_which_each_is_known_for_sure(tmp_path: Path, tiny_models: Path) -> None:

@@ -36,7 +36,7 @@ def prune(tuning: Tuning, sparsity: float, out: Path, resume: bool) -> Path:
     source = Path(tuning.run)
     task = task_of(source)
     network = load_float(source)
-    run = opened(tuning, out, resume, sparsity=sparsity)
+    run = opened(task, tuning, out, resume, sparsity=sparsity)
     lessons = lessons_of(task, tuning, out, network)
     masked = with_masks(network, sparsity, tuning.steps)
     tune(run, tuning, masked, lessons)

@@ -33,7 +33,7 @@ def quantize(tuning: Tuning, keep_zeros: bool, out: Path, resume: bool) -> Path:
     source = Path(tuning.run)
     task = task_of(source)
     network = load_float(source)
-    run = opened(tuning, out, resume, keep_zeros=keep_zeros)
+    run = opened(task, tuning, out, resume, keep_zeros=keep_zeros)
     lessons = lessons_of(task, tuning, out, network)
     pictures = lessons.pictures(tuning.seed)
     aware = quantization_aware(network, keep_zeros, pictures)

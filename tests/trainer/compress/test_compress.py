@@ -16,6 +16,7 @@ tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not inst
 import tf_keras as keras  # noqa: E402
 
 from edge.errors import ConfigError  # noqa: E402
+from edge.runtime.bundle import Task  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
 from tests.trainer.small import small_classifier  # noqa: E402
 from tests.trainer.tiny import drawn_crops  # noqa: E402
@@ -24,10 +25,10 @@ from trainer.compress.layers import LEAST_WEIGHTS, why_not_quantized  # noqa: E4
 from trainer.compress.prune import prune  # noqa: E402
 from trainer.compress.quantize import quantization_aware, quantize  # noqa: E402
 from trainer.compress.report import layers_of, print_layers, read_layers, zero_share  # noqa: E402
-from trainer.compress.tune import TuneWarning, Tuning, lessons_of, settings_of  # noqa: E402
+from trainer.compress.tune import TuneWarning, Tuning, lessons_of, opened, settings_of  # noqa: E402
 from trainer.data.cropset import CropSet, crops_of_cutouts  # noqa: E402
 from trainer.data.framecache import train_frames  # noqa: E402
-from trainer.errors import ExportError  # noqa: E402
+from trainer.errors import DatasetError, ExportError  # noqa: E402
 from trainer.export.networks import load_float, load_for_int8  # noqa: E402
 from trainer.export.prove import trained_outputs  # noqa: E402
 from trainer.export.tflite import convert  # noqa: E402
@@ -255,9 +256,19 @@ def attention() -> Any:
     return keras.Model(image, L.Conv2D(2, 1, name="label")(x), name="attention")
 
 
-def test_a_verifiers_run_is_refused(tmp_path: Path) -> None:
+def test_a_verifiers_run_is_refused_before_one_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ConfigError, match="of the kind verifier; quantize and prune take"):
-        lessons_of("verifier", Tuning("runs/verifier", "DATA", 10, 4), tmp_path, None)
+        opened("verifier", Tuning("runs/verifier", "DATA", 10, 4), tmp_path, False)
+    assert (tmp_path / "config.json").exists()
+
+
+@pytest.mark.parametrize("task", ["locator", "separator", "classifier"])
+def test_a_finished_run_outlives_data_that_are_misspelled(task: Task, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(DatasetError, match="misspelled"):
+        opened(task, Tuning("runs/any", "misspelled", 10, 4), tmp_path, False)
+    assert (tmp_path / "config.json").exists()
 
 
 def test_multiply_is_quantized_and_what_is_not_says_why() -> None:

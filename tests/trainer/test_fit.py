@@ -25,10 +25,12 @@ from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
 from edge.overlap import box_iou, paired_iou  # noqa: E402
 from tests.edge.locate.perfect import folded, places_of  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder, rewritten  # noqa: E402
+from trainer import fit_classifier as classifier_module  # noqa: E402
 from trainer import fit_separator as separator_module  # noqa: E402
 from trainer import loop  # noqa: E402
 from trainer import run_crops as crops_module  # noqa: E402
 from trainer.align import align, predict, undecided  # noqa: E402
+from trainer.augment import DEFAULT  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
 from trainer.data.framecache import train_frames  # noqa: E402
@@ -39,6 +41,9 @@ from trainer.fit_classifier import (  # noqa: E402
     check,
     fit_classifier,
     make_batch,
+    make_losses,
+    mixed_batch,
+    strengths_of,
 )
 from trainer.fit_locator import LocatorConfig, fit_locator, stack_windows  # noqa: E402
 from trainer.fit_separator import (  # noqa: E402
@@ -545,6 +550,44 @@ def test_alignment_tells_the_ends_apart_given_the_label() -> None:
     assert align(reads_lopsided, crops).polarity.tolist() == [UP, DOWN, DOWN, UNKNOWN]
     known = set_of([lopsided(False, 3)], [3], [UP])
     assert align(reads_lopsided, known) is known  # what is known is not asked again
+
+
+def test_alignment_leaves_what_is_known_beside_what_is_not() -> None:
+    """As a set of several laboratories has them: what people say holds, though the network would say otherwise."""
+    crops = set_of([lopsided(False, 3), lopsided(False, 3), lopsided(True, 9)], [3, 3, 9], [UP, UNKNOWN, DOWN])
+    assert align(reads_lopsided, crops).polarity.tolist() == [UP, DOWN, DOWN]
+
+
+def test_crops_of_no_known_donor_are_not_held_back_as_one() -> None:
+    crops = set_of([lopsided(True, 3)] * 4, [3] * 4, [UP] * 4)
+    owned = [replace(crops, case=np.array(case)) for case in (["", "", "a", "b"], ["", "", "a", "a"])]
+    train, held = crops_module._held_back(owned[0], "donor", "set")
+    assert len(held) == 1
+    assert sorted([*train.case, *held.case]) == ["", "", "a", "b"]
+    assert held.case[0] != ""
+    with pytest.raises(DatasetError, match="more than one donor to hold some back for it, got 1"):
+        crops_module._held_back(owned[1], "donor", "set")
+
+
+def test_the_settings_of_a_classifier_reach_its_training(
+    cutouts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(
+        classifier_config(cutouts), laboratory=0.5, unaugmented=("mirror",), augmented=("defocus=0.9",), smoothing=0.3
+    )
+    taught: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(classifier_module, "train", lambda *given: taught.append(given))
+    fit_classifier(config, tmp_path / "run", resume=False)
+    _, network, _, learned, make, _ = taught[0]
+    crops, _ = stored_crops(tmp_path / "run")
+    batch = mixed_batch(crops, np.random.default_rng((5, 0)), config, strengths_of(config))
+    for one, other in zip(make(np.random.default_rng((5, 0))), batch, strict=True):
+        np.testing.assert_array_equal(one, other)
+    usual = mixed_batch(crops, np.random.default_rng((5, 0)), config, DEFAULT)
+    assert not np.array_equal(usual[0], batch[0])
+    said, smooth, sharp = (float(each(network, *batch)[0]) for each in (learned, make_losses(0.3), make_losses(0.0)))
+    assert said == pytest.approx(smooth, rel=1e-4)
+    assert abs(smooth - sharp) > 1e-3
 
 
 def test_check_counts_either_end_up() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
 
+import tensorflow as tf
 import tf_keras as keras
 
 from edge.cell.arbiter import COLUMNS, NATS, PROFILE_PARTS, SEATS
@@ -276,6 +277,30 @@ def test_elsewhere_labels_are_less_sure_and_bands_differ_but_empty_seats_stay_so
     assert certain == pytest.approx(np.log(chances.max(1) / (1 - chances.max(1))), abs=0.05)
     changed = [name for name, columns in COLUMNS.items() if not np.array_equal(after[:, columns], before[:, columns])]
     assert changed == ["weighed", "scores"]  # the drawn profiles are flat
+
+
+def test_each_head_learns() -> None:
+    cells, network = drawn_cells(4), tiny_arbiter()
+    batch = make_batch(cells, lone_ones(cells, np.random.default_rng(0)), np.random.default_rng(1), 4)
+    kernels = [network.get_layer(name).kernel for name in ("keep", "label")]
+    with tf.GradientTape() as tape:
+        total, parts = fit_arbiter.losses(network, *batch)
+    assert float(total) == pytest.approx(float(parts["keep"]) + fit_arbiter.LABEL_WEIGHT * float(parts["label"]))
+    for gradient in tape.gradient(total, kernels):
+        assert np.abs(gradient).max() > 1e-3
+
+
+def test_cells_are_made_as_if_elsewhere_as_often_as_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_arbiter, "SURENESS", (0.0, 0.0))
+    cells = drawn_cells(4)
+    strangers = lone_ones(cells, np.random.default_rng(0))
+    scores = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(fit_arbiter, "ELSEWHERE", share)
+        table = make_batch(cells, strangers, np.random.default_rng(1), 8)[0]
+        scores[share] = [rows[rows[:, 0] > 0][:, COLUMNS["scores"]] for rows in table[..., 0]]
+    for here, there in zip(scores[0.0], scores[1.0], strict=True):
+        assert np.abs(here - there).mean() > 0.05
 
 
 def test_elsewhere_bands_are_paler_or_stronger_about_the_same_stain() -> None:

@@ -14,6 +14,7 @@ from edge.cell.verify import OBJECT_PX, Verifier
 from edge.classify.classifier import Classifier
 from edge.locate.locator import load_locator
 from edge.locate.straighten import straighten
+from edge.records import BoolArray, Float32Array
 from edge.runtime.bundle import Bundle, load_bundle
 from trainer.data.looks import marks
 from trainer.data.metaphase import read_frames
@@ -45,7 +46,13 @@ def _weigh(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, float], dict[s
         seen = look(verifier, frame, regions, crops, classifier.classify(crops))
         weighed.append(terms(seen.weighed))
         true.append(marks([regions[k] for k in seen.rows], truth.boxes_px.astype(np.float32))[0])
-    x, y = np.concatenate(weighed)[:, 1:], np.concatenate(true)
+    return fit_weights(np.concatenate(weighed), np.concatenate(true))
+
+
+def fit_weights(weighed: Float32Array, y: BoolArray) -> tuple[dict[str, float], dict[str, float]]:
+    """The keeper's weights, by their names, of ``weighed`` (n, 66), ``terms`` of objects of which ``y`` (n,) says
+    whether each is the mark of a chromosome; and how right they are."""
+    x = weighed[:, 1:]
     if len(np.unique(y)) < 2:  # all of them true, or none: nothing to learn from
         return EVEN_WEIGHTS, {"val_proposals": len(y)}
     middle, spread = x.mean(0), np.maximum(x.std(0), 1e-6)

@@ -158,6 +158,23 @@ def test_ranges_are_measured_and_a_cameras_byte_stays_a_byte(base: Path) -> None
     assert sorted(measured) == pytest.approx([label.min(), label.max()], rel=1e-4)
 
 
+def test_ranges_are_measured_wherever_a_layer_keeps_one() -> None:
+    """After an addition, and before an activation that is a layer's own."""
+    image = keras.Input((8, 8, 1))
+    x = L.Conv2D(4, 3, padding="same", activation="softmax", name="shares")(image)
+    x = L.Add(name="both")([x, L.Conv2D(4, 1, activation="relu", name="gated")(image)])
+    network = keras.Model(image, L.Conv2D(2, 1, name="label")(x))
+    pictures = [np.random.default_rng(0).random((4, 8, 8, 1), np.float32)]
+    aware = quantization_aware(network, False, pictures)
+    limits = {v.name: float(v) for v in aware.weights if v.shape.rank == 0 and v.name.endswith(("min:0", "max:0"))}
+    for name in ("shares", "both", "gated"):
+        most = float(keras.Model(image, network.get_layer(name).output)(pictures[0]).numpy().max())
+        found = [value for key, value in limits.items() if key.startswith(f"quant_{name}/") and key.endswith("max:0")]
+        assert found == pytest.approx([most] * len(found), rel=1e-4), name
+        assert found, name
+    assert any("pre_activation" in key for key in limits)
+
+
 def test_a_bundle_is_pruned_as_a_run_is(base: Path, tmp_path: Path) -> None:
     shutil.copytree(TINY / "classifier", tmp_path / "bundle")
     shutil.copy(base / "classifier.keras", tmp_path / "bundle" / "weights.keras")

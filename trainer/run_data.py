@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from trainer.data.crops import all_crops
-from trainer.data.metaphase import read_frames
+from trainer.data.metaphase import FrameTruth, read_frames
+from trainer.data.pictures import SkippedWarning
 from trainer.data.sources import holds_cutouts, stamp_of
 from trainer.data_note import Stamp
 from trainer.errors import DatasetError
@@ -21,7 +23,7 @@ def frames_for(data: str, *splits: str) -> list[Stamp]:
     """The stamp of a set of frames, for ``Run.open``. ``DatasetError`` unless each of the splits has a picture that can
     be read: a finished run is not to be cleared for a misspelled path."""
     for split in splits:
-        read_frames(Path(data), split)
+        _frames(Path(data), split)
     return stamps_of([data])
 
 
@@ -45,5 +47,12 @@ def _owners(data: Path, split: str) -> set[str]:
     if holds_cutouts(data):
         owners = {crop.donor for crop in all_crops(data)[0] if crop.split == split}
     else:
-        owners = {frame.case for frame in read_frames(data, split)}
+        owners = {frame.case for frame in _frames(data, split)}
     return owners - {""}
+
+
+def _frames(data: Path, split: str) -> list[FrameTruth]:
+    """Of those left out it is told when they are read to be learned from."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SkippedWarning)
+        return read_frames(data, split)

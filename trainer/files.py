@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+import warnings
 from pathlib import Path
+from typing import Any
 
 from edge.config import default_models_dir
 from edge.errors import SinkError
-from edge.sinks.files import replacing
+from edge.sinks.files import reason, replacing
+from edge.text import first_line
 
 
 def shipped_models() -> Path:
@@ -34,6 +38,34 @@ def write_result(path: Path, data: bytes, option: str) -> None:
         write_atomic(path, data)
     except OSError as error:
         raise SinkError(f"cannot write {path}: {error.strerror}; name another file with {option}") from error
+
+
+def save_network(network: Any, path: Path) -> Path:
+    """``path``, .keras or .h5, holds the Keras network, or what it held before. ``SinkError`` names it."""
+    part = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")  # Keras tells the form by the suffix
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that .keras is better than .h5
+            network.save(part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        return part.replace(path)
+    except (OSError, RuntimeError) as error:  # RuntimeError: h5py's, when the disk is full
+        said = reason(error) if isinstance(error, OSError) else first_line(error)
+        raise SinkError(f"cannot write {path}: {said}; free some space and give the same command again") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """``target`` holds what ``source`` does, or what it held before. ``SinkError`` names it."""
+    try:
+        with source.open("rb") as content, replacing(target) as file:
+            shutil.copyfileobj(content, file)
+    except OSError as error:
+        raise SinkError(
+            f"cannot write {target}: {reason(error)}; free some space and give the same command again"
+        ) from error
 
 
 def share(source: Path, target: Path) -> None:

@@ -23,12 +23,13 @@ from edge.cell.keep import WEIGHED
 from edge.cell.views import log_odds
 from edge.errors import ConfigError
 from edge.records import LABELS, Float32Array, UInt8Array
-from trainer.data.cells import CellSet, cells_of
+from trainer.data.cells import CellSet, cells_of, load_hearing
 from trainer.data.cropset import NOTHING
-from trainer.files import shipped_models
+from trainer.files import save_network, shipped_models
 from trainer.loop import Batch, Plan, train
 from trainer.networks.arbiter import HEADS, KNOWN, build_arbiter
 from trainer.networks.start import take_all_weights
+from trainer.run_data import cell_sets
 from trainer.runs import Run
 
 CLIP_NORM = 5.0
@@ -102,7 +103,10 @@ def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
     network = build_arbiter(config.width, config.depth, config.dropout)
     if config.start:  # one that does not fit is told before a run is cleared and before hours of looking
         take_all_weights(network, Path(config.start))
-    run = Run.open(out, asdict(config), resume)
+    pairs = [*((data, config.models) for data in config.data), *map(_pair, config.weaker)]
+    for models in {folder for _, folder in pairs}:
+        load_hearing(Path(models))
+    run = Run.open(out, asdict(config), resume, cell_sets([data for data, _ in pairs], config.data[0]))
     known, held = cells_for(config, out.parent)
     known.pick(np.arange(min(SPECIMENS, len(known)))).save(out / "train.npz")
     held.save(out / "val.npz")
@@ -122,9 +126,7 @@ def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
         before = build_arbiter(config.width, config.depth, config.dropout)
         take_all_weights(before, Path(config.start))
         network.set_weights(blended(before.get_weights(), network.get_weights(), config.blend))
-    weights = out / "arbiter.keras"
-    network.save(weights)
-    return weights
+    return save_network(network, out / "arbiter.keras")
 
 
 def blended(before: list[Float32Array], after: list[Float32Array], share: float) -> list[Float32Array]:
@@ -134,13 +136,12 @@ def blended(before: list[Float32Array], after: list[Float32Array], share: float)
 
 def cells_for(config: ArbiterConfig, store: Path) -> tuple[CellSet, CellSet]:
     """Train and val cells, kept in ``store``."""
-    pairs = [_pair(weaker) for weaker in config.weaker]  # one that is none is told before hours of looking
     models, looked = Path(config.models), Counter[str]()
     sets = []
     for source in config.data * config.passes:
         sets.append(cells_of(Path(source), "train", models, store, config.seed + looked[source]))
         looked[source] += 1
-    for number, (source, weaker) in enumerate(pairs):
+    for number, (source, weaker) in enumerate(map(_pair, config.weaker)):
         sets.append(cells_of(Path(source), "train", Path(weaker), store, config.seed + number))
     return CellSet.join(sets), cells_of(Path(config.data[0]), "val", models, store, VAL_SEED)
 

@@ -20,13 +20,13 @@ from trainer.align import predict, undecided
 from trainer.augment import DEFAULT, Strengths, augment, not_single
 from trainer.data.cropset import NOTHING, UNKNOWN, UP, CropSet
 from trainer.distill import distilled, load_teachers
-from trainer.files import shipped_models
+from trainer.files import save_network, shipped_models
 from trainer.loop import Batch, Losses, Plan, train
 from trainer.mix import Mix, mix_batch
 from trainer.networks.enhanced import DEPTH
 from trainer.networks.registry import AS_SHIPPED, Architecture, build_classifier
 from trainer.networks.start import widen_weights
-from trainer.run_crops import load_crops
+from trainer.run_crops import load_crops, require_crops
 from trainer.runs import Run
 
 CLIP_NORM = 5.0
@@ -83,6 +83,8 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     if config.start:  # what does not fit is told before a run is cleared and before hours of cutting
         widen_weights(network, Path(config.start))
     losses = pick_losses(config)
+    if not resume:
+        require_crops(config)
     run = Run.open(out, asdict(config), resume)
     known, val = load_crops(config, out, network if config.start else undecided)
     train(
@@ -93,9 +95,7 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
         lambda rng: mixed_batch(known, rng, config, strengths),
         lambda: check(network, val),
     )
-    weights = out / "classifier.keras"
-    network.save(weights)
-    return weights
+    return save_network(network, out / "classifier.keras")
 
 
 def strengths_of(config: ClassifierConfig) -> Strengths:

@@ -12,10 +12,12 @@ import tf_keras as keras
 from edge.locate.grid import HEADS
 from trainer.data.framecache import CachedFrame, train_frames
 from trainer.data.windows import Window, make_window
+from trainer.files import save_network
 from trainer.loop import Batch, Plan, train
 from trainer.losses import box_loss, dense_loss, heat_loss, unfold, vote_loss
 from trainer.networks.locator import TEACHERS, build_locator
 from trainer.networks.start import take_weights
+from trainer.run_data import frames_for
 from trainer.runs import Run
 
 CLIP_NORM = 10.0
@@ -45,7 +47,7 @@ def fit_locator(config: LocatorConfig, out: Path, resume: bool) -> Path:
     network = build_locator(width=config.width)
     if config.start:  # one that does not fit is told before a run is cleared and before hours of looking
         take_weights(network, Path(config.start))
-    run = Run.open(out, asdict(config), resume)
+    run = Run.open(out, asdict(config), resume, frames_for(config.data, "train"))
     frames = train_frames(Path(config.data), out.parent)
     train(
         run,
@@ -55,9 +57,7 @@ def fit_locator(config: LocatorConfig, out: Path, resume: bool) -> Path:
         lambda rng: stack_windows(frames, rng, config),
         dict,
     )
-    weights = out / "locator.keras"
-    network.save(weights)
-    return weights
+    return save_network(network, out / "locator.keras")
 
 
 def stack_windows(frames: list[CachedFrame], rng: np.random.Generator, config: LocatorConfig) -> Batch:

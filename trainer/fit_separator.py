@@ -12,15 +12,18 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
+from edge.locate.locator import load_locator
 from edge.locate.separate import BIN_PX, ROI_PX, Answers
 from edge.overlap import paired_iou
 from trainer.data.framecache import CachedFrame, load_cache, train_frames
 from trainer.data.metaphase import read_frames
 from trainer.data.proposals import asked
 from trainer.data.rois import OPEN, Rois, draw_rois
+from trainer.files import save_network
 from trainer.loop import Batch, Plan, train
 from trainer.networks.separator import OUTPUTS, build_separator
 from trainer.networks.start import widen_weights
+from trainer.run_data import frames_for
 from trainer.runs import Run
 
 CLIP_NORM = 5.0
@@ -51,7 +54,9 @@ def fit_separator(config: SeparatorConfig, out: Path, resume: bool) -> Path:
     network = build_separator(config.width)
     if config.start:  # one that does not fit is told before a run is cleared and before hours of looking
         widen_weights(network, Path(config.start))
-    run = Run.open(out, asdict(config), resume)
+    if config.models:
+        load_locator(Path(config.models))
+    run = Run.open(out, asdict(config), resume, frames_for(config.data, "train", "val"))
     frames = train_frames(Path(config.data), out.parent)
     if config.models:
         frames = asked(frames, Path(config.models))
@@ -65,9 +70,7 @@ def fit_separator(config: SeparatorConfig, out: Path, resume: bool) -> Path:
         lambda rng: stack_rois(frames, rng, config.batch),
         lambda: figures(network, held),
     )
-    weights = out / "separator.keras"
-    network.save(weights)
-    return weights
+    return save_network(network, out / "separator.keras")
 
 
 def val_frames(data: Path, store: Path) -> list[CachedFrame]:

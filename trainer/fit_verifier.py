@@ -11,11 +11,12 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras as keras
 
-from trainer.data.looks import LookSet, looks_of_frames
-from trainer.files import shipped_models
+from trainer.data.looks import LookSet, load_lookers, looks_of_frames
+from trainer.files import save_network, shipped_models
 from trainer.loop import Batch, Plan, train
 from trainer.networks.start import widen_weights
 from trainer.networks.verifier import build_verifier
+from trainer.run_data import frames_for
 from trainer.runs import Run
 
 CLIP_NORM = 5.0
@@ -52,7 +53,8 @@ def fit_verifier(config: VerifierConfig, out: Path, resume: bool) -> Path:
     network = build_verifier(config.width)
     if config.start:  # one that does not fit is told before a run is cleared and before hours of looking
         widen_weights(network, Path(config.start))
-    run = Run.open(out, asdict(config), resume)
+    load_lookers(Path(config.models))  # nor for models that are not there
+    run = Run.open(out, asdict(config), resume, frames_for(config.data, "train", "val"))
     known, held = looks_for(config, out.parent)
     for name, looks in (("train", known), ("val", held)):
         looks.some(SPECIMENS).save(out / f"{name}.npz")
@@ -65,9 +67,7 @@ def fit_verifier(config: VerifierConfig, out: Path, resume: bool) -> Path:
         lambda rng: make_batch(known, often, rng, config.batch),
         lambda: check(network, held),
     )
-    weights = out / "verifier.keras"
-    network.save(weights)
-    return weights
+    return save_network(network, out / "verifier.keras")
 
 
 def looks_for(config: VerifierConfig, store: Path) -> tuple[LookSet, LookSet]:

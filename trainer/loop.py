@@ -49,7 +49,8 @@ def train(
     """Trains ``network`` from the run's last checkpoint to the end of the plan; leaves the averaged weights in it.
 
     ``make`` draws a batch from a generator that depends on the seed and the step alone, so a resumed run sees what an
-    uninterrupted one would have seen. ``check`` measures the network, in its averaged weights, now and then.
+    uninterrupted one would have seen; but dropout draws from TensorFlow's own, which a resumed run starts anew, so that
+    it then comes to the same but for chance. ``check`` measures the network, in its averaged weights, now and then.
     ``ConfigError`` where the loss is no number any more; the checkpoints before that stay.
     """
     optimiser = keras.optimizers.AdamW(plan.rate, weight_decay=plan.decay, clipnorm=plan.clip_norm)

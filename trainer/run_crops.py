@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -11,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from edge.errors import ConfigError
 from edge.locate.locator import load_locator
 from trainer.align import align, doubtful
 from trainer.data.cropset import DRAWN, CropSet, crops_of_cutouts, crops_of_drawings, crops_of_frames
-from trainer.data.sources import holds_cutouts, kept_at, marked_splits, splits_at, stamp_of
+from trainer.data.sources import holds_cutouts, kept_at, marked_splits, splits_at
 from trainer.data.splits import SPLITS
+from trainer.data_note import Stamp, require_noted, write_note
 from trainer.errors import DatasetError
-from trainer.files import write_atomic
-from trainer.runs import CROP_FILES, DATA_NOTE
+from trainer.run_data import stamps_of
+from trainer.runs import CROP_FILES
 
 if TYPE_CHECKING:
     from trainer.fit_classifier import ClassifierConfig
@@ -35,10 +34,10 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     """Train and val crops of all sources, polarity included; made once and kept in the run folder."""
     kept = [out / name for name in CROP_FILES]
     if all(path.exists() for path in kept):
-        _require_same_data(config, out)
+        require_noted(out, _stamps(config), f"the crops in {out} were cut from")  # given ones have no note
         return stored_crops(out)
     out.mkdir(parents=True, exist_ok=True)
-    write_atomic(out / DATA_NOTE, (json.dumps(_stamps(config)) + "\n").encode())  # first: no crops without a note
+    write_note(out, _stamps(config))  # first: no crops without a note
     sources = Counter(map(Path, config.data))
     there = _splits_of(sources, bool(config.drawn_cells))
     trains, vals = [], []
@@ -67,26 +66,16 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     return train, val
 
 
-def _stamps(config: ClassifierConfig) -> list[list[str]]:
-    """Name and stamp of each set that is there: they may lie elsewhere on another machine."""
-    there = [Path(source) for source in dict.fromkeys(config.data) if Path(source).exists()]
-    return [[source.name, stamp_of(source)] for source in there]
+def _stamps(config: ClassifierConfig) -> list[Stamp]:
+    """Of the sets that are there: crops that are kept need none."""
+    return stamps_of(source for source in config.data if Path(source).exists())
 
 
-def _require_same_data(config: ClassifierConfig, out: Path) -> None:
-    """``ConfigError`` if the crops in ``out`` are of other data, or of data that have changed since. Crops that a run
-    was given by another one have no note."""
-    note = out / DATA_NOTE
-    if not note.is_file():
-        return
-    held = json.loads(note.read_bytes())
-    for name, stamp in _stamps(config):
-        if [name, stamp] not in held:
-            cut = ", ".join(f"{name} ({stamp})" for name, stamp in held)
-            raise ConfigError(
-                f"{name} ({stamp}) is not, or not any more, what the crops in {out} were cut from, {cut}; give the "
-                "same data, another --out, or --fresh"
-            )
+def require_crops(config: ClassifierConfig) -> None:
+    """``DatasetError`` or ``ModelError`` where none can be cut: a misspelled path is not to cost a finished run."""
+    if not all(map(holds_cutouts, _splits_of(map(Path, config.data), bool(config.drawn_cells)))):
+        load_locator(Path(config.models))
+    stamps_of(config.data)
 
 
 def _without_held(train: CropSet, val: CropSet) -> CropSet:

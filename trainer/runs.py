@@ -6,7 +6,8 @@
       config.json        what makes this run this run; a resumed run must bring the same
       log.csv            one row a logged step, one column a value
       curves.png         the same, drawn
-      train.npz, val.npz, data.json              what a task keeps there: its crops, and of which data they are
+      data.json          which sets it learns from, as they were when it began
+      train.npz, val.npz                         what a task keeps there of them
       TASK.keras, TASK.h5                        the network that came of them
       checkpoints/
         00001200/        weights, optimizer state and whatever else was passed to save(); the last few are kept
@@ -30,7 +31,7 @@ import io
 import json
 import shutil
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,14 +39,14 @@ from typing import Any
 from edge.errors import ConfigError, SinkError
 from edge.runtime.bundle import TASKS
 from edge.text import first_line
+from trainer.curves import drawn_curves
+from trainer.data_note import DATA_NOTE, Stamp, require_noted, write_note
 from trainer.files import write_atomic
 
 KEPT_CHECKPOINTS = 3
 STEP_DIGITS = 8
 LOG_FILE = "log.csv"
 CROP_FILES = ("train.npz", "val.npz")
-DATA_NOTE = "data.json"
-"""Of which data the crops are."""
 WEIGHT_FILES = tuple(f"{task}{suffix}" for task in TASKS for suffix in (".keras", ".h5"))
 
 
@@ -60,14 +61,14 @@ class Run:
     folder: Path
 
     @classmethod
-    def open(cls, folder: Path, config: Mapping[str, Any], resume: bool) -> Run:
-        """Open ``folder`` for a run with ``config`` (anything JSON can say; paths are written as text).
+    def open(cls, folder: Path, config: Mapping[str, Any], resume: bool, data: Collection[Stamp] = ()) -> Run:
+        """Open ``folder`` for a run with ``config`` (anything JSON can say; paths are written as text) on ``data``.
 
-        With ``resume`` a run that is there goes on, and ``ConfigError`` names the settings that differ from its own;
-        leave out of ``config`` what may differ, such as how long to train. Without, a run that is there is removed, its
-        crops and its network too; ``ConfigError`` where ``config`` goes on from that very network. A run that ended
-        before its first logged step has nothing to go on from: it takes the new settings, and crops made for other ones
-        go.
+        With ``resume`` a run that is there goes on, and ``ConfigError`` names the settings that differ from its own, or
+        the set of ``data`` that does; leave out of ``config`` what may differ, such as how long to train. Without, a
+        run that is there is removed, its crops and its network too; ``ConfigError`` where ``config`` goes on from that
+        very network. A run that ended before its first logged step has nothing to go on from: it takes the new settings
+        and data, and crops made for other settings go.
         """
         wanted: dict[str, Any] = json.loads(json.dumps(dict(config), default=str))
         run = cls(folder)
@@ -77,10 +78,13 @@ class Run:
             run._checkpoints.mkdir(parents=True, exist_ok=True)
             if run._config_path.exists() and (run._saved() or run._log_path.exists()):
                 _compare(run._config_path, wanted)
+                require_noted(folder, data, f"the run in {folder} learned from")
             else:
                 if run._config_path.exists() and run._config_path.read_bytes() != _as_json(wanted):
                     run._remove((*CROP_FILES, DATA_NOTE))
                 write_atomic(run._config_path, _as_json(wanted))
+                if data:
+                    write_note(folder, data)
         except OSError as error:
             raise ConfigError(f"run folder {folder} cannot be used: {error.strerror}; choose another --out") from error
         return run
@@ -154,27 +158,8 @@ class Run:
             write_atomic(self.folder / "curves.png", picture)
 
     def curves(self) -> bytes:
-        """The log as PNG: one panel a measure, with its ``val_`` twin in the same panel; empty if nothing is logged."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        history = self.history()
-        panels = list(dict.fromkeys(name.removeprefix("val_") for name in history))
-        if not panels:
-            return b""
-        figure = Figure(figsize=(7, 2.4 * len(panels)), layout="constrained")
-        for axes, panel in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
-            for name in (panel, f"val_{panel}"):
-                if history.get(name):
-                    axes.plot(
-                        *zip(*history[name], strict=True), label=name, marker="." if len(history[name]) < 50 else ""
-                    )
-            axes.legend(loc="best")
-            axes.grid(alpha=0.3)
-        axes.set_xlabel("step")
-        picture = io.BytesIO()
-        FigureCanvasAgg(figure).print_png(picture)
-        return picture.getvalue()
+        """The log as PNG, see ``drawn_curves``; empty if nothing is logged."""
+        return drawn_curves(self.history())
 
     @property
     def _config_path(self) -> Path:
@@ -245,11 +230,15 @@ def _as_json(config: Mapping[str, Any]) -> bytes:
     return (json.dumps(config, indent=2) + "\n").encode()
 
 
-def _compare(path: Path, wanted: dict[str, Any]) -> None:
+def _read(path: Path) -> Any:
     try:
-        stored = json.loads(path.read_bytes())
+        return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not readable as JSON ({error}); start with --fresh") from error
+
+
+def _compare(path: Path, wanted: dict[str, Any]) -> None:
+    stored = _read(path)
     if not isinstance(stored, dict):
         raise ConfigError(f"{path}: expected a JSON object, got {type(stored).__name__}; start with --fresh")
     missing = object()

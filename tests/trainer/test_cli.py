@@ -13,6 +13,7 @@ from tests.trainer.data.forms import mask_folder
 from tests.trainer.datasets import UNSPLIT, crops_zip, metaphase_folder
 from tests.trainer.drawn import cutouts_zip
 from trainer.cli import main
+from trainer.commands.line import command_line
 from trainer.data.metaphase import read_frames
 from trainer.errors import DatasetError
 from trainer.evaluate import read_lines, sample_frames
@@ -271,3 +272,18 @@ def test_a_sample_is_seeded_and_keeps_the_order(tmp_path: Path) -> None:
     assert [id(t) for t in first] == [id(t) for t in again]
     assert len(first) == len(other) == 5
     assert len(sample_frames(truths, None, 0)) == len(sample_frames(truths, 99, 0)) == 20
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (["export", "runs/a", "/lab/frames/", "--out=/a/b"], "trainer export runs/a frames --out=b"),
+        (["fit", "arbiter", "--weaker", "DATA=/a/b", "--rate=1e-3"], "trainer fit arbiter --weaker DATA=b --rate=1e-3"),
+        (["export", "/a/b", "c/d", "--out", "models/x"], "trainer export b c/d --out models/x"),
+    ],
+)
+def test_a_command_is_remembered_without_the_folders_of_this_machine(
+    given: list[str], kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/trainer", *given])
+    assert command_line() == kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,16 +19,18 @@ tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not inst
 
 import tf_keras as keras  # noqa: E402
 
-from edge.errors import ConfigError  # noqa: E402
+from edge.errors import ConfigError, ModelError  # noqa: E402
 from edge.locate.separate import Answers  # noqa: E402
 from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
 from edge.overlap import box_iou, paired_iou  # noqa: E402
 from tests.edge.locate.perfect import folded, places_of  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder, rewritten  # noqa: E402
+from trainer import fit_classifier as classifier_module  # noqa: E402
 from trainer import fit_separator as separator_module  # noqa: E402
 from trainer import loop  # noqa: E402
 from trainer import run_crops as crops_module  # noqa: E402
 from trainer.align import align, predict, undecided  # noqa: E402
+from trainer.augment import DEFAULT  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
 from trainer.data.framecache import train_frames  # noqa: E402
@@ -38,6 +41,9 @@ from trainer.fit_classifier import (  # noqa: E402
     check,
     fit_classifier,
     make_batch,
+    make_losses,
+    mixed_batch,
+    strengths_of,
 )
 from trainer.fit_locator import LocatorConfig, fit_locator, stack_windows  # noqa: E402
 from trainer.fit_separator import (  # noqa: E402
@@ -52,6 +58,7 @@ from trainer.fit_separator import (  # noqa: E402
 )
 from trainer.networks.separator import OUTPUTS, build_separator  # noqa: E402
 from trainer.run_crops import load_crops, stored_crops  # noqa: E402
+from trainer.runs import Run  # noqa: E402
 
 STEPS = 3
 TINY = Path(__file__).parents[1] / "edge" / "tiny"
@@ -407,6 +414,49 @@ def test_no_run_is_cleared_for_a_start_that_does_not_fit(
     assert (tmp_path / "config.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("fit", "config"),
+    [
+        (fit_locator, LocatorConfig("misspelled", 1, width=0.25)),
+        (fit_separator, SeparatorConfig("misspelled", 1, width=0.5)),
+        (fit_separator, SeparatorConfig("FRAMES", 1, width=0.5, models="misspelled")),
+        (fit_classifier, ClassifierConfig(("FRAMES", "misspelled"), 1, width=0.5, models=str(TINY))),
+        (fit_classifier, ClassifierConfig(("FRAMES",), 1, width=0.5, models="misspelled")),
+    ],
+)
+def test_a_finished_run_outlives_what_is_misspelled(
+    fit: Callable[..., Path], config: Any, frames: Path, tmp_path: Path
+) -> None:
+    data = config.data if isinstance(config.data, str) else tuple(d.replace("FRAMES", str(frames)) for d in config.data)
+    config = replace(config, data=str(frames) if data == "FRAMES" else data)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises((DatasetError, ModelError), match="misspelled"):
+        fit(config, tmp_path, resume=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+@pytest.mark.parametrize(
+    ("fit", "config"),
+    [(fit_locator, LocatorConfig("", 2, width=0.25)), (fit_separator, SeparatorConfig("", 2, width=0.5))],
+)
+def test_a_run_does_not_go_on_with_data_that_have_changed(
+    fit: Callable[..., Path], config: Any, frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Path(shutil.copytree(frames, tmp_path / "data"))
+    config = replace(config, data=str(data))
+
+    def begun(run: Run, *_: Any) -> None:
+        run.log(1, loss=1.0)
+
+    monkeypatch.setattr(sys.modules[fit.__module__], "train", begun)
+    for _ in range(2):
+        fit(config, tmp_path / "run", resume=True)
+    boxes = data / "boxes.csv"
+    boxes.write_text(boxes.read_text().replace("train0.png,1,", "train0.png,2,"))
+    with pytest.raises(ConfigError, match=r"data \(\w{8}\) is not, or not any more, what .*run learned"):
+        fit(config, tmp_path / "run", resume=True)
+
+
 def test_crops_of_a_run_that_were_cut_short_are_one_line(cutouts: Path, tmp_path: Path) -> None:
     load_crops(classifier_config(cutouts), tmp_path, None)
     stored = tmp_path / "train.npz"
@@ -500,6 +550,44 @@ def test_alignment_tells_the_ends_apart_given_the_label() -> None:
     assert align(reads_lopsided, crops).polarity.tolist() == [UP, DOWN, DOWN, UNKNOWN]
     known = set_of([lopsided(False, 3)], [3], [UP])
     assert align(reads_lopsided, known) is known  # what is known is not asked again
+
+
+def test_alignment_leaves_what_is_known_beside_what_is_not() -> None:
+    """As a set of several laboratories has them: what people say holds, though the network would say otherwise."""
+    crops = set_of([lopsided(False, 3), lopsided(False, 3), lopsided(True, 9)], [3, 3, 9], [UP, UNKNOWN, DOWN])
+    assert align(reads_lopsided, crops).polarity.tolist() == [UP, DOWN, DOWN]
+
+
+def test_crops_of_no_known_donor_are_not_held_back_as_one() -> None:
+    crops = set_of([lopsided(True, 3)] * 4, [3] * 4, [UP] * 4)
+    owned = [replace(crops, case=np.array(case)) for case in (["", "", "a", "b"], ["", "", "a", "a"])]
+    train, held = crops_module._held_back(owned[0], "donor", "set")
+    assert len(held) == 1
+    assert sorted([*train.case, *held.case]) == ["", "", "a", "b"]
+    assert held.case[0] != ""
+    with pytest.raises(DatasetError, match="more than one donor to hold some back for it, got 1"):
+        crops_module._held_back(owned[1], "donor", "set")
+
+
+def test_the_settings_of_a_classifier_reach_its_training(
+    cutouts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(
+        classifier_config(cutouts), laboratory=0.5, unaugmented=("mirror",), augmented=("defocus=0.9",), smoothing=0.3
+    )
+    taught: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(classifier_module, "train", lambda *given: taught.append(given))
+    fit_classifier(config, tmp_path / "run", resume=False)
+    _, network, _, learned, make, _ = taught[0]
+    crops, _ = stored_crops(tmp_path / "run")
+    batch = mixed_batch(crops, np.random.default_rng((5, 0)), config, strengths_of(config))
+    for one, other in zip(make(np.random.default_rng((5, 0))), batch, strict=True):
+        np.testing.assert_array_equal(one, other)
+    usual = mixed_batch(crops, np.random.default_rng((5, 0)), config, DEFAULT)
+    assert not np.array_equal(usual[0], batch[0])
+    said, smooth, sharp = (float(each(network, *batch)[0]) for each in (learned, make_losses(0.3), make_losses(0.0)))
+    assert said == pytest.approx(smooth, rel=1e-4)
+    assert abs(smooth - sharp) > 1e-3
 
 
 def test_check_counts_either_end_up() -> None:

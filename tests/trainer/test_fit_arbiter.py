@@ -14,11 +14,12 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
 
+import tensorflow as tf
 import tf_keras as keras
 
 from edge.cell.arbiter import COLUMNS, NATS, PROFILE_PARTS, SEATS
 from edge.cell.keep import WEIGHED
-from edge.errors import ConfigError
+from edge.errors import ConfigError, ModelError
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.locate.ways import WAYS
 from edge.pipeline import Pipeline
@@ -206,11 +207,40 @@ def test_weaker_models_are_heard_on_their_set_and_val_is_what_it_will_serve(tmp_
 
 
 @pytest.mark.parametrize("weaker", ["data", "=models", "data="])
-def test_a_weaker_one_is_a_set_and_a_folder(weaker: str, tmp_path: Path, tiny_models: Path) -> None:
-    frames = frames_folder(tmp_path / "frames", ("train", "val"), side_px=400)
-    config = ArbiterConfig([str(frames)], 2, models=str(tiny_models), weaker=[weaker])
+def test_a_weaker_one_is_a_set_and_a_folder(weaker: str, tmp_path: Path) -> None:
+    config = ArbiterConfig(["looked at after"], 2, width=8, depth=1, weaker=[weaker])
     with pytest.raises(ConfigError, match=f"--weaker as DATA=DIR.*got '{weaker}'"):
-        fit_arbiter.cells_for(config, tmp_path)
+        fit_arbiter.fit_arbiter(config, tmp_path, resume=False)
+
+
+def test_a_case_that_another_set_holds_back_is_not_learned_from(tmp_path: Path, tiny_models: Path) -> None:
+    first, second = (frames_folder(tmp_path / name, ("train", "val"), side_px=400) for name in ("first", "second"))
+    assert fit_arbiter.cell_sets([str(first), str(second)], str(first))[0][0] == "first"
+    table = second / "images.csv"
+    rows = table.read_text()
+    table.write_text(rows.replace(",train,", ",,").replace(",val,", ",train,").replace(",,", ",val,"))
+    for config in (
+        ArbiterConfig([str(first), str(second)], 2, models=str(tiny_models), width=8, depth=1),
+        ArbiterConfig([str(first)], 2, models=str(tiny_models), width=8, depth=1, weaker=[f"{second}={tiny_models}"]),
+    ):
+        with pytest.raises(DatasetError, match=r"second: 1 case\(s\) .* of train are val's in .*first, first 'case1'"):
+            fit_arbiter.fit_arbiter(config, tmp_path / "run", resume=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_run_outlives_data_and_models_that_are_not_there(tmp_path: Path, tiny_models: Path) -> None:
+    frames = str(frames_folder(tmp_path / "frames", ("train", "val"), side_px=400))
+    (tmp_path / "arbiter.keras").write_text("finished")
+    sized = {"width": 8, "depth": 1}
+    for config in (
+        ArbiterConfig([frames, "misspelled"], 2, models=str(tiny_models), **sized),
+        ArbiterConfig([frames], 2, models=str(tiny_models), weaker=[f"misspelled={tiny_models}"], **sized),
+        ArbiterConfig([frames], 2, models=str(tiny_models), weaker=[f"{frames}=misspelled"], **sized),
+        ArbiterConfig([frames], 2, models="misspelled", **sized),
+    ):
+        with pytest.raises((DatasetError, ModelError), match="misspelled"):
+            fit_arbiter.fit_arbiter(config, tmp_path, resume=False)
+    assert (tmp_path / "arbiter.keras").exists()
 
 
 def test_cut_outs_are_cells_of_which_each_is_known_for_sure(tmp_path: Path, tiny_models: Path) -> None:
@@ -247,6 +277,30 @@ def test_elsewhere_labels_are_less_sure_and_bands_differ_but_empty_seats_stay_so
     assert certain == pytest.approx(np.log(chances.max(1) / (1 - chances.max(1))), abs=0.05)
     changed = [name for name, columns in COLUMNS.items() if not np.array_equal(after[:, columns], before[:, columns])]
     assert changed == ["weighed", "scores"]  # the drawn profiles are flat
+
+
+def test_each_head_learns() -> None:
+    cells, network = drawn_cells(4), tiny_arbiter()
+    batch = make_batch(cells, lone_ones(cells, np.random.default_rng(0)), np.random.default_rng(1), 4)
+    kernels = [network.get_layer(name).kernel for name in ("keep", "label")]
+    with tf.GradientTape() as tape:
+        total, parts = fit_arbiter.losses(network, *batch)
+    assert float(total) == pytest.approx(float(parts["keep"]) + fit_arbiter.LABEL_WEIGHT * float(parts["label"]))
+    for gradient in tape.gradient(total, kernels):
+        assert np.abs(gradient).max() > 1e-3
+
+
+def test_cells_are_made_as_if_elsewhere_as_often_as_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_arbiter, "SURENESS", (0.0, 0.0))
+    cells = drawn_cells(4)
+    strangers = lone_ones(cells, np.random.default_rng(0))
+    scores = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(fit_arbiter, "ELSEWHERE", share)
+        table = make_batch(cells, strangers, np.random.default_rng(1), 8)[0]
+        scores[share] = [rows[rows[:, 0] > 0][:, COLUMNS["scores"]] for rows in table[..., 0]]
+    for here, there in zip(scores[0.0], scores[1.0], strict=True):
+        assert np.abs(here - there).mean() > 0.05
 
 
 def test_elsewhere_bands_are_paler_or_stronger_about_the_same_stain() -> None:

@@ -16,7 +16,7 @@ import tf_keras as keras
 
 from edge.cell.keep import TERMS
 from edge.cell.verify import LOOK_PX
-from edge.errors import ConfigError
+from edge.errors import ConfigError, ModelError
 from edge.records import Frame
 from edge.runtime.bundle import load_bundle
 from edge.runtime.interpreter import Network
@@ -131,6 +131,19 @@ def test_the_loss_is_least_at_the_truth() -> None:
         return float(losses(lambda look, training: (said, said), None, whole, share)[0])
 
     assert loss(9, -9) < 0.01 < loss(0, 0) < loss(-9, 9)
+
+
+def test_a_finished_run_outlives_data_and_models_that_are_not_there(tmp_path: Path) -> None:
+    frames = frames_folder(tmp_path / "frames", ("train",), side_px=400)
+    (tmp_path / "verifier.keras").write_text("finished")
+    for config, message in (
+        (VerifierConfig("misspelled", 1, models=str(TINY)), "misspelled"),
+        (VerifierConfig(str(frames), 1, models=str(TINY)), "val"),
+        (VerifierConfig(str(frames), 1, models="misspelled"), "misspelled"),
+    ):
+        with pytest.raises((DatasetError, ModelError), match=message):
+            fit_verifier(config, tmp_path, resume=False)
+    assert (tmp_path / "verifier.keras").exists()
 
 
 def test_no_run_is_cleared_for_a_start_that_does_not_fit(tmp_path: Path) -> None:

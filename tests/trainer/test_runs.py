@@ -174,6 +174,19 @@ def test_a_run_that_never_began_keeps_its_crops_for_the_same_settings_only(tmp_p
     assert not list(tmp_path.glob("*.npz"))
 
 
+def test_a_run_knows_its_data_by_name_and_content(tmp_path: Path) -> None:
+    Run.open(tmp_path, {}, resume=True, data=[("a", "11111111")])
+    Run.open(tmp_path, {}, resume=True, data=[("a", "22222222"), ("b", "33333333")]).log(1, loss=2.0)  # now it begins
+    Run.open(tmp_path, {}, resume=True, data=[("b", "33333333")])
+    with pytest.raises(ConfigError, match=r"a \(11111111\) is not, or not any more, .*, a \(22222222\), b"):
+        Run.open(tmp_path, {}, resume=True, data=[("a", "11111111")])
+    (tmp_path / "data.json").write_text("[1")
+    with pytest.raises(ConfigError, match=r"data\.json: expected names and stamps of sets .*start with --fresh"):
+        Run.open(tmp_path, {}, resume=True, data=[("a", "22222222")])
+    Run.open(tmp_path, {}, resume=False)
+    assert not (tmp_path / "data.json").exists()
+
+
 def test_a_checkpoint_that_the_disk_does_not_take(tmp_path: Path) -> None:
     run = three_checkpoints(tmp_path)
     (tmp_path / "checkpoints" / "00000050").write_text("in the way of the last rename")

@@ -65,7 +65,7 @@ def export_command(
         "onnx": "onnx",
         "edgetpu": "int8",
     }
-    bundle = ship(Shipment(run, data, out, shipped_as[forms[0]], command_line(), models, limit))
+    bundle = ship(Shipment(run, data, out, shipped_as[forms[0]], command_line(), models, limit, edgetpu))
     plain = {key: value for key, value in bundle.calibration.items() if not key.startswith("keep_")}
     calibration = ", ".join(f"{key} {value:g}" for key, value in plain.items())
     print(f"{bundle.model_path}: {len(bundle.model_bytes)} bytes; {calibration}")
@@ -77,8 +77,6 @@ def export_command(
     )
     if onnx:
         print(f"{out / bundle.task}.onnx: the same in float32; trtexec --onnx builds an engine of either on the board")
-    if edgetpu:
-        _require_edgetpu(bundle.model_path)
 
 
 def edgetpu_command(
@@ -90,9 +88,11 @@ def edgetpu_command(
     Where edgetpu_compiler is installed it compiles what is of integers and static; the rest stays with the processor.
     """
     from trainer.export.bundle import any_bundle
+    from trainer.export.edgetpu import keep_compiled, require_ready
 
     _require_folder(model)
-    _require_edgetpu(any_bundle(model).model_path)
+    bundle = any_bundle(model)
+    keep_compiled(require_ready(bundle.model_bytes, model), bundle.model_path)
 
 
 def register(app: typer.Typer) -> None:
@@ -105,15 +105,3 @@ def _require_folder(bundle: Path) -> None:
         raise BundleInvalid(
             f"expected a bundle at {bundle}, found none; name a bundle's folder, such as models/classifier"
         )
-
-
-def _require_edgetpu(model: Path) -> None:
-    from trainer.errors import ExportError
-    from trainer.export.edgetpu import check, compiled, print_verdict
-
-    verdict = check(model.read_bytes())
-    if verdict.compilable:
-        verdict = compiled(model, verdict)
-    print_verdict(verdict, f"{model.parent.name}: ready for the Edge TPU?")
-    if not (verdict.ready or verdict.compiled):
-        raise ExportError(f"{model.parent} is not ready for the Edge TPU: {verdict.in_the_way}")

@@ -18,6 +18,7 @@ from trainer.compress.report import layers_of, write_layers
 from trainer.compress.tfmot import tfmot
 from trainer.compress.tune import Tuning, lessons_of, opened, tune
 from trainer.export.networks import load_float, task_of
+from trainer.files import save_network
 
 RAMP = 0.7
 """Share of the run in which weights still go; in the rest the zeros stay where they are."""
@@ -35,7 +36,7 @@ def prune(tuning: Tuning, sparsity: float, out: Path, resume: bool) -> Path:
     source = Path(tuning.run)
     task = task_of(source)
     network = load_float(source)
-    run = opened(tuning, out, resume, sparsity=sparsity)
+    run = opened(task, tuning, out, resume, sparsity=sparsity)
     lessons = lessons_of(task, tuning, out, network)
     masked = with_masks(network, sparsity, tuning.steps)
     tune(run, tuning, masked, lessons)
@@ -43,7 +44,7 @@ def prune(tuning: Tuning, sparsity: float, out: Path, resume: bool) -> Path:
         layer.pruning_obj.weight_mask_op()
     plain = tfmot.sparsity.keras.strip_pruning(masked)
     weights = out / f"{task}.keras"
-    plain.save(weights)
+    save_network(plain, weights)
     write_layers(out, layers_of(plain))
     return weights
 

@@ -19,6 +19,7 @@ from trainer.compress.tfmot import tfmot
 from trainer.compress.tune import Tuning, lessons_of, opened, tune
 from trainer.errors import ExportError
 from trainer.export.networks import load_float, task_of
+from trainer.files import save_network
 
 RANGES = ("output", "post_activation", "pre_activation")
 
@@ -32,15 +33,15 @@ def quantize(tuning: Tuning, keep_zeros: bool, out: Path, resume: bool) -> Path:
     source = Path(tuning.run)
     task = task_of(source)
     network = load_float(source)
-    run = opened(tuning, out, resume, keep_zeros=keep_zeros)
+    run = opened(task, tuning, out, resume, keep_zeros=keep_zeros)
     lessons = lessons_of(task, tuning, out, network)
     pictures = lessons.pictures(tuning.seed)
     aware = quantization_aware(network, keep_zeros, pictures)
     tune(run, tuning, aware, lessons)
     weights = out / f"{task}.h5"
-    save_h5(aware, weights)
+    save_network(aware, weights)
     plain = copy_weights(aware, network)
-    plain.save(out / f"{task}.keras")
+    save_network(plain, out / f"{task}.keras")
     write_layers(out, layers_of(plain, aware))
     return weights
 
@@ -95,14 +96,3 @@ def copy_weights(aware: Any, network: Any) -> Any:
     for variable in network.weights:
         variable.assign(learned[variable.name])
     return network
-
-
-def save_h5(network: Any, path: Path) -> None:
-    """Whole or not there; Keras's advice to prefer .keras is not for quantization-aware networks."""
-    import warnings
-
-    part = path.with_name(f".{path.name}.part.h5")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        network.save(part)
-    part.replace(path)

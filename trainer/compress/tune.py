@@ -17,6 +17,7 @@ import tf_keras as keras
 from edge.errors import ConfigError
 from edge.runtime.bundle import Task
 from trainer.data.cropset import CropSet
+from trainer.data_note import Stamp
 from trainer.files import share
 from trainer.loop import Batch, Losses, Plan, train
 from trainer.runs import CROP_FILES, Run
@@ -63,16 +64,8 @@ class Lessons:
 def lessons_of(task: Task, tuning: Tuning, out: Path, network: Any) -> Lessons:
     """The lessons of the run that is tuned. A classifier's crops are shared with it, so ``out`` can be exported.
 
-    ``ConfigError`` for a teacher that is not there any more, and ``ModelError`` for models whose boxes were mended;
-    ``ConfigError`` for a verifier or an arbiter: what these learn from is found by the others' bundles, which a tuning
-    does not name.
+    ``ConfigError`` for a teacher that is not there any more, and ``ModelError`` for models whose boxes were mended.
     """
-    if task in ("verifier", "arbiter"):
-        raise ConfigError(
-            f"{tuning.run} is the run of a network of the kind {task}; quantize and prune take a locator's, a "
-            "separator's or a classifier's. "
-            "Theirs is exported after training, as the shipped ones"
-        )
     if task == "classifier":
         return _of_classifier(tuning, out, network)
     return _of_locator(tuning, out.parent) if task == "locator" else _of_separator(tuning, out.parent)
@@ -176,8 +169,27 @@ def tune(run: Run, tuning: Tuning, network: Any, lessons: Lessons) -> None:
     )
 
 
-def opened(tuning: Tuning, out: Path, resume: bool, **more: Any) -> Run:
-    """The run folder ``out``; ``more`` is what else makes this tuning what it is."""
-    run = Run.open(out, asdict(tuning) | more, resume)
+def opened(task: Task, tuning: Tuning, out: Path, resume: bool, **more: Any) -> Run:
+    """The run folder ``out``; ``more`` is what else makes this tuning what it is. ``ConfigError`` or ``DatasetError``,
+    before a run there is cleared, for a task or data that cannot be tuned with."""
+    run = Run.open(out, asdict(tuning) | more, resume, _data_of(task, tuning, resume))
     keras.utils.set_random_seed(tuning.seed)
     return run
+
+
+def _data_of(task: Task, tuning: Tuning, resume: bool) -> list[Stamp]:
+    """What ``Run.open`` notes; nothing for a classifier, whose crops have their own note. ``ConfigError`` for a
+    verifier or an arbiter: what these learn from is found by the others' bundles, which a tuning does not name."""
+    from trainer.run_data import frames_for, stamps_of
+
+    if task in ("verifier", "arbiter"):
+        raise ConfigError(
+            f"{tuning.run} is the run of a network of the kind {task}; quantize and prune take a locator's, a "
+            "separator's or a classifier's. "
+            "Theirs is exported after training, as the shipped ones"
+        )
+    if task != "classifier":
+        return frames_for(tuning.data, "train", *(["val"] if task == "separator" else []))
+    if not (resume or all((Path(tuning.run) / name).exists() for name in CROP_FILES)):
+        stamps_of([tuning.data])
+    return []

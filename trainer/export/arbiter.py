@@ -13,9 +13,10 @@ from trainer.fit_arbiter import check
 
 def ship_arbiter(network: Any, tflite: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
     """Write the bundle; the figures are those of the network on the val cells."""
+    figures = check(network, CellSet.load(shipment.run / "val.npz"))
     facts = shipment.facts(calibrated=False)
     preprocessing = {"input": "what is known of a cell's objects, a row an object, as edge/cell/arbiter.py writes it"}
     bundle = write_bundle(
         shipment.out, "arbiter", tflite, labels=[], preprocessing=preprocessing, calibration={}, **facts
     )
-    return bundle, check(network, CellSet.load(shipment.run / "val.npz"))
+    return bundle, figures

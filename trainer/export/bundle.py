@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from edge.errors import BundleMismatch, ModelError
 from edge.runtime.bundle import BUNDLE_FILE, SCHEMA, TASKS, TFLITE_MARK, Bundle, Task, load_bundle
@@ -67,6 +69,13 @@ def write_bundle(
     except ModelError as error:
         raise ExportError(f"{folder}: the bundle written is refused: {error}") from error
     return bundle
+
+
+def provisional_bundle(task: Task, model: bytes, calibration: Mapping[str, float], **facts: Any) -> Bundle:
+    """The bundle that ``write_bundle`` would make with a ``calibration`` to measure by, in memory only: one that lay
+    among the models might be taken for a calibrated one."""
+    with tempfile.TemporaryDirectory() as folder:
+        return write_bundle(Path(folder), task, model, calibration=calibration, **facts)
 
 
 def suffix_of(model: bytes) -> str:

@@ -14,7 +14,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge.runtime.bundle import BUNDLE_FILE
@@ -88,7 +88,8 @@ class Verdict:
     reach: Reach
     compiler: str
     """What the compiler said, or that it is not here."""
-    compiled: bool = False
+    compiled: bytes = field(default=b"", repr=False)
+    """What the compiler made; empty where it is not here."""
 
     @property
     def ready(self) -> bool:
@@ -170,9 +171,20 @@ def _dense(operators: tuple[Operator, ...]) -> Finding:
     return Finding("dense", not many, detail)
 
 
-def compiled(model: Path, verdict: Verdict) -> Verdict:
-    """The verdict with the compiler's own words; writes ``<model>_edgetpu.tflite`` beside ``model`` and names it, with
-    its hash, in the bundle there.
+def require_ready(tflite: bytes, bundle: Path) -> Verdict:
+    """Print the verdict on the model of a ``bundle``, with the compiler's where it is installed and what it asks for is
+    there. ``ExportError`` if the chip surely takes neither all of it nor, by the compiler's word, some."""
+    verdict = check(tflite)
+    if verdict.compilable:
+        verdict = compiled(tflite, verdict)
+    print_verdict(verdict, f"{bundle.name}: ready for the Edge TPU?")
+    if not (verdict.ready or verdict.compiled):
+        raise ExportError(f"{bundle} is not ready for the Edge TPU: {verdict.in_the_way}")
+    return verdict
+
+
+def compiled(tflite: bytes, verdict: Verdict) -> Verdict:
+    """The verdict with the compiler's own words and what it made.
 
     The verdict as it is where there is no compiler. ``ExportError`` if the compiler fails.
     """
@@ -180,6 +192,8 @@ def compiled(model: Path, verdict: Verdict) -> Verdict:
     if compiler is None:
         return verdict
     with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model.tflite"
+        model.write_bytes(tflite)
         command = [compiler, "--show_operations", "--out_dir", folder, str(model)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_S, check=False)
@@ -189,21 +203,21 @@ def compiled(model: Path, verdict: Verdict) -> Verdict:
         said = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip())
         if done.returncode or not made.exists():
             last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
-            raise ExportError(f"{COMPILER} refuses {model.name}: {last}")
-        content = made.read_bytes()
-    write_atomic(model.with_name(made.name), content)
-    _name_in_bundle(model, made.name, content)
-    return replace(verdict, compiler=said, compiled=True)
+            raise ExportError(f"{COMPILER} refuses the model: {last}")
+        return replace(verdict, compiler=said, compiled=made.read_bytes())
 
 
-def _name_in_bundle(model: Path, name: str, content: bytes) -> None:
-    path = model.with_name(BUNDLE_FILE)
-    if not path.is_file():
+def keep_compiled(verdict: Verdict, model: Path) -> None:
+    """Write what the compiler made, if anything, as ``<model>_edgetpu.tflite`` beside the ``model`` of a bundle, and
+    name it there with its hash. ``OSError`` as usual."""
+    if not verdict.compiled:
         return
-    fields = json.loads(path.read_bytes())
-    compiled = {"model": name, "sha256": hashlib.sha256(content).hexdigest()}
-    fields["compiled"] = fields.get("compiled", {}) | {"edgetpu": compiled}
-    write_atomic(path, (json.dumps(fields, indent=2) + "\n").encode())
+    made, bundle = model.with_name(f"{model.stem}_edgetpu.tflite"), model.with_name(BUNDLE_FILE)
+    write_atomic(made, verdict.compiled)
+    fields = json.loads(bundle.read_bytes())
+    named = {"model": made.name, "sha256": hashlib.sha256(verdict.compiled).hexdigest()}
+    fields["compiled"] = fields.get("compiled", {}) | {"edgetpu": named}
+    write_atomic(bundle, (json.dumps(fields, indent=2) + "\n").encode())
 
 
 def print_verdict(verdict: Verdict, title: str) -> None:

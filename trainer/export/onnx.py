@@ -39,10 +39,8 @@ def to_both(it: Specimen) -> dict[str, bytes]:
     """The int8 model and the float one, by their names in ``parity.BOUNDS``.
 
     The input is ``image`` (n, height, width, channels) float32 in 0..1; n is 1 for a locator, else open.
-    ``ExportError``: the network cannot be converted, or is an arbiter, which gains nothing on a GPU.
+    ``ExportError``: the network cannot be converted.
     """
-    if it.task == "arbiter":
-        raise ExportError("an arbiter stays on the processor; use its --float32 bundle beside the others' --onnx ones")
     exact = to_onnx(it.network, *it.size_px, batch=1 if it.task == "locator" else None)
     return {"onnx int8": to_qdq(exact, it.samples), "onnx float32": exact}
 

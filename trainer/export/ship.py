@@ -5,9 +5,7 @@ bundle to the same network in another form, whose calibration it keeps.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +28,19 @@ from edge.runtime.bundle import Bundle, Task
 from trainer.compress.report import LAYERS_FILE
 from trainer.data.cropset import NOTHING, CropSet
 from trainer.data.metaphase import FrameTruth, read_frames
+from trainer.errors import ExportError
 from trainer.export.arbiter import ship_arbiter
-from trainer.export.bundle import any_bundle, write_bundle
-from trainer.export.networks import WEIGHTS_FILE, is_run, load_float, load_for_int8, weights_of
+from trainer.export.bundle import any_bundle, provisional_bundle, write_bundle
+from trainer.export.edgetpu import keep_compiled, require_ready
+from trainer.export.networks import WEIGHTS_FILE, is_run, load_float, load_for_int8, task_of, weights_of
 from trainer.export.onnx import remove_beside, to_both, write_beside
 from trainer.export.prove import prove
 from trainer.export.separator import ship_separator
 from trainer.export.shipment import Shipment
 from trainer.export.specimen import Specimen, specimen_of
-from trainer.export.tflite import convert
+from trainer.export.tflite import Form, convert
 from trainer.export.verifier import ship_verifier
-from trainer.files import write_atomic
+from trainer.files import copy_file, write_atomic
 from trainer.runs import LOG_FILE
 
 LOCATOR_SIDE_PX = 512
@@ -51,6 +51,8 @@ PROPOSED_SCORE, PROPOSED_IOU = 0.1, 0.7
 the assignment over the cell decide. On 40 val frames that gave 87.1 % end to end against 86.6 % from a score of 0.3."""
 TEMPERATURE_SPREAD = 0.3
 """Of the logarithm of the temperature, as a normal around 1, before any crop is seen; a thousand crops outweigh it."""
+ARBITERS: tuple[Form, ...] = ("float32", "float16", "dynamic")
+"""What an arbiter is exported in: TFLite's runtime takes no int8 one, and has no square root in int16."""
 FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
 
 
@@ -61,13 +63,17 @@ def specimen(shipment: Shipment) -> Specimen:
 
 
 def ship(shipment: Shipment) -> Bundle:
-    """Write the bundle; returns it as the edge reads it back. ``ExportError``: it does not say what the network says;
-    nothing is written then."""
+    """Write the bundle; returns it as the edge reads it back. ``ExportError``: it does not say what the network says,
+    is not in a form for its task, or not ready for the Edge TPU where that is asked for; nothing is written then."""
+    _require_form(shipment)
     it = specimen(shipment)
     models = _converted(it, shipment)
     proofs = [prove(it, form, model) for form, model in models.items()]
     model = next(iter(models.values()))
+    verdict = require_ready(model, shipment.out) if shipment.edgetpu else None
     bundle, figures = _way(it, shipment)(it.network, model, shipment)
+    if verdict:
+        keep_compiled(verdict, bundle.model_path)
     if shipment.form == "onnx":
         write_beside(bundle, models, proofs)
     else:
@@ -77,6 +83,15 @@ def ship(shipment: Shipment) -> Bundle:
         _keep(shipment.run / name, shipment.out / name)
     write_atomic(shipment.out / "report.json", (json.dumps(figures | proofs[0], indent=2) + "\n").encode())
     return bundle
+
+
+def _require_form(shipment: Shipment) -> None:
+    """``ExportError`` before any picture is looked at."""
+    if task_of(shipment.run) == "arbiter" and shipment.form not in ARBITERS:
+        raise ExportError(
+            f"{shipment.run}: expected an arbiter's export as {', '.join(f'--{form}' for form in ARBITERS)}, got "
+            f"{shipment.form}; give --float32: it stays on the processor, whatever the others are exported as"
+        )
 
 
 def _converted(it: Specimen, shipment: Shipment) -> dict[str, bytes]:
@@ -124,7 +139,7 @@ def _keep(source: Path, target: Path) -> None:
     if source.resolve() == target.resolve():
         return
     if source.exists():
-        shutil.copyfile(source, target)
+        copy_file(source, target)
     else:
         target.unlink(missing_ok=True)
 
@@ -132,10 +147,9 @@ def _keep(source: Path, target: Path) -> None:
 def _ship_locator(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
     preprocessing = {"um_per_px": LOCATOR_UM_PER_PX, "input": "grey / 255"}
     facts = {"labels": [], "preprocessing": preprocessing, **shipment.facts()}
-    write = partial(write_bundle, shipment.out, "locator", model, **facts)
-    finder = BoxFinder(write(calibration=FIRST_GUESS))
+    finder = BoxFinder(provisional_bundle("locator", model, FIRST_GUESS, **facts))
     best, figures = _calibrate_locator(finder, read_frames(shipment.data, "val")[: shipment.limit])
-    return write(calibration=best), figures
+    return write_bundle(shipment.out, "locator", model, calibration=best, **facts), figures
 
 
 def _calibrate_locator(finder: BoxFinder, truths: Sequence[FrameTruth]) -> tuple[dict[str, float], dict[str, Any]]:
@@ -193,8 +207,7 @@ def _ship_classifier(network: Any, model: bytes, shipment: Shipment) -> tuple[Bu
     rng = np.random.default_rng(0)
     preprocessing = {"median_rows": MEDIAN_ROWS, "input": "absorption, straightened"}
     facts = {"labels": LABELS, "preprocessing": preprocessing, **shipment.facts()}
-    write = partial(write_bundle, shipment.out, "classifier", model, **facts)
-    bundle = write(calibration={"temperature": 1.0})
+    bundle = provisional_bundle("classifier", model, {"temperature": 1.0}, **facts)
     rows = rng.permutation(len(val))[: shipment.limit or 12_000]
     some = val.pick(np.isin(np.arange(len(val)), rows))
     predictions = Classifier(bundle).classify([Crop(k, p) for k, p in enumerate(some.pixels)])
@@ -208,7 +221,8 @@ def _ship_classifier(network: Any, model: bytes, shipment: Shipment) -> tuple[Bu
         "keras_tflite_agreement": float((keras_says == exported_says).mean()),
         "temperature": temperature,
     }
-    return write(calibration={"temperature": temperature}), figures
+    calibration = {"temperature": temperature}
+    return write_bundle(shipment.out, "classifier", model, calibration=calibration, **facts), figures
 
 
 def _one_way(bundle: Bundle, crops: CropSet) -> npt.NDArray[np.intp]:

@@ -24,6 +24,8 @@ class Shipment:
     """The locator, separator and classifier that find what a verifier judges, and cut frames for a bundle's export."""
     limit: int | None = None
     """Only so many val frames or crops; None for all."""
+    edgetpu: bool = False
+    """Whether the Edge TPU must take it."""
 
     def facts(self, calibrated: bool = True) -> dict[str, Any]:
         """What every bundle of it says of where it comes from, as ``write_bundle`` takes it: each set once that the run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,11 @@ from edge.cell.verify import OBJECT_PX, Verifier
 from edge.classify.classifier import Classifier
 from edge.locate.locator import load_locator
 from edge.locate.straighten import straighten
+from edge.records import BoolArray, Float32Array
 from edge.runtime.bundle import Bundle, load_bundle
 from trainer.data.looks import marks
 from trainer.data.metaphase import read_frames
-from trainer.export.bundle import write_bundle
+from trainer.export.bundle import provisional_bundle, write_bundle
 from trainer.export.shipment import Shipment
 
 EVEN_WEIGHTS = dict.fromkeys(TERMS, 0.0) | {"keep_score": 1.0, "keep_single": 1.0}
@@ -30,9 +30,8 @@ def ship_verifier(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dic
     """Write the bundle; the figures say how the keeper does on the objects that it was weighed on."""
     preprocessing = {"object_px": OBJECT_PX, "input": "grey / 255 around an object, its pixels, others' claims"}
     facts = {"labels": [], "preprocessing": preprocessing, **shipment.facts()}
-    write = partial(write_bundle, shipment.out, "verifier", model, **facts)
-    weights, figures = _weigh(write(calibration=EVEN_WEIGHTS), shipment)
-    return write(calibration=weights), figures
+    weights, figures = _weigh(provisional_bundle("verifier", model, EVEN_WEIGHTS, **facts), shipment)
+    return write_bundle(shipment.out, "verifier", model, calibration=weights, **facts), figures
 
 
 def _weigh(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, float], dict[str, float]]:
@@ -47,7 +46,13 @@ def _weigh(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, float], dict[s
         seen = look(verifier, frame, regions, crops, classifier.classify(crops))
         weighed.append(terms(seen.weighed))
         true.append(marks([regions[k] for k in seen.rows], truth.boxes_px.astype(np.float32))[0])
-    x, y = np.concatenate(weighed)[:, 1:], np.concatenate(true)
+    return fit_weights(np.concatenate(weighed), np.concatenate(true))
+
+
+def fit_weights(weighed: Float32Array, y: BoolArray) -> tuple[dict[str, float], dict[str, float]]:
+    """The keeper's weights, by their names, of ``weighed`` (n, 66), ``terms`` of objects of which ``y`` (n,) says
+    whether each is the mark of a chromosome; and how right they are."""
+    x = weighed[:, 1:]
     if len(np.unique(y)) < 2:  # all of them true, or none: nothing to learn from
         return EVEN_WEIGHTS, {"val_proposals": len(y)}
     middle, spread = x.mean(0), np.maximum(x.std(0), 1e-6)

@@ -49,6 +49,19 @@ def comparison(folder: Path) -> Comparison:
     return Comparison(str(data), crops=9, batch=4, seed=1, width=0.5)
 
 
+def test_a_row_is_measured_at_its_own_temperature(done: Path) -> None:
+    _, row = json.loads((done / "out" / "table.json").read_text())["rows"]
+    test = crops_of_cutouts(done / "drawn.zip", "test")
+    for form in ("float32", "int8"):
+        (bundle,) = (path.parent for path in (done / "out").glob(f"*/{form}/bundle.json"))
+        temperature = load_bundle(bundle, "classifier").calibration["temperature"]
+        assert temperature == pytest.approx(row[form]["temperature"])
+        assert temperature != pytest.approx(1.0, abs=1e-3)
+        logits = measure.bundle_answer(bundle)(test.pixels)
+        assert row[form]["test"]["ece"] == pytest.approx(measure.score(logits, test)["ece"], abs=1e-4)
+        assert row[form]["test"]["ece"] != pytest.approx(measure.score(logits * temperature, test)["ece"], abs=1e-4)
+
+
 def test_every_row_is_measured_on_donors_that_it_has_not_seen(done: Path) -> None:
     table = json.loads((done / "out" / "table.json").read_text())
     assert (table["train"], table["val"], table["test"], table["crops"]) == (48, 24, 24, 9)

@@ -16,6 +16,7 @@ tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not inst
 import tf_keras as keras  # noqa: E402
 
 from edge.errors import ConfigError  # noqa: E402
+from edge.runtime.bundle import Task  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
 from tests.trainer.small import small_classifier  # noqa: E402
 from tests.trainer.tiny import drawn_crops  # noqa: E402
@@ -24,10 +25,10 @@ from trainer.compress.layers import LEAST_WEIGHTS, why_not_quantized  # noqa: E4
 from trainer.compress.prune import prune  # noqa: E402
 from trainer.compress.quantize import quantization_aware, quantize  # noqa: E402
 from trainer.compress.report import layers_of, print_layers, read_layers, zero_share  # noqa: E402
-from trainer.compress.tune import TuneWarning, Tuning, lessons_of, settings_of  # noqa: E402
+from trainer.compress.tune import TuneWarning, Tuning, lessons_of, opened, settings_of  # noqa: E402
 from trainer.data.cropset import CropSet, crops_of_cutouts  # noqa: E402
 from trainer.data.framecache import train_frames  # noqa: E402
-from trainer.errors import ExportError  # noqa: E402
+from trainer.errors import DatasetError, ExportError  # noqa: E402
 from trainer.export.networks import load_float, load_for_int8  # noqa: E402
 from trainer.export.prove import trained_outputs  # noqa: E402
 from trainer.export.tflite import convert  # noqa: E402
@@ -157,6 +158,23 @@ def test_ranges_are_measured_and_a_cameras_byte_stays_a_byte(base: Path) -> None
     assert sorted(measured) == pytest.approx([label.min(), label.max()], rel=1e-4)
 
 
+def test_ranges_are_measured_wherever_a_layer_keeps_one() -> None:
+    """After an addition, and before an activation that is a layer's own."""
+    image = keras.Input((8, 8, 1))
+    x = L.Conv2D(4, 3, padding="same", activation="softmax", name="shares")(image)
+    x = L.Add(name="both")([x, L.Conv2D(4, 1, activation="relu", name="gated")(image)])
+    network = keras.Model(image, L.Conv2D(2, 1, name="label")(x))
+    pictures = [np.random.default_rng(0).random((4, 8, 8, 1), np.float32)]
+    aware = quantization_aware(network, False, pictures)
+    limits = {v.name: float(v) for v in aware.weights if v.shape.rank == 0 and v.name.endswith(("min:0", "max:0"))}
+    for name in ("shares", "both", "gated"):
+        most = float(keras.Model(image, network.get_layer(name).output)(pictures[0]).numpy().max())
+        found = [value for key, value in limits.items() if key.startswith(f"quant_{name}/") and key.endswith("max:0")]
+        assert found == pytest.approx([most] * len(found), rel=1e-4), name
+        assert found, name
+    assert any("pre_activation" in key for key in limits)
+
+
 def test_a_bundle_is_pruned_as_a_run_is(base: Path, tmp_path: Path) -> None:
     shutil.copytree(TINY / "classifier", tmp_path / "bundle")
     shutil.copy(base / "classifier.keras", tmp_path / "bundle" / "weights.keras")
@@ -255,9 +273,19 @@ def attention() -> Any:
     return keras.Model(image, L.Conv2D(2, 1, name="label")(x), name="attention")
 
 
-def test_a_verifiers_run_is_refused(tmp_path: Path) -> None:
+def test_a_verifiers_run_is_refused_before_one_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ConfigError, match="of the kind verifier; quantize and prune take"):
-        lessons_of("verifier", Tuning("runs/verifier", "DATA", 10, 4), tmp_path, None)
+        opened("verifier", Tuning("runs/verifier", "DATA", 10, 4), tmp_path, False)
+    assert (tmp_path / "config.json").exists()
+
+
+@pytest.mark.parametrize("task", ["locator", "separator", "classifier"])
+def test_a_finished_run_outlives_data_that_are_misspelled(task: Task, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(DatasetError, match="misspelled"):
+        opened(task, Tuning("runs/any", "misspelled", 10, 4), tmp_path, False)
+    assert (tmp_path / "config.json").exists()
 
 
 def test_multiply_is_quantized_and_what_is_not_says_why() -> None:

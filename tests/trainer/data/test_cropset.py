@@ -126,6 +126,14 @@ def test_joined_sets_number_their_cells_anew() -> None:
     np.testing.assert_array_equal(joined.label, np.concatenate([a.label, b.label, c.label]))
 
 
+def test_an_empty_set_joins_as_nothing() -> None:
+    """A split without a chromosome, beside another set."""
+    some = small_set(3, [0, 0, 1], "a")
+    nothing = small_set(1, [4], "b").pick(np.array([False]))
+    for sets in ([nothing, some, some], [some, nothing, some]):
+        assert CropSet.join(sets).cell.tolist() == [0, 0, 1, 2, 2, 3]
+
+
 def test_picking_keeps_rows_together() -> None:
     crops = small_set(4, [0, 1, 2, 3], "a")
     picked = crops.pick(np.array([True, False, False, True]))

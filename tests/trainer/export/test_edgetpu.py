@@ -14,7 +14,7 @@ from trainer.cli import main
 from trainer.errors import ExportError
 from trainer.export import edgetpu
 from trainer.export.bundle import write_bundle
-from trainer.export.edgetpu import Verdict, check, compiled
+from trainer.export.edgetpu import Verdict, check, compiled, keep_compiled
 from trainer.export.flat import read_flat
 
 TINY = Path(__file__).parents[2] / "edge" / "tiny"
@@ -103,8 +103,9 @@ def stand_in(folder: Path, script: str) -> None:
 def test_the_compiler_runs_where_it_is(classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path / "bin", COMPILES)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
-    verdict = compiled(classifier, verdict_on(classifier))
+    verdict = compiled(classifier.read_bytes(), verdict_on(classifier))
     assert verdict.compiler == "Operators mapped: 40"
+    keep_compiled(verdict, classifier)
     assert classifier.with_name(f"{classifier.stem}_edgetpu.tflite").read_bytes() == classifier.read_bytes()
     named = load_bundle(classifier.parent, "classifier").compiled_for("edgetpu")
     assert named is not None
@@ -144,9 +145,9 @@ def test_a_compiler_that_refuses_is_an_export_error(
     stand_in(tmp_path / "bin", "echo 'Internal compiler error. Aborting!' >&2; exit 1")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
     with pytest.raises(ExportError, match="Internal compiler error"):
-        compiled(classifier, verdict_on(classifier))
+        compiled(classifier.read_bytes(), verdict_on(classifier))
 
 
 def test_without_a_compiler_it_says_so(classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "not on PATH" in compiled(classifier, verdict_on(classifier)).compiler
+    assert "not on PATH" in compiled(classifier.read_bytes(), verdict_on(classifier)).compiler

@@ -6,22 +6,28 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
 
 import tf_keras as keras
+from sklearn.linear_model import LogisticRegression
 
 from edge.camera.metaphase import draw_metaphase
+from edge.cell.keep import TERMS, terms
+from edge.locate.boxes import BoxFinder
 from edge.locate.grid import HEADS
 from edge.locate.separate import BOX_PX, ROI_PX
 from edge.pipeline import load_pipeline
 from edge.records import LABELS, Frame
 from edge.runtime.bundle import TASKS, Task, load_bundle
 from edge.runtime.interpreter import Network
+from tests.edge.locate.perfect import KnownBoxes, with_network
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from tests.trainer.tiny import (
     awaken,
@@ -35,14 +41,20 @@ from tests.trainer.tiny import (
     tiny_verifier,
 )
 from trainer.align import predict
+from trainer.cli import main
 from trainer.data.cropset import crops_of_cutouts
 from trainer.data.looks import LookSet
+from trainer.data.metaphase import FrameTruth
 from trainer.errors import ExportError
+from trainer.export import arbiter as arbiter_module
+from trainer.export import edgetpu as edgetpu_module
+from trainer.export import separator as separator_module
 from trainer.export import ship as ship_module
 from trainer.export import specimen as specimen_module
+from trainer.export import verifier as verifier_module
 from trainer.export.networks import task_of
 from trainer.export.parity import BOUNDS, Bounds
-from trainer.export.ship import LEAST_SCORES, MOST_IOUS, fit_temperature, ship
+from trainer.export.ship import PROPOSED_IOU, PROPOSED_SCORE, fit_temperature, ship
 from trainer.export.shipment import Shipment
 from trainer.export.tflite import Form
 from trainer.networks.locator import build_locator
@@ -116,8 +128,7 @@ def test_shipped_bundles_label_a_drawn_frame(runs: Path, shipped: Path) -> None:
 
     locator = load_bundle(shipped / "locator", "locator")
     assert (locator.input_height_px, locator.input_width_px) == (SIDE_PX, SIDE_PX)
-    assert locator.calibration["least_score"] in LEAST_SCORES
-    assert locator.calibration["most_iou"] in MOST_IOUS
+    assert (locator.calibration["least_score"], locator.calibration["most_iou"]) == (PROPOSED_SCORE, PROPOSED_IOU)
     figures = json.loads((shipped / "locator" / "report.json").read_text())
     assert figures["val_frames"] == 1
     shares = [value for name, value in figures.items() if "located" in name or "precision" in name]
@@ -204,6 +215,66 @@ def test_nothing_is_written_when_parity_breaks(runs: Path, tmp_path: Path, monke
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "measure"),
+    [
+        ("locator", (ship_module, "_calibrate_locator")),
+        ("separator", (separator_module, "judge")),
+        ("classifier", (ship_module, "fit_temperature")),
+        ("verifier", (verifier_module, "_weigh")),
+        ("arbiter", (arbiter_module, "check")),
+    ],
+)
+def test_an_export_that_is_interrupted_leaves_no_bundle(
+    name: Task,
+    measure: tuple[ModuleType, str],
+    runs: Path,
+    shipped: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The edge would take one that is not calibrated yet for one that is."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(*measure, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ship(Shipment(runs / name, runs / "frames", tmp_path / name, "float32", "trainer export", shipped, limit=24))
+    assert not (tmp_path / name).exists()
+
+
+def test_what_the_edge_tpu_does_not_take_is_not_written(
+    runs: Path, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no compiler
+    monkeypatch.setitem(edgetpu_module.MAPPED, "CONV_2D", 0)
+    shutil.copytree(shipped / "classifier", tmp_path / "classifier")
+    before = {path: path.read_bytes() for path in (tmp_path / "classifier").iterdir()}
+    command = ["export", str(runs / "classifier"), str(runs / "frames"), "--out", str(tmp_path / "classifier")]
+    assert main([*command, "--edgetpu"]) == ExportError.exit_code
+    assert "classifier is not ready for the Edge TPU: CONV_2D v3: " in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in (tmp_path / "classifier").iterdir()} == before
+
+
+@pytest.mark.parametrize("form", ["int8", "int16x8"])
+def test_an_arbiter_in_integers_is_refused_in_one_line(form: Form, runs: Path, tmp_path: Path) -> None:
+    message = f"expected an arbiter's export as --float32, --float16, --dynamic, got {form}; give --float32"
+    with pytest.raises(ExportError, match=message):
+        ship(shipment(runs, "arbiter", tmp_path, form))
+
+
+def test_another_exports_files_do_not_stay_in_a_bundles_folder(runs: Path, tmp_path: Path) -> None:
+    """They would be taken for this one's."""
+    here = tmp_path / "classifier"
+    here.mkdir()
+    for name in ("layers.json", "log.csv", "onnx.json", "classifier.onnx", "notes.txt"):
+        (here / name).write_text("{}")
+    bundle = ship(shipment(runs, "classifier", tmp_path, "float32"))
+    kept = [bundle.model_path.name, "bundle.json", "notes.txt", "report.json", "weights.keras"]
+    assert sorted(path.name for path in here.iterdir()) == sorted(kept)
+
+
 def test_a_run_is_calibrated_in_onnx_too(runs: Path, tmp_path: Path) -> None:
     pytest.importorskip("tf2onnx", reason="the onnx extra is not installed")
     bundle = ship(shipment(runs, "classifier", tmp_path, "onnx"))
@@ -256,6 +327,50 @@ def test_what_the_locator_ships_is_without_its_teachers(
         HEADS, network(picture[..., None].astype(np.float32) / 255, training=False), strict=False
     ):
         np.testing.assert_allclose(said[name], expected, rtol=1e-4, atol=1e-3)
+
+
+def test_how_far_peoples_boxes_lie_off_is_found(tmp_path: Path) -> None:
+    corners = np.array([(x, y) for y in (15, 75, 135) for x in (15, 75, 135)])
+    stated = np.hstack([corners, corners + np.array([36, 27])])
+    pixels = np.full((192, 192), 230, np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    labels = ("1",) * len(stated)
+    truth = FrameTruth("a.png", tmp_path / "a.png", "c", "val", 192, 192, "", False, stated, stated, labels)
+    bundle = load_bundle(TINY / "locator", "locator")
+    side = (bundle.input_height_px, bundle.input_width_px)
+    assert side == (128, 128)  # the frame at the locator's scale
+    found = (stated * (2 / 3) + (2, -3, 2, -3)).astype(np.float32)
+    finder = with_network(BoxFinder(bundle), KnownBoxes(found, side, side))
+    calibration, figures = ship_module._calibrate_locator(finder, [truth])
+    shift = calibration["box_shift_x_px"], calibration["box_shift_y_px"]
+    assert shift == pytest.approx((-2, 3), abs=0.01)
+    assert (figures["val_located_alone"], figures["val_precision_alone"], figures["val_located_proposals"]) == (1, 1, 1)
+
+
+def test_the_keepers_weights_are_those_of_the_regression() -> None:
+    """Whatever the spread of the terms and wherever their middle."""
+    rng = np.random.default_rng(0)
+    weighed = terms((rng.normal(0, 1, (400, 10)) * np.linspace(0.2, 2, 10) + 0.7).astype(np.float32))
+    true = weighed[:, 1] + 0.5 * weighed[:, 4] + rng.normal(0, 0.3, 400) > 1.5
+    weights, figures = verifier_module.fit_weights(weighed, true)
+    assert tuple(weights) == TERMS
+    x = weighed[:, 1:]
+    scaled = (x - x.mean(0)) / x.std(0)
+    regression = LogisticRegression(C=verifier_module.KEEPER_C, max_iter=2000).fit(scaled, true)
+    chances = 1 / (1 + np.exp(-weighed @ np.array(list(weights.values()))))
+    np.testing.assert_allclose(chances, regression.predict_proba(scaled)[:, 1], atol=1e-3)
+    assert figures["val_kept_right"] == ((chances > 0.5) == true).mean()
+
+
+def test_a_bundle_names_each_set_that_its_run_learned_from(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"data": ["/lab/a", "b/c.zip", "/lab/a"]}))
+    facts = Shipment(tmp_path, Path("elsewhere/given"), tmp_path / "out", "int8", "trainer export").facts()
+    assert facts["data"] == {"name": "a, c.zip", "train": "train", "calibrated_on": "val"}
+    (tmp_path / "config.json").write_text(json.dumps({"data": "/lab/frames"}))
+    ran = Shipment(tmp_path, Path("elsewhere/given"), tmp_path / "out", "int8", "trainer export")
+    assert ran.facts(calibrated=False)["data"] == {"name": "frames", "train": "train"}
+    (tmp_path / "config.json").unlink()
+    assert ran.facts()["data"]["name"] == "given"
 
 
 @pytest.mark.parametrize("true_temperature", [0.5, 1.0, 2.5])

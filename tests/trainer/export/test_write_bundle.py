@@ -1,5 +1,7 @@
 """What the trainer writes, the edge reads."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from edge.records import LABELS
 from edge.runtime.bundle import Bundle, load_bundle
 from trainer.errors import ExportError
+from trainer.export import bundle as bundle_module
 from trainer.export.bundle import git_commit, write_bundle
 
 RUNTIME = Path(__file__).parents[2] / "edge" / "runtime"
@@ -33,6 +36,27 @@ def test_round_trip(tmp_path: Path) -> None:
     assert again.data == {"name": "gband_crops", "split": "train"}
     assert again.git_commit == git_commit()
     assert again.model_path.name == f"classifier-{again.sha256[:8]}.tflite"
+
+
+def test_a_copy_in_another_projects_checkout_has_no_commit_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*words: str) -> None:
+        name = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", "-C", str(tmp_path), *name, *words], check=True, capture_output=True)
+
+    (tmp_path / "theirs.py").write_text("")
+    git("init")
+    git("add", "theirs.py")
+    git("commit", "-m", "theirs")
+    installed = tmp_path / "venv" / "trainer" / "export" / "bundle.py"
+    installed.parent.mkdir(parents=True)
+    shutil.copy(bundle_module.__file__, installed)
+    monkeypatch.setattr(bundle_module, "__file__", str(installed))
+    assert git_commit() == ""
+    git("add", str(installed))
+    git("commit", "-m", "as if it were its own")
+    assert len(git_commit()) == 40
 
 
 def test_writing_again_leaves_one_model_and_nothing_half_done(tmp_path: Path) -> None:

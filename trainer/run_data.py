@@ -1,0 +1,58 @@
+"""The sets of a run: looked at before an older run makes way for it, and known again when it goes on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from trainer.data.crops import all_crops
+from trainer.data.metaphase import FrameTruth, read_frames
+from trainer.data.pictures import SkippedWarning
+from trainer.data.sources import holds_cutouts, stamp_of
+from trainer.data_note import Stamp
+from trainer.errors import DatasetError
+
+
+def stamps_of(sources: Iterable[str | Path]) -> list[Stamp]:
+    """Name and stamp of each set, once. ``DatasetError`` where one is not there or contradicts itself."""
+    return [(source.name, stamp_of(source)) for source in dict.fromkeys(map(Path, sources))]
+
+
+def frames_for(data: str, *splits: str) -> list[Stamp]:
+    """The stamp of a set of frames, for ``Run.open``. ``DatasetError`` unless each of the splits has a picture that can
+    be read: a finished run is not to be cleared for a misspelled path."""
+    for split in splits:
+        _frames(Path(data), split)
+    return stamps_of([data])
+
+
+def cell_sets(learned: Sequence[str], judged: str) -> list[Stamp]:
+    """As ``frames_for``, of sets of frames or of cut-outs, whose train cells are ``learned`` from, and of the one whose
+    val cells training is ``judged`` on. ``DatasetError`` where one has a case in train that is another's in val: what
+    is learned cannot be judged on."""
+    held = _owners(Path(judged), "val")
+    for data in dict.fromkeys(learned):
+        both = sorted(_owners(Path(data), "train") & held)
+        if both:
+            raise DatasetError(
+                f"{data}: {len(both)} case(s) or donor(s) of train are val's in {judged}, first '{both[0]}'; give them "
+                "the same split in both"
+            )
+    return stamps_of([*learned, judged])
+
+
+def _owners(data: Path, split: str) -> set[str]:
+    """The cases of frames, or the donors of cut-outs, in a split."""
+    if holds_cutouts(data):
+        owners = {crop.donor for crop in all_crops(data)[0] if crop.split == split}
+    else:
+        owners = {frame.case for frame in _frames(data, split)}
+    return owners - {""}
+
+
+def _frames(data: Path, split: str) -> list[FrameTruth]:
+    """Of those left out it is told when they are read to be learned from."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SkippedWarning)
+        return read_frames(data, split)

@@ -378,6 +378,6 @@ def test_what_is_not_counted_is_said_beside_the_tally(bench: Bench) -> None:
     bench.store.capture(case, make_frame(300, 340), make_cell([*NORMAL_FEMALE, "21"]), "kim")
     page.locator("#case-name").fill(case)
     page.locator("#case-name").press("Enter")
-    expect(page.locator("#tally")).to_have_text("no cell to count yet")
+    expect(page.locator("#tally")).to_have_text("no clone: cell 1 stands apart")
     expect(page.locator("#case-findings")).to_have_text("not clonal: +21 in cell 1")
     expect(page.locator("#cells button")).to_contain_text("apart")

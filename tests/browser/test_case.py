@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from edge.cases.edits import Accept
 from edge.cases.store import CaseStore
 from tests.browser.conftest import capture, running
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
@@ -17,7 +18,8 @@ def test_what_the_cells_find_together_stands_beside_the_tally(models_dir: Path, 
     with CaseStore(tmp_path) as store:
         store.new_case("S1", "kim")
         for k, labels in enumerate((NORMAL_FEMALE, *[[*NORMAL_FEMALE, "21"]] * 2, [*NORMAL_FEMALE, "8"])):
-            store.capture("S1", make_frame(300, 340, index=k), make_cell(labels), "kim")
+            seen = store.capture("S1", make_frame(300, 340, index=k), make_cell(labels), "kim")
+            store.edit(seen.id, Accept((0,)), based_on=0, actor="kim")
     with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
         page.goto(address)
         expect(page.locator("#tally")).to_have_text("mos 47,XX,+21[2]/46,XX[1]")

@@ -12,7 +12,7 @@ export function showCase(now, onOpen) {
   $("cells-title").textContent = `Captured cells${summed(now.cells)}`;
   $("no-cells").hidden = now.cells.length > 0;
   $("exports").hidden = now.cells.length === 0;
-  $("tally").textContent = (now.cells.length ? now.tally.headline : "") + (now.tally.provisional ? " (provisional)" : "");
+  $("tally").textContent = (now.cells.length ? now.tally.headline : "") + (now.tally.karyotype && now.tally.provisional ? " (provisional)" : "");
   const strays = now.tally.not_clonal.map(({ change, cells }) => `not clonal: ${change} in ${cells.length === 1 ? "cell" : "cells"} ${cells.join(", ")}`);
   $("case-findings").replaceChildren(...[...now.tally.findings, ...strays].map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("exclusion").textContent = now.tally.exclusion;

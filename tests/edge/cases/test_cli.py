@@ -82,12 +82,26 @@ def test_a_frame_is_added_once(case: Run, frames: Path) -> None:
     (frames / "copy.png").write_bytes((frames / "0.png").read_bytes())
     assert case("add", "A-1", frames) == (
         0,
-        "cell 2: 0.png  2,?,inc  0 to review\nskipped 1.png: it is cell 1 already\n"
+        "cell 2: 0.png  2,?,inc  0 to review\nskipped 1.png: it is cell 1 already, which is set aside\n"
         "skipped copy.png: it is cell 2 already\n",
         "",
     )
     case("new", "A-2")
-    assert case("add", "A-2", frames / "1.png")[1].startswith("cell 1: 1.png")
+    code, out, err = case("add", "A-2", frames / "1.png")
+    assert (code, out.startswith("cell 1: 1.png")) == (0, True)
+    assert err == "warning: the same picture is cell 1 of A-1; see whose cell it is\n"
+
+
+def test_a_field_in_two_pictures_is_added_once(case: Run, frames: Path, tmp_path: Path) -> None:
+    case("new", "A-1")
+    Image.open(frames / "1.png").save(tmp_path / "again.jpg")
+    Image.open(frames / "1.png").save(tmp_path / "again.tif")
+    assert case("add", "A-1", frames / "1.png", tmp_path / "again.jpg", tmp_path / "again.tif") == (
+        0,
+        "cell 1: 1.png  3,?,+21,inc  0 to review\nskipped again.jpg: it is cell 1 already\n"
+        "skipped again.tif: it is cell 1 already\n",
+        "",
+    )
 
 
 def test_a_bad_frame_does_not_stop_the_others(case: Run, frames: Path) -> None:

@@ -184,7 +184,7 @@ def ome_of(store: CaseStore, frame: Frame, cell: Cell) -> tuple[ET.Element, tiff
 
 
 def test_a_stated_scale_is_the_pictures_physical_size(store: CaseStore) -> None:
-    root, tags = ome_of(store, make_frame(300, 340), make_cell(um_per_px=0.05))
+    root, tags = ome_of(store, make_frame(300, 340, level=225), make_cell(um_per_px=0.05))
     pixels = next(root.iter(f"{{{OME}}}Pixels"))
     assert [pixels.get(f"PhysicalSize{end}") for end in ("X", "XUnit", "Y", "YUnit")] == ["0.05", "µm"] * 2
     assert (tags["XResolution"].value, int(tags["ResolutionUnit"].value)) == ((200_000, 1), 3)
@@ -192,12 +192,12 @@ def test_a_stated_scale_is_the_pictures_physical_size(store: CaseStore) -> None:
 
 
 def test_a_scale_that_nobody_stated_is_said_to_be_estimated(store: CaseStore, tmp_path: Path) -> None:
-    root, tags = ome_of(store, make_frame(300, 340), replace(make_cell(), um_per_px=0.0382))
+    root, tags = ome_of(store, make_frame(300, 340, level=225), replace(make_cell(), um_per_px=0.0382))
     assert not any("PhysicalSize" in name for name in next(root.iter(f"{{{OME}}}Pixels")).attrib)
     assert int(tags["ResolutionUnit"].value) == 1  # no unit, hence no scale
     told = "about 0.038 µm per pixel, estimated from the chromosomes' size"
     assert str(root.findtext(f".//{{{OME}}}Description")).endswith(told)
-    store.capture("A-1", make_frame(300, 340), make_cell(um_per_px=0.05), "kim")
+    store.capture("A-1", make_frame(300, 340, level=230), make_cell(um_per_px=0.05), "kim")
     write_report(store, "A-1", tmp_path / "report.pdf")
     *_, found, stated = (page.extract_text().replace("\n", " ") for page in PdfReader(tmp_path / "report.pdf").pages)
     assert told in found

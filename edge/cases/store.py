@@ -23,7 +23,7 @@ from edge.cases.images import Images
 from edge.cases.kept import KeptCells
 from edge.cases.log import Entry
 from edge.cases.names import checked_actor, checked_name
-from edge.cases.schema import connect, told, writing
+from edge.cases.schema import IMAGES, connect, told, writing
 from edge.cases.state import CellState, Event, change_of, fold, next_id, touching_since
 from edge.cases.verify import Verdict, verify
 from edge.errors import CapturedBefore, CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
@@ -63,7 +63,7 @@ class CaseStore:
         if create:
             with told(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-        self.images = Images(folder / "images")
+        self.images = Images(folder / IMAGES)
         self._lock = threading.RLock()
         self._db = connect(self.path, log.FIRST_SHA256, create=create)
         self._kept = KeptCells(self._db, self.path)

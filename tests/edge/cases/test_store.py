@@ -546,6 +546,23 @@ def test_what_only_reads_makes_no_store(tmp_path: Path) -> None:
     assert (tmp_path / "cases.sqlite").stat().st_size == 0
 
 
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("harm", [lambda p: p.unlink(), lambda p: p.write_bytes(b"")])
+def test_a_lost_database_is_not_begun_anew(
+    store: CaseStore, folder: Path, harm: Callable[[Path], object], create: bool
+) -> None:
+    capture(store)
+    store.close()
+    copy = store.path.read_bytes()
+    harm(store.path)
+    with pytest.raises(StoreDamaged, match="pictures of cases are beside it, the database .* is (gone|empty); restore"):
+        CaseStore(folder, create=create)
+    assert not (store.path.exists() and store.path.stat().st_size)
+    store.path.write_bytes(copy)
+    with CaseStore(folder) as restored:
+        assert restored.verify().faults == ()
+
+
 def test_blanks_around_a_cases_name_are_harmless(store: CaseStore) -> None:
     store.capture(" A-1 ", make_frame(), make_cell(), "kim")
     assert store.case("A-1 ") == store.case("A-1")

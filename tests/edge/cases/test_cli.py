@@ -58,7 +58,7 @@ def test_a_case_from_beginning_to_end(case: Run, frames: Path, tmp_path: Path) -
     code, out, _ = case("show", "A-1", "--cell", 2)
     assert (code, out.count("accepted")) == (0, 3)
     code, out, _ = case("export", "A-1", tmp_path / "out")
-    assert (code, out.splitlines()[0]) == (0, f"10 files in {tmp_path / 'out'}")
+    assert (code, out.splitlines()[0]) == (0, f"11 files in {tmp_path / 'out'}")
     code, out, _ = case("report", "A-1", tmp_path / "report.pdf", "--by", "kim")
     assert code == 0
     head = out.split()[-1]
@@ -266,7 +266,7 @@ def test_a_file_may_have_any_name(case: Run, frames: Path, tmp_path: Path) -> No
     out = tmp_path / os.fsdecode(b"\xfc")
     assert case("export", "A-2", out)[:2] == (
         0,
-        f"7 files in {tmp_path}{os.sep}\\udcfc\ncorrections: 1 of 1 cells left out, not yet reviewed or set aside\n",
+        f"8 files in {tmp_path}{os.sep}\\udcfc\ncorrections: 1 of 1 cells left out, not yet reviewed or set aside\n",
     )
     assert case("report", "A-2", out / "a.pdf")[0] == 0
 

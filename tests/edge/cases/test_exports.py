@@ -63,6 +63,7 @@ def test_the_files(store: CaseStore, tmp_path: Path) -> None:
     assert names == {
         "case.json",
         "cells.csv",
+        "case.txt",
         "chromosomes.csv",
         "corrections/corrections.jsonl",
         *(f"00{n}{end}" for n in (1, 2, 3) for end in ("-karyogram.png", "-metaphase.png", ".ome.tiff")),
@@ -253,7 +254,7 @@ def test_a_case_leaves_whatever_names_and_reasons_it_was_given(store: CaseStore,
         id = store.capture("S1", make_frame(300, 340), cell, "kim").id
         store.edit(id, SetAside("a\ud83d" + "x" * 40_000), based_on=0, actor="kim")
     out = tmp_path / "out"
-    assert len(write_case(store, "S1", out, EVERY_FORM).paths) == 7
+    assert len(write_case(store, "S1", out, EVERY_FORM).paths) == 8
     with tifffile.TiffFile(out / "001.ome.tiff") as tiff:
         assert tiff.ome_metadata is not None
         validate_xml(tiff.ome_metadata)
@@ -285,7 +286,13 @@ def test_all_of_it_in_one_archive(store: CaseStore, tmp_path: Path) -> None:
 def test_two_cases_do_not_share_a_folder(store: CaseStore, tmp_path: Path) -> None:
     store.new_case("B-2", "kim")
     store.capture("B-2", make_frame(300, 340), make_cell(), "kim")
-    write_case(store, "A-1", tmp_path / "out", EVERY_FORM)
-    with pytest.raises(SinkError, match="A-1"):
-        write_case(store, "B-2", tmp_path / "out", EVERY_FORM)
-    write_case(store, "A-1", tmp_path / "out", EVERY_FORM)
+    for form in EVERY_FORM:
+        write_case(store, "A-1", tmp_path / form, (form,))
+        before = sorted((tmp_path / form).rglob("*"))
+        with pytest.raises(SinkError, match="expected a folder without another case's files, it has those of A-1"):
+            write_case(store, "B-2", tmp_path / form, (form,))
+        assert sorted((tmp_path / form).rglob("*")) == before
+        write_case(store, "A-1", tmp_path / form, (form,))
+    (tmp_path / "json" / "case.txt").unlink()  # as earlier versions wrote it
+    with pytest.raises(SinkError, match="it has those of A-1"):
+        write_case(store, "B-2", tmp_path / "json", EVERY_FORM)

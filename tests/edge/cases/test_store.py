@@ -555,7 +555,9 @@ def test_a_lost_database_is_not_begun_anew(
     store.close()
     copy = store.path.read_bytes()
     harm(store.path)
-    with pytest.raises(StoreDamaged, match="pictures of cases are beside it, the database .* is (gone|empty); restore"):
+    with pytest.raises(
+        StoreDamaged, match=r"pictures of cases are beside it, the database .* is (gone|empty); restore"
+    ):
         CaseStore(folder, create=create)
     assert not (store.path.exists() and store.path.stat().st_size)
     store.path.write_bytes(copy)

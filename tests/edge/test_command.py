@@ -1,6 +1,10 @@
 """What every command line does with a failure."""
 
+import os
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
 import typer
@@ -47,6 +51,37 @@ def test_wrong_options_are_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_app(program(None), "tool", ["--unknown"]) == 2
     assert capsys.readouterr().err.startswith("error: No such option: --unknown")
     assert run_app(program(None), "tool", ["--no-debug"]) == 0
+
+
+def test_ctrl_c_before_the_command_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    def starting(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    assert run_app(starting, "tool", ["--no-debug"]) == 130  # type: ignore[arg-type]
+    assert capsys.readouterr().err == "error: interrupted; what was done until now is kept\n"
+
+
+INTERRUPTED = """
+import sys
+class CtrlC:
+    def find_spec(self, name, *_):
+        if name == "edge.commands.label":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, CtrlC())
+import edge.cli
+"""
+
+
+def test_ctrl_c_while_the_program_loads() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "error: interrupted before anything was done\n")
+
+
+def test_a_letter_that_the_output_lacks_is_escaped(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "edge.cli", "case", "new", "Łucja", "--by", "kim", "--cases", str(tmp_path)]
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(words, capture_output=True, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, rb"opened case \u0141ucja" + b"\n", b"")
 
 
 def test_debug_lets_the_failure_through() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -635,6 +636,17 @@ def test_a_changed_picture_is_refused(store: CaseStore, harm: Callable[[Path], o
     with pytest.raises(StoreDamaged, match="restore it from a copy"):
         store.frame(id)
     assert "restore it from a copy" in store.verify().faults[0]
+
+
+def test_a_picture_that_may_not_be_read_is_told_as_that(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = capture(store)
+
+    def forbidden(_: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(StoreDamaged, match=r"Permission denied; give this user the right"):
+        store.frame(id)
 
 
 @pytest.mark.parametrize("name", ["'../../etc/passwd'", "'ab' || char(0) || 'cd'", "''"])

@@ -16,7 +16,7 @@ from edge.cases.ometiff import ome_tiff
 from edge.cases.report import ReportInput, report_pdf
 from edge.cases.store import CaseStore
 from edge.errors import SinkError
-from edge.sinks.files import reason, writable_folder, write_bytes
+from edge.sinks.files import check_replaced, reason, writable_folder, write_bytes
 from edge.text import one_line, printable
 
 EVERY_FORM = ("png", "csv", "json", "ome-tiff", "corrections")
@@ -106,7 +106,9 @@ def zipped_case(store: CaseStore, case: str) -> IO[bytes]:
 
 
 def write_report(store: CaseStore, case: str, path: Path) -> str:
-    """Writes the PDF and returns the log's head that it prints. Raises ``SinkError``."""
+    """Writes the PDF and returns the log's head that it prints. Raises ``SinkError`` where it cannot be written,
+    and for a file that is no PDF."""
+    check_replaced(path, "a PDF", b"%PDF")
     with store.at_once():
         head = store.head()
         pdf = report_pdf(ReportInput(store.case(case), store.cells(case), head, store.frame))

@@ -155,6 +155,17 @@ def test_nothing_is_written_for_nobody(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_report_replaces_a_report_alone(case: Run, frames: Path, tmp_path: Path) -> None:
+    case("new", "A-1")
+    for path in (frames / "0.png", tmp_path / "store" / "cases.sqlite"):
+        before = path.read_bytes()
+        code, _, err = case("report", "A-1", path)
+        assert (code, err.count("\n"), "expected a PDF there or nothing, got" in err) == (SINK, 1, True)
+        assert path.read_bytes() == before
+    for _ in range(2):
+        assert case("report", "A-1", tmp_path / "report.pdf")[0] == 0
+
+
 @pytest.mark.parametrize("body", ["{}", "[]", "no JSON"])
 def test_a_damaged_log_is_no_bug(case: Run, frames: Path, tmp_path: Path, body: str) -> None:
     case("new", "A-1")

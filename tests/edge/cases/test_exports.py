@@ -105,6 +105,17 @@ def test_no_name_is_a_formula(tmp_path: Path, start: str) -> None:
     assert cell["frame"] == f"'{start}1.png"
 
 
+def test_no_name_is_a_formula_where_semicolons_part_columns(tmp_path: Path) -> None:
+    with CaseStore(tmp_path / "cases") as store:
+        store.new_case("A-1", "kim")
+        store.capture("A-1", make_frame(), make_cell(frame="a;=1+1;\t@x.png"), "kim")
+        write_case(store, "A-1", tmp_path, ("csv",))
+    text = (tmp_path / "cells.csv").read_text()
+    assert "a;'=1+1" in text
+    for row in csv.reader(io.StringIO(text), delimiter=";"):
+        assert not [field for field in row if field.lstrip()[:1] in ("=", "+", "-", "@")]
+
+
 def test_the_tables(store: CaseStore, tmp_path: Path) -> None:
     state = store.cell_number("A-1", 1)
     state = store.edit(state.id, Exclude(0), based_on=state.revision, actor="lee")

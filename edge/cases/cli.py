@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale
+from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale, given_path
 from edge.config import user_name
 from edge.errors import CapturedBefore, ConfigError, FrameError, StoreDamaged
 from edge.text import one_line, printable
@@ -94,7 +94,9 @@ def new(case: Name, by: By, store: Store = None, debug: Debug = False) -> None:
 @app.command()
 def add(
     case: Name,
-    frames: Annotated[list[Path], typer.Argument(metavar="FRAME", help="Frames and folders of frames.")],
+    frames: Annotated[
+        list[Path], typer.Argument(metavar="FRAME", help="Frames and folders of frames.", parser=given_path)
+    ],
     by: By,
     models: Models = None,
     um_per_px: UmPerPx = NOMINAL_UM_PER_PX,

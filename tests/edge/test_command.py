@@ -1,5 +1,6 @@
 """What every command line does with a failure."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from edge.cli import main
 from edge.command import run_app
 from edge.errors import CameraTimeout, ChromoError, SinkError
 from trainer.errors import DatasetError
@@ -82,6 +84,34 @@ def test_a_letter_that_the_output_lacks_is_escaped(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
     done = subprocess.run(words, capture_output=True, env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, rb"opened case \u0141ucja" + b"\n", b"")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["case"], "error: Missing command. See chromo-edge --help"),
+        (["models"], "error: Missing command. See chromo-edge --help"),
+        (["label", ""], "expected a path, got an empty word; the current folder is '.' See chromo-edge --help"),
+        (["case", "add", "A-1", ""], "expected a path, got an empty word; the current folder is '.' See"),
+    ],
+)
+def test_what_is_missing_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_a_models_name_forges_no_line(capsys: pytest.CaptureFixture[str], tiny_models: Path) -> None:
+    path = tiny_models / "locator" / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"name": "a\nclassifier b"}))
+    for words in (["models", "list"], ["doctor"]):
+        main([*words, "--models", str(tiny_models)])
+        out = capsys.readouterr().out
+        assert r"a\nclassifier b" in out
+        assert not [line for line in out.splitlines() if line.startswith("classifier b")]
 
 
 def test_debug_lets_the_failure_through() -> None:

@@ -13,20 +13,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+try:
+    import typer
 
-from edge.cases.cli import app as case_app
-from edge.command import run_app
-from edge.commands.bench import bench
-from edge.commands.calibrate import calibrate
-from edge.commands.doctor import doctor
-from edge.commands.label import label
-from edge.commands.models import models as models_commands
-from edge.commands.run import run
-from edge.commands.service import install_service
-from edge.commands.snap import snap
-from edge.config import find_config, read_config
-from edge.text import software
+    from edge.cases.cli import app as case_app
+    from edge.command import run_app
+    from edge.commands.bench import bench
+    from edge.commands.calibrate import calibrate
+    from edge.commands.doctor import doctor
+    from edge.commands.label import label
+    from edge.commands.models import models as models_commands
+    from edge.commands.run import run
+    from edge.commands.service import install_service
+    from edge.commands.snap import snap
+    from edge.config import find_config, read_config
+    from edge.text import software
+except KeyboardInterrupt:  # Ctrl-C while all this loads
+    print("error: interrupted before anything was done", file=sys.stderr)
+    sys.exit(130)
 
 app = typer.Typer(
     help="A label on every chromosome of a metaphase: live at the microscope, or over stored frames.",

@@ -13,6 +13,7 @@ With ``--debug`` among the words, the failure's traceback is shown instead.
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -32,13 +33,16 @@ def run_app(app: typer.Typer, name: str, argv: Sequence[str] | None = None) -> i
     Warnings become one ``warning:`` line each.
     """
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a closed one is None
+            stream.reconfigure(errors="backslashreplace")  # a locale that lacks a letter must not end the work
     try:
         with _warnings_in_one_line():
             code = app(args=words, prog_name=name, standalone_mode=False)
         if code == EXIT_INTERRUPTED:  # newer typer's Ctrl-C; the older one raises Abort
             raise typer.Abort
         return code if isinstance(code, int) else 0
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if "--debug" in words:
             raise
         message, code = explain(error, name)
@@ -46,14 +50,15 @@ def run_app(app: typer.Typer, name: str, argv: Sequence[str] | None = None) -> i
         return code
 
 
-def explain(error: Exception, name: str) -> tuple[str, int]:
+def explain(error: BaseException, name: str) -> tuple[str, int]:
     """The line and the exit code for ``error`` in program ``name``."""
     if isinstance(error, ChromoError):
         return one_line(error), error.exit_code
-    if isinstance(error, typer.Abort):  # what Ctrl-C becomes
+    if isinstance(error, typer.Abort | KeyboardInterrupt):  # what Ctrl-C becomes, and what it is before typer runs
         return "interrupted; what was done until now is kept", EXIT_INTERRUPTED
     if hasattr(error, "format_message"):  # typer's own: an unknown option, a missing argument
-        return f"{one_line(error.format_message())} See {name} --help", ConfigError.exit_code
+        said = one_line(error.format_message()) or "Missing command."  # its help was printed
+        return f"{said} See {name} --help", ConfigError.exit_code
     if isinstance(error, MemoryError):
         return "out of memory; close other programs or use smaller pictures or batches", EXIT_SYSTEM
     if isinstance(error, OSError):

@@ -103,6 +103,8 @@ def read_config(path: Path, commands: Mapping[str, Mapping[str, Option]], contex
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: the settings cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: expected TOML, cannot read it: its values are nested too deeply") from error
     except ValueError as error:  # what tomllib and the decoder raise
         raise ConfigError(f"{path}: expected TOML, cannot read it: {error}") from error
     found: dict[str, dict[str, Any]] = {}
@@ -116,15 +118,29 @@ def read_config(path: Path, commands: Mapping[str, Mapping[str, Option]], contex
             spelled = key.replace("_", "-")
             _check_known(path, spelled, known, f"[{command}] {{}}")
             try:
-                known[spelled].process_value(context, value)
+                read = known[spelled].process_value(context, value)
             except Exception as error:  # click's own, whose class differs between typer's versions
                 said = getattr(error, "message", None) or str(error)
                 raise ConfigError(f"{path}: [{command}] {key}: {said}") from None
+            _check_kind(f"{path}: [{command}] {key}", value, read)
             name = str(known[spelled].name)
             if name in found[command]:
                 raise ConfigError(f"{path}: [{command}] {spelled} is set twice, in two spellings; keep one")
             found[command][name] = value
     return found
+
+
+def _check_kind(where: str, value: object, read: object) -> None:
+    """Raises ``ConfigError`` where ``read`` is not what ``value`` says: true as 1.0, 24.10 as "24.1"."""
+    if isinstance(read, list | tuple) and isinstance(value, list):
+        for one, of_it in zip(value, read, strict=False):
+            _check_kind(where, one, of_it)
+    elif isinstance(read, bool) and not isinstance(value, bool):
+        raise ConfigError(f"{where}: expected true or false, got {value!r}")
+    elif isinstance(read, int | float) and isinstance(value, bool) and not isinstance(read, bool):
+        raise ConfigError(f"{where}: expected a number, got {str(value).lower()}")
+    elif isinstance(read, str | Path) and not isinstance(value, str):
+        raise ConfigError(f"{where}: expected text, got {value!r}; write it in quotes")
 
 
 def _check_known(path: Path, key: str, known: Mapping[str, object], form: str) -> None:

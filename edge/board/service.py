@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import grp
+import ipaddress
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from edge.config import MODELS_VARIABLE
 from edge.errors import ConfigError
 
 UNIT_PATH = Path("/etc/systemd/system/chromo-edge.service")
@@ -104,7 +106,7 @@ DevicePolicy=auto"""
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What the unit depends on: whether it is a ``jetson``, which of ``GROUPS`` there are (systemd refuses others), and
-    the ``variables`` of ``PASSED_ON`` that are set, as NAME=VALUE."""
+    the ``variables`` of ``PASSED_ON``, and the models', that are set, as NAME=VALUE."""
 
     jetson: bool
     groups: tuple[str, ...]
@@ -116,13 +118,21 @@ class Machine:
         return cls(
             TEGRA_RELEASE.exists(),
             tuple(group for group in GROUPS if group in known),
-            tuple(f"{name}={os.environ[name]}" for name in PASSED_ON if os.environ.get(name)),
+            tuple(f"{name}={value}" for name, value in _passed_on()),
         )
+
+
+def _passed_on() -> Iterator[tuple[str, str]]:
+    for name in PASSED_ON:
+        if value := os.environ.get(name):
+            yield name, value
+    if models := os.environ.get(MODELS_VARIABLE):
+        yield MODELS_VARIABLE, str(Path(models).absolute())  # the service starts in another folder
 
 
 def unit_text(program: Sequence[str], machine: Machine, *, user: str, listen: Sequence[str] = ()) -> str:
     """The unit for ``machine``. ``program``: the command and its words; ``listen``: networks that may connect, such as
-    ``192.168.1.0/24``. ``ConfigError`` for a user or a network that is none.
+    ``192.168.1.0/24``. ``ConfigError`` for a user or a network that is none, and for a word with control characters.
 
     A Jetson's is less closed: its CSI cameras are reached through a socket of nvargus-daemon in /tmp, and CUDA with a
     TensorRT engine under construction takes gigabytes.
@@ -130,7 +140,7 @@ def unit_text(program: Sequence[str], machine: Machine, *, user: str, listen: Se
     if not re.fullmatch(r"[a-z_][a-z0-9_-]*\$?", user):
         raise ConfigError(f"expected --user NAME of a user of this machine, got {user!r}")
     for network in listen:
-        if not re.fullmatch(r"[0-9a-fA-F:.]+(/\d{1,3})?|link-local|any", network):
+        if not _is_network(network):
             raise ConfigError(f"expected --listen NETWORK as in 192.168.1.0/24, got {network!r}")
     return _UNIT.format(
         command=" ".join(_quoted(word) for word in program),
@@ -146,11 +156,24 @@ def unit_text(program: Sequence[str], machine: Machine, *, user: str, listen: Se
     )
 
 
+def _is_network(name: str) -> bool:
+    if name in ("link-local", "any"):
+        return True
+    try:
+        ipaddress.ip_network(name, strict=False)
+    except ValueError:
+        return False
+    return re.fullmatch(r"[0-9a-fA-F:.]+(/\d{1,3})?", name) is not None  # neither a zone nor a mask: systemd has none
+
+
 def _quoted(word: str) -> str:
     """A word of ``ExecStart=``, in which % and $ mean something (systemd.service(5), "Command lines")."""
     return _literal(word).replace("$", "$$")
 
 
 def _literal(word: str) -> str:
-    """A word of a unit, in which % means something (systemd.unit(5), "Specifiers")."""
-    return shlex.quote(word).replace("%", "%%")
+    """A word of a unit, in which % and \\ mean something (systemd.unit(5), "Specifiers"; systemd.syntax(7), "Quoting").
+    ``ConfigError`` for what would begin another line."""
+    if re.search(r"[\x00-\x1f\x7f]", word):
+        raise ConfigError(f"expected words without line ends and control characters, got {word!r}")
+    return shlex.quote(word).replace("\\", "\\\\").replace("%", "%%")

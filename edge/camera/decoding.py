@@ -23,9 +23,12 @@ MIN_SIDE_PX = 64
 MAX_PIXELS = 50_000_000
 """Twice the largest camera in use; more would only exhaust a small board's memory."""
 
+MOST_BELOW_ZERO = 0.01
+"""What the subtraction of a dark frame leaves is less; where more levels are negative, zero is not black."""
+
 _BITS, _PHOTOMETRIC, _ORIENTATION, _PLANAR, _SAMPLE_FORMAT = 258, 262, 274, 284, 339
 """TIFF's tags."""
-_RGB, _PIXEL_BY_PIXEL, _UNSIGNED = 2, 1, 1
+_RGB, _PIXEL_BY_PIXEL, _UNSIGNED, _SIGNED = 2, 1, 1, 2
 _STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: np.fliplr,
     3: lambda levels: np.rot90(levels, 2),
@@ -70,7 +73,7 @@ def decode(path: Path) -> UInt8Array:
     with _damage_told(path):
         check_is_file(path, path.stat().st_mode)
         with path.open("rb") as file:
-            return _in_8_bit(_levels(path, file, check_size))
+            return _in_8_bit(path, _levels(path, file, check_size))
 
 
 def decode_levels(name: object, content: bytes) -> np.ndarray:
@@ -117,10 +120,19 @@ def _levels(name: object, file: IO[bytes], check: Callable[[object, int, int], N
             ) from why
         with picture:
             check(name, picture.width, picture.height)
+            if _tag(picture, _SAMPLE_FORMAT, _UNSIGNED) == _SIGNED and _tag(picture, _BITS, 1) == 8:
+                raise FrameError(
+                    f"{name}: expected unsigned grey levels, got signed ones of 8 bits; save it as unsigned"
+                )
             return _as_stored(name, picture, file, head)
 
 
-def _in_8_bit(levels: np.ndarray) -> UInt8Array:
+def _in_8_bit(name: object, levels: np.ndarray) -> UInt8Array:
+    below = float(np.mean(levels < 0))
+    if below > MOST_BELOW_ZERO:
+        raise FrameError(
+            f"{name}: expected grey levels from 0 up, got {below:.0%} of them below it; save the frame as unsigned grey"
+        )
     return levels if levels.dtype == np.uint8 else to_8_bit(levels)
 
 

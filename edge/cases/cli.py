@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale
+from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale, given_path
 from edge.config import user_name
-from edge.errors import ConfigError, FrameError, StoreDamaged
+from edge.errors import CapturedBefore, ConfigError, FrameError, StoreDamaged
 from edge.text import one_line, printable
 
 if TYPE_CHECKING:
+    from edge.cases.state import CellState
     from edge.cases.store import CaseStore
+    from edge.pipeline import Pipeline
+    from edge.records import Frame
 
 app = typer.Typer(help="Cases: cells gathered, corrected, tallied, reported.", no_args_is_help=True)
 
@@ -91,7 +94,9 @@ def new(case: Name, by: By, store: Store = None, debug: Debug = False) -> None:
 @app.command()
 def add(
     case: Name,
-    frames: Annotated[list[Path], typer.Argument(metavar="FRAME", help="Frames and folders of frames.")],
+    frames: Annotated[
+        list[Path], typer.Argument(metavar="FRAME", help="Frames and folders of frames.", parser=given_path)
+    ],
     by: By,
     models: Models = None,
     um_per_px: UmPerPx = NOMINAL_UM_PER_PX,
@@ -101,16 +106,15 @@ def add(
 ) -> None:
     """Label stored frames and add each as a cell.
 
-    A frame that is in the case already is skipped. One that cannot be read, or shows no chromosome, is reported, the
-    others are added, and the exit code is 3.
+    A field that is in the case already, in this picture or another, is skipped. A frame that cannot be read, or shows
+    no chromosome, is reported, the others are added, and the exit code is 3.
     """
     from edge.camera.files import read_frame
-    from edge.cases.images import picture_sha256
     from edge.pipeline import load_pipeline
 
     check_scale(um_per_px)
     with _open(store) as opened:
-        known = {state.captured.frame_sha256: state.captured.number for state in opened.cells(case)}
+        opened.case(case)  # what is wrong is told before the work
         pipeline = load_pipeline(models, threads)
         failed = added = 0
         for path in _listed(frames):
@@ -118,26 +122,47 @@ def add(
                 if isinstance(path, FrameError):
                     raise path
                 frame = read_frame(path, added, um_per_px)
-                if number := known.get(picture_sha256(frame.pixels)):
-                    print(f"skipped {printable(path.name)}: it is cell {number} already")
-                    continue
-                cell = pipeline.label(frame)
-                if cell.count == 0:
-                    raise FrameError(
-                        f"{path}: expected a metaphase, found no chromosome; it was not added, "
-                        "check the picture and --um-per-px"
-                    )
+                state = _captured(opened, case, path, frame, pipeline, by)
             except FrameError as error:
                 failed += 1
                 print(f"error: {one_line(error)}", file=sys.stderr)
                 continue
-            state = opened.capture(case, frame, cell, by)
+            except CapturedBefore as before:
+                aside = ", which is set aside" if before.cell.set_aside else ""
+                print(f"skipped {printable(frame.source)}: it is cell {before.cell.captured.number} already{aside}")
+                continue
             kept = state.captured
-            known[kept.frame_sha256] = kept.number
             added += 1
             print(f"cell {kept.number}: {kept.cell.frame}  {state.karyotype}  {len(state.unsure)} to review")
+            for other in opened.kept(kept.frame_sha256):
+                if other.case != kept.case:
+                    print(
+                        f"warning: the same picture is cell {other.number} of {other.case}; see whose cell it is",
+                        file=sys.stderr,
+                    )
     if failed:
         raise typer.Exit(FrameError.exit_code)
+
+
+def _captured(store: CaseStore, case: str, path: Path, frame: Frame, pipeline: Pipeline, by: str) -> CellState:
+    """The new cell of ``frame``, read from ``path``. Raises ``FrameError`` where it shows no chromosome and
+    ``CapturedBefore`` where its field is a cell of the case already."""
+    from edge.cases.again import seen_before
+    from edge.cases.images import picture_sha256
+
+    sha256 = picture_sha256(frame.pixels)
+    for state in store.cells(case):
+        if state.captured.frame_sha256 == sha256:
+            raise CapturedBefore(f"{path}: the same picture is cell {state.captured.number} already", state)
+    cell = pipeline.label(frame)
+    if cell.count == 0:
+        raise FrameError(
+            f"{path}: expected a metaphase, found no chromosome; it was not added, check the picture and --um-per-px"
+        )
+    known = seen_before(cell, store.cells(case))
+    if known is not None:
+        raise CapturedBefore(f"{path}: the same field is cell {known.captured.number} already", known)
+    return store.capture(case, frame, cell, by)
 
 
 def _listed(paths: Sequence[Path]) -> Iterator[Path | FrameError]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -204,12 +205,13 @@ def _chromosome_row(state: CellState, place: Placed) -> tuple[object, ...]:
 
 def _csv(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([_harmless(value) for value in row] for row in rows)
     return out.getvalue()
 
 
 def _harmless(value: object) -> object:
-    """Text that a spreadsheet would take for a formula, as text: names come from people and from file names."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+    """Text that a spreadsheet would take for a formula, as text: names come from people and from file names. Also
+    within: where numbers have a decimal comma it parts columns at semicolons."""
+    return re.sub(r"(^|[;\t])(?=\s*[=+\-@])", r"\1'", value) if isinstance(value, str) else value

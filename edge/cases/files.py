@@ -16,9 +16,12 @@ from edge.cases.ometiff import ome_tiff
 from edge.cases.report import ReportInput, report_pdf
 from edge.cases.store import CaseStore
 from edge.errors import SinkError
-from edge.sinks.files import reason, writable_folder, write_bytes
+from edge.sinks.files import check_replaced, reason, writable_folder, write_bytes
+from edge.text import one_line, printable
 
 EVERY_FORM = ("png", "csv", "json", "ome-tiff", "corrections")
+OWNER = "case.txt"
+"""The case's name: whose the files in a folder are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +34,19 @@ class Written:
 
 
 def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) -> Written:
-    """Writes ``case`` in each of ``forms``, which are of ``EVERY_FORM``. Raises ``SinkError``."""
-    writable_folder(folder)
-    _refuse_another(case, folder)
+    """Writes ``case`` in each of ``forms``, which are of ``EVERY_FORM``. Raises ``SinkError`` where that cannot be
+    done, and for a folder with another case's files."""
     states = store.cells(case)
+    name = printable(store.case(case).name)
+    writable_folder(folder)
+    _refuse_another(name, folder)
     paths: list[Path] = []
 
     def write(name: str, content: bytes) -> None:
         write_bytes(folder / name, content)
         paths.append(folder / name)
 
+    write(OWNER, f"{name}\n".encode())
     if "json" in forms:
         write("case.json", export.case_json(store.case(case), states, store.head()).encode("ascii"))
     if "csv" in forms:
@@ -62,14 +68,25 @@ def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) 
 
 def _refuse_another(case: str, folder: Path) -> None:
     """No file's name says whose it is: those of the longer case would stay among the other's."""
-    try:
-        there = json.loads((folder / "case.json").read_bytes())["case"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    if there != case:
+    there = _owner(folder)
+    if there is not None and there != case:
         raise SinkError(
-            f"{folder}: expected a folder without another case's files, it has those of {there}; name another"
+            f"{folder}: expected a folder without another case's files, it has those of {one_line(there)}; name another"
         )
+
+
+def _owner(folder: Path) -> str | None:
+    """Whose files are in ``folder``; None where nothing says so. Exports of earlier versions say it in their JSON."""
+    try:
+        return (folder / OWNER).read_bytes().decode("utf-8", "replace").rstrip("\r\n")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise SinkError(f"cannot read {folder / OWNER}: {reason(error)}; name another folder") from error
+    try:
+        return printable(json.loads((folder / "case.json").read_bytes())["case"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def zipped_case(store: CaseStore, case: str) -> IO[bytes]:
@@ -89,7 +106,9 @@ def zipped_case(store: CaseStore, case: str) -> IO[bytes]:
 
 
 def write_report(store: CaseStore, case: str, path: Path) -> str:
-    """Writes the PDF and returns the log's head that it prints. Raises ``SinkError``."""
+    """Writes the PDF and returns the log's head that it prints. Raises ``SinkError`` where it cannot be written,
+    and for a file that is no PDF."""
+    check_replaced(path, "a PDF", b"%PDF")
     with store.at_once():
         head = store.head()
         pdf = report_pdf(ReportInput(store.case(case), store.cells(case), head, store.frame))

@@ -57,6 +57,10 @@ class Images:
         path = self.path_of(sha256)
         try:
             png = path.read_bytes()
+        except PermissionError as error:
+            raise StoreDamaged(
+                f"cannot read the picture {path}: {reason(error)}; give this user the right to read the store's files"
+            ) from error
         except OSError as error:
             raise StoreDamaged(f"cannot read the picture {path}: {reason(error)}; restore it from a copy") from error
         found = hashlib.sha256(png).hexdigest()

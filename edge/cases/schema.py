@@ -19,6 +19,8 @@ VERSION = 1
 APPLICATION_ID = 0x43484D45
 """``CHME`` in the file's header: this is a case store and not some other SQLite file."""
 BUSY_S = 10.0
+IMAGES = "images"
+"""The folder of pictures beside the file."""
 
 _TABLES = """
 CREATE TABLE cases (
@@ -73,9 +75,11 @@ def _triggers() -> str:
 def connect(path: Path, first_sha256: str, *, create: bool = True) -> sqlite3.Connection:
     """The open database at ``path``, made if it is not there and ``create``; ``first_sha256`` starts the log's chain.
 
-    Raises ``StoreError`` when it cannot be opened, is newer than this version, is no case store, or is not there.
+    Raises ``StoreError`` when it cannot be opened, is newer than this version, is no case store, or is not there;
+    ``StoreDamaged`` when it is lost or emptied, and its pictures are there.
     """
     with told(path):
+        _refuse_lost(path)
         if not create and not path.is_file():
             raise _no_store(path)
         db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
@@ -85,6 +89,16 @@ def connect(path: Path, first_sha256: str, *, create: bool = True) -> sqlite3.Co
             db.close()
             raise
     return db
+
+
+def _refuse_lost(path: Path) -> None:
+    """A new database beside the pictures of another would let that one's loss pass unseen."""
+    pictures = any((path.parent / IMAGES).glob("*/*.png"))  # looked for first: another program may make a store now
+    if pictures and not (path.exists() and path.stat().st_size):
+        raise StoreDamaged(
+            f"{path}: pictures of cases are beside it, the database with the cases is "
+            f"{'empty' if path.exists() else 'gone'}; restore it from a copy"
+        )
 
 
 def _no_store(path: Path) -> StoreError:

@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from edge.cases import log
+from edge.cases.again import Kept, kept_cells
 from edge.cases.codec import canonical, cell_to_json, edit_to_json
 from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered, touched
 from edge.cases.images import Images
 from edge.cases.kept import KeptCells
 from edge.cases.log import Entry
 from edge.cases.names import checked_actor, checked_name
-from edge.cases.schema import connect, told, writing
+from edge.cases.schema import IMAGES, connect, told, writing
 from edge.cases.state import CellState, Event, change_of, fold, next_id, touching_since
 from edge.cases.verify import Verdict, verify
-from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
+from edge.errors import CapturedBefore, CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import Cell, Frame
 from edge.text import printable
 
@@ -62,7 +63,7 @@ class CaseStore:
         if create:
             with told(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-        self.images = Images(folder / "images")
+        self.images = Images(folder / IMAGES)
         self._lock = threading.RLock()
         self._db = connect(self.path, log.FIRST_SHA256, create=create)
         self._kept = KeptCells(self._db, self.path)
@@ -107,26 +108,30 @@ class CaseStore:
 
     def capture(self, case: str, frame: Frame, cell: Cell, actor: str) -> CellState:
         """Adds ``cell``, as labelled in ``frame``, to the case named ``case``: picture, record and log entry. What
-        cannot be printed of the frame's name is escaped."""
+        cannot be printed of the frame's name is escaped. ``CapturedBefore``: the same picture is a cell of the case."""
         opened, actor = self.case(case), checked_actor(actor)
         cell = replace(cell, frame=printable(cell.frame))
         frame_sha256 = self.images.put(frame.pixels)
         document = canonical(cell_to_json(cell))
         with self._writing() as db:
+            for kept in kept_cells(db, frame_sha256):  # within: another program may add the same
+                if kept.case == opened.name:
+                    said = f"the same picture is cell {kept.number} of {kept.case} already; give one of another cell"
+                    raise CapturedBefore(said, self._kept.state(kept.id))
             captured = log.utc_now()
             last = db.execute("SELECT coalesce(max(number), 0) FROM cells WHERE case_id = ?", (opened.id,)).fetchone()
             row = (opened.id, last[0] + 1, frame_sha256, frame.um_per_px, captured, document)
-            id = _row_id(
-                db.execute(
-                    "INSERT INTO cells (case_id, number, frame_sha256, um_per_px, captured_utc, document) "
-                    "VALUES (?, ?, ?, ?, ?, ?)",
-                    row,
-                )
-            )
+            columns = "case_id, number, frame_sha256, um_per_px, captured_utc, document"
+            id = _row_id(db.execute(f"INSERT INTO cells ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row))
             body = _captured_body(last[0] + 1, frame_sha256, document, cell)
             body |= {"captured_utc": captured, "um_per_px": frame.um_per_px}
             log.append(db, actor, "capture", opened.id, body, cell_id=id)
         return self.cell(id)
+
+    def kept(self, frame_sha256: str) -> tuple[Kept, ...]:
+        """The cells of all cases that were captured from the picture of that hash, the first first."""
+        with self._reading() as db:
+            return kept_cells(db, frame_sha256)
 
     def cell(self, id: int) -> CellState:
         """The cell as it stands now."""

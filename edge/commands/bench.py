@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from edge.commands.options import Debug, Models, Threads
+from edge.errors import SinkError
 
 _REFERENCES = Path(__file__).resolve().parents[2] / "tools" / "bench_reference"
 
@@ -42,14 +43,19 @@ def bench(
     from edge.board.table import read_references, show
     from edge.camera.files import list_frames, read_frame
     from edge.pipeline import load_pipeline
-    from edge.sinks.files import writable_folder, write_bytes
+    from edge.sinks.files import check_replaced, writable_folder, write_bytes
 
+    to_stdout = json is not None and str(json) == "-"
+    if to_stdout and sys.stdout is None:
+        raise SinkError("cannot write standard output: it is closed; name a file with --json")
+    if json is not None and not to_stdout:
+        check_replaced(json, "JSON", b"{", b"[")
     folders = (models, *(against or []))
     found = list_frames(frames or [])[:count]
     shown = [read_frame(path, index) for index, path in enumerate(found)]
     for folder in folders:
         load_pipeline(folder, threads)  # what is wrong is told before the work
-    if json is not None and not json.exists() and str(json) != "-":
+    if json is not None and not json.exists() and not to_stdout:
         writable_folder(json.parent)
     shown = shown or drawn_frames(count)
     stderr = Console(stderr=True)
@@ -64,11 +70,10 @@ def bench(
                 repeats=repeats,
                 progress=lambda step, title=title: status.update(f"{title}: {step}"),  # type: ignore[misc]
             ).to_json()
-    stdout_taken = json is not None and str(json) == "-"
-    show(stderr if stdout_taken else Console(), done | read_references(_REFERENCES))
+    show(stderr if to_stdout else Console(), done | read_references(_REFERENCES))
     if json is not None:
         text = jsonlib.dumps(done["now"], indent=1)
-        if stdout_taken:
+        if to_stdout:
             sys.stdout.write(text + "\n")
         else:
             write_bytes(json, text.encode() + b"\n")

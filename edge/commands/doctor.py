@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edge.commands.options import Debug
+from edge.text import printable
 
 _COLOURS = {"ok": "green", "warning": "yellow", "fail": "red"}
 
@@ -36,8 +37,8 @@ def doctor(
         width = max(len(check.name) for check in checks)
         for check in checks:
             state = typer.style(f"{check.state:<7}", fg=_COLOURS[check.state])
-            typer.echo(f"{state} {check.name:<{width}}  {check.said}")
+            typer.echo(f"{state} {check.name:<{width}}  {printable(check.said)}")
             if check.mend and check.state != "ok":
-                typer.echo(f"{'':8}{'':{width}}  -> {check.mend}")
+                typer.echo(f"{'':8}{'':{width}}  -> {printable(check.mend)}")
     if any(check.state == "fail" for check in checks):
         raise typer.Exit(1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale
+from edge.commands.options import NOMINAL_UM_PER_PX, Debug, Models, Threads, UmPerPx, check_scale, given_path
 from edge.commands.outputs import check_folders, file_sinks
 from edge.errors import FrameError
 from edge.text import one_line
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 def label(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Frames and folders of frames.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Frames and folders of frames.", parser=given_path)
+    ],
     jsonl: Annotated[
         Path | None, typer.Option(metavar="FILE", help="One JSON line a frame. Replaces FILE; - is standard output.")
     ] = None,

@@ -10,6 +10,7 @@ import typer
 from edge.commands.options import Debug
 from edge.config import default_models_dir
 from edge.errors import BundleInvalid
+from edge.text import printable
 
 if TYPE_CHECKING:
     from edge.board.model_store import Installed
@@ -64,4 +65,4 @@ def rollback(
 def _say(one: Installed) -> None:
     before = f"   before: {one.previous}" if one.previous else ""
     said = f"cannot be used: {one.trouble}" if one.trouble else f"{one.name} {one.model_id[:19]}"
-    typer.echo(f"{one.role:<10} {said}{before}")
+    typer.echo(f"{one.role:<10} {printable(said + before)}")

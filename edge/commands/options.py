@@ -18,6 +18,13 @@ MOST_THREADS = 256
 """More than any board has; a runtime that is given thousands fails at the model."""
 
 
+def given_path(word: str) -> Path:
+    """Not what a shell makes of a variable that is not set: ``Path`` would take it for the current folder."""
+    if not word:
+        raise typer.BadParameter("expected a path, got an empty word; the current folder is '.'")
+    return Path(word)
+
+
 def check_scale(um_per_px: float) -> None:
     if not 0.001 < um_per_px < 10:
         raise ConfigError(f"--um-per-px must be between 0.001 and 10 micrometres a pixel; got {um_per_px}")

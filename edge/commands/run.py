@@ -91,6 +91,7 @@ def run(
     from edge.logs import log_to
     from edge.pipeline import load_pipeline
     from edge.runtime.network import networks_on
+    from edge.sinks.files import check_replaced
     from edge.sinks.terminal import TerminalSink
     from edge.sinks.truth import TruthSink
 
@@ -103,6 +104,7 @@ def run(
         if debug:
             logging.getLogger("edge.live.web").setLevel(logging.DEBUG)
         if log is not None:
+            check_replaced(log, "a log of JSON lines", b"{")
             stack.callback(logging.getLogger("edge").removeHandler, log_to(log))
         flat = read_flat_field(white) if white is not None else None
 

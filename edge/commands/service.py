@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from edge.commands.options import Debug
-from edge.config import user_name
+from edge.commands.options import Debug, camera_settings, check_scale
+from edge.config import default_models_dir, find_config, user_name
 from edge.errors import ConfigError
 
 
@@ -36,10 +37,16 @@ def install_service(
     """Run with its page from power-on: shows the systemd unit, asks, writes it and starts it. Needs root (sudo)."""
     from edge.board.service import UNIT_PATH, Machine, unit_text
 
-    program = [sys.executable, "-m", "edge.cli", "run", *run_words(context, words or [])]
+    config = find_config(context.find_root().params.get("config"))
+    settings = [] if config is None else ["--config", str(config.absolute())]
+    program = [sys.executable, "-m", "edge.cli", *settings, "run", *run_words(context, words or [])]
     who = user or os.environ.get("SUDO_USER") or user_name()
     if not who:
         raise ConfigError(f"user {os.getuid()} has no name on this system; say who it runs as: --user NAME")
+    try:
+        pwd.getpwnam(who)
+    except (KeyError, ValueError):  # ValueError: a zero byte
+        raise ConfigError(f"expected --user NAME of a user of this machine, got {who!r}") from None
     text = unit_text(program, Machine.here(), user=who, listen=listen or [])
     typer.echo(text)
     if show:
@@ -58,9 +65,10 @@ def install_service(
 
 def run_words(context: typer.Context, words: Sequence[str]) -> list[str]:
     """``words`` for ``chromo-edge run`` as the service, which starts in another folder, needs them: paths absolute.
-    What ``run`` would refuse is refused now, not at every start."""
+    What ``run`` would refuse is refused now, not at every start: ``ChromoError``."""
     run = getattr(context.find_root().command, "commands")["run"]  # noqa: B009  a group, by construction
-    read = run.make_context("run", list(words), parent=context).params
+    read = run.make_context("run", list(words), parent=context.find_root()).params
+    _check(read)
     options = {name: option for option in run.params for name in option.opts if name.startswith("-")}
     paths = {name for name, option in options.items() if isinstance(read[option.name], Path)}
     found, before = [], ""
@@ -75,6 +83,23 @@ def run_words(context: typer.Context, words: Sequence[str]) -> list[str]:
         else:  # SOURCE: stored frames, or a camera
             found.append(_absolute(word) if Path(word).exists() else word)
     return found
+
+
+def _check(read: Mapping[str, Any]) -> None:
+    """Raises ``ChromoError`` as ``run`` does, short of its camera and its accelerator."""
+    from edge.cases.names import checked_name
+    from edge.runtime.bundle import TASKS, load_bundle
+    from edge.runtime.network import DELEGATES
+
+    check_scale(read["um_per_px"])
+    camera_settings(read["um_per_px"], read["exposure_us"], read["gain"], read["size"])
+    if read["case"] is not None:
+        checked_name(read["case"])
+    if read["delegate"] not in DELEGATES:
+        raise ConfigError(f"expected --delegate {', '.join(DELEGATES)}, got {read['delegate']!r}")
+    models = read["models"] or default_models_dir()
+    for task in TASKS:
+        load_bundle(models / task, task)
 
 
 def _absolute(path: str) -> str:

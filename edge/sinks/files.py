@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,23 @@ def writable_folder(folder: Path) -> Path:
     return folder
 
 
+def check_replaced(path: Path, expected: str, *beginnings: bytes) -> None:
+    """Raises ``SinkError`` where a file at ``path`` is no earlier result: neither empty nor one that begins with one of
+    ``beginnings``. A name that was mistyped must not cost a frame or a case store."""
+    try:
+        if not path.is_file():
+            return
+        with path.open("rb") as file:
+            first = file.read(8)
+    except OSError as error:
+        raise SinkError(f"cannot write {path}: {reason(error)}; name another file") from error
+    if first and not first.startswith(beginnings):
+        raise SinkError(
+            f"cannot write {path}: expected {expected} there or nothing, got a file that begins with {first!r}; "
+            "name another file"
+        )
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that becomes ``path`` when all of it is on the disk, or never. ``OSError`` as usual.
@@ -40,9 +58,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with path.open("wb") as file:
             yield file
         return
+    mode = path.stat().st_mode if path.exists() else None
     part = path.with_name(f".{secrets.token_hex(8)}.part")  # not of the name, which may be as long as names can be
     try:
         with part.open("xb") as file:
+            if mode is not None:  # who may read the one that is there may read this one, and nobody else
+                with contextlib.suppress(OSError):  # a memory stick's file system has no modes
+                    os.fchmod(file.fileno(), stat.S_IMODE(mode))
             yield file
             file.flush()
             os.fsync(file.fileno())

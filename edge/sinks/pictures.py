@@ -6,12 +6,14 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from edge.cell.karyogram import draw_karyogram
 from edge.cell.overlay import draw_overlay
+from edge.errors import SinkError
 from edge.records import Cell, Frame, UInt8Array
 from edge.sinks.files import writable_folder, write_bytes
+from edge.text import software
 
 Draw = Callable[[Frame, Cell], UInt8Array]
 
@@ -21,7 +23,8 @@ class PictureSink:
 
     Within a run no picture replaces another: where a stem is taken (the same file name in two folders, the frames of
     one camera) the name is ``<stem>-<index>.png``, with the ``index`` of the frame's JSON line. Pictures of an earlier
-    run are replaced. Raises ``SinkError`` when the folder cannot be written, at once and not at the first frame.
+    run are replaced; they name this program, and of any other ``put`` raises ``SinkError``. So does the sink when the
+    folder cannot be written, at once and not at the first frame.
     """
 
     def __init__(self, folder: Path, draw: Draw) -> None:
@@ -30,9 +33,16 @@ class PictureSink:
         self._taken: set[str] = set()
 
     def put(self, frame: Frame, cell: Cell) -> None:
+        path = self._folder / f"{self._name_for(frame)}.png"
+        if path.is_file() and not _is_own(path):
+            raise SinkError(
+                f"cannot write {path}: a picture that chromo-edge did not make is there; name another folder"
+            )
+        made_by = PngImagePlugin.PngInfo()
+        made_by.add_text("Software", software())
         buffer = io.BytesIO()
-        Image.fromarray(self._draw(frame, cell)).save(buffer, format="PNG")
-        write_bytes(self._folder / f"{self._name_for(frame)}.png", buffer.getvalue())
+        Image.fromarray(self._draw(frame, cell)).save(buffer, format="PNG", pnginfo=made_by)
+        write_bytes(path, buffer.getvalue())
 
     def close(self) -> None:
         pass
@@ -43,6 +53,14 @@ class PictureSink:
             name = f"{name}-{frame.index}"
         self._taken.add(name.casefold())
         return name
+
+
+def _is_own(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            return str(picture.info.get("Software", "")).startswith("chromo-edge")
+    except Exception:  # whatever it is, it is not one of ours
+        return False
 
 
 def overlay_sink(folder: Path) -> PictureSink:

@@ -70,7 +70,7 @@ def bench(board: tuple[str, CaseStore], page: Page, request: pytest.FixtureReque
     address, store = board
     case = request.node.name.removeprefix("test_")
     store.new_case(case, "kim")
-    cells = [store.capture(case, make_frame(300, 340), make_cell(review=[5, 20]), "kim") for _ in range(2)]
+    cells = [store.capture(case, make_frame(300, 340, level=k), make_cell(review=[5, 20]), "kim") for k in (220, 221)]
     page.goto(address)
     expect(page.locator("#case-name")).not_to_have_value("")
     page.locator("#case-name").fill(case)
@@ -259,7 +259,7 @@ def test_next_goes_round_all_that_wait(bench: Bench) -> None:
     page = bench.page
     case = f"{bench.case}-four"
     bench.store.new_case(case, "kim")
-    bench.store.capture(case, make_frame(300, 340), make_cell(review=[5, 20, 30, 40]), "kim")
+    bench.store.capture(case, make_frame(300, 340, level=219), make_cell(review=[5, 20, 30, 40]), "kim")
     page.locator("#case-name").fill(case)
     page.locator("#case-name").press("Enter")
     expect(page.locator("#cells li")).to_have_count(1)
@@ -375,7 +375,7 @@ def test_what_is_not_counted_is_said_beside_the_tally(bench: Bench) -> None:
     page = bench.page
     case = f"{bench.case}-more"
     bench.store.new_case(case, "kim")
-    bench.store.capture(case, make_frame(300, 340), make_cell([*NORMAL_FEMALE, "21"]), "kim")
+    bench.store.capture(case, make_frame(300, 340, level=219), make_cell([*NORMAL_FEMALE, "21"]), "kim")
     page.locator("#case-name").fill(case)
     page.locator("#case-name").press("Enter")
     expect(page.locator("#tally")).to_have_text("no clone: cell 1 stands apart")

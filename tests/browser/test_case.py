@@ -18,7 +18,7 @@ def test_what_the_cells_find_together_stands_beside_the_tally(models_dir: Path, 
     with CaseStore(tmp_path) as store:
         store.new_case("S1", "kim")
         for k, labels in enumerate((NORMAL_FEMALE, *[[*NORMAL_FEMALE, "21"]] * 2, [*NORMAL_FEMALE, "8"])):
-            seen = store.capture("S1", make_frame(300, 340, index=k), make_cell(labels), "kim")
+            seen = store.capture("S1", make_frame(300, 340, level=220 - k, index=k), make_cell(labels), "kim")
             store.edit(seen.id, Accept((0,)), based_on=0, actor="kim")
     with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
         page.goto(address)
@@ -80,7 +80,7 @@ def test_a_cell_is_set_aside_and_taken_back(models_dir: Path, tmp_path: Path, pa
     with CaseStore(tmp_path) as store:
         store.new_case("S1", "kim")
         for k, labels in enumerate((NORMAL_FEMALE, [*NORMAL_FEMALE, "8"])):
-            store.capture("S1", make_frame(300, 340, index=k), make_cell(labels), "kim")
+            store.capture("S1", make_frame(300, 340, level=220 - k, index=k), make_cell(labels), "kim")
     with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
         page.goto(address)
         page.locator("#cells button").first.click()

@@ -82,6 +82,20 @@ def test_label_without_an_output_prints(chromo: Run, frames: Path) -> None:
     assert said.splitlines()[1].startswith("1.png #1  3  3,?,+21,inc")
 
 
+@pytest.mark.parametrize("words", [["run", "sim", "--headless", "--frames", "1", "--log"], ["bench", "--json"]])
+def test_a_frame_is_not_taken_for_a_result(chromo: Run, frames: Path, words: list[str]) -> None:
+    before = (frames / "0.png").read_bytes()
+    code, _, errors = chromo(*words, frames / "0.png")
+    assert (code, errors.count("\n")) == (7, 1)
+    assert "there or nothing, got a file that begins with b'\\x89PNG" in errors
+    assert (frames / "0.png").read_bytes() == before
+
+
+def test_figures_for_a_closed_output(chromo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["bench", "--json", "-"]) == 7
+
+
 def test_a_bad_frame_does_not_stop_the_batch(chromo: Run, frames: Path, tmp_path: Path) -> None:
     (frames / "0b.png").write_bytes(b"%PDF-1.7 not a picture")
     code, _, errors = chromo("label", frames, tmp_path / "missing.png", "--jsonl", tmp_path / "out.jsonl")

@@ -1,10 +1,16 @@
 """What every command line does with a failure."""
 
+import json
+import os
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
 import typer
 
+from edge.cli import main
 from edge.command import run_app
 from edge.errors import CameraTimeout, ChromoError, SinkError
 from trainer.errors import DatasetError
@@ -47,6 +53,65 @@ def test_wrong_options_are_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_app(program(None), "tool", ["--unknown"]) == 2
     assert capsys.readouterr().err.startswith("error: No such option: --unknown")
     assert run_app(program(None), "tool", ["--no-debug"]) == 0
+
+
+def test_ctrl_c_before_the_command_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    def starting(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    assert run_app(starting, "tool", ["--no-debug"]) == 130  # type: ignore[arg-type]
+    assert capsys.readouterr().err == "error: interrupted; what was done until now is kept\n"
+
+
+INTERRUPTED = """
+import sys
+class CtrlC:
+    def find_spec(self, name, *_):
+        if name == "edge.commands.label":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, CtrlC())
+import edge.cli
+"""
+
+
+def test_ctrl_c_while_the_program_loads() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "error: interrupted before anything was done\n")
+
+
+def test_a_letter_that_the_output_lacks_is_escaped(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "edge.cli", "case", "new", "Łucja", "--by", "kim", "--cases", str(tmp_path)]
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(words, capture_output=True, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, rb"opened case \u0141ucja" + b"\n", b"")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["case"], "error: Missing command. See chromo-edge --help"),
+        (["models"], "error: Missing command. See chromo-edge --help"),
+        (["label", ""], "expected a path, got an empty word; the current folder is '.' See chromo-edge --help"),
+        (["case", "add", "A-1", ""], "expected a path, got an empty word; the current folder is '.' See"),
+    ],
+)
+def test_what_is_missing_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_a_models_name_forges_no_line(capsys: pytest.CaptureFixture[str], tiny_models: Path) -> None:
+    path = tiny_models / "locator" / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"name": "a\nclassifier b"}))
+    for words in (["models", "list"], ["doctor"]):
+        main([*words, "--models", str(tiny_models)])
+        out = capsys.readouterr().out
+        assert r"a\nclassifier b" in out
+        assert not [line for line in out.splitlines() if line.startswith("classifier b")]
 
 
 def test_debug_lets_the_failure_through() -> None:

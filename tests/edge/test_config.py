@@ -61,6 +61,13 @@ def test_named_by_option_or_variable(
         ("[label]\num-per-px = 0.1\num_per_px = 0.2", "[label] um-per-px is set twice, in two spellings; keep one"),
         ('[run]\ncamera = "sim"\nsource = "sim"', "[run] source is set twice, in two spellings; keep one"),
         ('[case]\nstore = "x"', "unknown setting [case]; "),
+        ("[run]\num-per-px = true", "[run] um-per-px: expected a number, got true"),
+        ("[run]\ncase = 24.10", "[run] case: expected text, got 24.1; write it in quotes"),
+        ("[run]\njsonl = 3", "[run] jsonl: "),
+        ('[run]\ncase = ["a"]', "[run] case: "),
+        ("[run]\nheadless = 1", "[run] headless: expected true or false, got 1"),
+        ("[install-service]\nlisten = [1]", "[install-service] listen: expected text, got 1; write it in quotes"),
+        ("[run]\ncase = " + "[" * 5000 + "]" * 5000, "expected TOML, cannot read it: its values are nested too deeply"),
         ("[run]\ndebug = true", "unknown setting [run] debug; "),  # a word of the command line alone
     ],
 )

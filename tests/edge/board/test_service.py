@@ -23,6 +23,7 @@ from edge.config import default_cases_dir
 from edge.errors import ConfigError
 from edge.live.web.page import LivePage
 from edge.records import Cell, Frame
+from tests.conftest import TINY
 from tests.edge.stages import bar_pipeline
 
 BOARD = Machine(jetson=False, groups=("video", "plugdev"), variables=())
@@ -33,6 +34,57 @@ def test_the_words_reach_the_program_as_they_are() -> None:
     text = unit_text(["/opt/py", "-m", "edge.cli", "run", "--jsonl", "my cells 100%$HOME"], BOARD, user="pi")
     assert "ExecStart=/opt/py -m edge.cli run --jsonl 'my cells 100%%$$HOME'\n" in text
     assert "User=pi\n" in text
+
+
+def test_a_backslash_reaches_the_program_and_a_line_end_none() -> None:
+    assert r"run --case 'a\\b'" in unit_text(["run", "--case", r"a\b"], BOARD, user="pi")
+    with pytest.raises(ConfigError, match="expected words without line ends and control characters"):
+        unit_text(["run", "--case", "a\nExecStartPre=/bin/sh"], BOARD, user="pi")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--", "--um-per-px", "99"], 2, "--um-per-px must be between"),
+        (["--", "--size", "1x1x1"], 2, "--size: "),
+        (["--", "--delegate", "foo"], 2, "expected --delegate cpu"),
+        (["--", "--models", "/nonexistent"], 5, "/nonexistent"),
+        (["--", "--case", "a\nb"], 6, "1 to 100 printable"),
+        (["--user", "nosuchuser"], 2, "expected --user NAME of a user of this machine, got 'nosuchuser'"),
+        (["--listen", "192.168.1.0/99"], 2, "expected --listen NETWORK"),
+    ],
+)
+def test_what_run_would_refuse_is_not_installed(
+    capsys: pytest.CaptureFixture[str],
+    tiny_models: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.setenv("CHROMO_MODELS", str(tiny_models))
+    assert main(["install-service", "--show", *words]) == code
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), said in err) == ("", 1, True)
+
+
+def test_the_settings_in_use_are_the_services(
+    capsys: pytest.CaptureFixture[str], tiny_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tiny_models.parent
+    monkeypatch.chdir(here)
+    monkeypatch.delenv("CHROMO_CONFIG", raising=False)
+    monkeypatch.setenv("CHROMO_MODELS", tiny_models.name)
+    for name in ("chromo-edge.toml", "other.toml"):
+        (here / name).write_text("[run]\nthreads = 3\n")
+    assert main(["install-service", "--show"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"Environment=CHROMO_MODELS={tiny_models}" in lines
+    assert any(line.endswith(f" -m edge.cli --config {here}/chromo-edge.toml run") for line in lines)
+    assert main(["--config", "other.toml", "install-service", "--show"]) == 0
+    assert f" --config {here}/other.toml run\n" in capsys.readouterr().out
+    (here / "chromo-edge.toml").write_text("[run]\num-per-px = 99\n")
+    assert main(["install-service", "--show"]) == 2
 
 
 def test_cases_go_where_the_sandbox_lets_it_write(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +100,7 @@ def test_cases_go_where_the_sandbox_lets_it_write(monkeypatch: pytest.MonkeyPatc
 def test_who_may_connect() -> None:
     assert "IPAddressAllow=localhost\n" in unit_text(["x"], BOARD, user="pi")
     assert "IPAddressAllow=localhost 192.168.1.0/24\n" in unit_text(["x"], BOARD, user="pi", listen=["192.168.1.0/24"])
-    for network in ("any thing", "\nUser=root"):
+    for network in ("any thing", "\nUser=root", "192.168.1.0/99", "1.2.3", "fe80::1%eth0", "10.0.0.0/255.0.0.0"):
         with pytest.raises(ConfigError, match="expected --listen"):
             unit_text(["x"], BOARD, user="pi", listen=[network])
     with pytest.raises(ConfigError, match="expected --user"):
@@ -96,7 +148,7 @@ def test_paths_are_those_of_where_it_was_installed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "frames").mkdir()
+    shutil.copytree(TINY, tmp_path / "frames")
     words = ["--models", "frames", "--case", "frames", "--jsonl=cells.jsonl", "--headless", "--camera", "frames"]
     assert main(["install-service", "--show", "--", *words]) == 0
     run = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("ExecStart="))

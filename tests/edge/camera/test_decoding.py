@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from edge.camera.decoding import decode
 from edge.camera.files import read_frame
 from edge.camera.pixels import to_8_bit
 from edge.errors import FrameError
@@ -218,3 +219,22 @@ def test_colour_of_several_channels_is_luma(tmp_path: Path, mode: str) -> None:
     picture.save(tmp_path / "a.tif")
     with Image.open(tmp_path / "a.tif") as stored:
         np.testing.assert_array_equal(read_frame(tmp_path / "a.tif").pixels, np.asarray(stored.convert("L")))
+
+
+def test_signed_levels_of_8_bits_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "signed.tif"
+    tifffile.imwrite(path, np.random.default_rng(1).integers(-128, 127, (100, 100)).astype(np.int8))
+    with pytest.raises(FrameError, match="expected unsigned grey levels, got signed ones of 8 bits; save it as unsig"):
+        decode(path)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int16, np.int32])
+def test_levels_below_zero_are_refused_where_they_are_many(tmp_path: Path, kind: type) -> None:
+    levels = np.full((100, 100), 300, kind)
+    levels[0, :90] = -5  # what subtracting a dark frame leaves
+    tifffile.imwrite(tmp_path / "few.tif", levels)
+    assert decode(tmp_path / "few.tif")[0, 0] == 0
+    levels[:50] = -5
+    tifffile.imwrite(tmp_path / "many.tif", levels)
+    with pytest.raises(FrameError, match="expected grey levels from 0 up, got 50% of them below it; save the frame as"):
+        decode(tmp_path / "many.tif")

@@ -58,7 +58,7 @@ def test_a_case_from_beginning_to_end(case: Run, frames: Path, tmp_path: Path) -
     code, out, _ = case("show", "A-1", "--cell", 2)
     assert (code, out.count("accepted")) == (0, 3)
     code, out, _ = case("export", "A-1", tmp_path / "out")
-    assert (code, out.splitlines()[0]) == (0, f"10 files in {tmp_path / 'out'}")
+    assert (code, out.splitlines()[0]) == (0, f"11 files in {tmp_path / 'out'}")
     code, out, _ = case("report", "A-1", tmp_path / "report.pdf", "--by", "kim")
     assert code == 0
     head = out.split()[-1]
@@ -82,12 +82,26 @@ def test_a_frame_is_added_once(case: Run, frames: Path) -> None:
     (frames / "copy.png").write_bytes((frames / "0.png").read_bytes())
     assert case("add", "A-1", frames) == (
         0,
-        "cell 2: 0.png  2,?,inc  0 to review\nskipped 1.png: it is cell 1 already\n"
+        "cell 2: 0.png  2,?,inc  0 to review\nskipped 1.png: it is cell 1 already, which is set aside\n"
         "skipped copy.png: it is cell 2 already\n",
         "",
     )
     case("new", "A-2")
-    assert case("add", "A-2", frames / "1.png")[1].startswith("cell 1: 1.png")
+    code, out, err = case("add", "A-2", frames / "1.png")
+    assert (code, out.startswith("cell 1: 1.png")) == (0, True)
+    assert err == "warning: the same picture is cell 1 of A-1; see whose cell it is\n"
+
+
+def test_a_field_in_two_pictures_is_added_once(case: Run, frames: Path, tmp_path: Path) -> None:
+    case("new", "A-1")
+    Image.open(frames / "1.png").save(tmp_path / "again.jpg")
+    Image.open(frames / "1.png").save(tmp_path / "again.tif")
+    assert case("add", "A-1", frames / "1.png", tmp_path / "again.jpg", tmp_path / "again.tif") == (
+        0,
+        "cell 1: 1.png  3,?,+21,inc  0 to review\nskipped again.jpg: it is cell 1 already\n"
+        "skipped again.tif: it is cell 1 already\n",
+        "",
+    )
 
 
 def test_a_bad_frame_does_not_stop_the_others(case: Run, frames: Path) -> None:
@@ -139,6 +153,17 @@ def test_nothing_is_written_for_nobody(
     assert (code, err.count("\n")) == (STORE, 1)
     assert "who does this must be named" in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_report_replaces_a_report_alone(case: Run, frames: Path, tmp_path: Path) -> None:
+    case("new", "A-1")
+    for path in (frames / "0.png", tmp_path / "store" / "cases.sqlite"):
+        before = path.read_bytes()
+        code, _, err = case("report", "A-1", path)
+        assert (code, err.count("\n"), "expected a PDF there or nothing, got" in err) == (SINK, 1, True)
+        assert path.read_bytes() == before
+    for _ in range(2):
+        assert case("report", "A-1", tmp_path / "report.pdf")[0] == 0
 
 
 @pytest.mark.parametrize("body", ["{}", "[]", "no JSON"])
@@ -253,7 +278,7 @@ def test_a_file_may_have_any_name(case: Run, frames: Path, tmp_path: Path) -> No
     out = tmp_path / os.fsdecode(b"\xfc")
     assert case("export", "A-2", out)[:2] == (
         0,
-        f"7 files in {tmp_path}{os.sep}\\udcfc\ncorrections: 1 of 1 cells left out, not yet reviewed or set aside\n",
+        f"8 files in {tmp_path}{os.sep}\\udcfc\ncorrections: 1 of 1 cells left out, not yet reviewed or set aside\n",
     )
     assert case("report", "A-2", out / "a.pdf")[0] == 0
 

@@ -64,6 +64,7 @@ def test_the_files(store: CaseStore, tmp_path: Path) -> None:
     assert names == {
         "case.json",
         "cells.csv",
+        "case.txt",
         "chromosomes.csv",
         "corrections/corrections.jsonl",
         *(f"00{n}{end}" for n in (1, 2, 3) for end in ("-karyogram.png", "-metaphase.png", ".ome.tiff")),
@@ -103,6 +104,17 @@ def test_no_name_is_a_formula(tmp_path: Path, start: str) -> None:
         write_case(store, "A-1", tmp_path, ("csv",))
     (cell,) = csv.DictReader(io.StringIO((tmp_path / "cells.csv").read_text()))
     assert cell["frame"] == f"'{start}1.png"
+
+
+def test_no_name_is_a_formula_where_semicolons_part_columns(tmp_path: Path) -> None:
+    with CaseStore(tmp_path / "cases") as store:
+        store.new_case("A-1", "kim")
+        store.capture("A-1", make_frame(), make_cell(frame="a;=1+1;\t@x.png"), "kim")
+        write_case(store, "A-1", tmp_path, ("csv",))
+    text = (tmp_path / "cells.csv").read_text()
+    assert "a;'=1+1" in text
+    for row in csv.reader(io.StringIO(text), delimiter=";"):
+        assert not [field for field in row if field.lstrip()[:1] in ("=", "+", "-", "@")]
 
 
 def test_the_tables(store: CaseStore, tmp_path: Path) -> None:
@@ -185,7 +197,7 @@ def ome_of(store: CaseStore, frame: Frame, cell: Cell) -> tuple[ET.Element, tiff
 
 
 def test_a_stated_scale_is_the_pictures_physical_size(store: CaseStore) -> None:
-    root, tags = ome_of(store, make_frame(300, 340), make_cell(um_per_px=0.05))
+    root, tags = ome_of(store, make_frame(300, 340, level=225), make_cell(um_per_px=0.05))
     pixels = next(root.iter(f"{{{OME}}}Pixels"))
     assert [pixels.get(f"PhysicalSize{end}") for end in ("X", "XUnit", "Y", "YUnit")] == ["0.05", "µm"] * 2
     assert (tags["XResolution"].value, int(tags["ResolutionUnit"].value)) == ((200_000, 1), 3)
@@ -193,12 +205,12 @@ def test_a_stated_scale_is_the_pictures_physical_size(store: CaseStore) -> None:
 
 
 def test_a_scale_that_nobody_stated_is_said_to_be_estimated(store: CaseStore, tmp_path: Path) -> None:
-    root, tags = ome_of(store, make_frame(300, 340), replace(make_cell(), um_per_px=0.0382))
+    root, tags = ome_of(store, make_frame(300, 340, level=225), replace(make_cell(), um_per_px=0.0382))
     assert not any("PhysicalSize" in name for name in next(root.iter(f"{{{OME}}}Pixels")).attrib)
     assert int(tags["ResolutionUnit"].value) == 1  # no unit, hence no scale
     told = "about 0.038 µm per pixel, estimated from the chromosomes' size"
     assert str(root.findtext(f".//{{{OME}}}Description")).endswith(told)
-    store.capture("A-1", make_frame(300, 340), make_cell(um_per_px=0.05), "kim")
+    store.capture("A-1", make_frame(300, 340, level=230), make_cell(um_per_px=0.05), "kim")
     write_report(store, "A-1", tmp_path / "report.pdf")
     *_, found, stated = (page.extract_text().replace("\n", " ") for page in PdfReader(tmp_path / "report.pdf").pages)
     assert told in found
@@ -265,7 +277,7 @@ def test_a_case_leaves_whatever_names_and_reasons_it_was_given(store: CaseStore,
         id = store.capture("S1", make_frame(300, 340), cell, "kim").id
         store.edit(id, SetAside("a\ud83d" + "x" * 40_000), based_on=0, actor="kim")
     out = tmp_path / "out"
-    assert len(write_case(store, "S1", out, EVERY_FORM).paths) == 7
+    assert len(write_case(store, "S1", out, EVERY_FORM).paths) == 8
     with tifffile.TiffFile(out / "001.ome.tiff") as tiff:
         assert tiff.ome_metadata is not None
         validate_xml(tiff.ome_metadata)
@@ -297,7 +309,13 @@ def test_all_of_it_in_one_archive(store: CaseStore, tmp_path: Path) -> None:
 def test_two_cases_do_not_share_a_folder(store: CaseStore, tmp_path: Path) -> None:
     store.new_case("B-2", "kim")
     store.capture("B-2", make_frame(300, 340), make_cell(), "kim")
-    write_case(store, "A-1", tmp_path / "out", EVERY_FORM)
-    with pytest.raises(SinkError, match="A-1"):
-        write_case(store, "B-2", tmp_path / "out", EVERY_FORM)
-    write_case(store, "A-1", tmp_path / "out", EVERY_FORM)
+    for form in EVERY_FORM:
+        write_case(store, "A-1", tmp_path / form, (form,))
+        before = sorted((tmp_path / form).rglob("*"))
+        with pytest.raises(SinkError, match="expected a folder without another case's files, it has those of A-1"):
+            write_case(store, "B-2", tmp_path / form, (form,))
+        assert sorted((tmp_path / form).rglob("*")) == before
+        write_case(store, "A-1", tmp_path / form, (form,))
+    (tmp_path / "json" / "case.txt").unlink()  # as earlier versions wrote it
+    with pytest.raises(SinkError, match="it has those of A-1"):
+        write_case(store, "B-2", tmp_path / "json", EVERY_FORM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -24,7 +25,7 @@ from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAsid
 from edge.cases.log import Entry
 from edge.cases.schema import told
 from edge.cases.store import CaseStore
-from edge.errors import CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
+from edge.errors import CapturedBefore, CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import NOMINAL_UM_PER_PX
 from edge.runtime.bundle import TASKS
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
@@ -223,7 +224,7 @@ def test_a_frames_name_is_kept_as_it_can_be_printed(store: CaseStore, folder: Pa
     printed = {"b": r"b\x01\nc.jpg", "F": r"Fl\udce4che.jpg", "\ufffe": r"\ufffe.jpg"}.get(name[0], name)
     new = store.capture("A-1", make_frame(), make_cell(frame=name), "kim")
     with unchecked():
-        older = store.capture("A-1", make_frame(), make_cell(frame=name), "kim")
+        older = store.capture("A-1", make_frame(level=221), make_cell(frame=name), "kim")
     assert new.captured.cell.frame == older.captured.cell.frame == printed
     assert [entry.said["frame"] for entry in store.log("A-1")[1:]] == [printed, name]
     with CaseStore(folder) as after:
@@ -546,6 +547,25 @@ def test_what_only_reads_makes_no_store(tmp_path: Path) -> None:
     assert (tmp_path / "cases.sqlite").stat().st_size == 0
 
 
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("harm", [lambda p: p.unlink(), lambda p: p.write_bytes(b"")])
+def test_a_lost_database_is_not_begun_anew(
+    store: CaseStore, folder: Path, harm: Callable[[Path], object], create: bool
+) -> None:
+    capture(store)
+    store.close()
+    copy = store.path.read_bytes()
+    harm(store.path)
+    with pytest.raises(
+        StoreDamaged, match=r"pictures of cases are beside it, the database .* is (gone|empty); restore"
+    ):
+        CaseStore(folder, create=create)
+    assert not (store.path.exists() and store.path.stat().st_size)
+    store.path.write_bytes(copy)
+    with CaseStore(folder) as restored:
+        assert restored.verify().faults == ()
+
+
 def test_blanks_around_a_cases_name_are_harmless(store: CaseStore) -> None:
     store.capture(" A-1 ", make_frame(), make_cell(), "kim")
     assert store.case("A-1 ") == store.case("A-1")
@@ -618,6 +638,17 @@ def test_a_changed_picture_is_refused(store: CaseStore, harm: Callable[[Path], o
     assert "restore it from a copy" in store.verify().faults[0]
 
 
+def test_a_picture_that_may_not_be_read_is_told_as_that(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = capture(store)
+
+    def forbidden(_: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(StoreDamaged, match=r"Permission denied; give this user the right"):
+        store.frame(id)
+
+
 @pytest.mark.parametrize("name", ["'../../etc/passwd'", "'ab' || char(0) || 'cd'", "''"])
 def test_a_picture_is_only_sought_under_a_hash(store: CaseStore, folder: Path, name: str) -> None:
     id = capture(store)
@@ -629,9 +660,20 @@ def test_a_picture_is_only_sought_under_a_hash(store: CaseStore, folder: Path, n
         assert any("expected the SHA-256 of a picture" in fault for fault in after.verify().faults)
 
 
+def test_two_programs_add_the_same_picture_to_a_case_once(store: CaseStore, folder: Path) -> None:
+    """Neither sees the other's cell before it writes its own."""
+    with CaseStore(folder) as other:
+        id = capture(other, level=10)
+        with pytest.raises(CapturedBefore, match="the same picture is cell 1 of A-1 already") as refused:
+            capture(store, level=10)
+        assert refused.value.cell.id == id
+        assert [len(opened.cells("A-1")) for opened in (store, other)] == [1, 1]
+
+
 def test_the_same_picture_is_kept_once(store: CaseStore, folder: Path) -> None:
-    for level in (10, 10, 20):
-        capture(store, level=level)
+    store.new_case("A-2", "kim")
+    for case, level in (("A-1", 10), ("A-2", 10), ("A-1", 20)):
+        store.capture(case, make_frame(level=level), make_cell(), "kim")
     assert len(list((folder / "images").rglob("*.png"))) == 2
 
 

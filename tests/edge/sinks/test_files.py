@@ -62,3 +62,21 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
 def test_a_device_that_is_full() -> None:
     with pytest.raises(SinkError, match="cannot write /dev/full: No space left on device"):
         write_bytes(Path("/dev/full"), b"x")
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+def test_who_may_read_what_is_replaced_may_read_what_comes(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+    path.chmod(mode)
+    write_bytes(path, b"after")
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_a_new_file_is_as_open_as_the_user_wants(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_bytes(tmp_path / "file", b"new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640

@@ -61,6 +61,20 @@ def test_an_earlier_runs_picture_is_replaced(tmp_path: Path) -> None:
     assert [level(p) for p in tmp_path.iterdir()] == [2]
 
 
+@pytest.mark.parametrize("content", [None, b"no picture"])
+def test_a_frame_is_not_replaced(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(make_frame().pixels).save(path)
+    if content is not None:
+        path.write_bytes(content)
+    before = path.read_bytes()
+    with pytest.raises(
+        SinkError, match=r"a\.png: a picture that chromo-edge did not make is there; name another folder"
+    ):
+        PictureSink(tmp_path, flat).put(make_frame(), make_cell())
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("folder", [Path("/proc/pictures"), Path("/dev/null/pictures"), Path("/dev/null")])
 def test_a_folder_that_cannot_be_written_is_told_before_the_work(folder: Path) -> None:
     with pytest.raises(SinkError, match=r"^cannot write into /.*; name another folder$"):

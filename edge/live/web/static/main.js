@@ -17,7 +17,6 @@ let cell = null;
 let head = -1;
 let caseName = ""; // of the open one
 let cells = []; // of the case, as last heard, in the order of their capture
-let asking = 0; // how often the case was asked for
 let busy = Promise.resolve();
 let capturing = false;
 let entering = false;
@@ -80,9 +79,8 @@ function focusSelected() {
 }
 
 async function refreshCase() {
-  const asked = ++asking;
   const now = await api.case().catch((error) => say(error.message));
-  if (!now || asked !== asking) return; // an older answer may come later
+  if (!now) return;
   if (caseName && now.name !== caseName) say(`Case ${now.name} is open now, no longer ${caseName}`);
   head = now.head;
   caseName = now.name;

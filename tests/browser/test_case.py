@@ -95,7 +95,7 @@ def test_a_cell_is_set_aside_and_taken_back(models_dir: Path, tmp_path: Path, pa
         page.keyboard.press("Enter")
         expect(page.locator("#aside-why")).to_have_text("Set aside: too few bands")
         page.keyboard.press("l")
-        expect(page.locator("#tally")).to_have_text("46,XX[1]")
+        expect(page.locator("#tally")).to_have_text("46,XX[1] (provisional)")
         expect(page.locator("#cells button").first).to_contain_text("set aside")
         page.keyboard.press("k")
         page.get_by_role("button", name="Take back").click()

@@ -358,6 +358,34 @@ def test_a_finger_cuts(bench: Bench) -> None:
     assert bench.edits() == [(1, "split")]
 
 
+@pytest.mark.parametrize(("width", "height"), [(800, 480), (360, 640)])
+def test_a_finger_reaches_all_of_the_picture_and_can_cancel(bench: Bench, width: int, height: int) -> None:
+    """Where a finger draws, it cannot scroll."""
+    page = bench.page
+    page.set_viewport_size({"width": width, "height": height})
+    bench.open(1)
+    page.locator('[data-do="draw"]').click()
+    expect(page.locator("#cell-frame")).to_have_class("drawing")
+    expect(page.locator("#cell-frame")).to_be_in_viewport(ratio=1)
+    page.locator("#cancel").click()
+    expect(page.locator("#said")).to_have_text("Nothing changed")
+    expect(page.locator("#cell-frame")).not_to_have_class("drawing")
+    expect(page.locator("body")).not_to_have_class("large-picture")
+    expect(page.locator("#cancel")).to_be_hidden()
+    assert bench.edits() == []
+
+
+@pytest.mark.parametrize("tool", ["cut", "draw"])
+def test_the_button_of_a_tool_cancels_it(bench: Bench, tool: str) -> None:
+    page = bench.page
+    bench.open(1)
+    page.locator(f'[data-do="{tool}"]').click()
+    expect(page.locator("#cell-frame")).to_have_class("drawing")
+    page.locator(f'[data-do="{tool}"]').click()
+    expect(page.locator("#said")).to_have_text("Nothing changed")
+    expect(page.locator("#cell-frame")).not_to_have_class("drawing")
+
+
 def test_a_case_that_is_typed_and_not_opened_gets_no_cell_and_no_other_does(bench: Bench) -> None:
     page = bench.page
     expect(page.locator("#capture")).to_be_enabled()

@@ -209,6 +209,12 @@ function pair(why, apply) {
   }
 }
 
+function draw(tool, how) {
+  if (picture.tool === tool) return escape(); // without a keyboard there is no Escape
+  picture.start(tool);
+  say(how);
+}
+
 function drawn(toolName, line) {
   focusSelected();
   if (toolName === "cut") edit({ edit: "split", chromosome: karyogram.selected, line }, "Cut in two");
@@ -228,8 +234,8 @@ const DO = {
   flip: () => edit({ edit: "flip", chromosome: karyogram.selected }, "Turned"),
   swap: () => pair("Swap", (first, second) => edit({ edit: "swap", first, second }, "Swapped")),
   join: () => pair("Join", (first, second) => edit({ edit: "join", chromosomes: [first, second] }, "Joined")),
-  cut: () => (picture.start("cut"), say("Draw a line right across it in the picture")),
-  draw: () => (picture.start("draw"), say("Draw along the middle of the missed one, end to end")),
+  cut: () => draw("cut", "Draw a line right across it in the picture"),
+  draw: () => draw("draw", "Draw along the middle of the missed one, end to end"),
   marker: () => toggleMark("marker"),
   derivative: () => toggleMark("derivative"),
   exclude: () => {
@@ -287,7 +293,7 @@ function enter() {
 
 function escape() {
   if (typed.label) typed.clear();
-  else if (picture.tool) picture.stop(), say("Nothing changed");
+  else if (picture.tool) picture.stop(), focusSelected(), say("Nothing changed");
   else if (document.body.classList.contains("large-picture")) picture.enlarge(false);
   else if (karyogram.held) karyogram.hold(null);
   else view("live");
@@ -306,6 +312,7 @@ listen({
   live: () => view("live"),
 });
 $("capture").addEventListener("click", capture);
+$("cancel").addEventListener("click", escape);
 $("to-live").addEventListener("click", () => view("live"));
 $("to-karyogram").addEventListener("click", openKaryogram);
 $("help-open").addEventListener("click", ({ detail: byPointer }) => {

@@ -127,7 +127,7 @@ def test_what_was_removed_comes_back_by_drop_and_by_label(bench: Bench) -> None:
         expect(bench.place("removed").locator(".chromosome")).to_have_count(1)
         if back == "drop":
             bench.chromosome(14).drag_to(bench.place("8").locator(".number"))
-            expect(page.locator("#said")).to_have_text("It is a 8")
+            expect(page.locator("#said")).to_have_text("It is an 8")
         else:
             page.keyboard.type("8")
             page.keyboard.press("Enter")
@@ -273,7 +273,7 @@ def test_a_refused_label_keeps_its_chromosome(bench: Bench) -> None:
     page = bench.page
     bench.open(1)
     page.route("**/edit", lambda route: route.abort(), times=1)
-    for said in ("the board does not answer", "It is a 8"):
+    for said in ("the board does not answer", "It is an 8"):
         page.keyboard.type("8")
         page.keyboard.press("Enter")
         expect(page.locator("#said")).to_contain_text(said)

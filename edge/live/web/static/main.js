@@ -3,7 +3,7 @@
 import { actor, api } from "./api.js";
 import { Aside } from "./aside.js";
 import { offerCases, offerExports, showCase, unopened } from "./case.js";
-import { Karyogram, settled } from "./karyogram.js";
+import { Karyogram, settled, withArticle } from "./karyogram.js";
 import { listen } from "./keys.js";
 import { Live } from "./live.js";
 import { Picture } from "./picture.js";
@@ -177,7 +177,7 @@ function moveTo(id, place) {
   if (settled(chromosome, place)) return say("Nothing changed: it is there already"), busy;
   if (place === "removed") return edit({ edit: "exclude", chromosome: id }, "Removed");
   if (place === "marker") return edit({ edit: "mark", chromosome: id, kind: "marker" }, "Marked as a marker");
-  const done = chromosome.label === place ? `It is a ${place}` : `${chromosome.label} is now ${place}`;
+  const done = chromosome.label === place ? `It is ${withArticle(place)}` : `${chromosome.label} is now ${place}`;
   return edit({ edit: "relabel", chromosome: id, label: place }, done);
 }
 
@@ -222,8 +222,9 @@ function drawn(toolName, line) {
 }
 
 function toggleMark(kind) {
-  const chromosome = karyogram.chromosome();
-  edit({ edit: "mark", chromosome: chromosome.id, kind: chromosome.kind === kind ? "whole" : kind });
+  const { id, kind: before } = karyogram.chromosome();
+  const whole = before === kind;
+  edit({ edit: "mark", chromosome: id, kind: whole ? "whole" : kind }, whole ? `No ${kind} any more` : `Marked as a ${kind}`);
 }
 
 const DO = {
@@ -239,8 +240,8 @@ const DO = {
   marker: () => toggleMark("marker"),
   derivative: () => toggleMark("derivative"),
   exclude: () => {
-    const chromosome = karyogram.chromosome();
-    edit({ edit: chromosome.excluded ? "restore" : "exclude", chromosome: chromosome.id });
+    const { id, excluded } = karyogram.chromosome();
+    edit({ edit: excluded ? "restore" : "exclude", chromosome: id }, excluded ? "Back again" : "Removed");
   },
   aside: () => aside.toggle(cell),
 };
@@ -288,7 +289,7 @@ function enter() {
   if (settled(chromosome, label || undefined)) return next();
   const change = label ? { edit: "relabel", chromosome: chromosome.id, label } : { edit: "accept", chromosomes: [chromosome.id] };
   entering = true;
-  edit(change, label ? `It is a ${label}` : "Accepted").then((done) => ((entering = false), done && next()));
+  edit(change, label ? `It is ${withArticle(label)}` : "Accepted").then((done) => ((entering = false), done && next()));
 }
 
 function escape() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,7 @@ def test_the_next_patient_begins_without_a_restart(
         field.fill("S9")
         field.press("Escape")  # nothing was opened
         expect(field).to_have_value("S1")
+        expect(field).to_have_attribute("title", re.compile(r"^S1\."))  # whole, however long
         field.fill("S2")
         field.press("Enter")
         expect(page.locator("#live-said")).to_have_text("Case S2 is open; it has no cell yet")

@@ -18,6 +18,7 @@ let head = -1;
 let caseName = ""; // of the open one
 let cells = []; // of the case, as last heard, in the order of their capture
 let asking = 0; // how often the case was asked for
+let heard = null; // resolves with the answer to the last of them
 let busy = Promise.resolve();
 let capturing = false;
 let entering = false;
@@ -79,10 +80,15 @@ function focusSelected() {
   karyogram.button(karyogram.selected)?.focus();
 }
 
-async function refreshCase() {
-  const asked = ++asking;
+function refreshCase() {
+  heard = hearCase(++asking);
+  return heard;
+}
+
+async function hearCase(asked) {
   const now = await api.case().catch((error) => say(error.message));
-  if (!now || asked !== asking) return; // an older answer may come later
+  if (asked !== asking) return heard; // an older answer may come later; who asked waits for the newer one
+  if (!now) return;
   if (caseName && now.name !== caseName) say(`Case ${now.name} is open now, no longer ${caseName}`);
   head = now.head;
   caseName = now.name;

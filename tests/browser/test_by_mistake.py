@@ -127,7 +127,7 @@ def test_what_was_removed_comes_back_by_drop_and_by_label(bench: Bench) -> None:
         expect(bench.place("removed").locator(".chromosome")).to_have_count(1)
         if back == "drop":
             bench.chromosome(14).drag_to(bench.place("8").locator(".number"))
-            expect(page.locator("#said")).to_have_text("It is a 8")
+            expect(page.locator("#said")).to_have_text("It is an 8")
         else:
             page.keyboard.type("8")
             page.keyboard.press("Enter")
@@ -273,7 +273,7 @@ def test_a_refused_label_keeps_its_chromosome(bench: Bench) -> None:
     page = bench.page
     bench.open(1)
     page.route("**/edit", lambda route: route.abort(), times=1)
-    for said in ("the board does not answer", "It is a 8"):
+    for said in ("the board does not answer", "It is an 8"):
         page.keyboard.type("8")
         page.keyboard.press("Enter")
         expect(page.locator("#said")).to_contain_text(said)
@@ -356,6 +356,34 @@ def test_a_finger_cuts(bench: Bench) -> None:
     finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     expect(page.locator("#said")).to_have_text("Cut in two")
     assert bench.edits() == [(1, "split")]
+
+
+@pytest.mark.parametrize(("width", "height"), [(800, 480), (360, 640)])
+def test_a_finger_reaches_all_of_the_picture_and_can_cancel(bench: Bench, width: int, height: int) -> None:
+    """Where a finger draws, it cannot scroll."""
+    page = bench.page
+    page.set_viewport_size({"width": width, "height": height})
+    bench.open(1)
+    page.locator('[data-do="draw"]').click()
+    expect(page.locator("#cell-frame")).to_have_class("drawing")
+    expect(page.locator("#cell-frame")).to_be_in_viewport(ratio=1)
+    page.locator("#cancel").click()
+    expect(page.locator("#said")).to_have_text("Nothing changed")
+    expect(page.locator("#cell-frame")).not_to_have_class("drawing")
+    expect(page.locator("body")).not_to_have_class("large-picture")
+    expect(page.locator("#cancel")).to_be_hidden()
+    assert bench.edits() == []
+
+
+@pytest.mark.parametrize("tool", ["cut", "draw"])
+def test_the_button_of_a_tool_cancels_it(bench: Bench, tool: str) -> None:
+    page = bench.page
+    bench.open(1)
+    page.locator(f'[data-do="{tool}"]').click()
+    expect(page.locator("#cell-frame")).to_have_class("drawing")
+    page.locator(f'[data-do="{tool}"]').click()
+    expect(page.locator("#said")).to_have_text("Nothing changed")
+    expect(page.locator("#cell-frame")).not_to_have_class("drawing")
 
 
 def test_a_case_that_is_typed_and_not_opened_gets_no_cell_and_no_other_does(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,29 @@ def test_what_the_cells_find_together_stands_beside_the_tally(models_dir: Path, 
         page.keyboard.press("Enter")
         page.keyboard.press("l")
         expect(page.locator("#case-findings li").first).to_have_text("trisomy 21 (Down syndrome)")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1024, 600)])
+def test_findings_run_over_nothing(page: Page, scope: str, width: int, height: int) -> None:
+    """However many there are under the lens and in the case, each part of the column ends before the next begins."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.route_web_socket("**/live", lambda socket: None)
+    page.goto(scope)
+    expect(page.locator("#case-name")).not_to_have_value("")
+    overlaps = page.evaluate(
+        """() => {
+            for (const id of ["live-findings", "case-findings"]) {
+                const told = "provisional: 4 of 44 chromosomes not yet reviewed, and as many more as fill two lines";
+                const all = [1, 2, 3, 4].map(() => Object.assign(document.createElement("li"), { textContent: told }));
+                document.getElementById(id).replaceChildren(...all);
+            }
+            const parts = [...document.querySelectorAll("#live aside > *")].filter((part) => part.offsetHeight);
+            const end = (part) => part.offsetTop + Math.max(part.offsetHeight, part.id ? part.scrollHeight : 0);
+            return parts.slice(1).filter((part, k) => end(parts[k]) > part.offsetTop).map((part) => part.outerHTML);
+        }"""
+    )
+    assert overlaps == []
+    assert page.locator(".cells").evaluate("cells => cells.clientHeight") >= 120
 
 
 @pytest.mark.parametrize(
@@ -139,6 +163,7 @@ def test_the_next_patient_begins_without_a_restart(
         field.fill("S9")
         field.press("Escape")  # nothing was opened
         expect(field).to_have_value("S1")
+        expect(field).to_have_attribute("title", re.compile(r"^S1\."))  # whole, however long
         field.fill("S2")
         field.press("Enter")
         expect(page.locator("#live-said")).to_have_text("Case S2 is open; it has no cell yet")

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from edge.cases.store import CaseStore
 from tests.browser.conftest import PATIENCE_MS, capture, running
-from tests.builders import make_cell, make_frame
+from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 
 
 def chromosomes(page: Page, place: str) -> Locator:
@@ -111,6 +111,50 @@ def test_a_label_by_touch_is_any_of_the_24(models_dir: Path, tmp_path: Path, bro
         context.close()
 
 
+def test_sex_chromosomes_that_are_neither_xx_nor_xy_are_marked(
+    models_dir: Path, tmp_path: Path, page: Page
+) -> None:
+    sets = {"XX": ["X", "Y"], "XY": ["X", "Y"], "XXX": ["X (3)", "Y"], "X": ["X (1)", "Y"], "XXY": ["X (2)", "Y (1)"]}
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        for k, sexes in enumerate(sets):
+            store.capture("S1", make_frame(300, 340, index=k), make_cell([*NORMAL_FEMALE[:44], *sexes]), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        page.locator("#cells button").last.click()
+        for k, numbers in enumerate(sets.values(), 1):
+            expect(page.locator("#corrections")).to_contain_text(f"Cell {k} ")
+            places = page.locator('.place:is([data-place="X"], [data-place="Y"])')
+            expect(places.locator(".number")).to_have_text(numbers)
+            odd = places.evaluate_all("all => all.map((place) => place.classList.contains('odd'))")
+            assert odd == ["(" in number for number in numbers]
+            page.keyboard.press("PageDown")
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (1280, 800)])
+def test_every_place_and_every_finding_is_in_sight(
+    models_dir: Path, tmp_path: Path, page: Page, width: int, height: int
+) -> None:
+    """On a phone no place is off the edge; beside a karyogram, findings scroll only where there is no room for them."""
+    page.set_viewport_size({"width": width, "height": height})
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        labels = [*NORMAL_FEMALE, "8", "13", "18", "21", "X"]
+        store.capture("S1", make_frame(300, 340), make_cell(labels, review=[22, 23, 40]), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        page.locator("#cells button").click()
+        expect(page.locator(".place")).to_have_count(26)
+        ends = page.locator(".place").evaluate_all("all => all.map((place) => place.getBoundingClientRect().right)")
+        assert max(ends) <= width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("#findings").evaluate("list => list.scrollHeight") > 80
+        cut = page.locator("#findings").evaluate("list => list.scrollHeight - list.clientHeight")
+        assert cut == 0
+        assert page.locator("#karyogram aside").evaluate("aside => aside.scrollHeight - aside.clientHeight") == 0
+        expect(page.locator("#said")).to_have_css("position", "static")  # nothing is said, and nothing covered
+
+
 def test_findings_follow_every_edit(karyogram: Page) -> None:
     """A third and a fourth 21 are said as soon as they are there."""
     page = karyogram
@@ -171,14 +215,23 @@ def test_flip_swap_mark_and_remove_by_keyboard(karyogram: Page) -> None:
     expect(place_of(page, id)).to_have_attribute("data-place", there)
     expect(place_of(page, other)).to_have_attribute("data-place", here)
 
+    said = page.locator("#said")
     page.keyboard.press("e")
     expect(page.locator("#karyotype")).to_contain_text("der(")
+    expect(said).to_have_text("Marked as a derivative")
     page.keyboard.press("e")
     expect(page.locator("#karyotype")).not_to_contain_text("der(")
+    expect(said).to_have_text("No derivative any more")
+    page.keyboard.press("m")
+    expect(said).to_have_text("Marked as a marker")
+    page.keyboard.press("m")
+    expect(said).to_have_text("No marker any more")
     page.keyboard.press("Delete")
     expect(place_of(page, other)).to_have_attribute("data-place", "removed")
+    expect(said).to_have_text("Removed")
     page.keyboard.press("Delete")
     expect(place_of(page, other)).to_have_attribute("data-place", here)
+    expect(said).to_have_text("Back again")
 
 
 def test_cut_join_and_draw_by_keyboard(karyogram: Page) -> None:

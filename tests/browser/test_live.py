@@ -48,6 +48,19 @@ def test_on_a_boards_own_screen_capture_and_what_is_said_are_in_sight(live: Page
     assert button is not None
     assert said is not None
     assert said["x"] + said["width"] <= button["x"]
+    for beside in ("#advice", "#count", "#live-karyotype"):
+        expect(live.locator(beside)).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize(("width", "height"), [(800, 480), (640, 360), (390, 700)])
+def test_on_a_boards_own_screen_a_fault_is_in_sight(page: Page, scope: str, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.route_web_socket("**/live", lambda socket: socket.close(code=4000, reason="Camera late"))
+    page.goto(scope)
+    expect(page.locator("#fault")).to_have_text("Camera late")
+    for scrolled in (0, 9999):
+        page.evaluate("(y) => scrollTo(0, y)", scrolled)
+        expect(page.locator("#fault")).to_be_in_viewport(ratio=1)
 
 
 def test_space_captures_and_the_karyogram_holds_every_chromosome(live: Page) -> None:

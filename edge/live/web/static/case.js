@@ -8,6 +8,7 @@ let open = ""; // the open case's name
 export function showCase(now, onOpen) {
   if (!unopened()) $("case-name").value = now.name;
   open = now.name;
+  $("case-name").title = `${open}. Another name and Enter: the case of the next patient, for all pages`; // the field is short
   $("case-names").replaceChildren(...now.cases.map((name) => Object.assign(document.createElement("option"), { value: name })));
   $("cells-title").textContent = `Captured cells${summed(now.cells)}`;
   $("no-cells").hidden = now.cells.length > 0;

@@ -12,6 +12,7 @@ const ROWS = [
 const PLACE_OF = (c) => (c.excluded ? "removed" : c.kind === "marker" ? "marker" : c.label);
 const WORDS_OF = { marker: "The selected one is a marker", removed: "Remove the selected one" };
 const PAIRED = new Set(Array.from({ length: 22 }, (_, k) => String(k + 1)));
+const SEX = ["X", "Y"];
 const ROW_EXTRA_PX = 44;
 const SMALLEST = 0.4;
 const LARGEST = 3; // screen pixels a crop pixel
@@ -148,7 +149,7 @@ export class Karyogram {
     place.dataset.place = name;
     place.setAttribute("role", "group");
     place.setAttribute("aria-label", `${name}: ${here.length}`);
-    const odd = PAIRED.has(name) && here.length !== 2;
+    const odd = PAIRED.has(name) ? here.length !== 2 : SEX.includes(name) && this.oddSex(name);
     place.classList.toggle("odd", odd);
     const copies = document.createElement("div");
     copies.className = "copies";
@@ -157,7 +158,7 @@ export class Karyogram {
     number.type = "button";
     number.className = "number";
     number.tabIndex = -1; // by keyboard a label is typed
-    number.title = WORDS_OF[name] ?? `The selected one is a ${name}`;
+    number.title = WORDS_OF[name] ?? `The selected one is ${withArticle(name)}`;
     number.addEventListener("click", () => this.chromosome() && this.onMove(this.selected, name));
     number.textContent = odd || (here.length > 0 && !PAIRED.has(name) && name.length > 1) ? `${name} (${here.length})` : name;
     place.append(copies, number);
@@ -173,6 +174,12 @@ export class Karyogram {
       if (this.dragging !== null) this.dropped(this.dragging, name, event);
     });
     return place;
+  }
+
+  // Neither XX nor XY; that there is no Y tells nothing.
+  oddSex(name) {
+    const [x, y] = SEX.map((sex) => this.cell.chromosomes.filter((c) => PLACE_OF(c) === sex).length);
+    return !(x + y === 2 && x > 0) && (name === "X" || y > 0);
   }
 
   // Let go where it was, it has not moved.
@@ -226,6 +233,10 @@ function spoken(chromosome) {
   const [first, second] = chromosome.candidates;
   const other = second ? `, or ${second[0]} ${percent(second[1])}` : "";
   return `Chromosome ${chromosome.label}${kind}, ${percent(chromosome.confidence)}, ${state}; looks like ${first[0]} ${percent(first[1])}${other}`;
+}
+
+export function withArticle(label) {
+  return `${["8", "11", "18", "X"].includes(label) ? "an" : "a"} ${label}`;
 }
 
 export function percent(share) {

@@ -3,7 +3,7 @@
 import { actor, api } from "./api.js";
 import { Aside } from "./aside.js";
 import { offerCases, offerExports, showCase, unopened } from "./case.js";
-import { Karyogram, settled } from "./karyogram.js";
+import { Karyogram, settled, withArticle } from "./karyogram.js";
 import { listen } from "./keys.js";
 import { Live } from "./live.js";
 import { Picture } from "./picture.js";
@@ -175,7 +175,7 @@ function moveTo(id, place) {
   if (settled(chromosome, place)) return say("Nothing changed: it is there already"), busy;
   if (place === "removed") return edit({ edit: "exclude", chromosome: id }, "Removed");
   if (place === "marker") return edit({ edit: "mark", chromosome: id, kind: "marker" }, "Marked as a marker");
-  const done = chromosome.label === place ? `It is a ${place}` : `${chromosome.label} is now ${place}`;
+  const done = chromosome.label === place ? `It is ${withArticle(place)}` : `${chromosome.label} is now ${place}`;
   return edit({ edit: "relabel", chromosome: id, label: place }, done);
 }
 
@@ -211,6 +211,12 @@ function pair(why, apply) {
   }
 }
 
+function draw(tool, how) {
+  if (picture.tool === tool) return escape(); // without a keyboard there is no Escape
+  picture.start(tool);
+  say(how);
+}
+
 function drawn(toolName, line) {
   focusSelected();
   if (toolName === "cut") edit({ edit: "split", chromosome: karyogram.selected, line }, "Cut in two");
@@ -218,8 +224,9 @@ function drawn(toolName, line) {
 }
 
 function toggleMark(kind) {
-  const chromosome = karyogram.chromosome();
-  edit({ edit: "mark", chromosome: chromosome.id, kind: chromosome.kind === kind ? "whole" : kind });
+  const { id, kind: before } = karyogram.chromosome();
+  const whole = before === kind;
+  edit({ edit: "mark", chromosome: id, kind: whole ? "whole" : kind }, whole ? `No ${kind} any more` : `Marked as a ${kind}`);
 }
 
 const DO = {
@@ -230,13 +237,13 @@ const DO = {
   flip: () => edit({ edit: "flip", chromosome: karyogram.selected }, "Turned"),
   swap: () => pair("Swap", (first, second) => edit({ edit: "swap", first, second }, "Swapped")),
   join: () => pair("Join", (first, second) => edit({ edit: "join", chromosomes: [first, second] }, "Joined")),
-  cut: () => (picture.start("cut"), say("Draw a line right across it in the picture")),
-  draw: () => (picture.start("draw"), say("Draw along the middle of the missed one, end to end")),
+  cut: () => draw("cut", "Draw a line right across it in the picture"),
+  draw: () => draw("draw", "Draw along the middle of the missed one, end to end"),
   marker: () => toggleMark("marker"),
   derivative: () => toggleMark("derivative"),
   exclude: () => {
-    const chromosome = karyogram.chromosome();
-    edit({ edit: chromosome.excluded ? "restore" : "exclude", chromosome: chromosome.id });
+    const { id, excluded } = karyogram.chromosome();
+    edit({ edit: excluded ? "restore" : "exclude", chromosome: id }, excluded ? "Back again" : "Removed");
   },
   aside: () => aside.toggle(cell),
 };
@@ -284,12 +291,12 @@ function enter() {
   if (settled(chromosome, label || undefined)) return next();
   const change = label ? { edit: "relabel", chromosome: chromosome.id, label } : { edit: "accept", chromosomes: [chromosome.id] };
   entering = true;
-  edit(change, label ? `It is a ${label}` : "Accepted").then((done) => ((entering = false), done && next()));
+  edit(change, label ? `It is ${withArticle(label)}` : "Accepted").then((done) => ((entering = false), done && next()));
 }
 
 function escape() {
   if (typed.label) typed.clear();
-  else if (picture.tool) picture.stop(), say("Nothing changed");
+  else if (picture.tool) picture.stop(), focusSelected(), say("Nothing changed");
   else if (document.body.classList.contains("large-picture")) picture.enlarge(false);
   else if (karyogram.held) karyogram.hold(null);
   else view("live");
@@ -308,6 +315,7 @@ listen({
   live: () => view("live"),
 });
 $("capture").addEventListener("click", capture);
+$("cancel").addEventListener("click", escape);
 $("to-live").addEventListener("click", () => view("live"));
 $("to-karyogram").addEventListener("click", openKaryogram);
 $("help-open").addEventListener("click", ({ detail: byPointer }) => {

@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { RESOLUTIONS, bandsOf, ideogram } from "./ideogram.js";
-import { percent } from "./karyogram.js";
+import { percent, withArticle } from "./karyogram.js";
 
 const HEIGHT_PX = 146;
 
@@ -65,7 +65,7 @@ export class Selected {
       const choose = made("button", "", `${label}  ${percent(share)}`);
       choose.type = "button";
       choose.style.setProperty("--share", `${Math.round(share * 100)}%`);
-      choose.title = `It is a ${label}`;
+      choose.title = `It is ${withArticle(label)}`;
       const { id } = this.chromosome;
       choose.addEventListener("click", () => this.onRelabel(id, label));
       const entry = document.createElement("li");

@@ -111,9 +111,7 @@ def test_a_label_by_touch_is_any_of_the_24(models_dir: Path, tmp_path: Path, bro
         context.close()
 
 
-def test_sex_chromosomes_that_are_neither_xx_nor_xy_are_marked(
-    models_dir: Path, tmp_path: Path, page: Page
-) -> None:
+def test_sex_chromosomes_that_are_neither_xx_nor_xy_are_marked(models_dir: Path, tmp_path: Path, page: Page) -> None:
     sets = {"XX": ["X", "Y"], "XY": ["X", "Y"], "XXX": ["X (3)", "Y"], "X": ["X (1)", "Y"], "XXY": ["X (2)", "Y (1)"]}
     with CaseStore(tmp_path) as store:
         store.new_case("S1", "kim")

@@ -116,7 +116,8 @@ def test_sex_chromosomes_that_are_neither_xx_nor_xy_are_marked(models_dir: Path,
     with CaseStore(tmp_path) as store:
         store.new_case("S1", "kim")
         for k, sexes in enumerate(sets):
-            store.capture("S1", make_frame(300, 340, index=k), make_cell([*NORMAL_FEMALE[:44], *sexes]), "kim")
+            frame = make_frame(300, 340, level=220 - k, index=k)
+            store.capture("S1", frame, make_cell([*NORMAL_FEMALE[:44], *sexes]), "kim")
     with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
         page.goto(address)
         page.locator("#cells button").last.click()

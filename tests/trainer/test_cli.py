@@ -98,7 +98,7 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (["fit", "classifier", "crops.zip", "--out", "r", "--unaugmented", "magic"], 2, "no augmentation is called"),
         (["fit", "classifier", "crops.zip", "--out", "r", "--augment", "defocus=2"], 2, "defocus_share must be 0"),
         (["evaluate", "frames", "data", "--wrong"], 2, "--wrong"),
-        (["fit", "locator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
+        (["fit", "locator", "data", "--out", "data/images.csv"], 2, "cannot be used"),
         (
             ["fit", "classifier", "crops.zip", "--out", "r", "--network", "lenet"],
             2,
@@ -117,7 +117,6 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (["fit", "classifier", "crops.zip", "--out", "r", "--mix", "blend"], 2, "none, mixup, cutmix"),
         (["compare", "absent.zip", "--out", "c"], 8, "expected a zip of upright cut-outs with crops.csv at absent.zip"),
         (["compare", "crops.zip", "--out", "c", "--only", "lenet"], 2, "expected a row of traditional, vgg"),
-        (["fit", "separator", "absent", "--out", "data/images.csv"], 2, "cannot be used"),
         (["fit", "separator", "absent", "--out", "r"], 8, "absent: expected labelled data (images.csv"),
         (["fit", "classifier", "crops.zip", "--out", "r", "--start", "crops.zip"], 2, "expected Keras weights"),
         (

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge.camera.files import read_frame
-from edge.cases.edits import Mark
+from edge.cases.edits import Accept, Mark
 from edge.cases.files import EVERY_FORM, write_case
 from edge.cases.store import CaseStore
 from tests.builders import make_cell, make_frame
@@ -326,7 +326,8 @@ def test_the_exports_of_several_cases_are_one_set(tmp_path: Path) -> None:
     with CaseStore(tmp_path / "store") as store:
         for level, case in enumerate(("P1", "P2"), 200):
             store.new_case(case, "kim")
-            store.capture(case, make_frame(300, 340, level=level), make_cell(), "kim")
+            state = store.capture(case, make_frame(300, 340, level=level), make_cell(), "kim")
+            store.edit(state.id, Accept((0,)), based_on=0, actor="kim")
             write_case(store, case, tmp_path / "exports" / case, EVERY_FORM)
     contents = read_all(tmp_path / "exports")
     assert contents.form == "corrections"
@@ -338,13 +339,12 @@ def test_the_exports_of_several_cases_are_one_set(tmp_path: Path) -> None:
 
 
 def test_a_frame_with_a_marker_or_a_derivative_is_no_training_data(tmp_path: Path) -> None:
-    marks = {"P1": None, "P2": Mark(3, "marker"), "P3": Mark(4, "derivative")}
+    marks = {"P1": Accept((0,)), "P2": Mark(3, "marker"), "P3": Mark(4, "derivative")}
     with CaseStore(tmp_path / "store") as store:
         for level, (case, mark) in enumerate(marks.items(), 200):
             store.new_case(case, "kim")
             state = store.capture(case, make_frame(300, 340, level=level), make_cell(), "kim")
-            if mark:
-                store.edit(state.id, mark, based_on=state.revision, actor="kim")
+            store.edit(state.id, mark, based_on=state.revision, actor="kim")
             write_case(store, case, tmp_path / "exports" / case, EVERY_FORM)
     contents = read_all(tmp_path / "exports")
     assert [frame.case for frame in contents.frames] == ["P1"]

@@ -17,7 +17,7 @@ import io
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import typer
 
@@ -35,7 +35,8 @@ def run_app(app: typer.Typer, name: str, argv: Sequence[str] | None = None) -> i
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a closed one is None
-            stream.reconfigure(errors="backslashreplace")  # a locale that lacks a letter must not end the work
+            with suppress(OSError):  # one that says that it can seek and cannot, as some devices do
+                stream.reconfigure(errors="backslashreplace")  # a locale that lacks a letter must not end the work
     try:
         with _warnings_in_one_line():
             code = app(args=words, prog_name=name, standalone_mode=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -448,6 +449,29 @@ def test_help(chromo: Run, words: list[str]) -> None:
 
 def test_version(chromo: Run) -> None:
     assert re.fullmatch(r"chromo-edge \d+\.\d+\.\d+\n", chromo("--version")[1])
+
+
+class Device(io.BytesIO):
+    """Says that it can seek, and cannot."""
+
+    opened = False
+
+    def tell(self) -> int:
+        if self.opened:
+            raise OSError(29, "Illegal seek")
+        return super().tell()
+
+
+def test_an_output_that_cannot_seek_as_it_says_is_written_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = Device()
+    stream = io.TextIOWrapper(device, encoding="utf-8")
+    stream.write("before\n")
+    stream.flush()
+    device.opened = True
+    monkeypatch.setattr("sys.stdout", stream)
+    assert main(["--version"]) == 0
+    stream.flush()
+    assert b"chromo-edge" in device.getvalue()
 
 
 def test_version_of_a_checkout_that_was_never_installed(chromo: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,8 +98,9 @@ class EditRefused(StoreError):
 class CapturedBefore(StoreError):
     """``cell`` is what was captured of the same field, as it is now."""
 
-    def __init__(self, message: str, cell: CellState) -> None:
-        super().__init__(message)
+    def __init__(self, cell: CellState) -> None:
+        aside = ", which is set aside" if cell.set_aside else ""
+        super().__init__(f"it is cell {cell.captured.number} already{aside}")
         self.cell = cell
 
 

@@ -128,8 +128,7 @@ def add(
                 print(f"error: {one_line(error)}", file=sys.stderr)
                 continue
             except CapturedBefore as before:
-                aside = ", which is set aside" if before.cell.set_aside else ""
-                print(f"skipped {printable(frame.source)}: it is cell {before.cell.captured.number} already{aside}")
+                print(f"skipped {printable(frame.source)}: {before}")
                 continue
             kept = state.captured
             added += 1
@@ -150,10 +149,9 @@ def _captured(store: CaseStore, case: str, path: Path, frame: Frame, pipeline: P
     from edge.cases.again import seen_before
     from edge.cases.images import picture_sha256
 
-    sha256 = picture_sha256(frame.pixels)
-    for state in store.cells(case):
-        if state.captured.frame_sha256 == sha256:
-            raise CapturedBefore(f"{path}: the same picture is cell {state.captured.number} already", state)
+    for kept in store.kept(picture_sha256(frame.pixels)):
+        if kept.case == store.case(case).name:
+            raise CapturedBefore(store.cell(kept.id))  # labelling it would take a second
     cell = pipeline.label(frame)
     if cell.count == 0:
         raise FrameError(
@@ -161,7 +159,7 @@ def _captured(store: CaseStore, case: str, path: Path, frame: Frame, pipeline: P
         )
     known = seen_before(cell, store.cells(case))
     if known is not None:
-        raise CapturedBefore(f"{path}: the same field is cell {known.captured.number} already", known)
+        raise CapturedBefore(known)
     return store.capture(case, frame, cell, by)
 
 

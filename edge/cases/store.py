@@ -116,8 +116,7 @@ class CaseStore:
         with self._writing() as db:
             for kept in kept_cells(db, frame_sha256):  # within: another program may add the same
                 if kept.case == opened.name:
-                    said = f"the same picture is cell {kept.number} of {kept.case} already; give one of another cell"
-                    raise CapturedBefore(said, self._kept.state(kept.id))
+                    raise CapturedBefore(self._kept.state(kept.id))
             captured = log.utc_now()
             last = db.execute("SELECT coalesce(max(number), 0) FROM cells WHERE case_id = ?", (opened.id,)).fetchone()
             row = (opened.id, last[0] + 1, frame_sha256, frame.um_per_px, captured, document)

@@ -207,7 +207,7 @@ def test_a_still_field_is_one_cell(tapped: tuple[Tap, str], page: Page) -> None:
     page.goto(tapped[1])
     expect(page.locator("#capture")).to_be_enabled()
     page.keyboard.press("Space")
-    expect(page.locator("#live-said")).to_have_text("this is cell 1 already; move on, or open it with K")
+    expect(page.locator("#live-said")).to_have_text("it is cell 1 already; move on, or open it with K")
     expect(page.locator("#cells li")).to_have_count(1)
     page.keyboard.press("k")
     expect(page.locator("#corrections")).to_contain_text("Cell 1 ")

@@ -192,6 +192,7 @@ async def _told(request: Request, error: Exception) -> Response:
     if isinstance(error, EditConflict):
         answer["cell"] = cell_message(error.newer, "")
     elif isinstance(error, CapturedBefore):
+        answer["error"] += "; move on, or open it with K"
         answer["cell"] = cell_message(error.cell, "")
     statuses = ((EditConflict, 409), (CapturedBefore, 409), (EditRefused, 422), (CaseNotFound, 404))
     status = next((status for kind, status in statuses if isinstance(error, kind)), 500)

@@ -131,10 +131,7 @@ class Desk:
                 known = None
                 self._store.new_case(name, actor)
             if known is not None:
-                aside = ", which is set aside" if known.set_aside else ""
-                raise CapturedBefore(
-                    f"this is cell {known.captured.number} already{aside}; move on, or open it with K", known
-                )
+                raise CapturedBefore(known)
             state = self._store.capture(name, labelled.frame, self._reader.label(labelled.frame), actor)
         return cell_message(state, actor)
 

@@ -664,7 +664,7 @@ def test_two_programs_add_the_same_picture_to_a_case_once(store: CaseStore, fold
     """Neither sees the other's cell before it writes its own."""
     with CaseStore(folder) as other:
         id = capture(other, level=10)
-        with pytest.raises(CapturedBefore, match="the same picture is cell 1 of A-1 already") as refused:
+        with pytest.raises(CapturedBefore, match="it is cell 1 already") as refused:
             capture(store, level=10)
         assert refused.value.cell.id == id
         assert [len(opened.cells("A-1")) for opened in (store, other)] == [1, 1]

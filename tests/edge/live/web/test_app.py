@@ -472,7 +472,7 @@ def test_a_still_stage_gives_one_cell(served: Served, http: httpx.Client, cell: 
     served.show()
     again = http.post("/api/capture", json={"actor": "lee"})
     assert (again.status_code, again.json()["cell"]["id"]) == (409, cell["id"])
-    assert again.json()["error"] == "this is cell 1 already; move on, or open it with K"
+    assert again.json()["error"] == "it is cell 1 already; move on, or open it with K"
     aside = edit(http, cell, {"edit": "set_aside", "reason": "poor spread"})
     assert aside.json()["set_aside"] == "poor spread"
     again = http.post("/api/capture", json={"actor": "lee"})

@@ -85,8 +85,16 @@ class Bundle:
 
     @property
     def model_id(self) -> str:
-        """How results name the model: ``sha256:<hex>``."""
-        return f"sha256:{self.sha256}"
+        """How results name the model: ``sha256:<hex>`` of the file's hash and all that decides with it what is
+        answered. Calibrated anew it is another model, whose confidences mean something else."""
+        decides = {
+            "sha256": self.sha256,
+            "labels": self.labels,
+            "input_px": (self.input_height_px, self.input_width_px),
+            "preprocessing": dict(self.preprocessing),
+            "calibration": dict(self.calibration),
+        }
+        return f"sha256:{hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()}"
 
     def compiled_for(self, delegate: str) -> Compiled | None:
         """What the bundle names for ``delegate``. ``BundleInvalid``: a compiled file lies there that it does not

@@ -72,7 +72,7 @@ def _at_start(bench: Bench, times: int) -> Iterator[Try]:
 def _swapped(bench: Bench, times: int) -> Iterator[Try]:
     models = bench.models()
     sound = {path: path.read_bytes() for path in models.glob("*/*.tflite")}
-    expected = {task: f"sha256:{load_bundle(models / task, task).sha256}" for task in TASKS}
+    expected = {task: load_bundle(models / task, task).model_id for task in TASKS}
     with Live(bench.fresh(), models, networks=True) as live:
         live.await_labels()
         for number in range(times):

@@ -180,5 +180,5 @@ def test_what_is_sure_is_told_in_calibrated_probabilities(bundle: Bundle, monkey
         assert [len(pixels) for pixels in network.read[1:]] == [1 for _ in again]
 
 
-def test_it_names_its_model_by_its_hash(bundle: Bundle, classifier: Classifier) -> None:
-    assert classifier.models == {"classifier": f"sha256:{bundle.sha256}"}
+def test_it_names_its_model(bundle: Bundle, classifier: Classifier) -> None:
+    assert classifier.models == {"classifier": bundle.model_id}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -50,11 +51,25 @@ def test_a_sound_bundle(tmp_path: Path) -> None:
     bundle = load_bundle(write(tmp_path), "classifier")
     assert bundle.labels == LABELS
     assert bundle.model_bytes == MODEL
-    assert bundle.model_id == "sha256:" + hashlib.sha256(MODEL).hexdigest()
     assert bundle.calibration["temperature"] == 1.25
     assert Network.of_bundle(bundle).input_shape == (1, 16, 12, 1)
     with pytest.raises(TypeError):
         bundle.preprocessing["um_per_px"] = 1.0  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"calibration": {"temperature": 1.26}},
+        {"preprocessing": {**fields()["preprocessing"], "um_per_px": 0.2}},
+        {"input": {"height_px": 16, "width_px": 13}},
+    ],
+)
+def test_what_decides_what_a_model_answers_is_in_its_name(tmp_path: Path, changes: Any) -> None:
+    named = load_bundle(write(tmp_path / "a"), "classifier").model_id
+    assert re.fullmatch("sha256:[0-9a-f]{64}", named)
+    assert load_bundle(write(tmp_path / "b", name="other", command="other"), "classifier").model_id == named
+    assert load_bundle(write(tmp_path / "c", **changes), "classifier").model_id != named
 
 
 def test_a_model_made_for_other_inputs_is_refused(tmp_path: Path) -> None:

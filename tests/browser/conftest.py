@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MS = 60_000
+SHOWN = """() => [
+    document.body.dataset.view, document.activeElement.outerHTML,
+    document.querySelector(".chromosome.selected")?.outerHTML,
+    ...["said", "live-said", "corrections", "cells"].map((id) => document.getElementById(id)?.textContent),
+]"""
 
 Start = Callable[..., "Page"]
 
@@ -37,6 +43,14 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(autouse=True)
 def patience() -> None:
     expect.set_options(timeout=PATIENCE_MS)
+
+
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    """Waits for what no locator shows; fails with what the page shows instead."""
+    deadline_s = time.monotonic() + PATIENCE_MS / 1e3
+    while not holds():
+        assert time.monotonic() < deadline_s, page.evaluate(SHOWN)
+        page.wait_for_timeout(50)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from edge.cases.edits import Flip
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
-from tests.browser.conftest import running
+from tests.browser.conftest import running, until
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 
 
@@ -46,8 +46,7 @@ class Bench:
         return waiting
 
     def release(self, number: int, waiting: list[Route]) -> None:
-        while not waiting:
-            self.page.wait_for_timeout(50)
+        until(self.page, lambda: bool(waiting))
         with self.page.expect_response(self.address(number)):
             waiting[0].continue_()
 
@@ -195,8 +194,7 @@ def test_the_cell_that_was_asked_for_last_stays(bench: Bench, why: str) -> None:
     waiting = bench.hold(1)
     if why == "edited elsewhere":
         bench.store.edit(bench.cells[0].id, Flip(3), based_on=0, actor="lee")
-        while not waiting:
-            page.wait_for_timeout(50)
+        until(page, lambda: bool(waiting))
     elif why == "another name":
         page.locator("#actor").fill("lee")
         page.locator("#actor").press("Tab")
@@ -255,6 +253,19 @@ def test_a_cell_that_does_not_come_is_told(bench: Bench) -> None:
     expect(page.locator("#said")).to_have_text("")
 
 
+def test_a_press_on_a_cell_holds_while_the_list_changes(bench: Bench) -> None:
+    page = bench.page
+    button = page.locator("#cells button", has_text="1.")
+    button.hover()
+    page.mouse.down()
+    bench.store.capture(bench.case, make_frame(300, 340, level=222), make_cell(), "lee")
+    expect(page.locator("#cells li")).to_have_count(3)
+    expect(button).to_be_focused()
+    button.hover()  # a cell that is new pushes it down
+    page.mouse.up()
+    expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
+
+
 def test_next_goes_round_all_that_wait(bench: Bench) -> None:
     page = bench.page
     case = f"{bench.case}-four"
@@ -289,8 +300,7 @@ def test_enter_before_the_answer_to_the_last_one_changes_nothing(bench: Bench) -
     page.keyboard.press("Enter")
     page.keyboard.type("9")
     page.keyboard.press("Enter")
-    while not waiting:
-        page.wait_for_timeout(50)
+    until(page, lambda: bool(waiting))
     waiting[0].continue_()
     expect(bench.chromosome(20)).to_be_focused()
     assert bench.edits() == [(1, "relabel")]

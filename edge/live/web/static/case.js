@@ -17,9 +17,20 @@ export function showCase(now, onOpen) {
   const strays = now.tally.not_clonal.map(({ change, cells }) => `not clonal: ${change} in ${cells.length === 1 ? "cell" : "cells"} ${cells.join(", ")}`);
   $("case-findings").replaceChildren(...[...now.tally.findings, ...strays].map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("exclusion").textContent = now.tally.exclusion;
-  const held = $("cells").contains(document.activeElement) ? document.activeElement.dataset.cell : null;
-  $("cells").replaceChildren(...now.cells.map((cell) => cellEntry(cell, now.tally, onOpen)).reverse());
-  if (held) $("cells").querySelector(`[data-cell="${held}"]`)?.focus({ preventScroll: true }); // it stays where it was
+  listCells(now, onOpen);
+}
+
+// The newest first. Buttons of cells that are listed already stay: one that were put in its place while it is pressed
+// would lose the press, and the focus.
+function listCells({ cells, tally }, onOpen) {
+  const list = $("cells");
+  const there = new Map([...list.querySelectorAll("button")].map((button) => [Number(button.dataset.cell), button]));
+  for (const [id, button] of there) if (!cells.some((cell) => cell.id === id)) button.parentElement.remove();
+  [...cells].reverse().forEach((cell, place) => {
+    const button = there.get(cell.id) ?? cellButton(cell.id, onOpen);
+    tellCell(button, cell, tally);
+    if (list.children[place] !== button.parentElement) list.insertBefore(button.parentElement, list.children[place] ?? null);
+  });
 }
 
 function summed(cells) {
@@ -27,21 +38,22 @@ function summed(cells) {
   return cells.length ? `: ${cells.length}, ${waiting || "none"} to review` : "";
 }
 
-function cellEntry(summary, tally, onOpen) {
-  const entry = document.createElement("li");
-  const open = document.createElement("button");
-  open.type = "button";
-  open.dataset.cell = summary.id;
+function cellButton(id, onOpen) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.dataset.cell = id;
+  for (let k = 0; k < 3; k++) button.append(document.createElement("span"), " ");
+  button.addEventListener("click", () => onOpen(id));
+  document.createElement("li").append(button);
+  return button;
+}
+
+function tellCell(button, summary, tally) {
   const apart = ["apart", "incomplete"].find((why) => tally[why].includes(summary.number));
   const waits = summary.unsure ? `${summary.unsure} to review` : "to review";
   const left = (summary.set_aside ? "set aside" : summary.reviewed ? "✓ reviewed" : waits) + (apart ? `, ${apart}` : "");
-  for (const text of [`${summary.number}.`, summary.karyotype, left]) {
-    open.append(Object.assign(document.createElement("span"), { textContent: text }), " ");
-  }
-  open.className = summary.set_aside ? "set-aside" : summary.reviewed ? "done" : "review";
-  open.addEventListener("click", () => onOpen(summary.id));
-  entry.append(open);
-  return entry;
+  [`${summary.number}.`, summary.karyotype, left].forEach((text, k) => (button.children[k].textContent = text));
+  button.className = summary.set_aside ? "set-aside" : summary.reviewed ? "done" : "review";
 }
 
 export function offerExports(say, onPointer) {

@@ -24,6 +24,11 @@ val frames are, and of 55 of them blurred by 1 px 51, by 1.5 px 25, by 2 or 3 px
 as they are, 1.3 at 1.5 px, 1.7 at 2 px and 3.2 at 3 px. Of 28 enlarged by 1.7 all are, of 28 shrunk to 0.6 all but two.
 Fluorescence glows beyond the outlines: of the 19 DAPI train frames 14 have as much as the second, one if blurred by
 2 px."""
+WHITE, WHITE_SHARE, FAINTEST_STAIN, UNSURE = 250, 0.6, 160, 0.03
+"""Too much light burns out the ground, then the bands: more than the share of the picture is white, half of what is
+stained is paler than the third, in grey levels, and labels are less sure than the last on average. Of 69 val frames two
+are so, of the same made 40 and 60 levels brighter 25 and 41, whose labels lack 0.05 and 0.1 on average; the others'
+lack 0.02, as those of frames as they are. A white ground alone tells nothing: half of the val frames have one."""
 BANDED_FROM = 0.06
 """Contrast along the axes from which a cell counts as well banded (see ``banding_of``). All 275 val frames do,
 and all 220 blurred ones. With the bands of 55 frames brought to half, a third and a fifth of their contrast, outlines
@@ -53,7 +58,7 @@ _END_ROWS, _LEAST_COLS, _LEAST_STAIN = 4, 4, 20
 
 _CROSS = np.ones((3, 3), np.uint8)
 
-Verdict = Literal["no metaphase", "focus", "crowded", "banding", "count", "capture"]
+Verdict = Literal["no metaphase", "light", "focus", "crowded", "banding", "count", "capture"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,9 @@ def guide(frame: Frame, cell: Cell) -> Guidance:
         return Guidance("no metaphase", "No metaphase: move on", cell.count, crossing, 0.0, 0.0, sharp_from)
     sharpness, banding = sharpness_of(frame, cell), banding_of(cell)
     verdict: Verdict
-    if sharpness < sharp_from:
+    if is_overexposed(frame, cell):
+        verdict, advice = "light", "Too bright, bands are lost: shorten the exposure or dim the lamp"
+    elif sharpness < sharp_from:
         verdict, advice = "focus", "Not sharp: focus"
     elif crossing > COUNTABLE_CROSSING:
         verdict, advice = "crowded", f"{crossing} touch or cross: better look for another"
@@ -100,6 +107,20 @@ def _off(count: int) -> str:
     off = abs(count - USUAL_COUNT)
     many = "one" if off == 1 else str(off)
     return f"{many} {'seems' if off == 1 else 'seem'} missing" if count < USUAL_COUNT else f"{many} more than usual"
+
+
+def is_overexposed(frame: Frame, cell: Cell) -> bool:
+    """Whether the bands of ``cell``, of one chromosome or more, fade into a white ground. Fluorescence has none."""
+    unsure = 1 - np.mean([chromosome.confidence for chromosome in cell.chromosomes])
+    if unsure <= UNSURE or is_fluorescent(frame) or (frame.pixels >= WHITE).mean() <= WHITE_SHARE:
+        return False
+    stained = [_stained(frame, chromosome.region) for chromosome in cell.chromosomes[::LOOKED_AT]]
+    return bool(np.median(np.concatenate(stained)) > FAINTEST_STAIN)
+
+
+def _stained(frame: Frame, region: Region) -> UInt8Array:
+    x0, y0, x1, y1 = region.box_px
+    return frame.pixels[y0:y1, x0:x1][region.mask]
 
 
 def crossing_in(cell: Cell) -> int:

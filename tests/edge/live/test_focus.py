@@ -170,6 +170,25 @@ def test_a_count_that_is_not_the_usual_one_is_said(labels: list[str], advice: st
     assert told(labels) == ("count", advice)
 
 
+def overexposed(by: int, confidence: float) -> tuple[Frame, Cell]:
+    drawn = draw_metaphase(2, crowding=0.0)
+    pixels = np.clip(drawn.pixels.astype(np.int16) + by, 0, 255).astype(np.uint8)
+    frame = Frame(pixels, 0, 0.0, "a.png")
+    cell = true_cell(drawn, frame)
+    return frame, replace(cell, chromosomes=tuple(replace(c, confidence=confidence) for c in cell.chromosomes))
+
+
+def test_too_much_light_is_told_where_it_costs_labels() -> None:
+    assert guide(*overexposed(40, 0.9)).verdict == "light"
+    assert guide(*overexposed(40, 0.99)).verdict != "light"
+    assert guide(*overexposed(0, 0.9)).verdict == "capture"
+    frame, cell = overexposed(40, 0.9)
+    grey = replace(frame, pixels=np.minimum(frame.pixels, 245))  # as pale, and nothing burnt out
+    assert guide(grey, cell).verdict != "light"
+    dark = replace(frame, pixels=np.where(frame.pixels < 250, frame.pixels // 2, 255).astype(np.uint8))
+    assert guide(dark, cell).verdict != "light"
+
+
 def test_focus_comes_before_everything_else() -> None:
     assert verdict_of(draw_metaphase(5, crowding=1.0), 4.0) == "focus"
 

@@ -73,8 +73,10 @@ class CellState:
 
     @property
     def reviewed(self) -> bool:
-        """A person has seen to the cell, accepted or changed something in it, and no chromosome waits for one."""
-        return bool(self.history.holding) and not any(p.unsure for p in self.places)
+        """A person has seen to the cell, accepted or changed something in it, and no chromosome waits for one. To set
+        it aside and to take it back says nothing of what is in it."""
+        seen_to = any(not isinstance(self.events[k - 1].edit, SetAside | TakeBack) for k in self.history.holding)
+        return seen_to and not any(p.unsure for p in self.places)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -7,7 +7,7 @@ import re
 import pytest
 from iscn_authenticator import is_valid_karyotype
 
-from edge.cases.edits import Accept, Flip, Mark, Undo
+from edge.cases.edits import Accept, Flip, Mark, SetAside, TakeBack, Undo
 from edge.cases.state import CellState
 from edge.cases.tally import ANOTHER_SEX, LOST_Y, cells_named, excluded_share, tally
 from edge.cell.findings import MONOSOMY_X
@@ -147,6 +147,7 @@ def test_unreviewed_cells_make_it_provisional() -> None:
     assert result.findings == ("possible trisomy 21 (Down syndrome)",)
     assert not tally([seen, cell_of("+21", number=2)]).provisional
     assert edited(captured(down), Accept((46,)), Undo(1)).reviewed is False
+    assert edited(captured(down), SetAside("by mistake"), TakeBack()).reviewed is False
 
 
 def test_mosaic_findings_say_their_share() -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from edge.cases.state import CellState
-from edge.cell.findings import MONOSOMY_X, findings_of, is_incomplete, karyotype_of, ploidy_of
+from edge.cell.findings import AUTOSOMES, MONOSOMY_X, findings_of, is_incomplete, karyotype_of, ploidy_of
 from edge.records import LABELS
 
 CONFIDENCES = (0.90, 0.95, 0.99)
@@ -32,8 +32,8 @@ ANOTHER_SEX = "cells of another sex: of the mother, of a chimaera, or filed in t
 
 
 class Change(NamedTuple):
-    """One departure from the normal cell: ``what`` is ``+21``, ``-X``, ``der(9)``, ``mar``, a ploidy level such as
-    ``3n``, or ``X for Y``; ``copy`` counts from 1, so that a second +21 is a change of its own."""
+    """One departure from the normal cell: ``what`` is ``+21``, ``-X``, ``der(9)``, ``+der(9)``, ``mar``, a ploidy
+    level such as ``3n``, or ``X for Y``; ``copy`` counts from 1, so that a second +21 is a change of its own."""
 
     what: str
     copy: int
@@ -200,7 +200,10 @@ def _changes(cell: CellState, sexes: Mapping[int, str]) -> frozenset[Change]:
     for exchange, both in SEX_EXCHANGES.items():
         departures[exchange] = min(departures[what] for what in both)
         departures.subtract(dict.fromkeys(both, departures[exchange]))
-    departures.update(f"der({label})" for label in cell.derivatives)
+    for label, changed in Counter(cell.derivatives).items():  # an extra copy that is changed is no whole one too many
+        extra = min(departures[f"+{label}"], changed) if label in AUTOSOMES else 0
+        departures.subtract({f"+{label}": extra})
+        departures.update({f"+der({label})": extra, f"der({label})": changed - extra})
     departures["mar"] = cell.markers
     if ploidy > 2:
         departures[f"{ploidy}n"] = 1
@@ -234,11 +237,12 @@ def _made_of(changes: frozenset[Change], sexes: Mapping[int, str]) -> tuple[dict
     counts = {label: sex.count(label) if label in ("X", "Y") else ploidy for label in LABELS}
     derivatives = []
     for change in changes:
-        if change.what.startswith("der"):
-            derivatives.append(change.what[4:-1])
+        changed = change.what.partition("der(")[2].rstrip(")")
+        if changed:
+            derivatives.append(changed)
         for what in SEX_EXCHANGES.get(change.what, (change.what,)):
             if what[0] in "+-":
-                counts[what[1:]] += 1 if what[0] == "+" else -1
+                counts[changed or what[1:]] += 1 if what[0] == "+" else -1
     markers = sum(change.what == "mar" for change in changes)
     return counts, markers, derivatives
 

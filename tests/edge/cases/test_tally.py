@@ -135,6 +135,18 @@ def test_what_nobody_has_looked_at_is_no_line_of_lost_chromosomes() -> None:
     assert tally(states).incomplete == (1, 2, 3)
 
 
+def test_an_extra_derivative_and_an_extra_whole_one_make_no_clone() -> None:
+    """No second cell shows either: one cell with a whole third 21 finds no trisomy."""
+    three, normal = [*NORMAL_FEMALE, "21"], [cell_of(number=3), cell_of(number=4)]
+    changed = [edited(captured(three, number=k), Mark(46, "derivative")) for k in (1, 2)]
+    mixed = tally([changed[0], cell_of("+21", number=2), *normal])
+    assert (mixed.karyotype, mixed.findings, mixed.apart) == ("46,XX[2]", (), (1, 2))
+    assert [(stray.what, stray.cells) for stray in mixed.strays] == [("+21", (2,)), ("+der(21)", (1,))]
+    alike = tally([*changed, *normal])
+    assert alike.karyotype == "mos 47,XX,+der(21)[2]/46,XX[2]"
+    assert alike.findings == ("extra structurally changed 21 in 2 of 4 cells",)
+
+
 def test_unreviewed_cells_make_it_provisional() -> None:
     down = [*NORMAL_FEMALE, "21"]
     seen, waits, unseen = (

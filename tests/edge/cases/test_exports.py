@@ -26,6 +26,7 @@ from edge.cases.edits import Accept, Draw, Exclude, Mark, Relabel, SetAside
 from edge.cases.export import CELL_COLUMNS, NOTICE
 from edge.cases.files import EVERY_FORM, write_case, write_report, zipped_case
 from edge.cases.ometiff import OME, ome_tiff
+from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.errors import SinkError
 from edge.records import Cell, Frame
@@ -94,6 +95,26 @@ def test_the_json_is_the_frames_line_and_the_edits(store: CaseStore, tmp_path: P
             {key: value for key, value in c.items() if key not in OWN_FIELDS} for c in cell["chromosomes"]
         ]
         jsonschema.validate(line, SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+def test_an_export_is_of_one_moment(store: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its head vouches for its cells, and its corrections are of these, whatever a colleague does meanwhile."""
+    head, read = store.head(), CaseStore.cells
+
+    def read_while_a_colleague_works(self: CaseStore, case: str) -> tuple[CellState, ...]:
+        states = read(self, case)
+        with CaseStore(tmp_path / "store") as other:
+            state = other.cell_number(case, 2)
+            other.edit(state.id, Accept((1, 2, 46)), based_on=state.revision, actor="lee")
+        return states
+
+    monkeypatch.setattr(CaseStore, "cells", read_while_a_colleague_works)
+    written = write_case(store, "A-1", tmp_path / "out", ("json", "corrections"))
+    said = json.loads((tmp_path / "out" / "case.json").read_text())
+    assert [cell["reviewed"] for cell in said["cells"]] == [True, False, False]
+    assert said["log_head"] == {"entries": head.seq, "sha256": head.sha256}
+    assert written.left_out == 2
+    assert store.head() != head
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])

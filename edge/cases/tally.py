@@ -80,6 +80,11 @@ class Tally:
         return bool(self.unsure)
 
     @property
+    def waiting(self) -> str:
+        """Why it is provisional; empty where it is not."""
+        return f"a person has yet to review {cells_named(self.unsure)}, or chromosomes in them" if self.unsure else ""
+
+    @property
     def findings(self) -> tuple[str, ...]:
         """What the lines mean, each finding with its share of the cells where there are several lines."""
         shown = Counter[str]()

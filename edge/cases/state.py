@@ -16,7 +16,7 @@ from edge.cases.edits import Change, Edit, Redo, SetAside, TakeBack, Undo, touch
 from edge.cases.places import Places, as_captured
 from edge.cell.findings import findings_of_cell, karyotype_of, provisional
 from edge.errors import EditRefused
-from edge.records import LABELS, Cell
+from edge.records import LABELS, Cell, among_themselves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +117,7 @@ class CellState:
         """The corrected cell as the pipeline's record, to draw and to write: the counted chromosomes."""
         return replace(
             self.captured.cell,
-            chromosomes=tuple(p.chromosome for p in self.counted),
+            chromosomes=among_themselves([p.chromosome for p in self.counted]),
             karyotype=self.karyotype,
             findings=self.findings,
         )

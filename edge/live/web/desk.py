@@ -283,7 +283,6 @@ def _placed(place: Placed) -> Json:
         "candidates": [[label, round(float(p), 3)] for label, p in _two_likeliest(chromosome.candidates)],
         "p_arm_up": chromosome.p_arm_up,
         "size_px": [width, height],
-        "overlaps": list(chromosome.region.overlaps),
         "outlines": outlines_of(chromosome.region),
     }
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from edge.cases.edits import Accept
 from edge.cases.store import CaseStore
@@ -144,6 +144,26 @@ def test_a_picture_that_does_not_come_is_no_error(models_dir: Path, tmp_path: Pa
         page.keyboard.press("ArrowRight")  # another is selected: drawn again
         page.set_viewport_size({"width": 1400, "height": 900})
         expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
+
+
+def test_a_late_answer_undoes_no_newer_one(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    waiting: list[Route] = []
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        expect(page.locator("#case-name")).to_have_value("S1")
+        page.route("**/api/case", lambda route: waiting.append(route), times=1)
+        with CaseStore(tmp_path) as store:
+            store.new_case("S2", "kim")  # the page asks what there is now
+            while not waiting:
+                page.wait_for_timeout(50)
+            old = waiting[0].fetch()
+            page.locator("#case-name").fill("S2")
+            page.locator("#case-name").press("Enter")
+            expect(page.locator("#live-said")).to_have_text("Case S2 is open; it has no cell yet")
+            waiting[0].fulfill(response=old)
+            page.wait_for_timeout(500)
+        expect(page.locator("#case-name")).to_have_value("S2")
+        expect(page.locator("#live-said")).to_have_text("Case S2 is open; it has no cell yet")
 
 
 def test_the_next_patient_begins_without_a_restart(

@@ -166,6 +166,27 @@ def test_a_late_answer_undoes_no_newer_one(models_dir: Path, tmp_path: Path, pag
         expect(page.locator("#live-said")).to_have_text("Case S2 is open; it has no cell yet")
 
 
+def test_a_file_is_named_after_the_case_that_was_asked_for(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    """The next patient's case may be open when a large one comes."""
+    waiting: list[Route] = []
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        store.capture("S1", make_frame(300, 340), make_cell(), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        page.route("**/api/case/export", lambda route: waiting.append(route))
+        page.locator("[data-export='cells']").click()
+        while not waiting:
+            page.wait_for_timeout(50)
+        of_the_first = waiting[0].fetch()
+        page.locator("#case-name").fill("S2")
+        page.locator("#case-name").press("Enter")
+        expect(page.locator("#live-said")).to_have_text("Case S2 is open; it has no cell yet")
+        with page.expect_download() as saved:
+            waiting[0].fulfill(response=of_the_first)
+        assert saved.value.suggested_filename == "S1-cells.csv"
+
+
 def test_the_next_patient_begins_without_a_restart(
     models_dir: Path, tmp_path: Path, page: Page, browser: Browser
 ) -> None:

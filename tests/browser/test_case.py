@@ -133,14 +133,23 @@ def test_a_cell_is_set_aside_and_taken_back(models_dir: Path, tmp_path: Path, pa
 
 
 def test_a_picture_that_does_not_come_is_no_error(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    """Nor does that of the cell before stay in its place."""
     with CaseStore(tmp_path) as store:
         store.new_case("S1", "kim")
-        store.capture("S1", make_frame(300, 340), make_cell(), "kim")
+        for k in range(2):
+            store.capture("S1", make_frame(300, 340, level=220 - k), make_cell(), "kim")
+    corner = "canvas => canvas.getContext('2d').getImageData(1, 1, 1, 1).data[0]"
     with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
-        page.route("**/picture.png?*", lambda route: route.abort())
         page.goto(address)
+        page.locator("#cells button").first.click()
+        while page.locator("#cell-frame").evaluate(corner) < 150:
+            page.wait_for_timeout(50)
+        page.keyboard.press("l")
+        page.route("**/picture.png?*", lambda route: route.abort())
         with page.expect_event("requestfailed", lambda request: "/picture.png?" in request.url):
-            page.locator("#cells button").click()
+            page.locator("#cells button").last.click()
+        expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
+        assert page.locator("#cell-frame").evaluate(corner) == 0
         page.keyboard.press("ArrowRight")  # another is selected: drawn again
         page.set_viewport_size({"width": 1400, "height": 900})
         expect(page.locator("#corrections")).to_contain_text("Cell 1 ")

@@ -31,7 +31,7 @@ LOST_Y = "45,X beside cells with a Y: loss of the Y, or mosaicism"
 ANOTHER_SEX = "cells of another sex: of the mother, of a chimaera, or filed in the wrong case"
 
 
-class Change(NamedTuple):
+class Departure(NamedTuple):
     """One departure from the normal cell: ``what`` is ``+21``, ``-X``, ``der(9)``, ``+der(9)``, ``mar``, a ploidy
     level such as ``3n``, or ``X for Y``; ``copy`` counts from 1, so that a second +21 is a change of its own."""
 
@@ -139,8 +139,8 @@ def tally(cells: Sequence[CellState]) -> Tally:
     shown = Counter(change for own in changes.values() for change in own)
     clonal = {change for change, n in shown.items() if n >= change.cells_for_a_clone}
 
-    lines: dict[frozenset[Change], list[int]] = {}
-    strays: dict[Change, list[int]] = {}
+    lines: dict[frozenset[Departure], list[int]] = {}
+    strays: dict[Departure, list[int]] = {}
     for number, own in changes.items():
         for change in own - clonal:
             strays.setdefault(change, []).append(number)
@@ -171,7 +171,7 @@ def _written(lines: Sequence[Line]) -> str:
     return f"mos {joined}" if len(lines) > 1 else joined
 
 
-def _spelled(change: Change) -> str:
+def _spelled(change: Departure) -> str:
     return f"+{change.what}" if change.what == "mar" else change.what
 
 
@@ -196,7 +196,7 @@ def _reference_sexes(cells: Sequence[CellState]) -> dict[int, str]:
     return found | {2: "XY" if with_y > two_x else "XX"}
 
 
-def _changes(cell: CellState, sexes: Mapping[int, str]) -> frozenset[Change]:
+def _changes(cell: CellState, sexes: Mapping[int, str]) -> frozenset[Departure]:
     ploidy = ploidy_of(cell.counts)
     departures: Counter[str] = Counter()
     for label in LABELS:
@@ -212,12 +212,12 @@ def _changes(cell: CellState, sexes: Mapping[int, str]) -> frozenset[Change]:
     departures["mar"] = cell.markers
     if ploidy > 2:
         departures[f"{ploidy}n"] = 1
-    return frozenset(Change(what, k + 1) for what, copies in departures.items() for k in range(copies))
+    return frozenset(Departure(what, k + 1) for what, copies in departures.items() for k in range(copies))
 
 
 def _line(
-    clonal: frozenset[Change],
-    shared: frozenset[Change],
+    clonal: frozenset[Departure],
+    shared: frozenset[Departure],
     numbers: Sequence[int],
     sexes: Mapping[int, str],
     *,
@@ -236,7 +236,7 @@ def _line(
     return Line(karyotype, tuple(numbers), said)
 
 
-def _made_of(changes: frozenset[Change], sexes: Mapping[int, str]) -> tuple[dict[str, int], int, list[str]]:
+def _made_of(changes: frozenset[Departure], sexes: Mapping[int, str]) -> tuple[dict[str, int], int, list[str]]:
     ploidy = next((int(change.what[:-1]) for change in changes if change.what.endswith("n")), 2)
     sex = sexes[ploidy]
     counts = {label: sex.count(label) if label in ("X", "Y") else ploidy for label in LABELS}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 
 from edge.cases.apply import apply
 from edge.cases.edits import Change, Edit, Redo, SetAside, TakeBack, Undo, touched
@@ -78,11 +79,12 @@ class CellState:
         seen_to = any(not isinstance(self.events[k - 1].edit, SetAside | TakeBack) for k in self.history.holding)
         return seen_to and not any(p.unsure for p in self.places)
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """Copies of each of the 24 labels, derivatives with them, markers not."""
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """Copies of each of the 24 labels, derivatives with them, markers not. Kept: a tally of many cells asks for it
+        again and again."""
         found = [p.label for p in self.counted if p.kind != "marker"]
-        return {label: found.count(label) for label in LABELS}
+        return MappingProxyType({label: found.count(label) for label in LABELS})
 
     @property
     def markers(self) -> int:

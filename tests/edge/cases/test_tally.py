@@ -162,6 +162,12 @@ def test_unreviewed_cells_make_it_provisional() -> None:
     assert edited(captured(down), SetAside("by mistake"), TakeBack()).reviewed is False
 
 
+def test_the_copies_of_a_cell_are_counted_once() -> None:
+    """A tally asks each cell some hundred times: of 200 cells it took half a second, at every edit, on every page."""
+    cell = cell_of("+21")
+    assert cell.counts is cell.counts
+
+
 def test_mosaic_findings_say_their_share() -> None:
     assert tally(cells(normal=12, **{"+21": 8})).findings == ("trisomy 21 (Down syndrome) in 8 of 20 cells",)
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -281,6 +282,17 @@ def test_a_report_for_any_name(store: CaseStore, tmp_path: Path, name: str) -> N
     written = name.replace("病例", "[U+75C5][U+4F8B]")  # letters that the font lacks
     assert all(f"Case {written}" in page for page in pages)
     assert "PROVISIONAL: a person has yet to review cell 1," in pages[0]  # nobody has seen to it
+
+
+def test_accents_that_were_written_apart_are_no_letters(
+    store: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As macOS writes file names, and on a board without wide fonts."""
+    monkeypatch.setattr("edge.cases.report.page._WIDE_FONTS", tmp_path)
+    name = unicodedata.normalize("NFD", "Jiří Müller")
+    store.new_case(name, "kim")
+    write_report(store, name, tmp_path / "report.pdf")
+    assert "Case Jirí Müller" in PdfReader(tmp_path / "report.pdf").pages[0].extract_text()
 
 
 def test_a_long_name_leaves_the_page_number_its_place(store: CaseStore, tmp_path: Path) -> None:

@@ -82,7 +82,8 @@ class Tally:
     @property
     def waiting(self) -> str:
         """Why it is provisional; empty where it is not."""
-        return f"a person has yet to review {cells_named(self.unsure)}, or chromosomes in them" if self.unsure else ""
+        them = "it" if len(self.unsure) == 1 else "them"
+        return f"a person has yet to review {cells_named(self.unsure)}, or chromosomes in {them}" if self.unsure else ""
 
     @property
     def findings(self) -> tuple[str, ...]:

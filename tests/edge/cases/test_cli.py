@@ -179,7 +179,7 @@ def test_what_waits_for_a_person_is_told(case: Run, tmp_path: Path) -> None:
     _, out, _ = case("show", "A-1")
     said, why, *rows = (" ".join(line.split()) for line in out.splitlines())
     assert said == "A-1: no clone: cells 1 and 2 stand apart"
-    assert why == "provisional: a person has yet to review cell 2, or chromosomes in them"
+    assert why == "provisional: a person has yet to review cell 2, or chromosomes in it"
     assert "1 f.png 47 47,XX,+8 0 0 kim apart" in rows
     assert "2 f.png 47 47,XX,+9 cell 0 apart" in rows
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
+from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -16,24 +19,57 @@ from edge.text import one_line
 BYTES_A_FILE, OLD_FILES = 5_000_000, 4
 
 
+LINES_A_MINUTE = 5
+
+
 class OneLine(logging.Filter):
     """For a library's logger: its records become one line after ``prefix``, of level warning at most. A traceback goes
-    to the logger ``to`` at level debug."""
+    to the logger ``to`` at level debug.
 
-    def __init__(self, prefix: str, to: logging.Logger) -> None:
+    Each place in the library says ``LINES_A_MINUTE`` at most: what whoever connects can bring about, without a token,
+    must not fill the log and turn out of it what else happened. The next line tells how many were left out.
+    """
+
+    def __init__(self, prefix: str, to: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._prefix = prefix
         self._to = to
+        self._clock = clock
+        self._lines: defaultdict[tuple[str, int], _Lines] = defaultdict(_Lines)
 
     def filter(self, record: logging.LogRecord) -> bool:
+        left_out = self._lines[record.pathname, record.lineno].left_out_before(self._clock())
+        if left_out is None:
+            return False
         said = f"{self._prefix}: {record.getMessage().strip()}"
         if record.exc_info and (error := record.exc_info[1]) is not None:
             self._to.debug("traceback of the next line:", exc_info=error)
             said = f"{said}: {type(error).__name__}: {error}"
+        if left_out:
+            said = f"{said} (and {left_out} more before this one)"
         record.msg, record.args, record.exc_info, record.exc_text = one_line(said), None, None, None
         if record.levelno > logging.WARNING:
             record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
         return True
+
+
+class _Lines:
+    """What one place has said in the minute that is running."""
+
+    def __init__(self) -> None:
+        self._since_s = -math.inf
+        self._said = self._left_out = 0
+
+    def left_out_before(self, now_s: float) -> int | None:
+        """How many were left out before a line that is said now; None where this one is left out, too."""
+        if now_s - self._since_s >= 60:
+            self._since_s, self._said = now_s, 0
+        if self._said == LINES_A_MINUTE:
+            self._left_out += 1
+            return None
+        self._said += 1
+        left_out, self._left_out = self._left_out, 0
+        return left_out
 
 
 class JsonLines(logging.Formatter):

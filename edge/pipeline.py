@@ -20,7 +20,17 @@ from edge.cell.findings import said_of
 from edge.cell.readings import Reading, likeliest
 from edge.config import default_models_dir
 from edge.locate.ways import MIRRORING, WAYS, Way, laid
-from edge.records import LABELS, Cell, Chromosome, Crop, Float32Array, Frame, Prediction, Region
+from edge.records import (
+    LABELS,
+    Cell,
+    Chromosome,
+    Crop,
+    Float32Array,
+    Frame,
+    Prediction,
+    Region,
+    among_themselves,
+)
 from edge.runtime.network import compiled_models
 from edge.stages import Arbiter, Assign, Assigned, Classifier, Keeper, Locator, Straighten
 
@@ -76,7 +86,7 @@ class Pipeline:
         if thorough and read.assigned and not read.sure:
             read = self._likeliest(seen, read, clock)
         looks = list(zip(read.regions, read.crops, read.predictions, strict=True))
-        chromosomes = tuple(labelled(*looks[label.index], label) for label in read.assigned)
+        chromosomes = among_themselves([labelled(*looks[label.index], label) for label in read.assigned])
         karyotype, findings = said_of(chromosomes)
         height_px, width_px = frame.pixels.shape
         return Cell(

@@ -8,7 +8,7 @@ A record that does not hold what it promises raises ``ValueError`` at once: that
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -82,8 +82,8 @@ class Frame:
 class Region:
     """One located chromosome. ``id`` is 0 or more, and its own within a cell; ``mask`` bool (y1 - y0, x1 - x0), within
     its box; ``axis_px`` its centre line end to end, (x, y) in the frame, float32 (n, 2), n >= 2, finite; ``overlaps``
-    ids of the located objects whose masks share 12 pixels or more with its own, also of those that turned out to be no
-    chromosomes of the cell; ``score`` 0..1, how sure the locator is of it."""
+    ids of the located objects whose masks share 12 pixels or more with its own, in a ``Cell`` of those that are
+    chromosomes of it; ``score`` 0..1, how sure the locator is of it."""
 
     id: int
     box_px: Box
@@ -226,3 +226,15 @@ class Cell:
         """Copies of each of the 24 labels, zero included."""
         found = [c.label for c in self.chromosomes]
         return {label: found.count(label) for label in LABELS}
+
+
+def among_themselves(chromosomes: Sequence[Chromosome]) -> tuple[Chromosome, ...]:
+    """``chromosomes`` as a ``Cell`` has them: of all that their regions overlap they name one another only."""
+    ids = {c.region.id for c in chromosomes}
+    return tuple(c if ids.issuperset(c.region.overlaps) else _within(ids, c) for c in chromosomes)
+
+
+def _within(ids: set[int], chromosome: Chromosome) -> Chromosome:
+    region = chromosome.region
+    named = tuple(id for id in region.overlaps if id in ids)
+    return replace(chromosome, region=replace(region, overlaps=named))

@@ -50,6 +50,7 @@ Store = Annotated[
         "--cases",
         "--store",
         metavar="DIR",
+        parser=given_path,
         help="Where cases are kept, as run --cases (default: $CHROMO_CASES, else the user's own data).",
     ),
 ]
@@ -227,7 +228,9 @@ def edit(
 @app.command()
 def export(
     case: Name,
-    out: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write into; made if it is missing.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder to write into; made if it is missing.", parser=given_path)
+    ],
     by: By,
     forms: Annotated[
         list[Form] | None, typer.Option("--as", help="png, csv, json, ome-tiff, corrections (default: all of them).")
@@ -250,7 +253,7 @@ def export(
 @app.command()
 def report(
     case: Name,
-    out: Annotated[Path, typer.Argument(metavar="FILE.pdf", help="Replaced if it is there.")],
+    out: Annotated[Path, typer.Argument(metavar="FILE.pdf", help="Replaced if it is there.", parser=given_path)],
     by: By,
     store: Store = None,
     debug: Debug = False,

@@ -106,7 +106,7 @@ def chromosome_from_json(fields: Mapping[str, Any]) -> Chromosome:
     )
 
 
-def cell_to_json(cell: Cell) -> Json:
+def cell_to_document(cell: Cell) -> Json:
     return {
         "frame": cell.frame,
         "index": cell.index,
@@ -122,7 +122,7 @@ def cell_to_json(cell: Cell) -> Json:
     }
 
 
-def cell_from_json(fields: Mapping[str, Any]) -> Cell:
+def cell_from_document(fields: Mapping[str, Any]) -> Cell:
     return Cell(
         frame=fields["frame"],
         index=fields["index"],

@@ -10,6 +10,7 @@ wait for a person's eye, is left out: nobody has said that it is right.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,15 @@ LINES = "corrections.jsonl"
 PICTURES = "images"
 
 
-def write_corrections(store: CaseStore, case: str, folder: Path) -> tuple[int, int]:
-    """Writes ``corrections.jsonl`` and ``images/`` into ``folder``; how many cells were written and left out.
+def write_corrections(store: CaseStore, states: Sequence[CellState], folder: Path) -> tuple[int, int]:
+    """Writes ``corrections.jsonl`` and ``images/`` into ``folder``, of cells of ``store``; how many were written and
+    left out.
 
     Raises ``SinkError`` where the folder cannot be written.
     """
     pictures = writable_folder(folder / PICTURES)
     lines, left_out = [], 0
-    for state in store.cells(case):
+    for state in states:
         if state.set_aside or not state.reviewed:
             left_out += 1
             continue

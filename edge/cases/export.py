@@ -149,6 +149,12 @@ def editors(state: CellState) -> tuple[str, ...]:
     return tuple(dict.fromkeys(event.actor for event in state.events))
 
 
+def to_review(state: CellState) -> str:
+    """How many chromosomes wait for a person's eye; ``cell`` where none does and nobody has seen to the cell, empty
+    where nothing is left to do."""
+    return str(len(state.unsure) or ("" if state.reviewed or state.set_aside else "cell"))
+
+
 def _with_all(state: CellState) -> Cell:
     return replace(state.captured.cell, chromosomes=tuple(p.chromosome for p in state.places))
 

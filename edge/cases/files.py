@@ -36,8 +36,9 @@ class Written:
 def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) -> Written:
     """Writes ``case`` in each of ``forms``, which are of ``EVERY_FORM``. Raises ``SinkError`` where that cannot be
     done, and for a folder with another case's files."""
-    states = store.cells(case)
-    name = printable(store.case(case).name)
+    with store.at_once():  # the head vouches for these cells and no later ones
+        opened, states, head = store.case(case), store.cells(case), store.head()
+    name = printable(opened.name)
     writable_folder(folder)
     _refuse_another(name, folder)
     paths: list[Path] = []
@@ -48,7 +49,7 @@ def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) 
 
     write(OWNER, f"{name}\n".encode())
     if "json" in forms:
-        write("case.json", export.case_json(store.case(case), states, store.head()).encode("ascii"))
+        write("case.json", export.case_json(opened, states, head).encode("ascii"))
     if "csv" in forms:
         write("cells.csv", export.cells_csv(states).encode("utf-8"))
         write("chromosomes.csv", export.chromosomes_csv(states).encode("utf-8"))
@@ -61,7 +62,7 @@ def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) 
             write(f"{stem}.ome.tiff", ome_tiff(store.frame(state.id), state))
     left_out = 0
     if "corrections" in forms:
-        _, left_out = write_corrections(store, case, folder / "corrections")
+        _, left_out = write_corrections(store, states, folder / "corrections")
         paths.append(folder / "corrections" / LINES)
     return Written(tuple(paths), len(states), left_out)
 

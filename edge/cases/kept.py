@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.cases import log
-from edge.cases.codec import Json, cell_from_json, edit_from_json
+from edge.cases.codec import Json, cell_from_document, edit_from_json
 from edge.cases.edits import Edit, SetAside
 from edge.cases.log import Entry
 from edge.cases.state import Captured, CellState, Event, fold
@@ -50,7 +50,7 @@ class KeptCells:
                 raise CaseNotFound(f"there is no cell {id} in {self._path}")
             case, number, frame_sha256, um_per_px, captured_utc, document = row
             try:
-                cell = cell_from_json({**_scale_as_taken(um_per_px), **json.loads(document)})
+                cell = cell_from_document({**_scale_as_taken(um_per_px), **json.loads(document)})
                 cell = replace(cell, frame=printable(cell.frame))
             except (KeyError, TypeError, ValueError, OSError) as error:
                 raise StoreDamaged(

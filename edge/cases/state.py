@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 
 from edge.cases.apply import apply
 from edge.cases.edits import Change, Edit, Redo, SetAside, TakeBack, Undo, touched
 from edge.cases.places import Places, as_captured
 from edge.cell.findings import findings_of_cell, karyotype_of, provisional
 from edge.errors import EditRefused
-from edge.records import LABELS, Cell
+from edge.records import LABELS, Cell, among_themselves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,14 +74,17 @@ class CellState:
 
     @property
     def reviewed(self) -> bool:
-        """A person has seen to the cell, accepted or changed something in it, and no chromosome waits for one."""
-        return bool(self.history.holding) and not any(p.unsure for p in self.places)
+        """A person has seen to the cell, accepted or changed something in it, and no chromosome waits for one. To set
+        it aside and to take it back says nothing of what is in it."""
+        seen_to = any(not isinstance(self.events[k - 1].edit, SetAside | TakeBack) for k in self.history.holding)
+        return seen_to and not any(p.unsure for p in self.places)
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """Copies of each of the 24 labels, derivatives with them, markers not."""
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """Copies of each of the 24 labels, derivatives with them, markers not. Kept: a tally of many cells asks for it
+        again and again."""
         found = [p.label for p in self.counted if p.kind != "marker"]
-        return {label: found.count(label) for label in LABELS}
+        return MappingProxyType({label: found.count(label) for label in LABELS})
 
     @property
     def markers(self) -> int:
@@ -115,7 +119,7 @@ class CellState:
         """The corrected cell as the pipeline's record, to draw and to write: the counted chromosomes."""
         return replace(
             self.captured.cell,
-            chromosomes=tuple(p.chromosome for p in self.counted),
+            chromosomes=among_themselves([p.chromosome for p in self.counted]),
             karyotype=self.karyotype,
             findings=self.findings,
         )

@@ -17,7 +17,7 @@ from typing import Any
 
 from edge.cases import log
 from edge.cases.again import Kept, kept_cells
-from edge.cases.codec import canonical, cell_to_json, edit_to_json
+from edge.cases.codec import canonical, cell_to_document, edit_to_json
 from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered, touched
 from edge.cases.images import Images
 from edge.cases.kept import KeptCells
@@ -112,7 +112,7 @@ class CaseStore:
         opened, actor = self.case(case), checked_actor(actor)
         cell = replace(cell, frame=printable(cell.frame))
         frame_sha256 = self.images.put(frame.pixels)
-        document = canonical(cell_to_json(cell))
+        document = canonical(cell_to_document(cell))
         with self._writing() as db:
             for kept in kept_cells(db, frame_sha256):  # within: another program may add the same
                 if kept.case == opened.name:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from edge.cases.export import NOTICE, editors
+from edge.cases.export import NOTICE, editors, to_review
 from edge.cases.log import Entry
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
@@ -39,11 +39,9 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
     states = store.cells(name)
     result = tally(states)
     say = console.print
-    say(f"{name}: {result.karyotype or 'no cell to count yet'}", style="bold", highlight=False, markup=False)
+    say(f"{name}: {result.headline}", style="bold", highlight=False, markup=False)
     if result.provisional:
-        say(
-            f"provisional: chromosomes wait for review in {cells_named(result.unsure)}", style="yellow", highlight=False
-        )
+        say(f"provisional: {result.waiting}", style="yellow", highlight=False)
     for finding in result.findings:
         say(finding, style="red", highlight=False)
     for stray in result.strays:
@@ -62,7 +60,7 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
             state.captured.cell.frame,
             str(len(state.counted)),
             state.karyotype,
-            str(len(state.unsure)),
+            to_review(state) or "0",
             str(state.corrections),
             ", ".join(editors(state)),
             note,

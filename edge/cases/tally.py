@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from edge.cases.state import CellState
-from edge.cell.findings import MONOSOMY_X, findings_of, is_incomplete, karyotype_of, ploidy_of
+from edge.cell.findings import AUTOSOMES, MONOSOMY_X, findings_of, is_incomplete, karyotype_of, ploidy_of
 from edge.records import LABELS
 
 CONFIDENCES = (0.90, 0.95, 0.99)
@@ -31,9 +31,9 @@ LOST_Y = "45,X beside cells with a Y: loss of the Y, or mosaicism"
 ANOTHER_SEX = "cells of another sex: of the mother, of a chimaera, or filed in the wrong case"
 
 
-class Change(NamedTuple):
-    """One departure from the normal cell: ``what`` is ``+21``, ``-X``, ``der(9)``, ``mar``, a ploidy level such as
-    ``3n``, or ``X for Y``; ``copy`` counts from 1, so that a second +21 is a change of its own."""
+class Departure(NamedTuple):
+    """One departure from the normal cell: ``what`` is ``+21``, ``-X``, ``der(9)``, ``+der(9)``, ``mar``, a ploidy
+    level such as ``3n``, or ``X for Y``; ``copy`` counts from 1, so that a second +21 is a change of its own."""
 
     what: str
     copy: int
@@ -78,6 +78,12 @@ class Tally:
     @property
     def provisional(self) -> bool:
         return bool(self.unsure)
+
+    @property
+    def waiting(self) -> str:
+        """Why it is provisional; empty where it is not."""
+        them = "it" if len(self.unsure) == 1 else "them"
+        return f"a person has yet to review {cells_named(self.unsure)}, or chromosomes in {them}" if self.unsure else ""
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -134,8 +140,8 @@ def tally(cells: Sequence[CellState]) -> Tally:
     shown = Counter(change for own in changes.values() for change in own)
     clonal = {change for change, n in shown.items() if n >= change.cells_for_a_clone}
 
-    lines: dict[frozenset[Change], list[int]] = {}
-    strays: dict[Change, list[int]] = {}
+    lines: dict[frozenset[Departure], list[int]] = {}
+    strays: dict[Departure, list[int]] = {}
     for number, own in changes.items():
         for change in own - clonal:
             strays.setdefault(change, []).append(number)
@@ -166,7 +172,7 @@ def _written(lines: Sequence[Line]) -> str:
     return f"mos {joined}" if len(lines) > 1 else joined
 
 
-def _spelled(change: Change) -> str:
+def _spelled(change: Departure) -> str:
     return f"+{change.what}" if change.what == "mar" else change.what
 
 
@@ -191,7 +197,7 @@ def _reference_sexes(cells: Sequence[CellState]) -> dict[int, str]:
     return found | {2: "XY" if with_y > two_x else "XX"}
 
 
-def _changes(cell: CellState, sexes: Mapping[int, str]) -> frozenset[Change]:
+def _changes(cell: CellState, sexes: Mapping[int, str]) -> frozenset[Departure]:
     ploidy = ploidy_of(cell.counts)
     departures: Counter[str] = Counter()
     for label in LABELS:
@@ -200,16 +206,19 @@ def _changes(cell: CellState, sexes: Mapping[int, str]) -> frozenset[Change]:
     for exchange, both in SEX_EXCHANGES.items():
         departures[exchange] = min(departures[what] for what in both)
         departures.subtract(dict.fromkeys(both, departures[exchange]))
-    departures.update(f"der({label})" for label in cell.derivatives)
+    for label, changed in Counter(cell.derivatives).items():  # an extra copy that is changed is no whole one too many
+        extra = min(departures[f"+{label}"], changed) if label in AUTOSOMES else 0
+        departures.subtract({f"+{label}": extra})
+        departures.update({f"+der({label})": extra, f"der({label})": changed - extra})
     departures["mar"] = cell.markers
     if ploidy > 2:
         departures[f"{ploidy}n"] = 1
-    return frozenset(Change(what, k + 1) for what, copies in departures.items() for k in range(copies))
+    return frozenset(Departure(what, k + 1) for what, copies in departures.items() for k in range(copies))
 
 
 def _line(
-    clonal: frozenset[Change],
-    shared: frozenset[Change],
+    clonal: frozenset[Departure],
+    shared: frozenset[Departure],
     numbers: Sequence[int],
     sexes: Mapping[int, str],
     *,
@@ -228,17 +237,18 @@ def _line(
     return Line(karyotype, tuple(numbers), said)
 
 
-def _made_of(changes: frozenset[Change], sexes: Mapping[int, str]) -> tuple[dict[str, int], int, list[str]]:
+def _made_of(changes: frozenset[Departure], sexes: Mapping[int, str]) -> tuple[dict[str, int], int, list[str]]:
     ploidy = next((int(change.what[:-1]) for change in changes if change.what.endswith("n")), 2)
     sex = sexes[ploidy]
     counts = {label: sex.count(label) if label in ("X", "Y") else ploidy for label in LABELS}
     derivatives = []
     for change in changes:
-        if change.what.startswith("der"):
-            derivatives.append(change.what[4:-1])
+        changed = change.what.partition("der(")[2].rstrip(")")
+        if changed:
+            derivatives.append(changed)
         for what in SEX_EXCHANGES.get(change.what, (change.what,)):
             if what[0] in "+-":
-                counts[what[1:]] += 1 if what[0] == "+" else -1
+                counts[changed or what[1:]] += 1 if what[0] == "+" else -1
     markers = sum(change.what == "mar" for change in changes)
     return counts, markers, derivatives
 

@@ -65,18 +65,18 @@ class Classifier:
         said = zip(crops, scores, _sigmoid(2 * known.polarity).tolist(), _sigmoid(known.single).tolist(), strict=True)
         return tuple(Prediction(crop.region_id, row, up, one) for crop, row, up, one in said)
 
-    def _read(self, pixels: UInt8Array) -> Reading:
+    def _read(self, pixels: UInt8Array) -> CropReadings:
         outputs = {name: out.reshape(len(pixels), -1) for name, out in self._network.run_uint8(pixels).items()}
         polarity, single = (outputs[name][:, 0].copy() for name in ("p_arm_up", "single"))
-        return Reading(_log_softmax(outputs["label"]), polarity, single)
+        return CropReadings(_log_softmax(outputs["label"]), polarity, single)
 
-    def _sureness(self, reading: Reading) -> Float32Array:
+    def _sureness(self, reading: CropReadings) -> Float32Array:
         """The probability of the likeliest label, (n,)."""
         return np.asarray(np.exp(_log_softmax(reading.log_scores / self._temperature)).max(1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class CropReadings:
     """Of n crops as they lie: ``log_scores`` float32 (n, 24), log probabilities; log odds ``polarity`` (n,), that the
     p arm is up, and ``single`` (n,)."""
 
@@ -84,10 +84,10 @@ class Reading:
     polarity: Float32Array
     single: Float32Array
 
-    def of(self, rows: npt.NDArray[np.intp]) -> Reading:
-        return Reading(self.log_scores[rows], self.polarity[rows], self.single[rows])
+    def of(self, rows: npt.NDArray[np.intp]) -> CropReadings:
+        return CropReadings(self.log_scores[rows], self.polarity[rows], self.single[rows])
 
-    def put(self, rows: npt.NDArray[np.intp], others: Reading) -> None:
+    def put(self, rows: npt.NDArray[np.intp], others: CropReadings) -> None:
         """``others`` in the place of ``rows``."""
         self.log_scores[rows], self.polarity[rows], self.single[rows] = (
             others.log_scores,
@@ -96,19 +96,19 @@ class Reading:
         )
 
 
-def either_way(reading: Reading, turned: Reading) -> Reading:
+def either_way(reading: CropReadings, turned: CropReadings) -> CropReadings:
     """What is known of crops that were also read with their other end up."""
     polarity = (reading.polarity - turned.polarity) / HALVES
     up = _sigmoid(2 * polarity)[:, None]
     log_scores = np.logaddexp(
         reading.log_scores + np.log(np.maximum(up, 1e-4)), turned.log_scores + np.log(np.maximum(1 - up, 1e-4))
     )
-    return Reading(_log_softmax(log_scores), polarity, (reading.single + turned.single) / HALVES)
+    return CropReadings(_log_softmax(log_scores), polarity, (reading.single + turned.single) / HALVES)
 
 
-def mean(a: Reading, b: Reading) -> Reading:
+def mean(a: CropReadings, b: CropReadings) -> CropReadings:
     """Two readings of the same crops as one: mean probabilities, mean log odds."""
-    return Reading(
+    return CropReadings(
         np.logaddexp(a.log_scores, b.log_scores) - np.float32(np.log(2)),
         (a.polarity + b.polarity) / HALVES,
         (a.single + b.single) / HALVES,

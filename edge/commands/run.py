@@ -28,6 +28,7 @@ from edge.commands.options import (
     UmPerPx,
     camera_settings,
     check_scale,
+    given_path,
 )
 from edge.commands.outputs import file_sinks
 from edge.errors import CameraError
@@ -58,7 +59,8 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Case that captured cells go to (default: a new one a day).")
     ] = None,
     cases: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where cases are kept (default: with your own data).")
+        Path | None,
+        typer.Option(metavar="DIR", parser=given_path, help="Where cases are kept (default: with your own data)."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Which cells the simulated microscope shows.")] = 1,
     um_per_px: UmPerPx = NOMINAL_UM_PER_PX,

@@ -67,8 +67,17 @@ def run_words(context: typer.Context, words: Sequence[str]) -> list[str]:
     """``words`` for ``chromo-edge run`` as the service, which starts in another folder, needs them: paths absolute.
     What ``run`` would refuse is refused now, not at every start: ``ChromoError``."""
     run = getattr(context.find_root().command, "commands")["run"]  # noqa: B009  a group, by construction
-    read = run.make_context("run", list(words), parent=context.find_root()).params
+    asked = run.make_context("run", list(words), parent=context.find_root())
+    read = asked.params
     _check(read)
+    for name, value in read.items():
+        source = asked.get_parameter_source(name)
+        stated = source is not None and source.name == "DEFAULT_MAP"
+        if stated and isinstance(value, Path) and _absolute(str(value)) != str(value):
+            raise ConfigError(
+                f"expected for {name} in the settings file a path from / on, got {str(value)!r}; "
+                "the service starts in another folder"
+            )
     options = {name: option for option in run.params for name in option.opts if name.startswith("-")}
     paths = {name for name, option in options.items() if isinstance(read[option.name], Path)}
     found, before = [], ""

@@ -173,8 +173,9 @@ class Tracks:
 class Steady:
     """A labeller whose labels stand still: ``label`` each frame, fused within ``scene_of(frame.index)``.
 
-    The frames of a scene are laid each way in turn, the first as it was taken; the others are read at the scale that
-    the first was found to have: laid larger, a frame whose scale nobody stated would seem to have one.
+    The frames of a scene are laid each way in turn, the first as it was taken; those laid otherwise are read at the
+    scale that the last one as taken was found to have: laid larger, a frame whose scale nobody stated would seem to
+    have one. It is found anew at each turn, for a scene that was out of focus at first seems to have another.
     """
 
     def __init__(self, label: Callable[[Frame, Way], Cell], scene_of: Callable[[int], int]) -> None:
@@ -185,9 +186,9 @@ class Steady:
 
     def __call__(self, frame: Frame) -> Cell:
         scene = self._scene_of(frame.index)
-        looks = self._tracks.looks_at(scene)
-        known = replace(frame, um_per_px=self._um_per_px) if looks else frame
-        cell = self._label(known, WAYS[looks % len(WAYS)])
+        way = WAYS[self._tracks.looks_at(scene) % len(WAYS)]
+        known = frame if way == "as taken" else replace(frame, um_per_px=self._um_per_px)
+        cell = self._label(known, way)
         self._um_per_px = cell.um_per_px
         return self._tracks.fuse(replace(cell, scale_stated=frame.scale_stated), scene)
 

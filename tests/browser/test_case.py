@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from edge.cases.edits import Accept
 from edge.cases.store import CaseStore
@@ -133,17 +133,67 @@ def test_a_cell_is_set_aside_and_taken_back(models_dir: Path, tmp_path: Path, pa
 
 
 def test_a_picture_that_does_not_come_is_no_error(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    """Nor does that of the cell before stay in its place."""
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        for k in range(2):
+            store.capture("S1", make_frame(300, 340, level=220 - k), make_cell(), "kim")
+    corner = "canvas => canvas.getContext('2d').getImageData(1, 1, 1, 1).data[0]"
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        page.locator("#cells button").first.click()
+        while page.locator("#cell-frame").evaluate(corner) < 150:
+            page.wait_for_timeout(50)
+        page.keyboard.press("l")
+        page.route("**/picture.png?*", lambda route: route.abort())
+        with page.expect_event("requestfailed", lambda request: "/picture.png?" in request.url):
+            page.locator("#cells button").last.click()
+        expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
+        assert page.locator("#cell-frame").evaluate(corner) == 0
+        page.keyboard.press("ArrowRight")  # another is selected: drawn again
+        page.set_viewport_size({"width": 1400, "height": 900})
+        expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
+
+
+def test_a_late_answer_undoes_no_newer_one(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    waiting: list[Route] = []
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        expect(page.locator("#case-name")).to_have_value("S1")
+        page.route("**/api/case", lambda route: waiting.append(route), times=1)
+        with CaseStore(tmp_path) as store:
+            store.new_case("S2", "kim")  # the page asks what there is now
+            while not waiting:
+                page.wait_for_timeout(50)
+            old = waiting[0].fetch()
+            page.locator("#case-name").fill("S2")
+            page.locator("#case-name").press("Enter")
+            expect(page.locator("#live-said")).to_have_text("Case S2 is open; it has no cell yet")
+            waiting[0].fulfill(response=old)
+            page.wait_for_timeout(500)
+        expect(page.locator("#case-name")).to_have_value("S2")
+        expect(page.locator("#live-said")).to_have_text("Case S2 is open; it has no cell yet")
+
+
+def test_a_file_is_named_after_the_case_that_was_asked_for(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    """The next patient's case may be open when a large one comes."""
+    waiting: list[Route] = []
     with CaseStore(tmp_path) as store:
         store.new_case("S1", "kim")
         store.capture("S1", make_frame(300, 340), make_cell(), "kim")
     with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
-        page.route("**/picture.png?*", lambda route: route.abort())
         page.goto(address)
-        with page.expect_event("requestfailed", lambda request: "/picture.png?" in request.url):
-            page.locator("#cells button").click()
-        page.keyboard.press("ArrowRight")  # another is selected: drawn again
-        page.set_viewport_size({"width": 1400, "height": 900})
-        expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
+        page.route("**/api/case/export", lambda route: waiting.append(route))
+        page.locator("[data-export='cells']").click()
+        while not waiting:
+            page.wait_for_timeout(50)
+        of_the_first = waiting[0].fetch()
+        page.locator("#case-name").fill("S2")
+        page.locator("#case-name").press("Enter")
+        expect(page.locator("#live-said")).to_have_text("Case S2 is open; it has no cell yet")
+        with page.expect_download() as saved:
+            waiting[0].fulfill(response=of_the_first)
+        assert saved.value.suggested_filename == "S1-cells.csv"
 
 
 def test_the_next_patient_begins_without_a_restart(

@@ -84,3 +84,24 @@ def test_a_librarys_failure_is_one_line_and_its_traceback_is_kept_for_debugging(
     assert told.exc_info is None
     assert (kept.name, kept.levelname) == ("edge.test", "DEBUG")
     assert kept.exc_info is not None
+
+
+def test_a_library_that_says_the_same_again_and_again_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    now_s = 0.0
+    library = logging.Logger("library")
+    library.addHandler(caplog.handler)
+    library.addFilter(logs.OneLine("page", _log, lambda: now_s))
+
+    def refuse(times: int) -> None:
+        for k in range(times):
+            library.warning("Refused %d", k)
+
+    refuse(1000)
+    library.warning("Something else")
+    now_s = 60.0
+    refuse(1)
+    assert [record.getMessage() for record in caplog.records] == [
+        *(f"page: Refused {k}" for k in range(logs.LINES_A_MINUTE)),
+        "page: Something else",
+        "page: Refused 0 (and 995 more before this one)",
+    ]

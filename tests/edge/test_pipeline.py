@@ -113,6 +113,22 @@ def test_the_stages_see_the_prepared_frame_and_the_cell_tells_of_the_one_taken()
     ]
 
 
+def test_what_a_chromosome_overlaps_is_in_its_cell() -> None:
+    """An object that turned out to be none is in no cell: nobody could tell what its id means."""
+
+    class Crossing(BarLocator):
+        def locate(self, frame: Frame) -> tuple[Region, ...]:
+            return tuple(replace(r, overlaps=tuple({0, 1, 2} - {r.id})) for r in super().locate(frame))
+
+    class Dropping(KeepAll):
+        def __call__(self, *_: object) -> Kept:
+            return kept_at([4.0, -4.0, 4.0])
+
+    stages = (BarClassifier(), cut_bars, Dropping(), unmoved, assign_bars)
+    cell = Pipeline(Crossing(), *stages).label_live(frame_of([21, 7, 21]))
+    assert [(c.region.id, c.region.overlaps) for c in cell.chromosomes] == [(0, (2,)), (2, (0,))]
+
+
 def test_an_empty_frame_is_a_result_and_asks_no_classifier() -> None:
     classifier = BarClassifier()
     cell = Pipeline(BarLocator(), classifier, cut_bars, keep_all, unmoved, assign_bars).label(frame_of([]))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.cases.codec import cell_from_json, cell_to_json
+from edge.cases.codec import cell_from_document, cell_to_document
 from edge.records import Chromosome
 from tests.builders import make_cell, make_chromosome, make_frame, make_prediction, make_region
 
@@ -102,8 +102,8 @@ def test_a_cell_lies_within_its_frame(box_px: tuple[int, int, int, int]) -> None
     ],
 )
 def test_a_stored_cell_is_checked_as_a_new_one_is(field: str, value: object) -> None:
-    stored = cell_to_json(make_cell())
-    assert isinstance(cell_from_json(stored).chromosomes[0], Chromosome)
+    stored = cell_to_document(make_cell())
+    assert isinstance(cell_from_document(stored).chromosomes[0], Chromosome)
     stored["chromosomes"][0][field] = value
     with pytest.raises(ValueError, match="must"):
-        cell_from_json(stored)
+        cell_from_document(stored)

@@ -44,7 +44,7 @@ class Page:
     def written(self, text: str) -> str:
         """``text`` as the font can write it: accents are dropped before letters are, and these become their numbers,
         ``[U+738B]``: a patient's name is never cut short."""
-        return "".join(map(self._letter, text))
+        return "".join(map(self._letter, unicodedata.normalize("NFC", text)))  # some systems write an accent apart
 
     def shortened(self, text: str, width_mm: float) -> str:
         """As much of what is ``written`` as goes into the width."""
@@ -58,6 +58,8 @@ class Page:
     def _letter(self, letter: str) -> str:
         if ord(letter) in self._letters:
             return letter
+        if unicodedata.combining(letter):
+            return ""
         plain = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
         known = plain and all(ord(c) in self._letters for c in plain)
         return plain if known else f"[U+{ord(letter):04X}]"

@@ -82,7 +82,7 @@ class Desk:
         self._store = store
         self._memory = store.path.with_name(f"open-case.{socket.gethostname()}{place}")
         self._started_with = "" if case is None else checked_name(case)
-        self._case = self._remembered() or self._started_with or None
+        self._case = self._remembered()
         self._today = today
         self._hub = hub
         self._reader = reader
@@ -193,13 +193,16 @@ class Desk:
         """PNG of the frame that the cell was captured from."""
         return self._store.images.png(self._store.cell(id).captured.frame_sha256)
 
-    def _remembered(self) -> str:
-        """The case that was opened before the board lost its power, if it had started as now; else empty."""
+    def _remembered(self) -> str | None:
+        """The case that was opened before the board lost its power, if it had started as now, else the one that it
+        started with; None for that of the day."""
         try:
             started_with, chosen = self._memory.read_text(encoding="utf-8").split("\n")
-            return self._store.case(chosen).name if started_with == self._started_with else ""
+            if started_with == self._started_with:
+                return self._store.case(chosen).name if chosen else None
         except (OSError, ValueError, CaseNotFound, EditRefused):
-            return ""
+            pass
+        return self._started_with or None
 
     def _open(self, shown: str | None) -> str:
         """The open case's name. Raises ``EditRefused`` where the page still shows another."""
@@ -277,7 +280,6 @@ def _placed(place: Placed) -> Json:
         "candidates": [[label, round(float(p), 3)] for label, p in _two_likeliest(chromosome.candidates)],
         "p_arm_up": chromosome.p_arm_up,
         "size_px": [width, height],
-        "overlaps": list(chromosome.region.overlaps),
         "outlines": outlines_of(chromosome.region),
     }
 

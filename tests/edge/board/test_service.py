@@ -83,6 +83,10 @@ def test_the_settings_in_use_are_the_services(
     assert any(line.endswith(f" -m edge.cli --config {here}/chromo-edge.toml run") for line in lines)
     assert main(["--config", "other.toml", "install-service", "--show"]) == 0
     assert f" --config {here}/other.toml run\n" in capsys.readouterr().out
+    (here / "chromo-edge.toml").write_text("[run]\nlog = 'run.log'\n")
+    assert main(["install-service", "--show"]) == ConfigError.exit_code
+    assert "expected for log in the settings file a path from / on, got 'run.log'" in capsys.readouterr().err
+    assert main(["install-service", "--show", "--", "--log", "run.log"]) == 0  # a word takes its place
     (here / "chromo-edge.toml").write_text("[run]\num-per-px = 99\n")
     assert main(["install-service", "--show"]) == 2
 

@@ -11,8 +11,10 @@ from PIL import Image
 
 import edge.pipeline
 from edge.cases.edits import Accept
+from edge.cases.store import CaseStore
 from edge.cases.words import change_of_words
 from edge.cli import main
+from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 from tests.edge.cases.older import unchecked
 from tests.edge.cases.states import captured, cell_of, edited
 from tests.edge.cases.tampering import tamper
@@ -55,6 +57,7 @@ def test_a_case_from_beginning_to_end(case: Run, frames: Path, tmp_path: Path) -
     assert "A-1" in out
     code, out, _ = case("show", "A-1")
     assert (code, "3,?,+21,inc" in out, "For research use only" in out) == (0, True, True)
+    assert out.splitlines()[0] == "A-1: no cell to count yet"
     code, out, _ = case("show", "A-1", "--cell", 2)
     assert (code, out.count("accepted")) == (0, 3)
     code, out, _ = case("export", "A-1", tmp_path / "out")
@@ -166,6 +169,21 @@ def test_a_report_replaces_a_report_alone(case: Run, frames: Path, tmp_path: Pat
         assert case("report", "A-1", tmp_path / "report.pdf")[0] == 0
 
 
+def test_what_waits_for_a_person_is_told(case: Run, tmp_path: Path) -> None:
+    """Also of cells in which the machine doubts nothing, and where no two cells make a clone."""
+    with CaseStore(tmp_path / "store") as store:
+        store.new_case("A-1", "kim")
+        for k, labels in enumerate(([*NORMAL_FEMALE, "8"], [*NORMAL_FEMALE, "9"])):
+            store.capture("A-1", make_frame(300, 340, level=220 - k), make_cell(labels, frame="f.png"), "kim")
+    assert case("edit", "A-1", 1, "accept", "--by", "kim")[0] == 0
+    _, out, _ = case("show", "A-1")
+    said, why, *rows = (" ".join(line.split()) for line in out.splitlines())
+    assert said == "A-1: no clone: cells 1 and 2 stand apart"
+    assert why == "provisional: a person has yet to review cell 2, or chromosomes in it"
+    assert "1 f.png 47 47,XX,+8 0 0 kim apart" in rows
+    assert "2 f.png 47 47,XX,+9 cell 0 apart" in rows
+
+
 @pytest.mark.parametrize("body", ["{}", "[]", "no JSON"])
 def test_a_damaged_log_is_no_bug(case: Run, frames: Path, tmp_path: Path, body: str) -> None:
     case("new", "A-1")
@@ -192,6 +210,9 @@ def test_a_damaged_log_is_no_bug(case: Run, frames: Path, tmp_path: Path, body: 
         (["list", "--store", "/proc/none"], STORE, "no case store in /proc/none; expected cases.sqlite there"),
         (["new", "B", "--store", "/proc/none"], STORE, "/proc/none"),
         (["export", "A-1", "x", "--by", ""], STORE, "name"),
+        (["export", "A-1", ""], USAGE, "'DIR': expected a path, got an empty word"),
+        (["report", "A-1", ""], USAGE, "'FILE.pdf': expected a path, got an empty word"),
+        (["new", "B", "--cases", ""], USAGE, "'--cases' / '--store': expected a path, got an empty word"),
         (["verify", "--head", "abc123"], STORE, "no entry has the hash abc123"),
         (["verify", "--head", ""], USAGE, "--head: expected the hash that a report prints, or how it begins; got ''"),
         (["verify", "--head", "head"], USAGE, "--head: expected the hash"),

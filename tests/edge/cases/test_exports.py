@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +27,7 @@ from edge.cases.edits import Accept, Draw, Exclude, Mark, Relabel, SetAside
 from edge.cases.export import CELL_COLUMNS, NOTICE
 from edge.cases.files import EVERY_FORM, write_case, write_report, zipped_case
 from edge.cases.ometiff import OME, ome_tiff
+from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.errors import SinkError
 from edge.records import Cell, Frame
@@ -94,6 +96,26 @@ def test_the_json_is_the_frames_line_and_the_edits(store: CaseStore, tmp_path: P
             {key: value for key, value in c.items() if key not in OWN_FIELDS} for c in cell["chromosomes"]
         ]
         jsonschema.validate(line, SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+def test_an_export_is_of_one_moment(store: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its head vouches for its cells, and its corrections are of these, whatever a colleague does meanwhile."""
+    head, read = store.head(), CaseStore.cells
+
+    def read_while_a_colleague_works(self: CaseStore, case: str) -> tuple[CellState, ...]:
+        states = read(self, case)
+        with CaseStore(tmp_path / "store") as other:
+            state = other.cell_number(case, 2)
+            other.edit(state.id, Accept((1, 2, 46)), based_on=state.revision, actor="lee")
+        return states
+
+    monkeypatch.setattr(CaseStore, "cells", read_while_a_colleague_works)
+    written = write_case(store, "A-1", tmp_path / "out", ("json", "corrections"))
+    said = json.loads((tmp_path / "out" / "case.json").read_text())
+    assert [cell["reviewed"] for cell in said["cells"]] == [True, False, False]
+    assert said["log_head"] == {"entries": head.seq, "sha256": head.sha256}
+    assert written.left_out == 2
+    assert store.head() != head
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
@@ -236,7 +258,7 @@ def test_the_report(store: CaseStore, tmp_path: Path) -> None:
         "Case A-1",
         "no clone: cells 1 and 2 stand apart",
         "3 cells captured, 0 counted; apart: cells 1 and 2; set aside: cell 3",
-        "PROVISIONAL: a person has yet to review cell 2, or chromosomes in them.",
+        "PROVISIONAL: a person has yet to review cell 2, or chromosomes in it.",
         "+21",
         f"head {head}",
         "Signature",
@@ -260,6 +282,17 @@ def test_a_report_for_any_name(store: CaseStore, tmp_path: Path, name: str) -> N
     written = name.replace("病例", "[U+75C5][U+4F8B]")  # letters that the font lacks
     assert all(f"Case {written}" in page for page in pages)
     assert "PROVISIONAL: a person has yet to review cell 1," in pages[0]  # nobody has seen to it
+
+
+def test_accents_that_were_written_apart_are_no_letters(
+    store: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As macOS writes file names, and on a board without wide fonts."""
+    monkeypatch.setattr("edge.cases.report.page._WIDE_FONTS", tmp_path)
+    name = unicodedata.normalize("NFD", "Jiří Müller")
+    store.new_case(name, "kim")
+    write_report(store, name, tmp_path / "report.pdf")
+    assert "Case Jirí Müller" in PdfReader(tmp_path / "report.pdf").pages[0].extract_text()
 
 
 def test_a_long_name_leaves_the_page_number_its_place(store: CaseStore, tmp_path: Path) -> None:

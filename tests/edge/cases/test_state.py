@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -191,6 +192,15 @@ def test_findings_are_provisional_until_everything_was_seen() -> None:
         "possible trisomy 21 (Down syndrome)",
     )
     assert edited(unseen, Exclude(46)).findings == ()
+
+
+def test_what_is_gone_from_a_cell_is_overlapped_by_nothing_in_it() -> None:
+    start = captured()
+    first, second, *others = start.cell.chromosomes
+    crossing = replace(first, region=replace(first.region, overlaps=(1, 2)))
+    start = replace(start, cell=replace(start.cell, chromosomes=(crossing, second, *others)))
+    assert edited(start, Exclude(1)).as_cell().chromosomes[0].region.overlaps == (2,)
+    assert edited(start).as_cell().chromosomes[0].region.overlaps == (1, 2)
 
 
 def test_set_aside_and_taken_back() -> None:

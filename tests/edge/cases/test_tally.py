@@ -7,7 +7,7 @@ import re
 import pytest
 from iscn_authenticator import is_valid_karyotype
 
-from edge.cases.edits import Accept, Flip, Mark, Undo
+from edge.cases.edits import Accept, Flip, Mark, SetAside, TakeBack, Undo
 from edge.cases.state import CellState
 from edge.cases.tally import ANOTHER_SEX, LOST_Y, cells_named, excluded_share, tally
 from edge.cell.findings import MONOSOMY_X
@@ -135,6 +135,18 @@ def test_what_nobody_has_looked_at_is_no_line_of_lost_chromosomes() -> None:
     assert tally(states).incomplete == (1, 2, 3)
 
 
+def test_an_extra_derivative_and_an_extra_whole_one_make_no_clone() -> None:
+    """No second cell shows either: one cell with a whole third 21 finds no trisomy."""
+    three, normal = [*NORMAL_FEMALE, "21"], [cell_of(number=3), cell_of(number=4)]
+    changed = [edited(captured(three, number=k), Mark(46, "derivative")) for k in (1, 2)]
+    mixed = tally([changed[0], cell_of("+21", number=2), *normal])
+    assert (mixed.karyotype, mixed.findings, mixed.apart) == ("46,XX[2]", (), (1, 2))
+    assert [(stray.what, stray.cells) for stray in mixed.strays] == [("+21", (2,)), ("+der(21)", (1,))]
+    alike = tally([*changed, *normal])
+    assert alike.karyotype == "mos 47,XX,+der(21)[2]/46,XX[2]"
+    assert alike.findings == ("extra structurally changed 21 in 2 of 4 cells",)
+
+
 def test_unreviewed_cells_make_it_provisional() -> None:
     down = [*NORMAL_FEMALE, "21"]
     seen, waits, unseen = (
@@ -147,6 +159,13 @@ def test_unreviewed_cells_make_it_provisional() -> None:
     assert result.findings == ("possible trisomy 21 (Down syndrome)",)
     assert not tally([seen, cell_of("+21", number=2)]).provisional
     assert edited(captured(down), Accept((46,)), Undo(1)).reviewed is False
+    assert edited(captured(down), SetAside("by mistake"), TakeBack()).reviewed is False
+
+
+def test_the_copies_of_a_cell_are_counted_once() -> None:
+    """A tally asks each cell some hundred times: of 200 cells it took half a second, at every edit, on every page."""
+    cell = cell_of("+21")
+    assert cell.counts is cell.counts
 
 
 def test_mosaic_findings_say_their_share() -> None:

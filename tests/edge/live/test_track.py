@@ -196,6 +196,18 @@ def test_a_scene_is_looked_at_at_the_scale_that_its_first_look_found() -> None:
     assert [(cell.um_per_px, cell.scale_stated) for cell in cells[:3]] == [(0.033, False)] * 3
 
 
+def test_the_scale_of_a_scene_is_found_anew_once_it_is_in_focus() -> None:
+    """Out of focus most of 19 train frames seemed to be a third smaller; nothing else begins a new scene."""
+
+    def label(frame: Frame, way: Way) -> Cell:
+        out_of_focus = frame.index == 0 and not frame.scale_stated  # one that is stated is trusted
+        return replace(make_cell(), um_per_px=0.045 if out_of_focus else frame.um_per_px)
+
+    steady = Steady(label, lambda index: 1)
+    scales = [steady(make_frame(index=index)).um_per_px for index in range(len(WAYS) + 2)]
+    assert scales == [*[0.045] * len(WAYS), *[make_frame().um_per_px] * 2]
+
+
 def test_steady_findings_are_provisional_while_chromosomes_wait_for_review() -> None:
     cell = make_cell([*NORMAL_FEMALE, "21"])
     for k in (40, 41, 46):

@@ -60,10 +60,11 @@ export function offerExports(say, onPointer) {
   for (const button of document.querySelectorAll("[data-export]")) {
     button.addEventListener("click", async ({ detail: byPointer }) => {
       if (byPointer) onPointer();
+      const name = open; // of the case that was asked for: another may be open when the file comes
       try {
         const link = document.createElement("a");
-        link.href = URL.createObjectURL(await api.export(button.dataset.export, open));
-        link.download = `${open}-${button.dataset.file}`; // the browser replaces what no file may be called
+        link.href = URL.createObjectURL(await api.export(button.dataset.export, name));
+        link.download = `${name}-${button.dataset.file}`; // the browser replaces what no file may be called
         link.click();
         setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
         say(`${link.download} saved`);

@@ -17,6 +17,8 @@ let cell = null;
 let head = -1;
 let caseName = ""; // of the open one
 let cells = []; // of the case, as last heard, in the order of their capture
+let asked = 0; // how often for the case
+let heard = 0; // the latest of these that was answered
 let busy = Promise.resolve();
 let capturing = false;
 let entering = false;
@@ -79,8 +81,10 @@ function focusSelected() {
 }
 
 async function refreshCase() {
+  const turn = ++asked;
   const now = await api.case().catch((error) => say(error.message));
-  if (!now) return;
+  if (!now || turn < heard) return; // what was asked later was answered sooner, and is newer
+  heard = turn;
   if (caseName && now.name !== caseName) say(`Case ${now.name} is open now, no longer ${caseName}`);
   head = now.head;
   caseName = now.name;

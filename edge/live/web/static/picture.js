@@ -125,12 +125,13 @@ export class Picture {
 
   draw() {
     const room = this.canvas.parentElement;
-    if (!this.cell || !this.image?.naturalWidth || room.clientWidth === 0) return;
+    if (!this.cell || room.clientWidth === 0) return;
     const width = Math.min(room.clientWidth, (room.clientHeight * this.cell.width_px) / this.cell.height_px);
     this.canvas.style.width = `${Math.floor(width)}px`;
     const scale = fitted(this.canvas, this.cell.width_px, this.cell.height_px);
     const pen = this.canvas.getContext("2d");
-    pen.drawImage(this.image, 0, 0, this.canvas.width, this.canvas.height);
+    // One that has not come yet, or never does, must not leave that of the cell before standing here.
+    if (this.image.naturalWidth) pen.drawImage(this.image, 0, 0, this.canvas.width, this.canvas.height);
     for (const chromosome of this.cell.chromosomes) {
       if (chromosome.excluded && chromosome.id !== this.selected) continue;
       const chosen = chromosome.id === this.selected;

@@ -56,3 +56,5 @@ def test_a_case_opened_after_the_stated_one_is_open_again_after_a_restart(served
     assert desk("S24-3").name == "S24-3"  # asked for on purpose
     assert desk(None).name == "2026-01-02"
     assert desk(place=".8766").name == "S24-1"  # another microscope of the same machine
+    desk().open("2026-01-02", "kim")
+    assert desk().name == "2026-01-02"  # that of the day was opened, too: the next cell is none of S24-1

@@ -379,8 +379,28 @@ def test_of_a_laboratorys_first_cases_one_is_held_back(tmp_path: Path) -> None:
     assert len(set(train.case)) == 2
     assert not set(val.case) & set(train.case)
     one = frames_folder(tmp_path / "one", ("train",), side_px=400)
-    with pytest.raises(DatasetError, match=r"more than one case to hold some back for it, got 1; add cells of another"):
-        load_crops(classifier_config(one), tmp_path / "other", undecided)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crops_module, "crops_of_frames", None)  # told before any is cut
+        with pytest.raises(DatasetError, match=r"more than one case to hold some back for it, got 1; add cells of ano"):
+            load_crops(classifier_config(one), tmp_path / "other", undecided)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"donor": "", "split": ""}, "more than one donor to hold some back for it, got 0; state the donors"),
+        ({"donor": "d0"}, "more than one donor to hold some back for it, got 1"),
+        ({"split": "test"}, "no picture in split 'train'; splits here: test"),
+    ],
+)
+def test_a_finished_run_outlives_cut_outs_that_cannot_be_learned_from(
+    change: dict[str, str], message: str, cutouts: Path, tmp_path: Path
+) -> None:
+    data = rewritten(cutouts, tmp_path / "few.zip", lambda row: row | change)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(DatasetError, match=message):
+        fit_classifier(classifier_config(data), tmp_path, resume=False)
+    assert (tmp_path / "config.json").read_text() == "{}"
 
 
 def test_a_split_without_a_chromosome_does_no_harm_beside_another_set(

@@ -28,7 +28,7 @@ from edge.runtime.bundle import load_bundle
 from edge.runtime.interpreter import Network
 from tests.edge.stages import BarClassifier, BarLocator, assign_bars, draw_bars, keep_all
 from tests.trainer.datasets import CROPS, crops_zip
-from tests.trainer.drawn import cutouts_zip, frames_folder
+from tests.trainer.drawn import cutouts_zip, frames_folder, rewritten
 from tests.trainer.tiny import classifier_bundle, drawn_cells, tiny_arbiter
 from trainer import cell_batches, fit_arbiter
 from trainer.cell_batches import _elsewhere, lone_ones, make_batch
@@ -227,6 +227,14 @@ def test_a_case_that_another_set_holds_back_is_not_learned_from(tmp_path: Path, 
         with pytest.raises(DatasetError, match=r"second: 1 case\(s\) .* of train are val's in .*first, first 'case1'"):
             fit_arbiter.fit_arbiter(config, tmp_path / "run", resume=False)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("change", [{}, {"donor": "", "split": ""}])
+def test_cut_outs_without_val_cells_are_told_before_any_is_looked_at(change: dict[str, str], tmp_path: Path) -> None:
+    """Of a set that nobody split, train and val would be the same cells."""
+    data = rewritten(cutouts_zip(tmp_path / "all.zip"), tmp_path / "crops.zip", lambda row: row | change)
+    with pytest.raises(DatasetError, match=r"crops\.zip: no picture in split 'val'; splits here: "):
+        fit_arbiter.cell_sets([str(data)], str(data))
 
 
 def test_a_finished_run_outlives_data_and_models_that_are_not_there(tmp_path: Path, tiny_models: Path) -> None:

@@ -94,10 +94,13 @@ def read_crops(source: Path, split: str) -> list[CropTruth]:
     return [crop for cell in by_cell(crops).values() for crop in cell]
 
 
-def splits_of(source: Path) -> list[str]:
-    """The splits that the crops of ``source`` are in, by name; ``ANY_SPLIT`` is none of them."""
+def donors_of(source: Path) -> dict[str, set[str]]:
+    """Whose crops are in each split, ``ANY_SPLIT`` where none is known; no picture is looked at."""
+    donors: dict[str, set[str]] = {}
     with _opened(source) as (entries, _):
-        return sorted({entry.split for entry in entries} - {ANY_SPLIT})
+        for entry in entries:
+            donors.setdefault(entry.split, set()).add(entry.donor)
+    return donors
 
 
 def all_crops(source: Path) -> tuple[list[CropTruth], list[Skipped]]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.trainer.datasets import CROPS, UNSPLIT, crops_zip, webp
 from trainer.data import crops
-from trainer.data.crops import CropWarning, UnsplitWarning, all_crops, by_cell, read_crops, splits_of
+from trainer.data.crops import CropWarning, UnsplitWarning, all_crops, by_cell, donors_of, read_crops
 from trainer.data.names import split_of_case
 from trainer.errors import DatasetError
 
@@ -58,7 +58,7 @@ def test_a_set_that_nobody_split_is_read_as_a_whole_and_says_so(tmp_path: Path) 
     for split in ("train", "test"):
         with pytest.warns(UnsplitWarning, match=rf"found none: all 4 cut-outs are taken for '{split}'; state them"):
             assert [c.split for c in read_crops(source, split)] == [""] * 4
-    assert splits_of(source) == []
+    assert donors_of(source) == {"": {""}}
     with pytest.raises(DatasetError, match="expected a split of train, val, test, got 'exam'"):
         read_crops(source, "exam")
 

@@ -216,7 +216,9 @@ def _checked(entries: list[_Entry], table: str) -> list[_Entry]:
     if all(entry.split == ANY_SPLIT for entry in entries):
         return entries
     # Nobody knows whose the others are: as a test they might measure memory.
-    return [replace(entry, split=entry.split or "train") for entry in entries]
+    entries = [replace(entry, split=entry.split or "train") for entry in entries]
+    check_splits(((e.cell, e.split) for e in entries if e.cell and not e.donor), "cell", table)
+    return entries
 
 
 def _decode(entries: Iterable[_Entry], read: Callable[[str], bytes]) -> tuple[list[CropTruth], list[Skipped]]:

@@ -115,6 +115,8 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
         (CROPS.replace("m,d2", "m,d1"), r"1 donor\(s\) in more than one split, first 'd1'"),
         (CROPS.replace(",2,m", ",23,m"), "column 'label' must be one of 1..22, X, Y"),
         (CROPS.replace("donor", "patient"), "missing donor"),
+        (CROPS.replace("m,d2", "k,").replace("k,d1", "k,"), r"1 cell\(s\) in more than one split, first 'k'"),
+        (CROPS.replace("m,d2,test", "m,,test", 1).replace("d2,test", ","), r"1 cell\(s\) in more than one split"),
         (CROPS.replace("test", "val"), "no picture in split 'test'"),
         (
             CROPS + "n/3_0.webp,3,n,,tset\n",

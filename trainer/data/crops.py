@@ -80,7 +80,8 @@ def read_crops(source: Path, split: str) -> list[CropTruth]:
             pick_split(split, (entry.split for entry in entries), str(source))
         crops, skipped = _decode([entry for entry in entries if unsplit or entry.split == split], read)
     if not crops:
-        raise DatasetError(f"{source}: no readable picture in split '{split}' ({len(skipped)} unreadable)")
+        first = f", first {skipped[0].file}: {skipped[0].reason}" if skipped else ""
+        raise DatasetError(f"{source}: no readable picture in split '{split}' ({len(skipped)} unreadable{first})")
     if unsplit:
         warnings.warn(
             f"{source}: expected donors or splits, found none: all {len(crops)} cut-outs are taken for '{split}'; "

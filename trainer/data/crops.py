@@ -17,7 +17,7 @@ from edge.camera.decoding import decode_levels
 from edge.camera.pixels import to_8_bit
 from edge.errors import FrameError
 from edge.records import LABELS, UInt8Array
-from trainer.data.names import label_of, split_named, split_of_case
+from trainer.data.names import label_of, label_said_by, split_named, split_of_case
 from trainer.data.pictures import SHOWN, Skipped
 from trainer.data.splits import SPLITS, check_splits, pick_split
 from trainer.data.tables import Row, parse_table, read_table
@@ -189,10 +189,21 @@ def _folder_entries(folder: Path) -> list[_Entry]:
             continue
         stated = split_named(top.relative_to(folder) / "_")
         for path in sorted(p for p in top.rglob("*") if p.suffix.lower() in SUFFIXES):
+            _require_own(path, path.relative_to(top), label)
             donor, cell = _owners(path.relative_to(top))
             entries.append(_Entry(str(path.relative_to(folder)), label, cell, donor, stated or _split_of(donor)))
     entries.sort(key=lambda e: (e.split, e.donor, e.cell, LABELS.index(e.label), e.file))
     return _checked(entries, str(folder))
+
+
+def _require_own(path: Path, below: Path, label: str) -> None:
+    """``DatasetError`` where a name ``below`` a class's folder says another class: folders 1, 2, ... may be cells."""
+    for name in (*below.parent.parts, below.stem):
+        if label_said_by(name) not in (None, label):
+            raise DatasetError(
+                f"{path}: expected a folder a class, LABEL/DONOR/CELL/PICTURE, got chromosome {label_said_by(name)} by "
+                f"its name in the folder of {label}; sort them so, or state their labels in {TABLE}"
+            )
 
 
 def _class_folders(folder: Path) -> list[Path]:

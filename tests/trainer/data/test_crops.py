@@ -115,10 +115,10 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     ("table", "message"),
     [
         (CROPS.replace("m,d2", "m,d1"), r"1 donor\(s\) in more than one split, first 'd1'"),
-        (CROPS.replace(",2,m", ",23,m"), "column 'label' must be one of 1..22, X, Y"),
-        (CROPS.replace("donor", "patient"), "missing donor"),
         (CROPS.replace("m,d2", "k,").replace("k,d1", "k,"), r"1 cell\(s\) in more than one split, first 'k'"),
         (CROPS.replace("m,d2,test", "m,,test", 1).replace("d2,test", ","), r"1 cell\(s\) in more than one split"),
+        (CROPS.replace(",2,m", ",23,m"), "column 'label' must be one of 1..22, X, Y"),
+        (CROPS.replace("donor", "patient"), "missing donor"),
         (CROPS.replace("test", "val"), "no picture in split 'test'"),
         (
             CROPS + "n/3_0.webp,3,n,,tset\n",
@@ -149,6 +149,16 @@ def test_a_folder_of_classes(tmp_path: Path) -> None:
     assert [(c.file, c.label, c.cell) for c in crops] == [("2/a.webp", "2", ""), ("X/a.webp", "X", "")]
     with pytest.raises(DatasetError, match="no readable picture"):
         read_crops(tmp_path / "X", "test")
+
+
+@pytest.mark.parametrize("misplaced", ["1/chr7_a.png", "1/X_3.png", "1/X/a.png", "train/2/d/chr1/a.png"])
+def test_folders_that_are_cells_are_not_taken_for_classes(tmp_path: Path, misplaced: str) -> None:
+    """Many number their cells, with pictures or folders named by the class in each."""
+    for name in ("1/chr1_a.png", "1/2/b.png", misplaced):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(webp(7))
+    with pytest.raises(DatasetError, match=r"expected a folder a class, .* got chromosome \w+ by its name in the fold"):
+        read_crops(tmp_path, "train")
 
 
 def test_what_is_transparent_around_a_cut_out_is_white(tmp_path: Path) -> None:

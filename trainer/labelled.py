@@ -35,6 +35,11 @@ class LabelledCells:
     count: int
     cut: Callable[[], Iterator[LabelledCell]]
 
+    @property
+    def share(self) -> str:
+        """What of the set they are, in words."""
+        return f"split {self.split}" if self.split else "all of it, for no donor or split is stated"
+
     def __len__(self) -> int:
         return self.count
 

@@ -40,7 +40,7 @@ def crops(
     cells = labelled_cells(data, split, models)
     figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads, models))
     shown = {key: value for key, value in figures.items() if key not in ("per_class", "confusion")}
-    print_figures(shown, f"{data.name}, {cells.split or 'all of it, for no donor or split is stated'}")
+    print_figures(shown, f"{data.name}, {cells.share}")
     if json is not None:
         write_figures(json, figures)
 

@@ -67,4 +67,4 @@ def _judge(model: Path, data: Path, split: str, models: Path, threads: int, crop
             "with trainer evaluate frames"
         )
     cells = labelled_cells(data, split, models)
-    return Judgement(data.name, split, judge_with(model, tracked(cells, "cells"), threads, models), crops)
+    return Judgement(data.name, cells.share, judge_with(model, tracked(cells, "cells"), threads, models), crops)

@@ -63,12 +63,13 @@ def labelled_cells(data: Path, split: str, models: Path) -> LabelledCells:
 
 def _of_cutouts(cells: Mapping[tuple[str, str], Sequence[CropTruth]]) -> Iterator[LabelledCell]:
     from edge.locate.straighten import bright_on_black, crops_from_cutouts
+    from trainer.data.grounds import on_own_ground
 
     donors = Counter(cell for _, cell in cells)
     for (donor, own), members in cells.items():
         cell = f"{donor}/{own}" if own and donors[own] > 1 else own
         names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
-        pictures = [c.pixels for c in members]
+        pictures = on_own_ground([c.pixels for c in members])
         crops = crops_from_cutouts(pictures)
         yield LabelledCell(cell, names, labels, crops, p_arm_up=not bright_on_black(pictures))
 

@@ -105,9 +105,7 @@ def test_a_picture_that_unpacks_without_end(tmp_path: Path, monkeypatch: pytest.
 
 def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     source = crops_zip(tmp_path / "crops.zip", damaged=("m/1_0.webp", "m/2_1.webp"))
-    with pytest.raises(
-        DatasetError, match=r"picture in split 'test' \(2 unreadable, first m/1_0\.webp: expected a p"
-    ):
+    with pytest.raises(DatasetError, match=r"picture in split 'test' \(2 unreadable, first m/1_0\.webp: expected a p"):
         read_crops(source, "test")
 
 

@@ -19,8 +19,8 @@ from edge.locate.straighten import bright_on_black, crops_from_cutouts, straight
 from edge.overlap import box_iou
 from edge.records import LABELS, Frame, Region, UInt8Array
 from trainer.data.columns import Columns
-from trainer.data.crops import CropTruth, by_cell, read_crops
-from trainer.data.grounds import on_own_ground
+from trainer.data.crops import CropTruth, read_crops
+from trainer.data.grounds import on_own_ground, read_together
 from trainer.data.metaphase import FrameTruth, read_frames
 
 UP, DOWN, UNKNOWN = 1, 0, -1
@@ -62,7 +62,7 @@ def crops_of_cutouts(source: Path, split: str) -> CropSet:
 
 def _of_cutouts(truths: Sequence[CropTruth]) -> CropSet:
     pixels, labels, polarity, cells, cases = [], [], [], [], []
-    for number, ((_, name), cell) in enumerate(by_cell(truths).items()):
+    for number, ((_, name, _), cell) in enumerate(read_together(truths).items()):
         pictures = on_own_ground([t.pixels for t in cell])
         pixels += [c.pixels for c in crops_from_cutouts(pictures)]
         labels += [LABELS.index(t.label) for t in cell]

@@ -83,6 +83,20 @@ def test_paint_and_padding_change_no_crop(tmp_path: Path, change: Change, end: i
     assert cell.p_arm_up == (end == UP)
 
 
+@pytest.mark.filterwarnings("default::trainer.data.crops.UnsplitWarning")
+def test_a_folder_a_class_may_hold_two_stains(tmp_path: Path) -> None:
+    for number, label in enumerate(LABELS):
+        for name, picture in (("a", faded(label, number)), ("b", negative(faded(label, number)))):
+            (tmp_path / label).mkdir(exist_ok=True)
+            cv2.imwrite(str(tmp_path / label / f"{name}.png"), picture)
+    crops = crops_of_cutouts(tmp_path, "train")
+    dark, bright = (crops.pick(crops.polarity == end) for end in (UP, UNKNOWN))
+    assert dark.label.tolist() == bright.label.tolist() == list(range(len(LABELS)))
+    np.testing.assert_array_equal(dark.pixels, bright.pixels)
+    judged = list(labelled_cells(tmp_path, "train", TINY))
+    assert [(cell.cell, cell.p_arm_up, len(cell.crops)) for cell in judged] == [("", True, 24), ("", False, 24)]
+
+
 @pytest.mark.parametrize("change", [lambda picture: picture, negative, photographed])
 def test_what_lies_on_its_own_ground_stays_as_it_is(change: Change) -> None:
     pictures = [change(faded(label, number)) for number, label in enumerate(LABELS)]

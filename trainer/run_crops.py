@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from edge.locate.locator import load_locator
-from trainer.align import align, doubtful
-from trainer.data.crops import ANY_SPLIT
+from trainer.align import align, doubtful, upside_down
+from trainer.data.crops import ANY_SPLIT, TURNED_SHARE
 from trainer.data.cropset import DRAWN, CropSet, crops_of_cutouts, crops_of_drawings, crops_of_frames
 from trainer.data.sources import holds_cutouts, kept_at, marked_owners, splits_at
 from trainer.data.splits import pick_split
@@ -46,7 +46,7 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
         trains.append(crops_of_drawings(config.drawn_cells, config.seed))
     for source, times in sources.items():
         if holds_cutouts(source):
-            train, val = (align(aligner, crops) for crops in cut_out(source))
+            train, val = (align(aligner, _upright(crops, aligner, source)) for crops in cut_out(source))
             trains += [train] * (config.cutout_repeats * times)
             vals.append(val)
         else:
@@ -113,6 +113,18 @@ def _owners_of(sources: Iterable[Path], drawn: bool) -> Mapping[Path, Mapping[st
     if not any("val" in owners or holds_cutouts(source) for source, owners in there.items()):
         _require_two([case for owners in there.values() for case in owners.get("train", ())], "case", named)
     return there
+
+
+def _upright(crops: CropSet, aligner: Any, source: Path) -> CropSet:
+    """The same; ``DatasetError`` where the network that the run starts from sees those that should be upright the other
+    way up: it would unlearn which end is which."""
+    turned = upside_down(aligner, crops)
+    if turned >= TURNED_SHARE:
+        raise DatasetError(
+            f"{source}: expected upright cut-outs, p arm on top, got {turned:.0%} the other way up, as the network of "
+            "--start sees them; turn them by 180 degrees"
+        )
+    return crops
 
 
 def cut_out(source: Path) -> tuple[CropSet, CropSet]:

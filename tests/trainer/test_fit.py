@@ -29,7 +29,7 @@ from trainer import fit_classifier as classifier_module  # noqa: E402
 from trainer import fit_separator as separator_module  # noqa: E402
 from trainer import loop  # noqa: E402
 from trainer import run_crops as crops_module  # noqa: E402
-from trainer.align import align, predict, undecided  # noqa: E402
+from trainer.align import align, predict, undecided, upside_down  # noqa: E402
 from trainer.augment import DEFAULT  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
@@ -478,18 +478,18 @@ def test_a_run_does_not_go_on_with_data_that_have_changed(
 
 
 def test_crops_of_a_run_that_were_cut_short_are_one_line(cutouts: Path, tmp_path: Path) -> None:
-    load_crops(classifier_config(cutouts), tmp_path, None)
+    load_crops(classifier_config(cutouts), tmp_path, undecided)
     stored = tmp_path / "train.npz"
     stored.write_bytes(stored.read_bytes()[:-100])
     with pytest.raises(DatasetError, match=r"train\.npz: expected pixels, .* remove the file"):
         fit_classifier(classifier_config(cutouts), tmp_path, resume=True)
     stored.unlink()
-    assert len(load_crops(classifier_config(cutouts), tmp_path, None)[0]) == 48
+    assert len(load_crops(classifier_config(cutouts), tmp_path, undecided)[0]) == 48
 
 
 def test_a_set_named_twice_is_learned_from_twice_and_judged_on_once(cutouts: Path, tmp_path: Path) -> None:
     config = replace(classifier_config(cutouts, cutouts), cutout_repeats=2)
-    train, val = load_crops(config, tmp_path / "run", None)
+    train, val = load_crops(config, tmp_path / "run", undecided)
     assert (len(train), len(val)) == (4 * 48, 24)
 
 
@@ -576,6 +576,19 @@ def test_alignment_leaves_what_is_known_beside_what_is_not() -> None:
     """As a set of several laboratories has them: what people say holds, though the network would say otherwise."""
     crops = set_of([lopsided(False, 3), lopsided(False, 3), lopsided(True, 9)], [3, 3, 9], [UP, UNKNOWN, DOWN])
     assert align(reads_lopsided, crops).polarity.tolist() == [UP, DOWN, DOWN]
+
+
+def test_cut_outs_that_lie_upside_down_are_not_learned_from(
+    cutouts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upright, turned = (set_of([lopsided(up, 3)] * 5, [3] * 5, [UP] * 5) for up in (True, False))
+    assert upside_down(reads_lopsided, upright) == 0
+    assert upside_down(reads_lopsided, turned) == 1
+    assert upside_down(reads_lopsided, turned.with_unknown_ends()) == 0  # nobody says that they are upright
+    assert upside_down(undecided, turned) == 0
+    monkeypatch.setattr(crops_module, "cut_out", lambda source: (turned, upright))
+    with pytest.raises(DatasetError, match=r"crops\.zip: expected upright cut-outs, .* got 100% the other way up"):
+        load_crops(classifier_config(cutouts), tmp_path, reads_lopsided)
 
 
 def test_crops_of_no_known_donor_are_not_held_back_as_one() -> None:

@@ -34,7 +34,7 @@ def crops(
     debug: Debug = False,
 ) -> None:
     """Label accuracy and calibration on single chromosomes."""
-    from trainer.evaluate import crop_figures, judge_with, write_figures
+    from trainer.evaluate import crop_figures, judge_with, warn_of_upside_down, write_figures
     from trainer.files import require_place
     from trainer.labelled import labelled_cells
 
@@ -42,6 +42,7 @@ def crops(
         require_place(json, "--json")
     cells = labelled_cells(data, split, models)
     figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads, models))
+    warn_of_upside_down(figures["polarity"], data.name)
     shown = {key: value for key, value in figures.items() if key not in ("per_class", "confusion")}
     print_figures(shown, f"{data.name}, {cells.share}")
     if json is not None:

@@ -31,6 +31,9 @@ MOST_BYTES = 1 << 28
 ANY_SPLIT = ""
 """The split of all cut-outs of a set that states neither a split nor a donor: it can only be used as a whole."""
 
+TURNED_SHARE = 0.8
+"""From this share of a set's upright cut-outs on, those seen the other way up are no mistakes of a network's."""
+
 
 class CropWarning(UserWarning):
     """Pictures that were listed but could not be read; they are left out."""

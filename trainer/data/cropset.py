@@ -44,6 +44,10 @@ class CropSet(Columns):
     cell: npt.NDArray[np.int64]
     case: npt.NDArray[np.str_]
 
+    def with_unknown_ends(self) -> Self:
+        """The same, as if nobody knew which end is up."""
+        return replace(self, polarity=np.full(len(self), UNKNOWN, np.int8))
+
     @classmethod
     def join(cls, sets: Sequence[Self]) -> Self:
         """All of them; cells are numbered anew."""

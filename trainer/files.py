@@ -99,4 +99,4 @@ def share(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+        copy_file(source, target)

@@ -142,7 +142,10 @@ def _zip_entries(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:
     try:
         rows = parse_table(_member(archive, TABLE), table, COLUMNS)
     except KeyError:
-        raise DatasetError(f"{source}: expected crops.csv at the top of the zip, found none") from None
+        raise DatasetError(
+            f"{source}: expected {TABLE} at the top of the zip, found none; put it there, or unpack a folder a class "
+            "and name that"
+        ) from None
     except OSError as error:
         raise DatasetError(f"{table}: cannot be read: {error}; make the zip again") from error
     return _entries(rows, table)

@@ -116,7 +116,10 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
         (CROPS.replace("m,d2", "k,").replace("k,d1", "k,"), r"1 cell\(s\) in more than one split, first 'k'"),
         (CROPS.replace("m,d2,test", "m,,test", 1).replace("d2,test", ","), r"1 cell\(s\) in more than one split"),
         (CROPS.replace(",2,m", ",23,m"), "column 'label' must be one of 1..22, X, Y"),
-        (CROPS.replace("donor", "patient"), "missing donor"),
+        (
+            CROPS.replace("donor", "patient"),
+            "missing donor in header 'file,label,cell,patient,split'; name the columns so",
+        ),
         (CROPS.replace("test", "val"), "no picture in split 'test'"),
         (
             CROPS + "n/3_0.webp,3,n,,tset\n",
@@ -135,6 +138,13 @@ def test_what_is_no_zip(tmp_path: Path) -> None:
     for name in ("crops.zip", "absent.zip"):
         with pytest.raises(DatasetError, match="expected a zip of crops or a folder of classes"):
             read_crops(tmp_path / name, "test")
+
+
+def test_a_zip_of_classes_is_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "classes.zip", "w") as archive:
+        archive.writestr("7/a.webp", webp(7))
+    with pytest.raises(DatasetError, match=r"expected crops\.csv at the top of the zip, found none; put it there"):
+        read_crops(tmp_path / "classes.zip", "train")
 
 
 def test_a_folder_of_classes(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet
 
 DOUBTFUL = 0.95
 """A likeliest label below this is in doubt: about one crop in ten."""
+ENOUGH = 500
+"""Crops to tell by how those of a set lie."""
 
 
 def undecided(crops: Any, training: bool) -> list[Any]:
@@ -32,6 +34,14 @@ def align(network: Any, crops: CropSet) -> CropSet:
     told[(np.abs(lead) < 1.0) | (crops.label == NOTHING)] = UNKNOWN
     polarity = np.where(crops.polarity == UNKNOWN, told, crops.polarity).astype(np.int8)
     return CropSet(crops.pixels, crops.label, polarity, crops.cell, crops.case)
+
+
+def upside_down(network: Any, crops: CropSet) -> float:
+    """The share, of some crops said to be upright, that the network surely sees the other way up; 0 without any."""
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(crops.polarity == UP))[:ENOUGH]
+    if not len(rows):
+        return 0.0
+    return float((align(network, crops.pick(rows).with_unknown_ends()).polarity == DOWN).mean())
 
 
 def doubtful(network: Any, crops: CropSet) -> npt.NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from edge.locate.ways import Way
 from edge.records import LABELS, Cell, Crop, Frame, Prediction
+from trainer.data.crops import TURNED_SHARE
 from trainer.data.metaphase import FrameTruth
 from trainer.errors import DatasetError
 from trainer.files import write_result
@@ -22,6 +24,11 @@ from trainer.labelled import LabelledCell
 from trainer.score import score
 from trainer.score_crops import score_crops
 from trainer.worst import OUTLINES, with_outlines
+
+
+class UpsideDownWarning(UserWarning):
+    """Cut-outs of a form that says that they are upright are not."""
+
 
 BoxLabeller = Callable[[Frame, npt.NDArray[np.int64]], tuple[list[str], list[str]]]
 """A frame and its boxes to one label a box: of the crops alone, and after what the whole cell makes of them."""
@@ -224,6 +231,18 @@ def crop_figures(judged: Judged) -> dict[str, Any]:
     figures = score_crops(judged.truth, judged.scores, judged.assigned or None)
     polarity = judged.polarity_accuracy
     return figures | {"polarity": None if polarity is None else round(polarity, 4)}
+
+
+def warn_of_upside_down(polarity: float | None, named: str) -> None:
+    """One ``UpsideDownWarning`` where most upright crops are seen the other way up; their labels are read either way,
+    but a classifier that learned from them would unlearn which end is which."""
+    if polarity is not None and polarity <= 1 - TURNED_SHARE:
+        warnings.warn(
+            f"{named}: expected upright cut-outs, p arm on top, got {1 - polarity:.0%} the other way up; turn them by "
+            "180 degrees before anything learns from them",
+            UpsideDownWarning,
+            stacklevel=2,
+        )
 
 
 def write_figures(path: Path, figures: dict[str, Any]) -> None:

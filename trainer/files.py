@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -40,6 +41,29 @@ def write_result(path: Path, data: bytes, option: str) -> None:
         raise SinkError(f"cannot write {path}: {error.strerror}; name another file with {option}") from error
 
 
+def require_place(path: Path, option: str) -> None:
+    """``SinkError``, before the work that leads there, where ``write_result`` could not write ``path``; what is made by
+    then may take hours."""
+    fault = _fault_of(Path(os.path.realpath(path)))
+    if fault:
+        raise SinkError(f"cannot write {path}: {os.strerror(fault)}; name another file with {option}")
+
+
+def _fault_of(place: Path) -> int:
+    """The system's number for why no file can be written there; 0 where one can."""
+    try:
+        if place.is_dir():
+            return errno.EISDIR
+        if place.exists() and not place.is_file():  # /dev/stdout, a pipe
+            return 0
+        folder = next(parent for parent in place.parents if parent.exists())
+        if not folder.is_dir():
+            return errno.ENOTDIR
+    except OSError as error:  # too long a name, a folder that may not be entered
+        return error.errno or errno.EIO
+    return 0 if os.access(folder, os.W_OK | os.X_OK) else errno.EACCES
+
+
 def save_network(network: Any, path: Path) -> Path:
     """``path``, .keras or .h5, holds the Keras network, or what it held before. ``SinkError`` names it."""
     part = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")  # Keras tells the form by the suffix
@@ -75,4 +99,4 @@ def share(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+        copy_file(source, target)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.records import Crop
-from trainer.data.crops import CropTruth, by_cell, read_crops
+from trainer.data.crops import CropTruth, read_crops
+from trainer.data.grounds import on_own_ground, read_together
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import holds_cutouts
 
@@ -35,6 +36,11 @@ class LabelledCells:
     count: int
     cut: Callable[[], Iterator[LabelledCell]]
 
+    @property
+    def share(self) -> str:
+        """What of the set they are, in words."""
+        return f"split {self.split}" if self.split else "all of it, for no donor or split is stated"
+
     def __len__(self) -> int:
         return self.count
 
@@ -45,25 +51,25 @@ class LabelledCells:
 def labelled_cells(data: Path, split: str, models: Path) -> LabelledCells:
     """The cells of a split: cut-outs as they are, the true boxes of frames as the networks in ``models`` cut them.
 
-    Cut-outs of a donor whose cell is not known come as one. ``DatasetError`` as ``read_crops`` and ``read_frames``
-    raise it, ``ModelError`` for a bundle.
+    Cut-outs of a donor whose cell is not known come as one, or as two where some lie on black. ``DatasetError`` as
+    ``read_crops`` and ``read_frames`` raise it, ``ModelError`` for a bundle.
     """
     if holds_cutouts(data):
         crops = read_crops(data, split)
-        cells = by_cell(crops)
+        cells = read_together(crops)
         return LabelledCells(crops[0].split, len(cells), lambda: _of_cutouts(cells))
     frames = [frame for frame in read_frames(data, split) if frame.labels]
     return LabelledCells(split, len(frames), lambda: _of_frames(frames, models))
 
 
-def _of_cutouts(cells: Mapping[tuple[str, str], Sequence[CropTruth]]) -> Iterator[LabelledCell]:
+def _of_cutouts(cells: Mapping[tuple[str, str, bool], Sequence[CropTruth]]) -> Iterator[LabelledCell]:
     from edge.locate.straighten import bright_on_black, crops_from_cutouts
 
-    donors = Counter(cell for _, cell in cells)
-    for (donor, own), members in cells.items():
+    donors = Counter(cell for _, cell, _ in cells)
+    for (donor, own, _), members in cells.items():
         cell = f"{donor}/{own}" if own and donors[own] > 1 else own
         names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
-        pictures = [c.pixels for c in members]
+        pictures = on_own_ground([c.pixels for c in members])
         crops = crops_from_cutouts(pictures)
         yield LabelledCell(cell, names, labels, crops, p_arm_up=not bright_on_black(pictures))
 

@@ -40,10 +40,11 @@ LONG_FIELD = 400
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A classifier's word on a split of some data; ``crops``: whether its worst crops are shown."""
+    """A classifier's word on some ``data``, of which ``share`` says what was judged; ``crops``: whether its worst crops
+    are shown."""
 
     data: str
-    split: str
+    share: str
     judged: Judged
     crops: bool = True
 
@@ -80,7 +81,7 @@ def judged_parts(judgement: Judgement) -> dict[str, Any]:
     figures = score_crops(judged.truth, judged.scores, judged.assigned or None)
     return {
         "data": judgement.data,
-        "split": judgement.split,
+        "share": judgement.share,
         "figures": figures,
         "polarity": judged.polarity_accuracy,
         "weakest": min(figures["per_class"].items(), key=lambda item: float(item[1]["f1"])),

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from edge.locate.locator import load_locator
-from trainer.align import align, doubtful
+from trainer.align import align, doubtful, upside_down
+from trainer.data.crops import ANY_SPLIT, TURNED_SHARE
 from trainer.data.cropset import DRAWN, CropSet, crops_of_cutouts, crops_of_drawings, crops_of_frames
-from trainer.data.sources import holds_cutouts, kept_at, marked_splits, splits_at
-from trainer.data.splits import SPLITS
+from trainer.data.sources import holds_cutouts, kept_at, marked_owners, splits_at
+from trainer.data.splits import pick_split
 from trainer.data_note import Stamp, require_noted, write_note
 from trainer.errors import DatasetError
 from trainer.run_data import stamps_of
@@ -39,13 +40,13 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
     out.mkdir(parents=True, exist_ok=True)
     write_note(out, _stamps(config))  # first: no crops without a note
     sources = Counter(map(Path, config.data))
-    there = _splits_of(sources, bool(config.drawn_cells))
+    there = _owners_of(sources, bool(config.drawn_cells))
     trains, vals = [], []
     if config.drawn_cells:
         trains.append(crops_of_drawings(config.drawn_cells, config.seed))
     for source, times in sources.items():
         if holds_cutouts(source):
-            train, val = (align(aligner, crops) for crops in cut_out(source))
+            train, val = (align(aligner, _upright(crops, aligner, source)) for crops in cut_out(source))
             trains += [train] * (config.cutout_repeats * times)
             vals.append(val)
         else:
@@ -73,7 +74,7 @@ def _stamps(config: ClassifierConfig) -> list[Stamp]:
 
 def require_crops(config: ClassifierConfig) -> None:
     """``DatasetError`` or ``ModelError`` where none can be cut: a misspelled path is not to cost a finished run."""
-    if not all(map(holds_cutouts, _splits_of(map(Path, config.data), bool(config.drawn_cells)))):
+    if not all(map(holds_cutouts, _owners_of(map(Path, config.data), bool(config.drawn_cells)))):
         load_locator(Path(config.models))
     stamps_of(config.data)
 
@@ -94,16 +95,36 @@ def _without_held(train: CropSet, val: CropSet) -> CropSet:
     return train.pick(~both)
 
 
-def _splits_of(sources: Iterable[Path], drawn: bool) -> Mapping[Path, Collection[str]]:
-    """In which splits each set has chromosomes. ``DatasetError``, before any are cut, where one has none, or train has
-    none of any; ``drawn`` ones are of train."""
-    there = {source: SPLITS if holds_cutouts(source) else marked_splits(source) for source in sources}
-    for source, splits in there.items():
-        if not splits:
+def _owners_of(sources: Iterable[Path], drawn: bool) -> Mapping[Path, Mapping[str, Collection[str]]]:
+    """Whose chromosomes each set has in its splits. ``DatasetError``, before any are cut, where one has none, or train
+    has none of any, or there is nobody to hold back; ``drawn`` ones are of train."""
+    there = {source: marked_owners(source) for source in sources}
+    named = ", ".join(map(str, there))
+    for source, owners in there.items():
+        if not owners:
             raise DatasetError(f"{source}: expected boxes of chromosomes, found none in any split; leave the set out")
-    if not drawn and not any("train" in splits for splits in there.values()):
-        raise DatasetError(f"{', '.join(map(str, there))}: no chromosome in split 'train'; add a set that has some")
+        if holds_cutouts(source):
+            if ANY_SPLIT not in owners:
+                pick_split("train", owners, str(source))
+            if "val" not in owners:
+                _require_two(owners.get("train", ()), "donor", str(source))
+    if not drawn and not any("train" in owners for owners in there.values()):
+        raise DatasetError(f"{named}: no chromosome in split 'train'; add a set that has some")
+    if not any("val" in owners or holds_cutouts(source) for source, owners in there.items()):
+        _require_two([case for owners in there.values() for case in owners.get("train", ())], "case", named)
     return there
+
+
+def _upright(crops: CropSet, aligner: Any, source: Path) -> CropSet:
+    """The same; ``DatasetError`` where the network that the run starts from sees those that should be upright the other
+    way up: it would unlearn which end is which."""
+    turned = upside_down(aligner, crops)
+    if turned >= TURNED_SHARE:
+        raise DatasetError(
+            f"{source}: expected upright cut-outs, p arm on top, got {turned:.0%} the other way up, as the network of "
+            "--start sees them; turn them by 180 degrees"
+        )
+    return crops
 
 
 def cut_out(source: Path) -> tuple[CropSet, CropSet]:
@@ -118,13 +139,23 @@ def _held_back(crops: CropSet, what: Literal["donor", "case"], named: str) -> tu
     """``crops`` of train less those of some donors or cases, and these, to serve as val: the same ones for every seed.
     ``DatasetError`` if there are fewer than two."""
     owners = np.unique(crops.case[(crops.case != DRAWN) & (crops.case != "")])
-    if len(owners) < 2:
-        mend = "sort the pictures by donor, LABEL/DONOR/PICTURE" if what == "donor" else "add cells of another case"
-        raise DatasetError(
-            f"{named}: expected a split val or more than one {what} to hold some back for it, got {len(owners)}; {mend}"
-        )
+    _require_two(owners.tolist(), what, named)
     held = np.isin(crops.case, np.random.default_rng(0).permutation(owners)[: max(1, int(VAL_DONORS * len(owners)))])
     return crops.pick(~held), crops.pick(held)
+
+
+def _require_two(owners: Iterable[str], what: Literal["donor", "case"], named: str) -> None:
+    """``DatasetError`` unless more than one of ``owners`` is known."""
+    known = set(owners) - {""}
+    if len(known) < 2:
+        mend = (
+            "state the donors, in the table or as folders, LABEL/DONOR/PICTURE"
+            if what == "donor"
+            else "add cells of another case"
+        )
+        raise DatasetError(
+            f"{named}: expected a split val or more than one {what} to hold some back for it, got {len(known)}; {mend}"
+        )
 
 
 def cut_frames(source: Path, split: str, models: Path, store: Path) -> CropSet:

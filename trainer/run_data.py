@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from trainer.data.crops import all_crops
+from trainer.data.crops import donors_of
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.pictures import SkippedWarning
 from trainer.data.sources import holds_cutouts, stamp_of
+from trainer.data.splits import pick_split
 from trainer.data_note import Stamp
 from trainer.errors import DatasetError
 
@@ -43,9 +44,10 @@ def cell_sets(learned: Sequence[str], judged: str) -> list[Stamp]:
 
 
 def _owners(data: Path, split: str) -> set[str]:
-    """The cases of frames, or the donors of cut-outs, in a split."""
+    """The cases of frames, or the donors of cut-outs, in a split. ``DatasetError`` where nothing is in it."""
     if holds_cutouts(data):
-        owners = {crop.donor for crop in all_crops(data)[0] if crop.split == split}
+        donors = donors_of(data)
+        owners = donors[pick_split(split, donors, str(data))]
     else:
         owners = {frame.case for frame in _frames(data, split)}
     return owners - {""}

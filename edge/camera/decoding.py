@@ -163,6 +163,9 @@ def _grey(picture: Image.Image) -> np.ndarray:
         picture = Image.alpha_composite(white, picture.convert("RGBA"))
     if picture.mode not in ("1", "L"):
         colour = np.asarray(picture.convert("RGB"))
+        red, green, blue = (colour[:, :, channel] for channel in range(3))
+        if np.array_equal(red, green) and np.array_equal(green, blue):  # grey stored as colour, as WebP always is
+            return np.ascontiguousarray(red)
         channel = only_channel(colour)
         if channel is not None:
             return np.ascontiguousarray(colour[:, :, channel])

@@ -15,7 +15,7 @@ from edge.records import Cell, Frame
 from tests.edge.stages import bar_pipeline, draw_bars
 from trainer.data.metaphase import FrameTruth
 from trainer.errors import DatasetError
-from trainer.evaluate import frame_figures, label_frames
+from trainer.evaluate import UpsideDownWarning, frame_figures, label_frames, warn_of_upside_down
 
 
 @pytest.fixture
@@ -65,3 +65,10 @@ def test_lines_of_other_frames_are_no_score(truths: list[FrameTruth], frames: li
     lines = [{"frame": name, "chromosomes": []} for name in frames]
     with pytest.raises(DatasetError, match=rf"expected lines of 2 frame\(s\), first a\.png, got {got}; give those"):
         frame_figures(lines, truths)
+
+
+def test_cut_outs_that_lie_upside_down_are_told() -> None:
+    with pytest.warns(UpsideDownWarning, match="set: expected upright cut-outs, .* got 98% the other way up; turn"):
+        warn_of_upside_down(0.02, "set")
+    for polarity in (None, 0.5, 0.99):
+        warn_of_upside_down(polarity, "set")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import resource
 import subprocess
@@ -15,7 +17,7 @@ import pytest
 pytest.importorskip("tf_keras", reason="the trainer's extras are not installed")
 
 from edge.errors import SinkError
-from trainer.files import copy_file
+from trainer.files import copy_file, share
 
 LEAST_BYTES = 2048
 
@@ -72,3 +74,19 @@ def test_a_copy_that_the_disk_does_not_take_leaves_the_file_before(tmp_path: Pat
         copy_file(source, target)
     assert target.read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "target"]
+
+
+def test_what_is_shared_by_a_copy_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of it would be taken for the whole the next time."""
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", no_links)
+    source, target = tmp_path / "train.npz", tmp_path / "run.npz"
+    source.write_bytes(bytes(2 * LEAST_BYTES))
+    with nearly_full(), pytest.raises(SinkError, match=r"cannot write .*run\.npz"):
+        share(source, target)
+    assert not target.exists()
+    share(source, target)
+    assert target.read_bytes() == source.read_bytes()

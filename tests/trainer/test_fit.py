@@ -29,7 +29,7 @@ from trainer import fit_classifier as classifier_module  # noqa: E402
 from trainer import fit_separator as separator_module  # noqa: E402
 from trainer import loop  # noqa: E402
 from trainer import run_crops as crops_module  # noqa: E402
-from trainer.align import align, predict, undecided  # noqa: E402
+from trainer.align import align, predict, undecided, upside_down  # noqa: E402
 from trainer.augment import DEFAULT  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
@@ -379,8 +379,28 @@ def test_of_a_laboratorys_first_cases_one_is_held_back(tmp_path: Path) -> None:
     assert len(set(train.case)) == 2
     assert not set(val.case) & set(train.case)
     one = frames_folder(tmp_path / "one", ("train",), side_px=400)
-    with pytest.raises(DatasetError, match=r"more than one case to hold some back for it, got 1; add cells of another"):
-        load_crops(classifier_config(one), tmp_path / "other", undecided)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crops_module, "crops_of_frames", None)  # told before any is cut
+        with pytest.raises(DatasetError, match=r"more than one case to hold some back for it, got 1; add cells of ano"):
+            load_crops(classifier_config(one), tmp_path / "other", undecided)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"donor": "", "split": ""}, "more than one donor to hold some back for it, got 0; state the donors"),
+        ({"donor": "d0"}, "more than one donor to hold some back for it, got 1"),
+        ({"split": "test"}, "no picture in split 'train'; splits here: test"),
+    ],
+)
+def test_a_finished_run_outlives_cut_outs_that_cannot_be_learned_from(
+    change: dict[str, str], message: str, cutouts: Path, tmp_path: Path
+) -> None:
+    data = rewritten(cutouts, tmp_path / "few.zip", lambda row: row | change)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(DatasetError, match=message):
+        fit_classifier(classifier_config(data), tmp_path, resume=False)
+    assert (tmp_path / "config.json").read_text() == "{}"
 
 
 def test_a_split_without_a_chromosome_does_no_harm_beside_another_set(
@@ -458,18 +478,18 @@ def test_a_run_does_not_go_on_with_data_that_have_changed(
 
 
 def test_crops_of_a_run_that_were_cut_short_are_one_line(cutouts: Path, tmp_path: Path) -> None:
-    load_crops(classifier_config(cutouts), tmp_path, None)
+    load_crops(classifier_config(cutouts), tmp_path, undecided)
     stored = tmp_path / "train.npz"
     stored.write_bytes(stored.read_bytes()[:-100])
     with pytest.raises(DatasetError, match=r"train\.npz: expected pixels, .* remove the file"):
         fit_classifier(classifier_config(cutouts), tmp_path, resume=True)
     stored.unlink()
-    assert len(load_crops(classifier_config(cutouts), tmp_path, None)[0]) == 48
+    assert len(load_crops(classifier_config(cutouts), tmp_path, undecided)[0]) == 48
 
 
 def test_a_set_named_twice_is_learned_from_twice_and_judged_on_once(cutouts: Path, tmp_path: Path) -> None:
     config = replace(classifier_config(cutouts, cutouts), cutout_repeats=2)
-    train, val = load_crops(config, tmp_path / "run", None)
+    train, val = load_crops(config, tmp_path / "run", undecided)
     assert (len(train), len(val)) == (4 * 48, 24)
 
 
@@ -556,6 +576,19 @@ def test_alignment_leaves_what_is_known_beside_what_is_not() -> None:
     """As a set of several laboratories has them: what people say holds, though the network would say otherwise."""
     crops = set_of([lopsided(False, 3), lopsided(False, 3), lopsided(True, 9)], [3, 3, 9], [UP, UNKNOWN, DOWN])
     assert align(reads_lopsided, crops).polarity.tolist() == [UP, DOWN, DOWN]
+
+
+def test_cut_outs_that_lie_upside_down_are_not_learned_from(
+    cutouts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upright, turned = (set_of([lopsided(up, 3)] * 5, [3] * 5, [UP] * 5) for up in (True, False))
+    assert upside_down(reads_lopsided, upright) == 0
+    assert upside_down(reads_lopsided, turned) == 1
+    assert upside_down(reads_lopsided, turned.with_unknown_ends()) == 0  # nobody says that they are upright
+    assert upside_down(undecided, turned) == 0
+    monkeypatch.setattr(crops_module, "cut_out", lambda source: (turned, upright))
+    with pytest.raises(DatasetError, match=r"crops\.zip: expected upright cut-outs, .* got 100% the other way up"):
+        load_crops(classifier_config(cutouts), tmp_path, reads_lopsided)
 
 
 def test_crops_of_no_known_donor_are_not_held_back_as_one() -> None:

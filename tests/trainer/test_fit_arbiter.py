@@ -28,15 +28,16 @@ from edge.runtime.bundle import load_bundle
 from edge.runtime.interpreter import Network
 from tests.edge.stages import BarClassifier, BarLocator, assign_bars, draw_bars, keep_all
 from tests.trainer.datasets import CROPS, crops_zip
-from tests.trainer.drawn import cutouts_zip, frames_folder
+from tests.trainer.drawn import cutouts_zip, frames_folder, rewritten
 from tests.trainer.tiny import classifier_bundle, drawn_cells, tiny_arbiter
-from trainer import fit_arbiter
+from trainer import cell_batches, fit_arbiter
+from trainer.cell_batches import _elsewhere, lone_ones, make_batch
 from trainer.data.cells import CellSet, Hearing, Listener, cells_at, cells_of
 from trainer.data.metaphase import read_frames
 from trainer.errors import DatasetError
 from trainer.export.ship import ship
 from trainer.export.shipment import Shipment
-from trainer.fit_arbiter import ArbiterConfig, _elsewhere, check, lone_ones, make_batch
+from trainer.fit_arbiter import ArbiterConfig, check
 from trainer.networks import arbiter as networks
 from trainer.networks.arbiter import build_arbiter
 
@@ -51,10 +52,10 @@ def test_a_fresh_network_adds_nothing_and_a_batch_is_what_it_takes() -> None:
 
 
 def test_chromosomes_leave_and_join_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit_arbiter, "SHORT", 1.0)
-    monkeypatch.setattr(fit_arbiter, "OVERFULL", 1.0)
-    monkeypatch.setattr(fit_arbiter, "OVERLOOKED", 0.0)
-    monkeypatch.setattr(fit_arbiter, "KNOWN_BOXES", 0.0)
+    monkeypatch.setattr(cell_batches, "SHORT", 1.0)
+    monkeypatch.setattr(cell_batches, "OVERFULL", 1.0)
+    monkeypatch.setattr(cell_batches, "OVERLOOKED", 0.0)
+    monkeypatch.setattr(cell_batches, "KNOWN_BOXES", 0.0)
     cells = drawn_cells(8)
     table = cells.table.copy()
     table[..., COLUMNS["weighed"]] = 0  # nothing near: all may be put elsewhere
@@ -76,7 +77,7 @@ def test_chromosomes_leave_and_join_whole(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_where_boxes_are_known_nothing_else_is_there_and_all_are_sure(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, share in (("SHORT", 0.0), ("OVERFULL", 0.0), ("OVERLOOKED", 0.0), ("KNOWN_BOXES", 1.0), ("NOISE", 0.0)):
-        monkeypatch.setattr(fit_arbiter, name, share)
+        monkeypatch.setattr(cell_batches, name, share)
     cells = drawn_cells(4)
     assert not cells.whole[cells.table[..., 0] > 0].all()
     x, whole, _ = make_batch(cells, lone_ones(cells, np.random.default_rng(0)), np.random.default_rng(2), 8)
@@ -228,6 +229,14 @@ def test_a_case_that_another_set_holds_back_is_not_learned_from(tmp_path: Path, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("change", [{}, {"donor": "", "split": ""}])
+def test_cut_outs_without_val_cells_are_told_before_any_is_looked_at(change: dict[str, str], tmp_path: Path) -> None:
+    """Of a set that nobody split, train and val would be the same cells."""
+    data = rewritten(cutouts_zip(tmp_path / "all.zip"), tmp_path / "crops.zip", lambda row: row | change)
+    with pytest.raises(DatasetError, match=r"crops\.zip: no picture in split 'val'; splits here: "):
+        fit_arbiter.cell_sets([str(data)], str(data))
+
+
 def test_a_finished_run_outlives_data_and_models_that_are_not_there(tmp_path: Path, tiny_models: Path) -> None:
     frames = str(frames_folder(tmp_path / "frames", ("train", "val"), side_px=400))
     (tmp_path / "arbiter.keras").write_text("finished")
@@ -291,12 +300,12 @@ def test_each_head_learns() -> None:
 
 
 def test_cells_are_made_as_if_elsewhere_as_often_as_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit_arbiter, "SURENESS", (0.0, 0.0))
+    monkeypatch.setattr(cell_batches, "SURENESS", (0.0, 0.0))
     cells = drawn_cells(4)
     strangers = lone_ones(cells, np.random.default_rng(0))
     scores = {}
     for share in (0.0, 1.0):
-        monkeypatch.setattr(fit_arbiter, "ELSEWHERE", share)
+        monkeypatch.setattr(cell_batches, "ELSEWHERE", share)
         table = make_batch(cells, strangers, np.random.default_rng(1), 8)[0]
         scores[share] = [rows[rows[:, 0] > 0][:, COLUMNS["scores"]] for rows in table[..., 0]]
     for here, there in zip(scores[0.0], scores[1.0], strict=True):

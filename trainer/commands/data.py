@@ -42,9 +42,13 @@ def report(
     from trainer.data.census import census, digests, examples
     from trainer.data.sources import read_all
     from trainer.evaluate import write_figures
-    from trainer.files import write_result
+    from trainer.files import require_place, write_result
     from trainer.sheet import draw_sheet
 
+    if json is not None:
+        require_place(json, "--json")
+    if sheet is not None:
+        require_place(sheet, "--sheet")
     contents = read_all(data)
     figures = census(contents, digests(contents))
     console = Console()
@@ -112,10 +116,11 @@ def preview(
     debug: Debug = False,
 ) -> None:
     """A contact sheet of augmented crops: as they are, each augmentation alone, then all together."""
-    from trainer.files import write_result
+    from trainer.files import require_place, write_result
     from trainer.preview import preview_rows
     from trainer.sheet import draw_sheet
 
+    require_place(out, "--out")
     rows = preview_rows(data, split, models, count, seed)
     write_result(out, draw_sheet(rows, tile_px=(32, 128), title_px=110), "--out")
     print(f"{out}: {len(rows)} rows of {count} crops")

@@ -34,13 +34,17 @@ def crops(
     debug: Debug = False,
 ) -> None:
     """Label accuracy and calibration on single chromosomes."""
-    from trainer.evaluate import crop_figures, judge_with, write_figures
+    from trainer.evaluate import crop_figures, judge_with, warn_of_upside_down, write_figures
+    from trainer.files import require_place
     from trainer.labelled import labelled_cells
 
+    if json is not None:
+        require_place(json, "--json")
     cells = labelled_cells(data, split, models)
     figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads, models))
+    warn_of_upside_down(figures["polarity"], data.name)
     shown = {key: value for key, value in figures.items() if key not in ("per_class", "confusion")}
-    print_figures(shown, f"{data.name}, {cells.split or 'all of it, for no donor or split is stated'}")
+    print_figures(shown, f"{data.name}, {cells.share}")
     if json is not None:
         write_figures(json, figures)
 
@@ -66,8 +70,11 @@ def masks(
     from edge.pipeline import load_pipeline
     from trainer.data.masked import masked_frames
     from trainer.evaluate import write_figures
+    from trainer.files import require_place
     from trainer.score_masks import mask_figures
 
+    if json is not None:
+        require_place(json, "--json")
     frames = (read() for read in tracked(masked_frames(data, split), "labelling"))
     figures = mask_figures(frames, load_pipeline(models, threads).label)
     print_figures(figures, f"{data.name}: {figures['frames']} frames with masks")

@@ -1,4 +1,4 @@
-"""``trainer export``: a trained network as a bundle, in one of its forms; ``edgetpu`` and ``weigh`` judge bundles."""
+"""``trainer export``: a trained network as a bundle, in one of its forms; ``edgetpu`` judges one."""
 
 from __future__ import annotations
 
@@ -56,6 +56,9 @@ def export_command(
     if len(forms) > 1:
         named = " and ".join(f"--{name}" for name in forms)
         raise ConfigError(f"{named} are {len(forms)} bundles; give one of them at a time")
+    from trainer.files import require_place
+
+    require_place(out / "bundle.json", "--out")
     from trainer.export.ship import ship
     from trainer.export.shipment import Shipment
     from trainer.export.tflite import FORMS, Form

@@ -58,12 +58,15 @@ def frames(
         sample_frames,
         write_figures,
     )
+    from trainer.files import require_place
     from trainer.outcomes import outcomes_of, worst_first
     from trainer.score_karyotypes import by_karyotype
     from trainer.score_kinds import detail_figures
 
     if lines is not None and (jsonl is not None or live is not None):
         raise ConfigError("--lines scores lines that are there; --jsonl and --live are for new ones: leave them out")
+    if json is not None:
+        require_place(json, "--json")
     truths = sample_frames(read_frames(data, split), limit, seed)
     if worst is not None:
         writable_folder(worst)

@@ -41,10 +41,11 @@ def report(
 
     With DATA, of a classifier also figures per class, confusion, calibration and worst crops there.
     """
-    from trainer.files import write_result
+    from trainer.files import require_place, write_result
     from trainer.report import page
     from trainer.runs import LOG_FILE
 
+    require_place(out, "--out")
     judgement = None if data is None else _judge(model, data, split, models, threads, crops)
     log = run if run is not None else model if (model / LOG_FILE).is_file() else None
     html = page(model, log, judgement).encode()
@@ -67,4 +68,4 @@ def _judge(model: Path, data: Path, split: str, models: Path, threads: int, crop
             "with trainer evaluate frames"
         )
     cells = labelled_cells(data, split, models)
-    return Judgement(data.name, split, judge_with(model, tracked(cells, "cells"), threads, models), crops)
+    return Judgement(data.name, cells.share, judge_with(model, tracked(cells, "cells"), threads, models), crops)

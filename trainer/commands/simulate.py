@@ -40,11 +40,13 @@ def simulate(
     """
     from edge.camera.metaphase import chromosomes_of
     from trainer.data.metaphase import read_frames
-    from trainer.files import write_result
+    from trainer.files import require_place, write_result
     from trainer.sheet import draw_sheet
     from trainer.simulate.compose import bases_of, composites, gather
     from trainer.simulate.store import TILE_PX, sheet_rows, store
 
+    if sheet is not None:
+        require_place(sheet, "--sheet")
     for stated in karyotype or ():
         chromosomes_of(stated)  # refused now, and not in the middle
     donors = gather(read_frames(data, split), seed)

@@ -17,7 +17,7 @@ from edge.camera.decoding import decode_levels
 from edge.camera.pixels import to_8_bit
 from edge.errors import FrameError
 from edge.records import LABELS, UInt8Array
-from trainer.data.names import label_of, split_named, split_of_case
+from trainer.data.names import label_of, label_said_by, split_named, split_of_case
 from trainer.data.pictures import SHOWN, Skipped
 from trainer.data.splits import SPLITS, check_splits, pick_split
 from trainer.data.tables import Row, parse_table, read_table
@@ -30,6 +30,9 @@ MOST_BYTES = 1 << 28
 """Of one file in a zip, unpacked; a table of a million crops takes a fifth of it."""
 ANY_SPLIT = ""
 """The split of all cut-outs of a set that states neither a split nor a donor: it can only be used as a whole."""
+
+TURNED_SHARE = 0.8
+"""From this share of a set's upright cut-outs on, those seen the other way up are no mistakes of a network's."""
 
 
 class CropWarning(UserWarning):
@@ -80,7 +83,8 @@ def read_crops(source: Path, split: str) -> list[CropTruth]:
             pick_split(split, (entry.split for entry in entries), str(source))
         crops, skipped = _decode([entry for entry in entries if unsplit or entry.split == split], read)
     if not crops:
-        raise DatasetError(f"{source}: no readable picture in split '{split}' ({len(skipped)} unreadable)")
+        first = f", first {skipped[0].file}: {skipped[0].reason}" if skipped else ""
+        raise DatasetError(f"{source}: no readable picture in split '{split}' ({len(skipped)} unreadable{first})")
     if unsplit:
         warnings.warn(
             f"{source}: expected donors or splits, found none: all {len(crops)} cut-outs are taken for '{split}'; "
@@ -94,10 +98,13 @@ def read_crops(source: Path, split: str) -> list[CropTruth]:
     return [crop for cell in by_cell(crops).values() for crop in cell]
 
 
-def splits_of(source: Path) -> list[str]:
-    """The splits that the crops of ``source`` are in, by name; ``ANY_SPLIT`` is none of them."""
+def donors_of(source: Path) -> dict[str, set[str]]:
+    """Whose crops are in each split, ``ANY_SPLIT`` where none is known; no picture is looked at."""
+    donors: dict[str, set[str]] = {}
     with _opened(source) as (entries, _):
-        return sorted({entry.split for entry in entries} - {ANY_SPLIT})
+        for entry in entries:
+            donors.setdefault(entry.split, set()).add(entry.donor)
+    return donors
 
 
 def all_crops(source: Path) -> tuple[list[CropTruth], list[Skipped]]:
@@ -135,7 +142,10 @@ def _zip_entries(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:
     try:
         rows = parse_table(_member(archive, TABLE), table, COLUMNS)
     except KeyError:
-        raise DatasetError(f"{source}: expected crops.csv at the top of the zip, found none") from None
+        raise DatasetError(
+            f"{source}: expected {TABLE} at the top of the zip, found none; put it there, or unpack a folder a class "
+            "and name that"
+        ) from None
     except OSError as error:
         raise DatasetError(f"{table}: cannot be read: {error}; make the zip again") from error
     return _entries(rows, table)
@@ -185,10 +195,21 @@ def _folder_entries(folder: Path) -> list[_Entry]:
             continue
         stated = split_named(top.relative_to(folder) / "_")
         for path in sorted(p for p in top.rglob("*") if p.suffix.lower() in SUFFIXES):
+            _require_own(path, path.relative_to(top), label)
             donor, cell = _owners(path.relative_to(top))
             entries.append(_Entry(str(path.relative_to(folder)), label, cell, donor, stated or _split_of(donor)))
     entries.sort(key=lambda e: (e.split, e.donor, e.cell, LABELS.index(e.label), e.file))
     return _checked(entries, str(folder))
+
+
+def _require_own(path: Path, below: Path, label: str) -> None:
+    """``DatasetError`` where a name ``below`` a class's folder says another class: folders 1, 2, ... may be cells."""
+    for name in (*below.parent.parts, below.stem):
+        if label_said_by(name) not in (None, label):
+            raise DatasetError(
+                f"{path}: expected a folder a class, LABEL/DONOR/CELL/PICTURE, got chromosome {label_said_by(name)} by "
+                f"its name in the folder of {label}; sort them so, or state their labels in {TABLE}"
+            )
 
 
 def _class_folders(folder: Path) -> list[Path]:
@@ -213,7 +234,9 @@ def _checked(entries: list[_Entry], table: str) -> list[_Entry]:
     if all(entry.split == ANY_SPLIT for entry in entries):
         return entries
     # Nobody knows whose the others are: as a test they might measure memory.
-    return [replace(entry, split=entry.split or "train") for entry in entries]
+    entries = [replace(entry, split=entry.split or "train") for entry in entries]
+    check_splits(((e.cell, e.split) for e in entries if e.cell and not e.donor), "cell", table)
+    return entries
 
 
 def _decode(entries: Iterable[_Entry], read: Callable[[str], bytes]) -> tuple[list[CropTruth], list[Skipped]]:

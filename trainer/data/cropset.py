@@ -19,7 +19,8 @@ from edge.locate.straighten import bright_on_black, crops_from_cutouts, straight
 from edge.overlap import box_iou
 from edge.records import LABELS, Frame, Region, UInt8Array
 from trainer.data.columns import Columns
-from trainer.data.crops import CropTruth, by_cell, read_crops
+from trainer.data.crops import CropTruth, read_crops
+from trainer.data.grounds import on_own_ground, read_together
 from trainer.data.metaphase import FrameTruth, read_frames
 
 UP, DOWN, UNKNOWN = 1, 0, -1
@@ -43,6 +44,10 @@ class CropSet(Columns):
     cell: npt.NDArray[np.int64]
     case: npt.NDArray[np.str_]
 
+    def with_unknown_ends(self) -> Self:
+        """The same, as if nobody knew which end is up."""
+        return replace(self, polarity=np.full(len(self), UNKNOWN, np.int8))
+
     @classmethod
     def join(cls, sets: Sequence[Self]) -> Self:
         """All of them; cells are numbered anew."""
@@ -61,8 +66,8 @@ def crops_of_cutouts(source: Path, split: str) -> CropSet:
 
 def _of_cutouts(truths: Sequence[CropTruth]) -> CropSet:
     pixels, labels, polarity, cells, cases = [], [], [], [], []
-    for number, ((_, name), cell) in enumerate(by_cell(truths).items()):
-        pictures = [t.pixels for t in cell]
+    for number, ((_, name, _), cell) in enumerate(read_together(truths).items()):
+        pictures = on_own_ground([t.pixels for t in cell])
         pixels += [c.pixels for c in crops_from_cutouts(pictures)]
         labels += [LABELS.index(t.label) for t in cell]
         polarity += [UNKNOWN if bright_on_black(pictures) else UP] * len(cell)

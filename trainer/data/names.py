@@ -12,6 +12,7 @@ GROUPS = {"A": (1, 3), "B": (4, 5), "C": (6, 12), "D": (13, 15), "E": (16, 18), 
 """First and last autosome of each Denver group; X counts with C, Y with G."""
 TRAIN_PERCENT, VAL_PERCENT = 80, 10
 _LABEL = re.compile(r"(?:chr(?:omosome)?)?[ _-]*([A-G])?[ _-]*0?(\d{1,2}|X|Y)", re.IGNORECASE)
+_SAID = re.compile(r"(?:^|[^A-Za-z])(?i:chr(?:omosome)?)[ _-]*0?(\d{1,2}|[XYxy])(?![0-9A-Za-z])|^([XY])(?![0-9A-Za-z])")
 _MADE_BY_TOOLS = re.compile(
     r"^(?=[0-9]*[a-f])[0-9a-f]{8}-(?=.)|(?i:_(?:jpe?g|png|tiff?|bmp|webp))+\.rf\.[0-9A-Za-z]+$|_dapi$"
 )
@@ -43,6 +44,14 @@ def label_of(name: str) -> str | None:
         if group.upper() != own:
             return None
     return label
+
+
+def label_said_by(name: str) -> str | None:
+    """The class that a file or folder says outright that it is of ("cell3_chr7_a", "chr7", "X_1"), else None: a bare
+    number may be a cell's or a picture's."""
+    found = _SAID.search(name)
+    label = (found[1] or found[2]).upper() if found else None
+    return label if label in LABELS else None
 
 
 def case_of(file_name: str) -> str:

@@ -30,7 +30,7 @@ from rich.progress import track
 
 from trainer.data.coco import coco_files, read_coco
 from trainer.data.corrections import correction_files, read_corrections
-from trainer.data.crops import TABLE, CropTruth, all_crops, has_classes, splits_of
+from trainer.data.crops import ANY_SPLIT, TABLE, CropTruth, all_crops, donors_of, has_classes
 from trainer.data.metaphase import FrameTruth, read_tables
 from trainer.data.mfish import mask_files, read_mfish
 from trainer.data.pictures import Skipped, fault_of, warn_skipped
@@ -130,12 +130,22 @@ def read_all(path: Path) -> Contents:
 def splits_at(path: Path) -> list[str]:
     """The splits that the set has, by name."""
     form = form_of(path)
-    return splits_of(path) if form in CUTOUT_FORMS else sorted({frame.split for frame in _listed(form, path)[0]})
+    if form in CUTOUT_FORMS:
+        return sorted(donors_of(path).keys() - {ANY_SPLIT})
+    return sorted({frame.split for frame in _listed(form, path)[0]})
 
 
-def marked_splits(path: Path) -> list[str]:
-    """The splits of a set of frames in which a chromosome has a box, by name."""
-    return sorted({frame.split for frame in _listed(form_of(path), path)[0] if frame.labels})
+def marked_owners(path: Path) -> dict[str, set[str]]:
+    """Whose chromosomes are in each split: donors of cut-outs, as ``donors_of`` has them, or the cases of the frames in
+    which a chromosome has a box."""
+    form = form_of(path)
+    if form in CUTOUT_FORMS:
+        return donors_of(path)
+    owners: dict[str, set[str]] = {}
+    for frame in _listed(form, path)[0]:
+        if frame.labels:
+            owners.setdefault(frame.split, set()).add(frame.case)
+    return owners
 
 
 def stamp_of(path: Path) -> str:

@@ -74,7 +74,7 @@ def parse_table(data: bytes, name: str, columns: Sequence[str]) -> list[Row]:
     if missing:
         raise DatasetError(
             f"{name}: expected columns {', '.join(columns)}; "
-            f"missing {', '.join(missing)} in header '{','.join(header)}'"
+            f"missing {', '.join(missing)} in header '{','.join(header)}'; name the columns so, with commas between"
         )
     try:
         return [Row(name, reader.line_num, {c: cells[c] for c in columns}) for cells in reader]

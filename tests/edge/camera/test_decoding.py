@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from edge.camera import decoding
 from edge.camera.decoding import decode
 from edge.camera.files import read_frame
 from edge.camera.pixels import to_8_bit
@@ -238,3 +239,13 @@ def test_levels_below_zero_are_refused_where_they_are_many(tmp_path: Path, kind:
     tifffile.imwrite(tmp_path / "many.tif", levels)
     with pytest.raises(FrameError, match="expected grey levels from 0 up, got 50% of them below it; save the frame as"):
         decode(tmp_path / "many.tif")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP"])
+def test_grey_stored_as_colour_is_that_grey(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No channel is looked for in it: that would take as long again as reading a cut-out does."""
+    monkeypatch.setattr(decoding, "only_channel", None)
+    grey = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH)).astype(np.uint8)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    Image.fromarray(grey).convert("RGB").save(tmp_path / "a", kind, **options)
+    np.testing.assert_array_equal(decode(tmp_path / "a"), grey)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.trainer.datasets import CROPS, UNSPLIT, crops_zip, webp
 from trainer.data import crops
-from trainer.data.crops import CropWarning, UnsplitWarning, all_crops, by_cell, read_crops, splits_of
+from trainer.data.crops import CropWarning, UnsplitWarning, all_crops, by_cell, donors_of, read_crops
 from trainer.data.names import split_of_case
 from trainer.errors import DatasetError
 
@@ -58,7 +58,7 @@ def test_a_set_that_nobody_split_is_read_as_a_whole_and_says_so(tmp_path: Path) 
     for split in ("train", "test"):
         with pytest.warns(UnsplitWarning, match=rf"found none: all 4 cut-outs are taken for '{split}'; state them"):
             assert [c.split for c in read_crops(source, split)] == [""] * 4
-    assert splits_of(source) == []
+    assert donors_of(source) == {"": {""}}
     with pytest.raises(DatasetError, match="expected a split of train, val, test, got 'exam'"):
         read_crops(source, "exam")
 
@@ -105,7 +105,7 @@ def test_a_picture_that_unpacks_without_end(tmp_path: Path, monkeypatch: pytest.
 
 def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     source = crops_zip(tmp_path / "crops.zip", damaged=("m/1_0.webp", "m/2_1.webp"))
-    with pytest.raises(DatasetError, match=r"no readable picture in split 'test' \(2 unreadable\)"):
+    with pytest.raises(DatasetError, match=r"picture in split 'test' \(2 unreadable, first m/1_0\.webp: expected a p"):
         read_crops(source, "test")
 
 
@@ -113,8 +113,13 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     ("table", "message"),
     [
         (CROPS.replace("m,d2", "m,d1"), r"1 donor\(s\) in more than one split, first 'd1'"),
+        (CROPS.replace("m,d2", "k,").replace("k,d1", "k,"), r"1 cell\(s\) in more than one split, first 'k'"),
+        (CROPS.replace("m,d2,test", "m,,test", 1).replace("d2,test", ","), r"1 cell\(s\) in more than one split"),
         (CROPS.replace(",2,m", ",23,m"), "column 'label' must be one of 1..22, X, Y"),
-        (CROPS.replace("donor", "patient"), "missing donor"),
+        (
+            CROPS.replace("donor", "patient"),
+            "missing donor in header 'file,label,cell,patient,split'; name the columns so",
+        ),
         (CROPS.replace("test", "val"), "no picture in split 'test'"),
         (
             CROPS + "n/3_0.webp,3,n,,tset\n",
@@ -135,6 +140,13 @@ def test_what_is_no_zip(tmp_path: Path) -> None:
             read_crops(tmp_path / name, "test")
 
 
+def test_a_zip_of_classes_is_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "classes.zip", "w") as archive:
+        archive.writestr("7/a.webp", webp(7))
+    with pytest.raises(DatasetError, match=r"expected crops\.csv at the top of the zip, found none; put it there"):
+        read_crops(tmp_path / "classes.zip", "train")
+
+
 def test_a_folder_of_classes(tmp_path: Path) -> None:
     for label in ("X", "2"):
         (tmp_path / label).mkdir()
@@ -145,6 +157,16 @@ def test_a_folder_of_classes(tmp_path: Path) -> None:
     assert [(c.file, c.label, c.cell) for c in crops] == [("2/a.webp", "2", ""), ("X/a.webp", "X", "")]
     with pytest.raises(DatasetError, match="no readable picture"):
         read_crops(tmp_path / "X", "test")
+
+
+@pytest.mark.parametrize("misplaced", ["1/chr7_a.png", "1/X_3.png", "1/X/a.png", "train/2/d/chr1/a.png"])
+def test_folders_that_are_cells_are_not_taken_for_classes(tmp_path: Path, misplaced: str) -> None:
+    """Many number their cells, with pictures or folders named by the class in each."""
+    for name in ("1/chr1_a.png", "1/2/b.png", misplaced):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(webp(7))
+    with pytest.raises(DatasetError, match=r"expected a folder a class, .* got chromosome \w+ by its name in the fold"):
+        read_crops(tmp_path, "train")
 
 
 def test_what_is_transparent_around_a_cut_out_is_white(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 import pytest
 
-from trainer.data.names import case_folder, case_of, label_of, split_named, split_of_case
+from trainer.data.names import case_folder, case_of, label_of, label_said_by, split_named, split_of_case
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,26 @@ def test_a_case_keeps_its_split_and_most_are_for_training() -> None:
 )
 def test_splits_stated_by_paths(path: str, split: str | None) -> None:
     assert split_named(PurePath(path)) == split
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("cell3_chr7_a", "7"),
+        ("chr7", "7"),
+        ("CHR07-2", "7"),
+        ("Chromosome 21", "21"),
+        ("chrx", "X"),
+        ("X_1", "X"),
+        ("Y", "Y"),
+        ("7_1", None),
+        ("12", None),
+        ("Xray", None),
+        ("x-12", None),
+        ("chr123", None),
+        ("chr23", None),
+        ("anchr7", None),
+    ],
+)
+def test_a_name_that_says_a_class_outright(name: str, label: str | None) -> None:
+    assert label_said_by(name) == label

@@ -36,7 +36,7 @@ from trainer.data.metaphase import read_frames
 from trainer.data.mfish import split_of_slide
 from trainer.data.names import split_of_case
 from trainer.data.pictures import SkippedWarning
-from trainer.data.sources import form_of, holds_cutouts, kept_at, marked_splits, read_all, splits_at, stamp_of
+from trainer.data.sources import form_of, holds_cutouts, kept_at, marked_owners, read_all, splits_at, stamp_of
 from trainer.errors import DatasetError
 
 ABSENT = object()
@@ -316,10 +316,10 @@ def test_what_was_made_of_tables_is_made_anew_when_they_are_corrected(tmp_path: 
 
 def test_splits_are_marked_where_a_chromosome_has_a_box(tmp_path: Path) -> None:
     folder = metaphase_folder(tmp_path / "set")
-    assert marked_splits(folder) == ["test", "train"]
+    assert marked_owners(folder) == {"train": {"a"}, "test": {"b", "c"}}
     (folder / "boxes.csv").write_text("image,label,xmin,ymin,xmax,ymax\nb1.png,21,10,10,20,40\n")
     assert splits_at(folder) == ["test", "train"]
-    assert marked_splits(folder) == ["test"]
+    assert marked_owners(folder) == {"test": {"b"}}
 
 
 def test_the_exports_of_several_cases_are_one_set(tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""Cut-outs that other programs painted around or padded are the crops that they were before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.records import LABELS, UInt8Array
+from tests.trainer.drawn import cutout
+from trainer.data.cropset import UNKNOWN, UP, crops_of_cutouts
+from trainer.data.grounds import on_own_ground
+from trainer.labelled import labelled_cells
+
+TINY = Path(__file__).parents[2] / "edge" / "tiny"
+Change = Callable[[UInt8Array], UInt8Array]
+
+
+def faded(label: str, seed: int) -> UInt8Array:
+    """A cut-out whose rim is as soft as a microscope's."""
+    sharp = np.pad(cutout(label, np.random.default_rng(seed)), 3, constant_values=255)
+    return np.asarray(cv2.GaussianBlur(sharp, (0, 0), 1.2))
+
+
+def painted(level: int, ground: int = 255) -> Change:
+    """With its ground, of this grey level, in another."""
+    return lambda picture: np.where(np.abs(picture.astype(int) - ground) < 8, level, picture).astype(np.uint8)
+
+
+def padded(level: int) -> Change:
+    def square(picture: UInt8Array) -> UInt8Array:
+        aside = (max(picture.shape) - picture.shape[1]) // 2 + 4
+        return np.asarray(cv2.copyMakeBorder(picture, 4, 4, aside, aside, cv2.BORDER_CONSTANT, value=level))
+
+    return square
+
+
+def stored(folder: Path, change: Change) -> Path:
+    """A cell of one donor, each picture changed."""
+    rows = ["file,label,cell,donor,split"]
+    folder.mkdir()
+    for number, label in enumerate(LABELS):
+        cv2.imwrite(str(folder / f"{label}.png"), change(faded(label, number)))
+        rows.append(f"{label}.png,{label},c,d,train")
+    (folder / "crops.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def negative(picture: UInt8Array) -> UInt8Array:
+    return 255 - picture
+
+
+def photographed(picture: UInt8Array) -> UInt8Array:
+    """On a ground that is not white."""
+    return np.asarray(picture * (210 / 255), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("change", "end"),
+    [
+        (painted(0), UP),
+        (padded(0), UP),
+        (padded(255), UP),
+        (lambda p: padded(0)(photographed(p)), UP),
+        (lambda p: padded(255)(photographed(p)), UP),
+        (lambda p: padded(0)(painted(0)(p)), UP),
+        (lambda p: painted(255, ground=0)(negative(p)), UNKNOWN),
+        (lambda p: padded(255)(negative(p)), UNKNOWN),
+    ],
+)
+def test_paint_and_padding_change_no_crop(tmp_path: Path, change: Change, end: int) -> None:
+    plain = crops_of_cutouts(stored(tmp_path / "plain", lambda picture: picture), "train")
+    source = stored(tmp_path / "changed", change)
+    crops = crops_of_cutouts(source, "train")
+    assert set(crops.polarity) == {end}
+    apart = np.abs(crops.pixels.astype(int) - plain.pixels)
+    assert apart[plain.pixels > 0].mean() < 16
+    (cell,) = labelled_cells(source, "train", TINY)
+    np.testing.assert_array_equal([crop.pixels for crop in cell.crops], crops.pixels)
+    assert cell.p_arm_up == (end == UP)
+
+
+@pytest.mark.filterwarnings("default::trainer.data.crops.UnsplitWarning")
+def test_a_folder_a_class_may_hold_two_stains(tmp_path: Path) -> None:
+    for number, label in enumerate(LABELS):
+        for name, picture in (("a", faded(label, number)), ("b", negative(faded(label, number)))):
+            (tmp_path / label).mkdir(exist_ok=True)
+            cv2.imwrite(str(tmp_path / label / f"{name}.png"), picture)
+    crops = crops_of_cutouts(tmp_path, "train")
+    dark, bright = (crops.pick(crops.polarity == end) for end in (UP, UNKNOWN))
+    assert dark.label.tolist() == bright.label.tolist() == list(range(len(LABELS)))
+    np.testing.assert_array_equal(dark.pixels, bright.pixels)
+    judged = list(labelled_cells(tmp_path, "train", TINY))
+    assert [(cell.cell, cell.p_arm_up, len(cell.crops)) for cell in judged] == [("", True, 24), ("", False, 24)]
+
+
+@pytest.mark.parametrize("change", [lambda picture: picture, negative, photographed])
+def test_what_lies_on_its_own_ground_stays_as_it_is(change: Change) -> None:
+    pictures = [change(faded(label, number)) for number, label in enumerate(LABELS)]
+    for mended, picture in zip(on_own_ground(pictures), pictures, strict=True):
+        np.testing.assert_array_equal(mended, picture)
+
+
+def test_pictures_of_one_level_are_left_alone() -> None:
+    flat = [np.full((20, 8), level, np.uint8) for level in (0, 128, 255)]
+    for picture in flat:
+        np.testing.assert_array_equal(on_own_ground([picture])[0], picture)

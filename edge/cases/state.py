@@ -73,8 +73,10 @@ class CellState:
 
     @property
     def reviewed(self) -> bool:
-        """A person has seen to the cell, accepted or changed something in it, and no chromosome waits for one."""
-        return bool(self.history.holding) and not any(p.unsure for p in self.places)
+        """A person has accepted or changed something in the cell, and no chromosome waits for one. Setting it aside and
+        taking it back say nothing of its chromosomes."""
+        held = (self.events[revision - 1].edit for revision in self.history.holding)
+        return any(not isinstance(edit, SetAside | TakeBack) for edit in held) and not self.unsure
 
     @property
     def counts(self) -> dict[str, int]:

@@ -39,6 +39,7 @@ CELL_COLUMNS = (
     "edited_by",
     "revision",
     "frame_sha256",
+    "reviewed",
 )
 CHROMOSOME_COLUMNS = (
     "case",
@@ -60,6 +61,14 @@ CHROMOSOME_COLUMNS = (
     "x1_px",
     "y1_px",
 )
+
+
+def waiting(state: CellState) -> str:
+    """How many chromosomes of a counted cell wait for a person's eye: ``3``, or ``all`` where none is uncertain but
+    nobody has seen to the cell; else empty."""
+    if state.unsure:
+        return str(len(state.unsure))
+    return "" if state.reviewed or state.set_aside else "all"
 
 
 def scale_of(cell: Cell) -> str:
@@ -178,6 +187,7 @@ def _cell_row(state: CellState) -> tuple[object, ...]:
         "; ".join(editors(state)),
         state.revision,
         captured.frame_sha256,
+        int(state.reviewed),
     )
 
 

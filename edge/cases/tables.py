@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from edge.cases.export import NOTICE, editors
+from edge.cases.export import NOTICE, editors, waiting
 from edge.cases.log import Entry
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
@@ -42,7 +42,9 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
     say(f"{name}: {result.karyotype or 'no cell to count yet'}", style="bold", highlight=False, markup=False)
     if result.provisional:
         say(
-            f"provisional: chromosomes wait for review in {cells_named(result.unsure)}", style="yellow", highlight=False
+            f"provisional: a person has yet to review {cells_named(result.unsure)}, or chromosomes in them",
+            style="yellow",
+            highlight=False,
         )
     for finding in result.findings:
         say(finding, style="red", highlight=False)
@@ -62,7 +64,7 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
             state.captured.cell.frame,
             str(len(state.counted)),
             state.karyotype,
-            str(len(state.unsure)),
+            waiting(state) or "-",
             str(state.corrections),
             ", ".join(editors(state)),
             note,

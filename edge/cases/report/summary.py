@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge.cases.export import NOTICE, editors
+from edge.cases.export import NOTICE, editors, waiting
 from edge.cases.log import utc_now
 from edge.cases.report.page import BOTTOM_MM, GREY, RED, Page, day
 from edge.cases.state import CellState
@@ -86,7 +86,7 @@ def _row(state: CellState, result: Tally) -> tuple[object, ...]:
         state.captured.cell.frame,
         state.karyotype,
         len(state.counted),
-        len(state.unsure) or "-",
+        waiting(state) or "-",
         state.corrections or "-",
         ", ".join(editors(state)) or "-",
         counted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from PIL import Image
 
 import edge.pipeline
 from edge.cases.edits import Accept
+from edge.cases.store import CaseStore
 from edge.cases.words import change_of_words
 from edge.cli import main
+from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 from tests.edge.cases.older import unchecked
 from tests.edge.cases.states import captured, cell_of, edited
 from tests.edge.cases.tampering import tamper
@@ -72,6 +75,19 @@ def test_a_case_from_beginning_to_end(case: Run, frames: Path, tmp_path: Path) -
         "export",
         "export",
     ]
+
+
+def test_a_cell_that_nobody_has_seen_to_is_shown_so(case: Run, tmp_path: Path) -> None:
+    with CaseStore(tmp_path / "store") as store:
+        store.new_case("A-1", "kim")
+        store.capture("A-1", make_frame(300, 340), make_cell(NORMAL_FEMALE), "kim")
+    _, out, _ = case("show", "A-1")
+    assert "provisional: a person has yet to review cell 1, or chromosomes in them" in out
+    assert re.search(r"46,XX +all +0", out)
+    case("edit", "A-1", 1, "accept")
+    _, out, _ = case("show", "A-1")
+    assert "provisional" not in out
+    assert re.search(r"46,XX +- +0", out)
 
 
 def test_a_frame_is_added_once(case: Run, frames: Path) -> None:

@@ -255,6 +255,14 @@ def test_a_cell_that_does_not_come_is_told(bench: Bench) -> None:
     expect(page.locator("#said")).to_have_text("")
 
 
+def test_space_in_the_karyogram_says_where_it_captures(bench: Bench) -> None:
+    bench.open(1)
+    bench.chromosome(0).click()
+    bench.page.keyboard.press("Space")
+    expect(bench.page.locator("#said")).to_have_text("Space captures in the live view: L")
+    assert bench.edits() == []
+
+
 def test_next_goes_round_all_that_wait(bench: Bench) -> None:
     page = bench.page
     case = f"{bench.case}-four"

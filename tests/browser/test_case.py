@@ -168,6 +168,8 @@ def test_the_next_patient_begins_without_a_restart(
         field.press("Enter")
         expect(page.locator("#live-said")).to_have_text("Case S2 is open; it has no cell yet")
         expect(page.locator("#no-cells")).to_be_visible()
+        page.keyboard.press("k")
+        expect(page.locator("#live-said")).to_have_text("The case has no cell yet: Space captures one")
         expect(other.locator("#case-name")).to_have_value("S2")
         expect(other.locator("#corrections")).to_contain_text("Case S1 · Cell 1 ")  # still being corrected
         other.keyboard.press("PageDown")

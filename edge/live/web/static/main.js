@@ -102,6 +102,7 @@ function openKaryogram() {
   queued(() => {
     if (cell?.case === caseName) view("karyogram");
     else if (cells.length) return openCell(cells.at(-1).id);
+    else say("The case has no cell yet: Space captures one");
   });
 }
 
@@ -305,6 +306,7 @@ function escape() {
 listen({
   act,
   capture,
+  space: () => say("Space captures in the live view: L"),
   enter,
   escape,
   openKaryogram,

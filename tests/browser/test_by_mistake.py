@@ -263,6 +263,31 @@ def test_space_in_the_karyogram_says_where_it_captures(bench: Bench) -> None:
     assert bench.edits() == []
 
 
+def test_what_is_removed_makes_the_others_no_smaller(bench: Bench) -> None:
+    """A long one in the row of the shortest."""
+    bench.open(1)
+    bench.chromosome(0).click()
+    sizes = "all => all.map((one) => one.offsetHeight)"
+    others = bench.page.locator(".place[data-place='9'] .chromosome")
+    before = others.evaluate_all(sizes)
+    bench.page.evaluate(
+        """async () => {
+            const { Karyogram } = await import("/app/karyogram.js");
+            const { show } = Karyogram.prototype;
+            Karyogram.prototype.show = function (cell) {
+                for (const c of cell.chromosomes) if (c.id === 0) c.size_px = [10, 4 * c.size_px[1]];
+                show.call(this, cell);
+            };
+        }"""
+    )
+    bench.page.keyboard.press("Delete")
+    expect(bench.place("removed").locator(".chromosome")).to_have_count(1)
+    assert others.evaluate_all(sizes) == before
+    row = bench.place("removed").locator(".copies")
+    removed = bench.place("removed").locator(".chromosome")
+    assert removed.evaluate("one => one.offsetHeight") <= row.evaluate("copies => copies.clientHeight")
+
+
 def test_next_goes_round_all_that_wait(bench: Bench) -> None:
     page = bench.page
     case = f"{bench.case}-four"

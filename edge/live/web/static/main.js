@@ -238,8 +238,8 @@ const DO = {
   flip: () => edit({ edit: "flip", chromosome: karyogram.selected }, "Turned"),
   swap: () => pair("Swap", (first, second) => edit({ edit: "swap", first, second }, "Swapped")),
   join: () => pair("Join", (first, second) => edit({ edit: "join", chromosomes: [first, second] }, "Joined")),
-  cut: () => draw("cut", "Draw a line right across it in the picture"),
-  draw: () => draw("draw", "Draw along the middle of the missed one, end to end"),
+  cut: () => draw("cut", "Draw a line right across it in the picture; Esc: not after all"),
+  draw: () => draw("draw", "Draw along the middle of the missed one, end to end; Esc: not after all"),
   marker: () => toggleMark("marker"),
   derivative: () => toggleMark("derivative"),
   exclude: () => {

@@ -212,7 +212,7 @@ def edit(
     store: Store = None,
     debug: Debug = False,
 ) -> None:
-    """Correct a cell by the ids that 'show --cell' prints. 'accept' alone accepts all that wait for review."""
+    """Correct a cell by the ids that 'show --cell' prints. 'accept' alone accepts all that wait, or the whole cell."""
     from edge.cases.words import change_of_words
 
     with _open(store) as opened:

@@ -41,11 +41,7 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
     say = console.print
     say(f"{name}: {result.karyotype or 'no cell to count yet'}", style="bold", highlight=False, markup=False)
     if result.provisional:
-        say(
-            f"provisional: a person has yet to review {cells_named(result.unsure)}, or chromosomes in them",
-            style="yellow",
-            highlight=False,
-        )
+        say(f"provisional: {result.awaited}", style="yellow", highlight=False)
     for finding in result.findings:
         say(finding, style="red", highlight=False)
     for stray in result.strays:

@@ -80,6 +80,12 @@ class Tally:
         return bool(self.unsure)
 
     @property
+    def awaited(self) -> str:
+        """Why it is provisional, where it is."""
+        inside = "it" if len(self.unsure) == 1 else "them"
+        return f"a person has yet to review {cells_named(self.unsure)}, or chromosomes in {inside}"
+
+    @property
     def findings(self) -> tuple[str, ...]:
         """What the lines mean, each finding with its share of the cells where there are several lines."""
         shown = Counter[str]()

@@ -25,10 +25,7 @@ def summary(page: Page, case: Case, states: Sequence[CellState], head: Head) -> 
     page.line(result.headline, 16, bold=True)
     page.gap(1)
     if result.provisional:
-        page.warning(
-            f"PROVISIONAL: a person has yet to review {cells_named(result.unsure)}, or chromosomes in them. "
-            "What follows may change with it."
-        )
+        page.warning(f"PROVISIONAL: {result.awaited}. What follows may change with it.")
         page.gap(1)
     for finding in result.findings:
         page.line(finding, 11, bold=True, colour=RED)

@@ -82,7 +82,7 @@ def test_a_cell_that_nobody_has_seen_to_is_shown_so(case: Run, tmp_path: Path) -
         store.new_case("A-1", "kim")
         store.capture("A-1", make_frame(300, 340), make_cell(NORMAL_FEMALE), "kim")
     _, out, _ = case("show", "A-1")
-    assert "provisional: a person has yet to review cell 1, or chromosomes in them" in out
+    assert "provisional: a person has yet to review cell 1, or chromosomes in it" in out
     assert re.search(r"46,XX +all +0", out)
     case("edit", "A-1", 1, "accept")
     _, out, _ = case("show", "A-1")

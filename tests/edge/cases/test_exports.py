@@ -237,7 +237,7 @@ def test_the_report(store: CaseStore, tmp_path: Path) -> None:
         "Case A-1",
         "no clone: cells 1 and 2 stand apart",
         "3 cells captured, 0 counted; apart: cells 1 and 2; set aside: cell 3",
-        "PROVISIONAL: a person has yet to review cell 2, or chromosomes in them.",
+        "PROVISIONAL: a person has yet to review cell 2, or chromosomes in it.",
         "+21",
         f"head {head}",
         "Signature",

@@ -354,6 +354,7 @@ def test_a_tool_that_was_left_is_put_away(bench: Bench, left: str) -> None:
     page.keyboard.press("Escape" if left == "n" else "k")
     expect(page.locator("#cell-frame")).not_to_have_class("drawing")
     expect(page.locator("body")).not_to_have_class("large-picture")
+    expect(page.locator("#said")).to_have_text("Nothing changed")
 
 
 def test_space_captures_after_the_pointer_was_elsewhere(bench: Bench) -> None:

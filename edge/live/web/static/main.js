@@ -49,7 +49,7 @@ offerCases((name) =>
 // Views
 
 function view(name) {
-  if (picture.tool) picture.stop();
+  if (picture.tool) picture.stop(), say("Nothing changed");
   document.body.dataset.view = name;
   $("live").hidden = name !== "live";
   $("karyogram").hidden = name !== "karyogram";

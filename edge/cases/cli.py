@@ -111,6 +111,7 @@ def add(
     no chromosome, is reported, the others are added, and the exit code is 3.
     """
     from edge.camera.files import read_frame
+    from edge.cases.export import waiting
     from edge.pipeline import load_pipeline
 
     check_scale(um_per_px)
@@ -133,7 +134,7 @@ def add(
                 continue
             kept = state.captured
             added += 1
-            print(f"cell {kept.number}: {kept.cell.frame}  {state.karyotype}  {len(state.unsure)} to review")
+            print(f"cell {kept.number}: {kept.cell.frame}  {state.karyotype}  {waiting(state) or 0} to review")
             for other in opened.kept(kept.frame_sha256):
                 if other.case != kept.case:
                     print(
@@ -211,7 +212,8 @@ def edit(
     store: Store = None,
     debug: Debug = False,
 ) -> None:
-    """Correct a cell by the ids that 'show --cell' prints. 'accept' alone accepts all that wait for review."""
+    """Correct a cell by the ids that 'show --cell' prints. 'accept' alone accepts all that wait, or the whole cell."""
+    from edge.cases.export import waiting
     from edge.cases.words import change_of_words
 
     with _open(store) as opened:
@@ -222,7 +224,7 @@ def edit(
             state = opened.redo(state.id, based_on=state.revision, actor=by)
         else:
             state = opened.edit(state.id, change_of_words(words, state), based_on=state.revision, actor=by)
-    print(f"cell {cell}: {state.karyotype}  {len(state.unsure)} to review")
+    print(f"cell {cell}: {state.karyotype}  {waiting(state) or 0} to review")
 
 
 @app.command()

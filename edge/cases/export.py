@@ -39,6 +39,7 @@ CELL_COLUMNS = (
     "edited_by",
     "revision",
     "frame_sha256",
+    "reviewed",
 )
 CHROMOSOME_COLUMNS = (
     "case",
@@ -60,6 +61,14 @@ CHROMOSOME_COLUMNS = (
     "x1_px",
     "y1_px",
 )
+
+
+def waiting(state: CellState) -> str:
+    """How many chromosomes of a counted cell wait for a person's eye: ``3``, or ``all`` where none is uncertain but
+    nobody has seen to the cell; else empty."""
+    if state.unsure:
+        return str(len(state.unsure))
+    return "" if state.reviewed or state.set_aside else "all"
 
 
 def scale_of(cell: Cell) -> str:
@@ -149,12 +158,6 @@ def editors(state: CellState) -> tuple[str, ...]:
     return tuple(dict.fromkeys(event.actor for event in state.events))
 
 
-def to_review(state: CellState) -> str:
-    """How many chromosomes wait for a person's eye; ``cell`` where none does and nobody has seen to the cell, empty
-    where nothing is left to do."""
-    return str(len(state.unsure) or ("" if state.reviewed or state.set_aside else "cell"))
-
-
 def _with_all(state: CellState) -> Cell:
     return replace(state.captured.cell, chromosomes=tuple(p.chromosome for p in state.places))
 
@@ -184,6 +187,7 @@ def _cell_row(state: CellState) -> tuple[object, ...]:
         "; ".join(editors(state)),
         state.revision,
         captured.frame_sha256,
+        int(state.reviewed),
     )
 
 

@@ -74,10 +74,10 @@ class CellState:
 
     @property
     def reviewed(self) -> bool:
-        """A person has seen to the cell, accepted or changed something in it, and no chromosome waits for one. To set
-        it aside and to take it back says nothing of what is in it."""
-        seen_to = any(not isinstance(self.events[k - 1].edit, SetAside | TakeBack) for k in self.history.holding)
-        return seen_to and not any(p.unsure for p in self.places)
+        """A person has accepted or changed something in the cell, and no chromosome waits for one. Setting it aside and
+        taking it back say nothing of its chromosomes."""
+        held = (self.events[revision - 1].edit for revision in self.history.holding)
+        return any(not isinstance(edit, SetAside | TakeBack) for edit in held) and not self.unsure
 
     @cached_property
     def counts(self) -> Mapping[str, int]:

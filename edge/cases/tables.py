@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from edge.cases.export import NOTICE, editors, to_review
+from edge.cases.export import NOTICE, editors, waiting
 from edge.cases.log import Entry
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
@@ -41,7 +41,7 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
     say = console.print
     say(f"{name}: {result.headline}", style="bold", highlight=False, markup=False)
     if result.provisional:
-        say(f"provisional: {result.waiting}", style="yellow", highlight=False)
+        say(f"provisional: {result.awaited}", style="yellow", highlight=False)
     for finding in result.findings:
         say(finding, style="red", highlight=False)
     for stray in result.strays:
@@ -60,7 +60,7 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
             state.captured.cell.frame,
             str(len(state.counted)),
             state.karyotype,
-            to_review(state) or "0",
+            waiting(state) or "-",
             str(state.corrections),
             ", ".join(editors(state)),
             note,

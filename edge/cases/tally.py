@@ -80,10 +80,10 @@ class Tally:
         return bool(self.unsure)
 
     @property
-    def waiting(self) -> str:
-        """Why it is provisional; empty where it is not."""
-        them = "it" if len(self.unsure) == 1 else "them"
-        return f"a person has yet to review {cells_named(self.unsure)}, or chromosomes in {them}" if self.unsure else ""
+    def awaited(self) -> str:
+        """Why it is provisional, where it is."""
+        inside = "it" if len(self.unsure) == 1 else "them"
+        return f"a person has yet to review {cells_named(self.unsure)}, or chromosomes in {inside}"
 
     @property
     def findings(self) -> tuple[str, ...]:

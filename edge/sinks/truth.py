@@ -25,7 +25,8 @@ class LabelledBox(Protocol):
 
 
 class TruthSink:
-    """Compares each cell with ``truth_of(frame.index)`` and sums up in ``score``."""
+    """Compares each cell with ``truth_of(frame.index)`` and sums up in ``score``. A frame that has no truth, of a stage
+    that moves, is smeared and its labels are never shown: it does not count."""
 
     def __init__(self, truth_of: Callable[[int], Sequence[LabelledBox]]) -> None:
         self._truth_of = truth_of
@@ -33,6 +34,8 @@ class TruthSink:
 
     def put(self, frame: Frame, cell: Cell) -> None:
         truth = self._truth_of(frame.index)
+        if not truth:
+            return
         height_px, width_px = frame.pixels.shape
         self.score += compare(
             [c.region.box_px for c in cell.chromosomes],

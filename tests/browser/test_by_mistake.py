@@ -266,6 +266,39 @@ def test_a_press_on_a_cell_holds_while_the_list_changes(bench: Bench) -> None:
     expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
 
 
+def test_space_in_the_karyogram_says_where_it_captures(bench: Bench) -> None:
+    bench.open(1)
+    bench.chromosome(0).click()
+    bench.page.keyboard.press("Space")
+    expect(bench.page.locator("#said")).to_have_text("Space captures in the live view: L")
+    assert bench.edits() == []
+
+
+def test_what_is_removed_makes_the_others_no_smaller(bench: Bench) -> None:
+    """A long one in the row of the shortest."""
+    bench.open(1)
+    bench.chromosome(0).click()
+    sizes = "all => all.map((one) => one.offsetHeight)"
+    others = bench.page.locator(".place[data-place='9'] .chromosome")
+    before = others.evaluate_all(sizes)
+    bench.page.evaluate(
+        """async () => {
+            const { Karyogram } = await import("/app/karyogram.js");
+            const { show } = Karyogram.prototype;
+            Karyogram.prototype.show = function (cell) {
+                for (const c of cell.chromosomes) if (c.id === 0) c.size_px = [10, 4 * c.size_px[1]];
+                show.call(this, cell);
+            };
+        }"""
+    )
+    bench.page.keyboard.press("Delete")
+    expect(bench.place("removed").locator(".chromosome")).to_have_count(1)
+    assert others.evaluate_all(sizes) == before
+    row = bench.place("removed").locator(".copies")
+    removed = bench.place("removed").locator(".chromosome")
+    assert removed.evaluate("one => one.offsetHeight") <= row.evaluate("copies => copies.clientHeight")
+
+
 def test_next_goes_round_all_that_wait(bench: Bench) -> None:
     page = bench.page
     case = f"{bench.case}-four"
@@ -331,6 +364,7 @@ def test_a_tool_that_was_left_is_put_away(bench: Bench, left: str) -> None:
     page.keyboard.press("Escape" if left == "n" else "k")
     expect(page.locator("#cell-frame")).not_to_have_class("drawing")
     expect(page.locator("body")).not_to_have_class("large-picture")
+    expect(page.locator("#said")).to_have_text("Nothing changed")
 
 
 def test_space_captures_after_the_pointer_was_elsewhere(bench: Bench) -> None:

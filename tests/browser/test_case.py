@@ -67,6 +67,32 @@ def test_findings_run_over_nothing(page: Page, scope: str, width: int, height: i
     assert page.locator(".cells").evaluate("cells => cells.clientHeight") >= 120
 
 
+def test_on_a_low_screen_the_newest_cell_and_all_tools_are_in_sight(
+    models_dir: Path, tmp_path: Path, page: Page
+) -> None:
+    page.set_viewport_size({"width": 1024, "height": 600})
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        for k, labels in enumerate((NORMAL_FEMALE, *[[*NORMAL_FEMALE, "21"]] * 2)):
+            store.capture("S1", make_frame(300, 340, level=220 - k, index=k), make_cell(labels, review=[3]), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        expect(page.locator("#cells button").first).to_be_in_viewport(ratio=1)
+        for save in page.locator("[data-export]").all():
+            expect(save).to_be_in_viewport(ratio=1)
+        page.locator("#cells button").first.click()
+        names = page.locator(".tools button")
+        expect(names).to_have_count(12)
+        assert names.evaluate_all("all => all.filter((b) => b.scrollWidth > b.clientWidth).length") == 0
+        page.keyboard.press("e")
+        page.keyboard.press("m")
+        ends = "part => { const box = part.getBoundingClientRect(); return [box.left, box.right]; }"
+        _, told = page.locator("#karyotype").evaluate(ends)
+        aside, _ = page.locator("[data-do='aside']").evaluate(ends)
+        assert told < aside
+        assert (page.locator("#karyotype").inner_html()).startswith("47,<wbr>XX,<wbr>")
+
+
 @pytest.mark.parametrize(
     "tools", [["f", "s", "j", "c", "m", "e", "Delete"], ["n", "a", "u", "r", "b", "Enter", "ArrowUp"]]
 )
@@ -218,6 +244,8 @@ def test_the_next_patient_begins_without_a_restart(
         field.press("Enter")
         expect(page.locator("#live-said")).to_have_text("Case S2 is open; it has no cell yet")
         expect(page.locator("#no-cells")).to_be_visible()
+        page.keyboard.press("k")
+        expect(page.locator("#live-said")).to_have_text("The case has no cell yet: Space captures one")
         expect(other.locator("#case-name")).to_have_value("S2")
         expect(other.locator("#corrections")).to_contain_text("Case S1 · Cell 1 ")  # still being corrected
         other.keyboard.press("PageDown")

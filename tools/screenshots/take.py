@@ -40,7 +40,7 @@ GAP_PX, DESK = 24, (120, 124, 130)
 
 
 def main(seed: int) -> None:
-    camera = SimulatedCamera(seed=seed, karyotypes=("47,XY,+21",), fps=4, hold_s=3600)
+    camera = SimulatedCamera(seed=seed, karyotypes=("47,XY,+21",), fps=10, hold_s=3600)
     pipeline = load_pipeline()
     cells = drawn_cells(pipeline.label)
     with (
@@ -139,8 +139,9 @@ def fill(store: CaseStore, cells: Sequence[tuple[Frame, Cell]]) -> None:
     store.new_case(CASE, ACTOR)
     for frame, cell in cells:
         state = store.capture(CASE, frame, cell, ACTOR)
-        if state.unsure and cell is not cells[-1][1]:
-            store.edit(state.id, Accept(state.unsure), based_on=state.revision, actor=ACTOR)
+        if cell is not cells[-1][1]:
+            everyone = tuple(place.id for place in state.counted)
+            store.edit(state.id, Accept(everyone), based_on=state.revision, actor=ACTOR)
 
 
 def report(store: CaseStore) -> None:

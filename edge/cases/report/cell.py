@@ -25,6 +25,8 @@ def cell_page(page: Page, state: CellState, frame: Frame) -> None:
     )
     if state.set_aside:
         page.warning(f"Set aside, not counted: {state.set_aside}")
+    elif not (state.reviewed or state.unsure):
+        page.warning("Provisional: no person has reviewed this cell yet")
     page.gap(1)
     for k, finding in enumerate(state.findings):
         if k == 0 and state.unsure:

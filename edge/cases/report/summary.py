@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge.cases.export import NOTICE, editors, to_review
+from edge.cases.export import NOTICE, editors, waiting
 from edge.cases.log import utc_now
 from edge.cases.report.page import BOTTOM_MM, GREY, RED, Page, day
 from edge.cases.state import CellState
@@ -25,7 +25,7 @@ def summary(page: Page, case: Case, states: Sequence[CellState], head: Head) -> 
     page.line(result.headline, 16, bold=True)
     page.gap(1)
     if result.provisional:
-        page.warning(f"PROVISIONAL: {result.waiting}. What follows may change with it.")
+        page.warning(f"PROVISIONAL: {result.awaited}. What follows may change with it.")
         page.gap(1)
     for finding in result.findings:
         page.line(finding, 11, bold=True, colour=RED)
@@ -83,7 +83,7 @@ def _row(state: CellState, result: Tally) -> tuple[object, ...]:
         state.captured.cell.frame,
         state.karyotype,
         len(state.counted),
-        to_review(state) or "-",
+        waiting(state) or "-",
         state.corrections or "-",
         ", ".join(editors(state)) or "-",
         counted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_a_case_from_beginning_to_end(case: Run, frames: Path, tmp_path: Path) -
     assert case("new", "A-1", "--by", "kim") == (0, "opened case A-1\n", "")
     code, out, err = case("add", "A-1", frames, "--by", "kim")
     assert (code, err) == (0, "")
-    assert out.splitlines() == ["cell 1: 0.png  2,?,inc  0 to review", "cell 2: 1.png  3,?,+21,inc  0 to review"]
+    assert out.splitlines() == ["cell 1: 0.png  2,?,inc  all to review", "cell 2: 1.png  3,?,+21,inc  all to review"]
     code, out, _ = case("list")
     assert code == 0
     assert "A-1" in out
@@ -77,6 +78,19 @@ def test_a_case_from_beginning_to_end(case: Run, frames: Path, tmp_path: Path) -
     ]
 
 
+def test_a_cell_that_nobody_has_seen_to_is_shown_so(case: Run, tmp_path: Path) -> None:
+    with CaseStore(tmp_path / "store") as store:
+        store.new_case("A-1", "kim")
+        store.capture("A-1", make_frame(300, 340), make_cell(NORMAL_FEMALE), "kim")
+    _, out, _ = case("show", "A-1")
+    assert "provisional: a person has yet to review cell 1, or chromosomes in it" in out
+    assert re.search(r"46,XX +all +0", out)
+    case("edit", "A-1", 1, "accept")
+    _, out, _ = case("show", "A-1")
+    assert "provisional" not in out
+    assert re.search(r"46,XX +- +0", out)
+
+
 def test_a_frame_is_added_once(case: Run, frames: Path) -> None:
     """Twice the same third 21 would be a clone."""
     case("new", "A-1")
@@ -85,7 +99,7 @@ def test_a_frame_is_added_once(case: Run, frames: Path) -> None:
     (frames / "copy.png").write_bytes((frames / "0.png").read_bytes())
     assert case("add", "A-1", frames) == (
         0,
-        "cell 2: 0.png  2,?,inc  0 to review\nskipped 1.png: it is cell 1 already, which is set aside\n"
+        "cell 2: 0.png  2,?,inc  all to review\nskipped 1.png: it is cell 1 already, which is set aside\n"
         "skipped copy.png: it is cell 2 already\n",
         "",
     )
@@ -101,7 +115,7 @@ def test_a_field_in_two_pictures_is_added_once(case: Run, frames: Path, tmp_path
     Image.open(frames / "1.png").save(tmp_path / "again.tif")
     assert case("add", "A-1", frames / "1.png", tmp_path / "again.jpg", tmp_path / "again.tif") == (
         0,
-        "cell 1: 1.png  3,?,+21,inc  0 to review\nskipped again.jpg: it is cell 1 already\n"
+        "cell 1: 1.png  3,?,+21,inc  all to review\nskipped again.jpg: it is cell 1 already\n"
         "skipped again.tif: it is cell 1 already\n",
         "",
     )
@@ -118,7 +132,7 @@ def test_a_frame_without_a_chromosome_is_no_cell(case: Run, frames: Path) -> Non
     case("new", "A-1")
     Image.fromarray(draw_bars([])).save(frames / "0.png")
     code, out, err = case("add", "A-1", frames)
-    assert (code, out) == (FRAME, "cell 1: 1.png  3,?,+21,inc  0 to review\n")
+    assert (code, out) == (FRAME, "cell 1: 1.png  3,?,+21,inc  all to review\n")
     assert err.count("\n") == 1
     assert f"{frames / '0.png'}: expected a metaphase, found no chromosome; it was not added" in err
 
@@ -180,8 +194,8 @@ def test_what_waits_for_a_person_is_told(case: Run, tmp_path: Path) -> None:
     said, why, *rows = (" ".join(line.split()) for line in out.splitlines())
     assert said == "A-1: no clone: cells 1 and 2 stand apart"
     assert why == "provisional: a person has yet to review cell 2, or chromosomes in it"
-    assert "1 f.png 47 47,XX,+8 0 0 kim apart" in rows
-    assert "2 f.png 47 47,XX,+9 cell 0 apart" in rows
+    assert "1 f.png 47 47,XX,+8 - 0 kim apart" in rows
+    assert "2 f.png 47 47,XX,+9 all 0 apart" in rows
 
 
 @pytest.mark.parametrize("body", ["{}", "[]", "no JSON"])
@@ -244,7 +258,7 @@ def test_edits_in_words(case: Run, frames: Path, words: str, karyotype: str) -> 
     case("new", "A-1")
     case("add", "A-1", frames / "0.png")
     assert case("edit", "A-1", 1, *words.split()) == (0, f"cell 1: {karyotype}  0 to review\n", "")
-    assert case("edit", "A-1", 1, "undo")[1] == "cell 1: 2,?,inc  0 to review\n"
+    assert case("edit", "A-1", 1, "undo")[1] == "cell 1: 2,?,inc  all to review\n"
     assert case("edit", "A-1", 1, "redo")[1] == f"cell 1: {karyotype}  0 to review\n"
     assert case("edit", "A-1", 1, "redo")[0] == STORE
     assert words.split()[0].replace("-", "_") in case("log", "A-1")[1]
@@ -287,7 +301,7 @@ def test_a_file_may_have_any_name(case: Run, frames: Path, tmp_path: Path) -> No
     (frames / "0.png").rename(named)
     printed = r"Fl\udce4che\x1b[2J.png"
     case("new", "A-1")
-    assert case("add", "A-1", named) == (0, f"cell 1: {printed}  2,?,inc  0 to review\n", "")
+    assert case("add", "A-1", named) == (0, f"cell 1: {printed}  2,?,inc  all to review\n", "")
     assert case("add", "A-1", named)[1] == f"skipped {printed}: it is cell 1 already\n"
     case("new", "A-2")
     with unchecked():

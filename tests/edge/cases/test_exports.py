@@ -149,6 +149,7 @@ def test_the_tables(store: CaseStore, tmp_path: Path) -> None:
     assert [c["karyotype"] for c in cells] == ["46,XX,-1,-3,+21,+mar", "47,XX,+7", "46,XX"]
     assert [c["set_aside"] for c in cells] == ["", "", "two spreads"]
     assert [c["edited_by"] for c in cells] == ["kim; lee", "", "lee"]
+    assert [c["reviewed"] for c in cells] == ["1", "0", "0"]
     assert cells[1]["frame"] == "'=2.png"  # a spreadsheet must not take a file's name for a formula
     rows = list(csv.DictReader(io.StringIO((tmp_path / "chromosomes.csv").read_text())))
     assert len(rows) == 47 + 47 + 46
@@ -269,6 +270,7 @@ def test_the_report(store: CaseStore, tmp_path: Path) -> None:
     assert "Provisional: 3 of 47 chromosomes not yet reviewed" in pages[2]
     assert "possible trisomy 7" in pages[2]
     assert "Set aside, not counted: two spreads" in pages[3]
+    assert not any("no person has reviewed" in page for page in pages)
     assert [len(page.images) for page in PdfReader(tmp_path / "out" / "report.pdf").pages] == [0, 2, 2, 2]
 
 
@@ -282,6 +284,8 @@ def test_a_report_for_any_name(store: CaseStore, tmp_path: Path, name: str) -> N
     written = name.replace("病例", "[U+75C5][U+4F8B]")  # letters that the font lacks
     assert all(f"Case {written}" in page for page in pages)
     assert "PROVISIONAL: a person has yet to review cell 1," in pages[0]  # nobody has seen to it
+    assert re.search(r"46\s+all\s+-\s+-\s+yes", pages[0])
+    assert "Provisional: no person has reviewed this cell yet" in pages[1]
 
 
 def test_accents_that_were_written_apart_are_no_letters(

@@ -209,6 +209,12 @@ def test_set_aside_and_taken_back() -> None:
     assert edited(captured(), SetAside("two cells"), Undo(1)).set_aside == ""
 
 
+def test_a_cell_that_was_only_set_aside_has_been_reviewed_by_nobody() -> None:
+    for edits in ([SetAside("two cells")], [SetAside("two cells"), TakeBack()]):
+        assert not edited(captured(), *edits).reviewed
+        assert edited(captured(), *edits, Accept((0,))).reviewed
+
+
 def test_undo_and_redo_go_in_turn() -> None:
     flips: list[Edit] = [Flip(k) for k in range(20)]
     undone = edited(captured(), *flips, *(Undo(k) for k in range(20, 0, -1)))

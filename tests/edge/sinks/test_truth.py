@@ -32,5 +32,11 @@ def test_the_truth_of_the_same_frame_is_asked_and_summed() -> None:
     )
 
 
+def test_what_a_moving_stage_smears_is_no_mistake() -> None:
+    sink = TruthSink(lambda _: [])
+    sink.put(make_frame(), make_cell(["1", "2"]))
+    assert sink.score.frames == 0
+
+
 def test_no_frame_is_no_claim() -> None:
     assert "0 frames" in TruthSink(lambda _: []).summary()

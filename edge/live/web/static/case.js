@@ -1,6 +1,7 @@
 // The open case beside the live picture: what its cells say together, each of them, and the files to take away.
 
 import { api } from "./api.js";
+import { writeKaryotype } from "./iscn.js";
 
 const $ = (id) => document.getElementById(id);
 let open = ""; // the open case's name
@@ -13,7 +14,7 @@ export function showCase(now, onOpen) {
   $("cells-title").textContent = `Captured cells${summed(now.cells)}`;
   $("no-cells").hidden = now.cells.length > 0;
   $("exports").hidden = now.cells.length === 0;
-  $("tally").textContent = (now.cells.length ? now.tally.headline : "") + (now.tally.karyotype && now.tally.provisional ? " (provisional)" : "");
+  writeKaryotype($("tally"), (now.cells.length ? now.tally.headline : "") + (now.tally.karyotype && now.tally.provisional ? " (provisional)" : ""));
   const strays = now.tally.not_clonal.map(({ change, cells }) => `not clonal: ${change} in ${cells.length === 1 ? "cell" : "cells"} ${cells.join(", ")}`);
   $("case-findings").replaceChildren(...[...now.tally.findings, ...strays].map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("exclusion").textContent = now.tally.exclusion;

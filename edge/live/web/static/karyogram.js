@@ -105,14 +105,14 @@ export class Karyogram {
     if (cell) this.show(cell);
   }
 
-  // One scale for all, as large as the sheet allows.
+  // One scale for all, as large as the sheet allows; what is removed takes no room from what counts.
   fit() {
     if (!this.cell || this.root.clientHeight === 0) return;
-    const longest = (row) =>
-      Math.max(20, ...this.cell.chromosomes.filter((c) => row.some(([, places]) => places.includes(PLACE_OF(c)))).map((c) => c.size_px[1]));
+    const counted = this.cell.chromosomes.filter((c) => !c.excluded);
+    const longest = (row) => Math.max(20, ...counted.filter((c) => row.some(([, places]) => places.includes(PLACE_OF(c)))).map((c) => c.size_px[1]));
     const total = ROWS.reduce((sum, row) => sum + longest(row), 0);
     const byHeight = (this.root.clientHeight - ROWS.length * ROW_EXTRA_PX - 12) / total;
-    const widest = Math.max(...this.cell.chromosomes.map((c) => c.size_px[0]), 1);
+    const widest = Math.max(...counted.map((c) => c.size_px[0]), 1);
     const byWidth = this.root.clientWidth / (widest * 20);
     let scale = Math.max(0.8, Math.min(LARGEST, byHeight, byWidth));
     this.root.style.setProperty("--scale", scale.toFixed(3));

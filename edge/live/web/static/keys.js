@@ -6,8 +6,8 @@ const TOOLS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s:
 const PRESSED = "a, summary, button:not(.chromosome)"; // Enter there is that control's
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-// Of `page`: act(tool), capture(), enter(), escape(), openKaryogram(), turnPage(forward), step(right, down), resolution(),
-// enlarge() and live().
+// Of `page`: act(tool), capture(), space() in the karyogram, enter(), escape(), openKaryogram(), turnPage(forward),
+// step(right, down), resolution(), enlarge() and live().
 export function listen(page) {
   const help = document.getElementById("help");
 
@@ -19,6 +19,7 @@ export function listen(page) {
     else if (/^[0-9xy]$/.test(key)) typed.add(key);
     else if (key === "backspace") typed.clear();
     else if (key === "enter" && !pressed) page.enter();
+    else if (key === " " && !pressed) page.space();
     else if (key === "b") page.resolution();
     else if (key === "p") page.enlarge();
     else if (TOOLS[key]) typed.clear(), page.act(TOOLS[key]);

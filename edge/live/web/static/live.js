@@ -1,5 +1,6 @@
 // The live view: the newest picture, and the labels of the scene that it shows, never of another.
 
+import { writeKaryotype } from "./iscn.js";
 import { drawLabels } from "./labels.js";
 
 const OLD_MS = 800; // what the board knew longer ago than this cannot be trusted any more
@@ -173,7 +174,7 @@ export class Live {
     const some = holds && $("guidance").dataset.verdict !== "no metaphase";
     $("count").textContent = holds ? this.labels.count : "–";
     $("unsure").textContent = some ? this.labels.chromosomes.filter((c) => c.status === "review").length : "–";
-    $("live-karyotype").textContent = some ? this.labels.karyotype : "–";
+    writeKaryotype($("live-karyotype"), some ? this.labels.karyotype : "–");
     const findings = some ? this.labels.findings : [];
     const list = $("live-findings");
     if (list.dataset.shown !== findings.join("\n")) {

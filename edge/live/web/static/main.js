@@ -51,7 +51,7 @@ offerCases((name) =>
 // Views
 
 function view(name) {
-  if (picture.tool) picture.stop();
+  if (picture.tool) picture.stop(), say("Nothing changed");
   document.body.dataset.view = name;
   $("live").hidden = name !== "live";
   $("karyogram").hidden = name !== "karyogram";
@@ -106,6 +106,7 @@ function openKaryogram() {
   queued(() => {
     if (cell?.case === caseName) view("karyogram");
     else if (cells.length) return openCell(cells.at(-1).id);
+    else say("The case has no cell yet: Space captures one");
   });
 }
 
@@ -241,8 +242,8 @@ const DO = {
   flip: () => edit({ edit: "flip", chromosome: karyogram.selected }, "Turned"),
   swap: () => pair("Swap", (first, second) => edit({ edit: "swap", first, second }, "Swapped")),
   join: () => pair("Join", (first, second) => edit({ edit: "join", chromosomes: [first, second] }, "Joined")),
-  cut: () => draw("cut", "Draw a line right across it in the picture"),
-  draw: () => draw("draw", "Draw along the middle of the missed one, end to end"),
+  cut: () => draw("cut", "Draw a line right across it in the picture; Esc: not after all"),
+  draw: () => draw("draw", "Draw along the middle of the missed one, end to end; Esc: not after all"),
   marker: () => toggleMark("marker"),
   derivative: () => toggleMark("derivative"),
   exclude: () => {
@@ -309,6 +310,7 @@ function escape() {
 listen({
   act,
   capture,
+  space: () => say("Space captures in the live view: L"),
   enter,
   escape,
   openKaryogram,

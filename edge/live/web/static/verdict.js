@@ -1,10 +1,12 @@
 // What is said of the captured cell as a whole, and the tools that it leaves.
 
+import { writeKaryotype } from "./iscn.js";
+
 const $ = (id) => document.getElementById(id);
 const tool = (name) => document.querySelector(`[data-do="${name}"]`);
 
 export function showVerdict(cell) {
-  $("karyotype").textContent = cell.karyotype;
+  writeKaryotype($("karyotype"), cell.karyotype);
   $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("left").textContent = cell.reviewed ? "All reviewed" : cell.unsure ? `${cell.unsure} to review` : "Nothing uncertain: A if it is right";
   tool("undo").disabled = !cell.can_undo;

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from edge.records import Crop
+import numpy as np
+
+from edge.records import Crop, UInt8Array
 from trainer.data.crops import CropTruth, read_crops
-from trainer.data.grounds import on_own_ground, read_together
+from trainer.data.grounds import read_together, ways_to_read
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import holds_cutouts
 
@@ -51,27 +54,47 @@ class LabelledCells:
 def labelled_cells(data: Path, split: str, models: Path) -> LabelledCells:
     """The cells of a split: cut-outs as they are, the true boxes of frames as the networks in ``models`` cut them.
 
-    Cut-outs of a donor whose cell is not known come as one, or as two where some lie on black. ``DatasetError`` as
-    ``read_crops`` and ``read_frames`` raise it, ``ModelError`` for a bundle.
+    Cut-outs of a donor whose cell is not known come as one, or as two where some lie on black. Where grounds leave
+    a doubt about the stain, the classifier in ``models`` says which way they can be named more surely. ``DatasetError``
+    as ``read_crops`` and ``read_frames`` raise it, ``ModelError`` for a bundle.
     """
     if holds_cutouts(data):
         crops = read_crops(data, split)
         cells = read_together(crops)
-        return LabelledCells(crops[0].split, len(cells), lambda: _of_cutouts(cells))
+        return LabelledCells(crops[0].split, len(cells), lambda: _of_cutouts(cells, models))
     frames = [frame for frame in read_frames(data, split) if frame.labels]
     return LabelledCells(split, len(frames), lambda: _of_frames(frames, models))
 
 
-def _of_cutouts(cells: Mapping[tuple[str, str, bool], Sequence[CropTruth]]) -> Iterator[LabelledCell]:
+def _of_cutouts(cells: Mapping[tuple[str, str, bool], Sequence[CropTruth]], models: Path) -> Iterator[LabelledCell]:
     from edge.locate.straighten import bright_on_black, crops_from_cutouts
 
-    donors = Counter(cell for _, cell, _ in cells)
+    sureness, donors = _sureness_of(models), Counter(cell for _, cell, _ in cells)
     for (donor, own, _), members in cells.items():
         cell = f"{donor}/{own}" if own and donors[own] > 1 else own
         names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
-        pictures = on_own_ground([c.pixels for c in members])
+        ways = ways_to_read([c.pixels for c in members])
+        pictures = ways[0] if len(ways) == 1 else max(ways, key=sureness)
         crops = crops_from_cutouts(pictures)
         yield LabelledCell(cell, names, labels, crops, p_arm_up=not bright_on_black(pictures))
+
+
+def _sureness_of(models: Path) -> Callable[[Sequence[UInt8Array]], float]:
+    """How surely one cell's cut-outs can be named as they lie; the classifier in ``models`` is opened when it is
+    asked."""
+    from edge.classify.classifier import Classifier
+    from edge.locate.straighten import crops_from_cutouts
+    from edge.runtime.bundle import load_bundle
+
+    @cache
+    def classifier() -> Classifier:
+        return Classifier(load_bundle(models / "classifier", "classifier"))
+
+    def sureness(pictures: Sequence[UInt8Array]) -> float:
+        named = classifier().classify(crops_from_cutouts(pictures))
+        return float(np.mean([prediction.scores.max() for prediction in named]))
+
+    return sureness
 
 
 def _of_frames(frames: Sequence[FrameTruth], models: Path) -> Iterator[LabelledCell]:

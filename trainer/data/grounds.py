@@ -3,7 +3,8 @@
 Programs that cut chromosomes out lay them on black or on white, whatever the stain, and pad them to squares. Where a
 chromosome ends, it fades into the ground that it was photographed on, so its rim is nearer to that ground than its
 inside is. In the cells of both sets of cut-outs at hand it is so by 0.5 to 0.7 of the way, at half the scale by 0.3;
-painted over with the other ground the rim lies 0.3 to 1.1 beyond the inside.
+painted over with the other ground the rim lies 0.7 to 1.1 beyond the inside. Somewhere between are those of which
+somebody cut the rim away: whether they are read inside out shows in how surely they can be named.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from trainer.data.crops import CropTruth, by_cell
 
 FLAT = 8
 """Grey levels by which one colour may differ, as JPEG stores it."""
-PURE = 24
-"""Grey levels that lie that near to black or white may be paint."""
-BEYOND = 0.25
-"""A rim that lies by this share of the way from ground to inside beyond the inside tells that the ground is paint."""
+PURE, NOISE = 24, 0.02
+"""Grey levels that lie that near to black or white may be paint, where more than this share of it is not quite so: else
+paint is of one level, and what is nearly so is a chromosome's darkest band."""
+OWN, BEYOND, PAINT = -0.45, 0.25, 0.6
+"""By what share of the way from ground to inside the rim lies beyond the inside: up to the first the ground is the
+chromosome's own, from the last on it is paint, for sure; between them more likely the one or the other."""
 ALL_AROUND = 0.9
 """So much of what a margin surrounds differs from it at its edge: a chromosome's own ground would not."""
 LIGHT_PERCENT = 2.0
@@ -41,18 +44,29 @@ def read_together(crops: Iterable[CropTruth]) -> dict[tuple[str, str, bool], lis
 
 
 def on_own_ground(pictures: Sequence[UInt8Array]) -> list[UInt8Array]:
-    """One cell's cut-outs, uint8 (h, w) each, without padding, and on a ground such as they were photographed on."""
+    """One cell's cut-outs, uint8 (h, w) each, without padding, and on a ground such as they were photographed on, as
+    far as pictures alone can tell."""
+    return ways_to_read(pictures)[0]
+
+
+def ways_to_read(pictures: Sequence[UInt8Array]) -> list[list[UInt8Array]]:
+    """``on_own_ground``; where the rims leave a doubt, also the same taken for the other stain, on a ground as light
+    as the lightest bands and on one beyond all that a chromosome can show."""
     pictures = [unpadded(picture) for picture in pictures]
     bright = bright_on_black(pictures)
-    on_white = [255 - picture if bright else picture for picture in pictures]
+    turned = np.uint8(255 if bright else 0)
+    on_white = [picture ^ turned for picture in pictures]
     grounds = [_ground(picture) for picture in on_white]
     beyond = [_beyond(picture, ground) for picture, ground in zip(on_white, grounds, strict=True)]
-    if np.median(beyond) < BEYOND:
-        return pictures
+    rim = float(np.median(beyond))
+    if rim <= OWN:
+        return [pictures]
     own = np.concatenate([picture[~ground] for picture, ground in zip(on_white, grounds, strict=True)])
-    was = np.uint8(np.percentile(own, LIGHT_PERCENT))
-    mended = [np.where(ground, was, picture) for picture, ground in zip(on_white, grounds, strict=True)]
-    return [255 - picture if bright else picture for picture in mended]
+    levels = (np.uint8(np.percentile(own, LIGHT_PERCENT)), np.uint8(0))
+    faded, apart = ([np.where(g, was, p) ^ turned for p, g in zip(on_white, grounds, strict=True)] for was in levels)
+    if rim >= PAINT:
+        return [faded]
+    return [pictures, faded, apart] if rim < BEYOND else [faded, apart, pictures]
 
 
 def unpadded(picture: UInt8Array) -> UInt8Array:
@@ -70,16 +84,19 @@ def unpadded(picture: UInt8Array) -> UInt8Array:
 
 def _ground(picture: UInt8Array) -> BoolArray:
     """What is white and reaches to the edge, bool (h, w)."""
-    white = np.pad((picture >= 255 - PURE).astype(np.uint8), 1, constant_values=1)
+    off = 255 - picture
+    lossy = np.count_nonzero((off > 0) & (off <= FLAT)) > NOISE * np.count_nonzero(off == 0)
+    white = np.pad((off <= (PURE if lossy else 0)).astype(np.uint8), 1, constant_values=1)
     pieces = cv2.connectedComponents(white, connectivity=4)[1]
     return np.asarray((pieces == pieces[0, 0])[1:-1, 1:-1])
 
 
 def _beyond(picture: UInt8Array, ground: BoolArray) -> float:
-    """How far the rim lies beyond the inside, as a share of the inside's own distance from white; 0 without both."""
+    """How far the rim lies beyond the inside, as a share of the inside's own distance from white; ``OWN`` where
+    nothing could be paint."""
     near = cv2.dilate(ground.astype(np.uint8), _NEXT) > 0
     rim, inside = picture[near & ~ground], picture[~near]
     if not (len(rim) and len(inside)):
-        return 0.0
+        return OWN
     middle = float(inside.mean())
     return (middle - float(np.median(rim))) / max(255 - middle, 1.0)

@@ -13,7 +13,7 @@ from edge.records import LABELS, UInt8Array
 from tests.trainer.drawn import cutout
 from trainer.data.cropset import UNKNOWN, UP, crops_of_cutouts
 from trainer.data.grounds import on_own_ground
-from trainer.labelled import labelled_cells
+from trainer.labelled import LabelledCell, labelled_cells
 
 TINY = Path(__file__).parents[2] / "edge" / "tiny"
 Change = Callable[[UInt8Array], UInt8Array]
@@ -36,6 +36,12 @@ def padded(level: int) -> Change:
         return np.asarray(cv2.copyMakeBorder(picture, 4, 4, aside, aside, cv2.BORDER_CONSTANT, value=level))
 
     return square
+
+
+def within(picture: UInt8Array, ground: int, level: int) -> UInt8Array:
+    """Cut inside the rim and laid on another level."""
+    stained = (np.abs(picture.astype(int) - ground) > 60).astype(np.uint8)
+    return np.where(cv2.erode(stained, np.ones((3, 3))) > 0, picture, level).astype(np.uint8)
 
 
 def stored(folder: Path, change: Change) -> Path:
@@ -95,6 +101,24 @@ def test_a_folder_a_class_may_hold_two_stains(tmp_path: Path) -> None:
     np.testing.assert_array_equal(dark.pixels, bright.pixels)
     judged = list(labelled_cells(tmp_path, "train", TINY))
     assert [(cell.cell, cell.p_arm_up, len(cell.crops)) for cell in judged] == [("", True, 24), ("", False, 24)]
+
+
+@pytest.mark.parametrize(("ground", "other"), [(255, 0), (0, 255)])
+def test_without_rims_the_classifier_says_which_stain_it_is(
+    tmp_path: Path, models_dir: Path, ground: int, other: int
+) -> None:
+    """Both ways the very same crops; the classifier that ships has seen drawn chromosomes, dark ones as negatives."""
+
+    def read_on(level: int) -> LabelledCell:
+        change = negative if ground == 0 else np.copy
+        source = stored(tmp_path / str(level), lambda picture: within(change(picture), ground, level))
+        (cell,) = labelled_cells(source, "train", models_dir)
+        return cell
+
+    own, painted_over = read_on(ground), read_on(other)
+    apart = np.subtract([c.pixels for c in own.crops], [c.pixels for c in painted_over.crops], dtype=int)
+    assert np.abs(apart).mean() < 1
+    assert own.p_arm_up == painted_over.p_arm_up == (ground == 255)
 
 
 @pytest.mark.parametrize("change", [lambda picture: picture, negative, photographed])

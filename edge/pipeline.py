@@ -202,7 +202,7 @@ def labelled(region: Region, crop: Crop, prediction: Prediction, assigned: Assig
     named = [LABELS[k] for place, k in enumerate(best) if place < CANDIDATES or LABELS[k] == assigned.label]
     return Chromosome(
         region=region,
-        crop=crop.in_full,
+        crop=crop.shown,
         label=assigned.label,
         confidence=assigned.confidence,
         status=assigned.status,

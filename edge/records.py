@@ -129,8 +129,8 @@ class Crop:
         return replace(self, pixels=np.ascontiguousarray(self.pixels[:, ::-1]))
 
     @property
-    def in_full(self) -> Crop:
-        """As people are to see it, from end to end: itself, unless its chromosome is longer than it."""
+    def shown(self) -> Crop:
+        """As people are to see it: itself, where the classifier sees neither less nor more of its chromosome."""
         return self
 
 

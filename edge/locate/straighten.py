@@ -5,7 +5,8 @@ A crop is 128 x 32 px. The cell's median chromosome is 60 rows long in it, so th
 minus the share of light let through), 255 a little above what the darkest bands of the cell absorb: background 0.
 
 The longest of a cell may reach beyond those rows: to the classifier the middle of such a one says enough, but people
-judge its ends, too.
+judge its ends, too. Beside an arm that is bent back lies the other one; people take it for dirt or a neighbour, the
+classifier has learned from it (freed of it, 625 val and train frames needed 295 corrections instead of 286).
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ MEDIAN_ROWS = 60.0
 NOMINAL_MEDIAN_UM = 4.9
 """Median chromosome of a cell in the training frames; the scale where a frame has too few to tell its own."""
 FEWEST_FOR_SCALE = 16
+BENT_CHORD, ARM_ROWS, BESIDE_COLS = 0.85, 32, 24
+"""An axis whose ends are nearer to one another than this share of its length is bent, and back upon itself if what is
+so many rows away along it comes as near as that many columns: half of a crop and of an arm."""
+OTHER_ROWS, OWN_COLS = 6, 4
+"""What lies nearer to a stretch of the axis so many rows away is no part of a row, unless so few columns from its
+middle."""
 STAIN_SHARE, STAIN_LEVEL = 0.9, 0.75
 CUTOUT_PITCH_PX = 3
 LIGHT_PERCENTILE = 75.0
@@ -37,19 +44,19 @@ _RIM = np.ones((5, 5), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LongCrop(Crop):
-    """One whose chromosome is longer than ``pixels``; ``full`` uint8 (256, 32) has them in its middle."""
+class TwofoldCrop(Crop):
+    """One that people see otherwise: ``display`` uint8 (128 or 256, 32) has its ends, and no other arm beside it."""
 
-    full: UInt8Array
-
-    @property
-    def mirrored(self) -> LongCrop:
-        pixels, full = (np.ascontiguousarray(whole[:, ::-1]) for whole in (self.pixels, self.full))
-        return replace(self, pixels=pixels, full=full)
+    display: UInt8Array
 
     @property
-    def in_full(self) -> Crop:
-        return Crop(self.region_id, self.full)
+    def mirrored(self) -> TwofoldCrop:
+        pixels, display = (np.ascontiguousarray(whole[:, ::-1]) for whole in (self.pixels, self.display))
+        return replace(self, pixels=pixels, display=display)
+
+    @property
+    def shown(self) -> Crop:
+        return Crop(self.region_id, self.display)
 
 
 def straighten(frame: Frame, regions: Sequence[Region], among: Sequence[Region] = ()) -> tuple[Crop, ...]:
@@ -78,10 +85,15 @@ def straighten(frame: Frame, regions: Sequence[Region], among: Sequence[Region] 
     axes = axes[: len(regions)] - corners[:, None]
     pictures = read_crops(alone, axes, scale, stain)
     crops = [Crop(region.id, picture) for region, picture in zip(regions, pictures, strict=True)]
-    long = np.flatnonzero(pictures[:, [0, -1]].any((1, 2))).tolist()
-    full = read_crops([alone[k] for k in long], axes[long], scale, stain, FULL_ROWS) if long else ()
-    for k, picture in zip(long, full, strict=True):
-        crops[k] = LongCrop(regions[k].id, pictures[k], picture)
+    long, bent = np.flatnonzero(pictures[:, [0, -1]].any((1, 2))).tolist(), come_back(axes, scale)
+    for k in {*long, *bent}:
+        axis, display = axes[k : k + 1], crops[k].pixels
+        if k in long:
+            (display,) = read_crops([alone[k]], axis, scale, stain, FULL_ROWS)
+        if k in bent:
+            display = without_other_arm(display, axis, scale)
+        if display is not crops[k].pixels:
+            crops[k] = TwofoldCrop(regions[k].id, pictures[k], display)
     return tuple(crops)
 
 
@@ -142,6 +154,37 @@ def read_crops(
             cv2.remap(picture, map_x[k, part], map_y[k, part], cv2.INTER_LINEAR, read[k, part], cv2.BORDER_CONSTANT, 0)
     levels = cv2.convertScaleAbs(read.reshape(-1, CROP_COLS), alpha=255 * STAIN_LEVEL / max(stain, 0.02))
     return np.asarray(levels, np.uint8).reshape(read.shape)
+
+
+def come_back(axes: Float32Array, scale: float) -> list[int]:
+    """Which of the axes (n, points, 2) are bent back so far that one arm is read beside the other."""
+    bent = np.flatnonzero(np.hypot(*(axes[:, -1] - axes[:, 0]).T) < BENT_CHORD * line_length(axes)).tolist()
+    return [k for k in bent if _nearest_stretch_cols(axes[k, ::2], scale) < BESIDE_COLS]
+
+
+def _nearest_stretch_cols(axis: Float32Array, scale: float) -> float:
+    """From one stretch of an axis (points, 2) to another, in a crop's pixels."""
+    along = np.linspace(0, float(line_length(axis)) * scale, len(axis))
+    first, second = np.nonzero(along > along[:, None] + ARM_ROWS)
+    return float(np.hypot(*(axis[first] - axis[second]).T).min(initial=np.inf)) * scale
+
+
+def without_other_arm(crop: UInt8Array, axis: Float32Array, scale: float) -> UInt8Array:
+    """A crop as read along ``axis`` (1, points, 2), less what lies nearer to another stretch of it than to its own
+    row's; the very same array where nothing does."""
+    aside = np.abs(np.arange(CROP_COLS, dtype=np.float32) + np.float32(0.5 - CROP_COLS / 2))
+    rows, columns = np.nonzero(np.where(aside > OWN_COLS, crop, 0))
+    map_x, map_y = (where[0, rows, columns, None] for where in reading_maps(axis, scale, len(crop)))
+    points = axis[0] - np.float32(0.5)
+    along = np.linspace(-0.5, 0.5, len(points), dtype=np.float32) * (line_length(axis)[0] * np.float32(scale))
+    another = np.abs(along - (rows + np.float32(0.5 - len(crop) / 2))[:, None].astype(np.float32)) > OTHER_ROWS
+    nearer = (map_x - points[:, 0]) ** 2 + (map_y - points[:, 1]) ** 2 < (aside[columns, None] / np.float32(scale)) ** 2
+    foreign = (another & nearer).any(1)
+    if not foreign.any():
+        return crop
+    freed = crop.copy()
+    freed[rows[foreign], columns[foreign]] = 0
+    return freed
 
 
 def _rows_within(pictures: Sequence[Float32Array], map_x: Float32Array, map_y: Float32Array) -> list[slice]:

@@ -16,7 +16,7 @@ import edge.config
 from edge.cell.arbiter import Judged
 from edge.cell.keep import Kept
 from edge.config import default_models_dir
-from edge.locate.straighten import LongCrop
+from edge.locate.straighten import TwofoldCrop
 from edge.locate.ways import WAYS, Way
 from edge.pipeline import Pipeline
 from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region
@@ -177,7 +177,7 @@ def test_what_is_taken_for_no_chromosome_is_not_in_the_cell() -> None:
 def test_a_long_chromosome_is_named_by_its_middle_and_shown_from_end_to_end() -> None:
     def cut(frame: Frame, regions: Sequence[Region], among: Sequence[Region]) -> tuple[Crop, ...]:
         usual, long = cut_bars(frame, regions, among)
-        return usual, LongCrop(long.region_id, long.pixels[30:-30], long.pixels)
+        return usual, TwofoldCrop(long.region_id, long.pixels[30:-30], long.pixels)
 
     stages = (BarLocator(), BarClassifier(), cut, keep_all, unmoved, assign_bars)
     cell = Pipeline(*stages).label_live(frame_of([7, 16]))

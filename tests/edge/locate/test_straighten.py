@@ -19,7 +19,7 @@ from edge.locate.straighten import (
     FULL_ROWS,
     MEDIAN_ROWS,
     NOMINAL_MEDIAN_UM,
-    LongCrop,
+    TwofoldCrop,
     crops_from_cutouts,
     read_crops,
     reading_maps,
@@ -108,17 +108,40 @@ def test_a_chromosome_longer_than_its_crop_is_had_in_full_too(length: float) -> 
     places = [(60, 40), (10, 200)]
     regions = [region_of(k, bent, place) for k, (bent, place) in enumerate(zip(bents, places, strict=True))]
     long, usual = straighten(slide_with(bents, places), regions)
-    whole = long.in_full
-    assert isinstance(long, LongCrop) == (length > 155)
+    whole = long.shown
+    assert isinstance(long, TwofoldCrop) == (length > 155)
     assert whole.pixels.shape == (FULL_ROWS if length > 155 else CROP_ROWS, CROP_COLS)
     assert (whole.region_id, long.pixels.shape) == (0, (CROP_ROWS, CROP_COLS))
-    assert usual.in_full is usual
+    assert usual.shown is usual
     assert not whole.pixels[[0, -1]].any()
     scale = MEDIAN_ROWS * NOMINAL_UM_PER_PX / NOMINAL_MEDIAN_UM
     assert length_of(whole.pixels) == pytest.approx(len(straight) * scale, rel=0.04, abs=2)
     assert max(likeness(whole.pixels, straight)) > 0.9
     beyond = (len(whole.pixels) - CROP_ROWS) // 2
     np.testing.assert_array_equal(whole.pixels[beyond : beyond + CROP_ROWS], long.pixels)
+
+
+def hairpin() -> tuple[Frame, Region]:
+    """A chromosome 9 px broad that comes back 16 px beside itself."""
+    turn = np.linspace(0, np.pi, 17)[1:-1]
+    arms = [[(30, y) for y in range(80, 40, -4)], [(46, y) for y in range(44, 84, 4)]]
+    line = [*arms[0], *zip(38 - 8 * np.cos(turn), 40 - 8 * np.sin(turn), strict=True), *arms[1]]
+    mask = np.zeros((100, 80), np.uint8)
+    cv2.polylines(mask, [np.rint(line).astype(np.int32)], False, 1, 9)
+    frame = Frame(np.where(mask > 0, 90, LIGHT).astype(np.uint8), 0, 0.0, "drawn.png")
+    return frame, Region(0, (0, 0, 80, 100), mask > 0, np.array(line, np.float32), (), 0.9)
+
+
+def test_beside_an_arm_people_see_no_other() -> None:
+    frame, region = hairpin()
+    (crop,) = straighten(frame, [region])
+    assert isinstance(crop, TwofoldCrop)
+    middle = slice(CROP_COLS // 2 - 6, CROP_COLS // 2 + 6)
+    np.testing.assert_array_equal(crop.shown.pixels[:, middle], crop.pixels[:, middle])
+    beside = np.delete(np.arange(CROP_COLS), np.arange(CROP_COLS)[middle])
+    assert (crop.pixels[:, beside] > ON).sum() > 300
+    assert (crop.shown.pixels[:, beside] > ON).sum() < 10
+    np.testing.assert_array_equal(crop.mirrored.shown.pixels, crop.shown.pixels[:, ::-1])
 
 
 def test_the_axis_says_which_end_is_up() -> None:

@@ -21,8 +21,9 @@ from starlette.websockets import WebSocket
 from edge.bands import Resolution, centromere, load_bands
 from edge.cases.codec import Json
 from edge.errors import CapturedBefore, CaseNotFound, ChromoError, EditConflict, EditRefused, StoreError
-from edge.live.web.desk import FORMS, Desk, cell_message
+from edge.live.web.desk import FORMS, Desk
 from edge.live.web.hub import Hub
+from edge.live.web.messages import cell_message
 from edge.runtime.guarded import acceleration
 from edge.text import one_line
 

@@ -9,25 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import IO, Any, Protocol
 
-from edge.cases import parts
 from edge.cases.again import seen_before
-from edge.cases.codec import Json, edit_from_json
-from edge.cases.edits import Change, Draw, Join, Redo, Split, Undo
+from edge.cases.codec import Json
 from edge.cases.export import NOTICE, case_json, cells_csv, chromosomes_csv, tally_json
 from edge.cases.files import zipped_case
 from edge.cases.names import checked_name
-from edge.cases.places import Placed
 from edge.cases.report import ReportInput, report_pdf
-from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.cases.tally import tally
-from edge.cell.drawing import trimmed
 from edge.errors import CapturedBefore, CaseNotFound, EditRefused
-from edge.live.byhand import missed
+from edge.live.web.asked import change_asked
 from edge.live.web.cutouts import cutout_png
 from edge.live.web.hub import Hub
-from edge.live.web.messages import outlines_of
-from edge.records import Cell, Crop, Frame, Prediction, Region
+from edge.live.web.messages import cell_message, cell_summary
+from edge.records import Cell, Crop, Frame, Prediction
 from edge.sinks.files import write_bytes
 from edge.text import printable
 
@@ -39,9 +34,6 @@ FORMS = {
     "all": "application/zip",
 }
 """What a case can be taken away as, and its media type."""
-_MOST_POINTS = 200
-_FAR_PX = 1e5
-_HAND_MADE = ("split", "join", "draw")
 
 
 def today_local() -> str:
@@ -146,7 +138,7 @@ class Desk:
             **now,
             "cases": [case.name for case in self._store.cases()],
             "notice": NOTICE,
-            "cells": [_summary(c) for c in cells],
+            "cells": [cell_summary(c) for c in cells],
             "tally": {**tally_json(result), "exclusion": result.exclusion, "headline": result.headline},
         }
 
@@ -173,7 +165,9 @@ class Desk:
         return cell_message(self._store.cell(id), actor)
 
     def edit(self, id: int, change: Mapping[str, Any], *, based_on: int, actor: str) -> Json:
-        state = self._store.edit(id, self._change(id, change), based_on=based_on, actor=actor)
+        state = self._store.edit(
+            id, change_asked(self._store, id, change, self._reader.classify), based_on=based_on, actor=actor
+        )
         return cell_message(state, actor)
 
     def undo(self, id: int, *, based_on: int, actor: str) -> Json:
@@ -212,103 +206,3 @@ class Desk:
                 f"case {name} is open now, and the page showed {printable(shown)}; look again, then repeat it"
             )
         return name
-
-    def _change(self, id: int, asked: Mapping[str, Any]) -> Change:
-        """The edit asked for; what is drawn by hand comes as a line and becomes chromosomes here."""
-        kind = asked.get("edit")
-        if kind not in _HAND_MADE:
-            change = edit_from_json(asked)
-            if isinstance(change, Undo | Redo):
-                raise EditRefused("undo and redo have addresses of their own")
-            return change
-        frame, state = self._store.frame(id), self._store.cell(id)
-        if kind == "split":
-            one = _id(asked.get("chromosome"))
-            made = parts.cut(_region(state, one), _line(asked))
-            return Split(one, parts.read(frame, state, made, [one], self._reader.classify))
-        if kind == "join":
-            named = asked.get("chromosomes")
-            ids = [_id(one) for one in named] if isinstance(named, list) else []
-            whole = parts.joined([_region(state, one) for one in ids])
-            return Join(tuple(ids), *parts.read(frame, state, [whole], ids, self._reader.classify))
-        return Draw(*parts.read(frame, state, [missed(frame, _line(asked))], [], self._reader.classify))
-
-
-def cell_message(state: CellState, actor: str) -> Json:
-    """A captured cell as ``actor`` may work on it now, places in the karyogram's order."""
-    cell = state.captured.cell
-    return {
-        **_summary(state),
-        "case": state.captured.case,
-        "revision": state.revision,
-        "notice": NOTICE,
-        "width_px": cell.width_px,
-        "height_px": cell.height_px,
-        "unsure_ids": list(state.unsure),
-        "can_undo": state.can_undo(actor),
-        "can_redo": state.can_redo(actor),
-        "corrections": state.corrections,
-        "chromosomes": [_placed(p) for p in state.places],
-    }
-
-
-def _summary(state: CellState) -> Json:
-    return {
-        "id": state.id,
-        "number": state.captured.number,
-        "captured_utc": state.captured.captured_utc,
-        "count": len(state.counted),
-        "karyotype": state.karyotype,
-        "findings": list(state.findings),
-        "unsure": len(state.unsure),
-        "reviewed": state.reviewed,
-        "set_aside": state.set_aside,
-    }
-
-
-def _placed(place: Placed) -> Json:
-    chromosome = place.chromosome
-    height, width = trimmed(chromosome.crop.pixels).shape
-    return {
-        "id": place.id,
-        "label": place.label,
-        "kind": place.kind,
-        "excluded": place.excluded,
-        "edited": place.edited,
-        "status": chromosome.status,
-        "confidence": round(float(chromosome.confidence), 3),
-        "candidates": [[label, round(float(p), 3)] for label, p in _two_likeliest(chromosome.candidates)],
-        "p_arm_up": chromosome.p_arm_up,
-        "size_px": [width, height],
-        "outlines": outlines_of(chromosome.region),
-    }
-
-
-def _two_likeliest(candidates: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    return sorted(candidates, key=lambda c: -c[1])[:2]
-
-
-def _region(state: CellState, id: int) -> Region:
-    for place in state.places:
-        if place.id == id:
-            return place.chromosome.region
-    raise EditRefused(f"chromosome {id} is not in this cell (any more); load the cell again")
-
-
-def _id(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise EditRefused(f"a chromosome is named by its number; got {value!r}")
-    return value
-
-
-def _line(asked: Mapping[str, Any]) -> list[tuple[float, float]]:
-    points = asked.get("line")
-    if not isinstance(points, list) or not 2 <= len(points) <= _MOST_POINTS:
-        raise EditRefused(f"a line has 2 to {_MOST_POINTS} points, each [x, y]")
-    try:
-        line = [(float(x), float(y)) for x, y in points]
-    except (TypeError, ValueError) as why:
-        raise EditRefused("a line has points [x, y] in the picture's pixels") from why
-    if any(not abs(v) < _FAR_PX for point in line for v in point):
-        raise EditRefused("a line has points [x, y] in the picture's pixels; these are far outside")
-    return line

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 from edge.cases.codec import Json
+from edge.cases.export import NOTICE
+from edge.cases.places import Placed
+from edge.cases.state import CellState
+from edge.cell.drawing import trimmed
 from edge.live.focus import Guidance
 from edge.records import Cell, Chromosome, Frame, Region
 
@@ -38,6 +44,61 @@ def guidance_message(guidance: Guidance, scene: int) -> Json:
         "sharp_from": guidance.sharp_from,
         "banding": round(guidance.banding, 3),
     }
+
+
+def cell_message(state: CellState, actor: str) -> Json:
+    """A captured cell as ``actor`` may work on it now, places in the karyogram's order."""
+    cell = state.captured.cell
+    return {
+        **cell_summary(state),
+        "case": state.captured.case,
+        "revision": state.revision,
+        "notice": NOTICE,
+        "width_px": cell.width_px,
+        "height_px": cell.height_px,
+        "unsure_ids": list(state.unsure),
+        "can_undo": state.can_undo(actor),
+        "can_redo": state.can_redo(actor),
+        "corrections": state.corrections,
+        "chromosomes": [_placed(p) for p in state.places],
+    }
+
+
+def cell_summary(state: CellState) -> Json:
+    """A captured cell in the list of its case."""
+    return {
+        "id": state.id,
+        "number": state.captured.number,
+        "captured_utc": state.captured.captured_utc,
+        "count": len(state.counted),
+        "karyotype": state.karyotype,
+        "findings": list(state.findings),
+        "unsure": len(state.unsure),
+        "reviewed": state.reviewed,
+        "set_aside": state.set_aside,
+    }
+
+
+def _placed(place: Placed) -> Json:
+    chromosome = place.chromosome
+    height, width = trimmed(chromosome.crop.pixels).shape
+    return {
+        "id": place.id,
+        "label": place.label,
+        "kind": place.kind,
+        "excluded": place.excluded,
+        "edited": place.edited,
+        "status": chromosome.status,
+        "confidence": round(float(chromosome.confidence), 3),
+        "candidates": [[label, round(float(p), 3)] for label, p in _two_likeliest(chromosome.candidates)],
+        "p_arm_up": chromosome.p_arm_up,
+        "size_px": [width, height],
+        "outlines": outlines_of(chromosome.region),
+    }
+
+
+def _two_likeliest(candidates: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    return sorted(candidates, key=lambda c: -c[1])[:2]
 
 
 def _labelled(chromosome: Chromosome) -> Json:

@@ -15,9 +15,11 @@ from types import MappingProxyType
 from edge.cases.apply import apply
 from edge.cases.edits import Change, Edit, Redo, SetAside, TakeBack, Undo, touched
 from edge.cases.places import Places, as_captured
-from edge.cell.findings import findings_of_cell, karyotype_of, provisional
+from edge.cell.findings import findings_of_cell, karyotype_of, not_yet_reviewed, provisional
 from edge.errors import EditRefused
 from edge.records import LABELS, Cell, among_themselves
+
+NOBODY_YET = "no person has reviewed this cell yet"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,9 +103,11 @@ class CellState:
 
     @cached_property
     def findings(self) -> tuple[str, ...]:
-        """What the karyotype means; worded as provisional while chromosomes wait for a person's eye."""
+        """What the karyotype means; worded as provisional until a person has reviewed the cell, or set it aside."""
         said = findings_of_cell(self.counts, markers=self.markers, derivatives=self.derivatives)
-        return provisional(said, unsure=len(self.unsure), total=len(self.counted))
+        seen = self.reviewed or bool(self.set_aside)
+        why = not_yet_reviewed(len(self.unsure), len(self.counted)) or ("" if seen else NOBODY_YET)
+        return provisional(said, why)
 
     @property
     def names(self) -> dict[int, str]:

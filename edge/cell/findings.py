@@ -227,16 +227,21 @@ def said_of(chromosomes: Sequence[Chromosome]) -> tuple[str, tuple[str, ...]]:
     counts = {label: labels.count(label) for label in LABELS}
     said, unsure = findings_of_cell(counts), sum(c.status == "review" for c in chromosomes)
     told = bool(said) or 2 * unsure > len(chromosomes)
-    return karyotype_of(counts), provisional(said, unsure=unsure, total=len(chromosomes)) if told else ()
+    return karyotype_of(counts), provisional(said, not_yet_reviewed(unsure, len(chromosomes))) if told else ()
 
 
-def provisional(findings: Sequence[str], *, unsure: int, total: int) -> tuple[str, ...]:
-    """``findings`` of a cell of ``total`` chromosomes as they may be said while ``unsure`` of them wait for a person's
-    eye: what is claimed becomes a possibility, after a line that says why. Without one they stand as they are."""
-    if not unsure:
+def provisional(findings: Sequence[str], why: str) -> tuple[str, ...]:
+    """``findings`` as they may be said before a person has seen to all of it: what is claimed becomes a possibility,
+    after a line that says ``why``. Without a reason they stand as they are."""
+    if not why:
         return tuple(findings)
     worded = (finding if finding.startswith(_PLAIN) else f"possible {finding}" for finding in findings)
-    return (f"provisional: {unsure} of {total} chromosomes not yet reviewed", *worded)
+    return (f"provisional: {why}", *worded)
+
+
+def not_yet_reviewed(unsure: int, total: int) -> str:
+    """Why a cell of ``total`` chromosomes is provisional, ``unsure`` of which wait for a person's eye; empty for 0."""
+    return f"{unsure} of {total} chromosomes not yet reviewed" if unsure else ""
 
 
 def _incomplete_finding(cell: _Balance) -> str:

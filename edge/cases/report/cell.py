@@ -25,12 +25,10 @@ def cell_page(page: Page, state: CellState, frame: Frame) -> None:
     )
     if state.set_aside:
         page.warning(f"Set aside, not counted: {state.set_aside}")
-    elif not (state.reviewed or state.unsure):
-        page.warning("Provisional: no person has reviewed this cell yet")
     page.gap(1)
-    for k, finding in enumerate(state.findings):
-        if k == 0 and state.unsure:
-            page.warning(f"{finding[:1].upper()}{finding[1:]} (marked ?)")
+    for finding in state.findings:
+        if finding.startswith("provisional"):
+            page.warning(f"P{finding[1:]}" + (" (marked ?)" if state.unsure else ""))
         else:
             page.line(finding, 10, colour=RED)
     page.gap(2)

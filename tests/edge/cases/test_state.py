@@ -185,7 +185,14 @@ def test_a_persons_word_is_sure_and_an_acceptance_no_correction() -> None:
 
 
 def test_findings_are_provisional_until_everything_was_seen() -> None:
-    assert edited(captured([*NORMAL_FEMALE, "21"])).findings == ("trisomy 21 (Down syndrome)",)
+    sure = captured([*NORMAL_FEMALE, "21"])
+    assert edited(sure).findings == (
+        "provisional: no person has reviewed this cell yet",
+        "possible trisomy 21 (Down syndrome)",
+    )
+    assert edited(sure, Accept((0,))).findings == ("trisomy 21 (Down syndrome)",)
+    assert edited(sure, SetAside("two cells")).findings == ("trisomy 21 (Down syndrome)",)
+    assert edited(captured()).findings == ("provisional: no person has reviewed this cell yet",)
     unseen = captured([*NORMAL_FEMALE, "21"], review=[46])
     assert edited(unseen).findings == (
         "provisional: 1 of 47 chromosomes not yet reviewed",

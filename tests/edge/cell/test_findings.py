@@ -12,6 +12,7 @@ from edge.cell.findings import (
     findings_of_cell,
     is_incomplete,
     karyotype_of,
+    not_yet_reviewed,
     ploidy_of,
     provisional,
     said_of,
@@ -125,7 +126,7 @@ def test_what_one_cell_lacks_is_named_and_claims_nothing(
 ) -> None:
     assert findings_of_cell(counts) == findings
     assert bool(claims_of(counts)) is claimed
-    kept = provisional(findings, unsure=1, total=46)[1:]
+    kept = provisional(findings, not_yet_reviewed(1, 46))[1:]
     assert any(finding.startswith("possible") for finding in kept) is claimed
 
 
@@ -212,13 +213,13 @@ def test_a_derivative_is_one_of_those_counted() -> None:
 
 def test_provisional_findings_claim_nothing() -> None:
     counts = cell("XX", c3=-1, c21=1)
-    assert provisional(findings_of_cell(counts), unsure=2, total=46) == (
+    assert provisional(findings_of_cell(counts), not_yet_reviewed(2, 46)) == (
         "provisional: 2 of 46 chromosomes not yet reviewed",
         f"not found: 3{THREE}",
         "possible trisomy 21 (Down syndrome)",
         "gain and loss in one cell: check the labels of 21, 3",
     )
-    assert provisional(findings_of(counts), unsure=0, total=46) == findings_of(counts)
+    assert provisional(findings_of(counts), not_yet_reviewed(0, 46)) == findings_of(counts)
 
 
 def test_level_and_completeness() -> None:

@@ -340,6 +340,21 @@ def test_enter_before_the_answer_to_the_last_one_changes_nothing(bench: Bench) -
     expect(bench.place("8").locator(".chromosome")).to_have_count(3)
 
 
+def test_what_is_no_label_is_none_of_its_digits(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    for typed, shown in (("2", "→ 2 ⏎"), ("3", "→ 23 ?")):
+        page.keyboard.type(typed)
+        expect(page.locator("#typed")).to_have_text(shown)
+    page.keyboard.press("Enter")
+    expect(page.locator("#said")).to_have_text("Nothing changed: no chromosome is 23; type 1 to 22, X or Y")
+    expect(bench.chromosome(5)).to_have_class(re.compile("selected"))
+    page.keyboard.type("238")
+    page.keyboard.press("Enter")
+    expect(page.locator("#said")).to_have_text("It is an 8")
+    assert bench.edits() == [(1, "relabel")]
+
+
 def test_enter_after_a_pick_in_the_picture_is_meant_for_the_chromosome(bench: Bench) -> None:
     page = bench.page
     bench.open(1)

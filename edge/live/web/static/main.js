@@ -8,6 +8,7 @@ import { listen } from "./keys.js";
 import { Live } from "./live.js";
 import { Picture } from "./picture.js";
 import { Selected } from "./selected.js";
+import { toolsOf } from "./tools.js";
 import { typed } from "./typed.js";
 import { showVerdict, tellWhere } from "./verdict.js";
 
@@ -192,79 +193,19 @@ function next() {
   else if (other !== karyogram.selected) karyogram.select(other);
 }
 
-function counted() {
-  return cell.reviewed ? [] : cell.chromosomes.filter((c) => !c.excluded).map((c) => c.id);
-}
-
-function accept(ids, done) {
-  if (ids.length) return edit({ edit: "accept", chromosomes: ids }, done);
-  return busy;
-}
-
-function pair(why, apply) {
-  const id = karyogram.selected;
-  if (karyogram.held && karyogram.held.why === why && karyogram.held.id !== id) {
-    const first = karyogram.held.id;
-    karyogram.hold(null);
-    apply(first, id);
-  } else if (karyogram.held) {
-    karyogram.hold(null);
-    say("Nothing changed");
-  } else {
-    karyogram.hold(id, why);
-    say(`${why} with: choose the other one, then press ${why[0]} again`);
-  }
-}
-
-function draw(tool, how) {
-  if (picture.tool === tool) return escape(); // without a keyboard there is no Escape
-  picture.start(tool);
-  say(how);
-}
-
-function drawn(toolName, line) {
-  focusSelected();
-  if (toolName === "cut") edit({ edit: "split", chromosome: karyogram.selected, line }, "Cut in two");
-  else edit({ edit: "draw", line }, "Added");
-}
-
-function toggleMark(kind) {
-  const { id, kind: before } = karyogram.chromosome();
-  const whole = before === kind;
-  edit({ edit: "mark", chromosome: id, kind: whole ? "whole" : kind }, whole ? `No ${kind} any more` : `Marked as a ${kind}`);
-}
-
-const DO = {
+const { act, drawn } = toolsOf({
+  karyogram,
+  picture,
+  aside,
+  cell: () => cell,
+  edit,
   next,
-  "accept-rest": () => accept(cell.unsure ? cell.unsure_ids : counted(), "All accepted"), // or the cell as a whole
   undo: () => onThis(async () => (show(await api.undo(cell)), say("Undone"))),
   redo: () => onThis(async () => (show(await api.redo(cell)), say("Done again"))),
-  flip: () => edit({ edit: "flip", chromosome: karyogram.selected }, "Turned"),
-  swap: () => pair("Swap", (first, second) => edit({ edit: "swap", first, second }, "Swapped")),
-  join: () => pair("Join", (first, second) => edit({ edit: "join", chromosomes: [first, second] }, "Joined")),
-  cut: () => draw("cut", "Draw a line right across it in the picture; Esc: not after all"),
-  draw: () => draw("draw", "Draw along the middle of the missed one, end to end; Esc: not after all"),
-  marker: () => toggleMark("marker"),
-  derivative: () => toggleMark("derivative"),
-  exclude: () => {
-    const { id, excluded } = karyogram.chromosome();
-    edit({ edit: excluded ? "restore" : "exclude", chromosome: id }, excluded ? "Back again" : "Removed");
-  },
-  aside: () => aside.toggle(cell),
-};
-const OF_ONE = ["flip", "swap", "join", "cut", "marker", "derivative", "exclude"]; // a cell may have no chromosome at all
-
-for (const button of document.querySelectorAll("[data-do]")) {
-  button.addEventListener("click", () => {
-    focusSelected(); // first, so that a dialog gives the focus back to it
-    act(button.dataset.do);
-  });
-}
-
-function act(name) {
-  if (OF_ONE.includes(name) && !karyogram.chromosome()) return say("There is no chromosome in this cell: draw one, D");
-  DO[name]();
-}
+  escape,
+  focusSelected,
+  say,
+});
 
 // What keys and buttons start
 
@@ -290,8 +231,9 @@ function capture() {
 function enter() {
   const chromosome = karyogram.chromosome();
   if (!chromosome) return;
-  const { label } = typed;
+  const { label, text } = typed;
   typed.clear();
+  if (text && !label) return say(`Nothing changed: no chromosome is ${text}; type 1 to 22, X or Y`);
   if (entering) return say("Nothing changed: the key came before the answer");
   if (settled(chromosome, label || undefined)) return next();
   const change = label ? { edit: "relabel", chromosome: chromosome.id, label } : { edit: "accept", chromosomes: [chromosome.id] };
@@ -300,7 +242,7 @@ function enter() {
 }
 
 function escape() {
-  if (typed.label) typed.clear();
+  if (typed.text) typed.clear();
   else if (picture.tool) picture.stop(), focusSelected(), say("Nothing changed");
   else if (document.body.classList.contains("large-picture")) picture.enlarge(false);
   else if (karyogram.held) karyogram.hold(null);

@@ -1,16 +1,20 @@
-// The label that is being typed: 1 to 22, X or Y, shown over the karyogram until Enter.
+// What is being typed, shown over the karyogram until Enter: a label, 1 to 22, X or Y, or what is none. That is kept, too:
+// of 23, an X in other systems, neither half is meant.
 
 export const typed = {
-  label: "",
+  text: "",
+  get label() {
+    return /^([1-9]|1[0-9]|2[0-2]|X|Y)$/.test(this.text) ? this.text : "";
+  },
   add(key) {
-    const [alone, longer] = [key.toUpperCase(), this.label + key.toUpperCase()];
-    this.show(/^([1-9]|1[0-9]|2[0-2]|X|Y)$/.test(longer) ? longer : /^([1-9]|X|Y)$/.test(alone) ? alone : this.label);
+    const goesOn = /^[0-9]$/.test(this.text) && /[0-9]/.test(key);
+    this.show((goesOn ? this.text : "") + key.toUpperCase());
   },
   clear() {
     this.show("");
   },
-  show(label) {
-    this.label = label;
-    document.getElementById("typed").textContent = label ? `→ ${label} ⏎` : "";
+  show(text) {
+    this.text = text;
+    document.getElementById("typed").textContent = text ? `→ ${text} ${this.label ? "⏎" : "?"}` : "";
   },
 };

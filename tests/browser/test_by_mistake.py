@@ -16,6 +16,8 @@ from edge.cases.store import CaseStore
 from tests.browser.conftest import running, until
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 
+AS_BROAD = "document.getElementById('cell-picture').offsetWidth === document.querySelector('.sheet').clientWidth"
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -380,6 +382,15 @@ def test_a_tool_that_was_left_is_put_away(bench: Bench, left: str) -> None:
     expect(page.locator("#cell-frame")).not_to_have_class("drawing")
     expect(page.locator("body")).not_to_have_class("large-picture")
     expect(page.locator("#said")).to_have_text("Nothing changed")
+
+
+def test_a_picture_over_the_karyogram_is_as_broad_when_the_window_changes(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    page.keyboard.press("d")
+    for width in (1600, 1100):
+        page.set_viewport_size({"width": width, "height": 800})
+        until(page, lambda: page.evaluate(AS_BROAD))
 
 
 def test_space_captures_after_the_pointer_was_elsewhere(bench: Bench) -> None:

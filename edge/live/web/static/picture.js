@@ -23,6 +23,8 @@ export class Picture {
     canvas.addEventListener("pointerup", (event) => this.up(event));
     canvas.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.draw()).observe(canvas.parentElement);
+    const fit = ([{ target }]) => document.body.style.setProperty("--sheet-width", `${target.clientWidth}px`);
+    new ResizeObserver(fit).observe(document.querySelector(".sheet"));
   }
 
   show(cell, selected) {
@@ -58,8 +60,6 @@ export class Picture {
 
   // Over the karyogram, as large as that; or back in its corner.
   enlarge(large) {
-    const sheet = document.querySelector(".sheet");
-    document.body.style.setProperty("--sheet-width", `${sheet.clientWidth}px`);
     document.body.classList.toggle("large-picture", large);
     this.draw();
   }

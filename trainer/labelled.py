@@ -16,6 +16,12 @@ from trainer.data.grounds import read_together, ways_to_read
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import holds_cutouts
 
+Pictures = Sequence[UInt8Array]
+"""One cell's cut-outs, (h, w) each."""
+MUCH_SURER = 0.05
+"""Mean probability of the likeliest labels: of 48 test cells without rims the right way has at least 0.1 more than the
+wrong one, at the median 0.4."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledCell:
@@ -73,13 +79,21 @@ def _of_cutouts(cells: Mapping[tuple[str, str, bool], Sequence[CropTruth]], mode
     for (donor, own, _), members in cells.items():
         cell = f"{donor}/{own}" if own and donors[own] > 1 else own
         names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
-        ways = ways_to_read([c.pixels for c in members])
-        pictures = ways[0] if len(ways) == 1 else max(ways, key=sureness)
+        pictures = _surest(ways_to_read([c.pixels for c in members]), sureness)
         crops = crops_from_cutouts(pictures)
         yield LabelledCell(cell, names, labels, crops, p_arm_up=not bright_on_black(pictures))
 
 
-def _sureness_of(models: Path) -> Callable[[Sequence[UInt8Array]], float]:
+def _surest(ways: Sequence[Pictures], sureness: Callable[[Pictures], float]) -> Pictures:
+    """The first of ``ways``, unless another is much surer."""
+    if len(ways) == 1:
+        return ways[0]
+    sure = [sureness(way) for way in ways]
+    best = int(np.argmax(sure))
+    return ways[best if sure[best] > sure[0] + MUCH_SURER else 0]
+
+
+def _sureness_of(models: Path) -> Callable[[Pictures], float]:
     """How surely one cell's cut-outs can be named as they lie; the classifier in ``models`` is opened when it is
     asked."""
     from edge.classify.classifier import Classifier
@@ -90,7 +104,7 @@ def _sureness_of(models: Path) -> Callable[[Sequence[UInt8Array]], float]:
     def classifier() -> Classifier:
         return Classifier(load_bundle(models / "classifier", "classifier"))
 
-    def sureness(pictures: Sequence[UInt8Array]) -> float:
+    def sureness(pictures: Pictures) -> float:
         named = classifier().classify(crops_from_cutouts(pictures))
         return float(np.mean([prediction.scores.max() for prediction in named]))
 

@@ -1,5 +1,6 @@
 """The trainer's command line: figures that come out, failures in one line."""
 
+import errno
 import json
 import os
 import subprocess
@@ -165,7 +166,7 @@ def test_an_evaluation_of_a_whole_set_says_so(tmp_path: Path, capsys: pytest.Cap
     source = cutouts_zip(tmp_path / "crops.zip", donors=1)
     arguments = ["evaluate", "crops", str(source), "--model", str(TINY / "classifier"), "--split", "train"]
     assert main(arguments) == 0
-    assert "crops.zip, train" in capsys.readouterr().out
+    assert "crops.zip, split train" in capsys.readouterr().out
     with zipfile.ZipFile(source) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(source, "w") as archive:
@@ -202,6 +203,10 @@ def test_lines_that_are_of_no_labelled_frame(tmp_path: Path, change: dict[str, o
     assert fault in str(caught.value)
 
 
+def full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 @pytest.mark.parametrize(
     ("arguments", "figure"),
     [
@@ -219,8 +224,11 @@ def test_figures_that_cannot_be_written_are_printed(
     metaphase_folder(tmp_path / "data")
     (tmp_path / "out.jsonl").write_text("".join(json.dumps(line) + "\n" for line in LINES))
     monkeypatch.chdir(tmp_path)
-    assert main([*arguments, "--json", "data/images.csv/x"]) == 7
-    assert figure in capsys.readouterr().out
+    monkeypatch.setattr("trainer.files.write_atomic", full_disk)
+    assert main([*arguments, "--json", "figures.json"]) == 7
+    said = capsys.readouterr()
+    assert figure in said.out
+    assert "No space left" in said.err
 
 
 def test_memory_that_tensorflow_does_not_get(

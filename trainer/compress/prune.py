@@ -16,7 +16,7 @@ from edge.errors import ConfigError
 from trainer.compress.layers import why_not_pruned
 from trainer.compress.report import layers_of, write_layers
 from trainer.compress.tfmot import tfmot
-from trainer.compress.tune import Tuning, lessons_of, opened, tune
+from trainer.compress.tune import Tuning, lessons_of, opened, tune, weights_sha256
 from trainer.export.networks import load_float, task_of
 from trainer.files import save_network
 
@@ -36,7 +36,7 @@ def prune(tuning: Tuning, sparsity: float, out: Path, resume: bool) -> Path:
     source = Path(tuning.run)
     task = task_of(source)
     network = load_float(source)
-    run = opened(task, tuning, out, resume, sparsity=sparsity)
+    run = opened(task, tuning, out, resume, sparsity=sparsity, weights_sha256=weights_sha256(network))
     lessons = lessons_of(task, tuning, out, network)
     masked = with_masks(network, sparsity, tuning.steps)
     tune(run, tuning, masked, lessons)

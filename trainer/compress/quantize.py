@@ -16,7 +16,7 @@ from edge.text import first_line
 from trainer.compress.layers import QUANT, annotated, quantize_scope, why_not_quantized
 from trainer.compress.report import layers_of, write_layers
 from trainer.compress.tfmot import tfmot
-from trainer.compress.tune import Tuning, lessons_of, opened, tune
+from trainer.compress.tune import Tuning, lessons_of, opened, tune, weights_sha256
 from trainer.errors import ExportError
 from trainer.export.networks import load_float, task_of
 from trainer.files import save_network
@@ -33,7 +33,7 @@ def quantize(tuning: Tuning, keep_zeros: bool, out: Path, resume: bool) -> Path:
     source = Path(tuning.run)
     task = task_of(source)
     network = load_float(source)
-    run = opened(task, tuning, out, resume, keep_zeros=keep_zeros)
+    run = opened(task, tuning, out, resume, keep_zeros=keep_zeros, weights_sha256=weights_sha256(network))
     lessons = lessons_of(task, tuning, out, network)
     pictures = lessons.pictures(tuning.seed)
     aware = quantization_aware(network, keep_zeros, pictures)

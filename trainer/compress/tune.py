@@ -3,6 +3,7 @@ batches, losses and checks that it was fitted by."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections.abc import Callable, Mapping
@@ -167,6 +168,14 @@ def tune(run: Run, tuning: Tuning, network: Any, lessons: Lessons) -> None:
         lessons.make,
         lambda: lessons.check(network),
     )
+
+
+def weights_sha256(network: Any) -> str:
+    """Of all that a network has learned: a run that goes on from another one's notes which it was."""
+    digest = hashlib.sha256()
+    for weights in network.get_weights():
+        digest.update(np.ascontiguousarray(weights).tobytes())
+    return digest.hexdigest()
 
 
 def opened(task: Task, tuning: Tuning, out: Path, resume: bool, **more: Any) -> Run:

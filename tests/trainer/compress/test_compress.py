@@ -25,7 +25,7 @@ from trainer.compress.layers import LEAST_WEIGHTS, why_not_quantized  # noqa: E4
 from trainer.compress.prune import prune  # noqa: E402
 from trainer.compress.quantize import quantization_aware, quantize  # noqa: E402
 from trainer.compress.report import layers_of, print_layers, read_layers, zero_share  # noqa: E402
-from trainer.compress.tune import TuneWarning, Tuning, lessons_of, opened, settings_of  # noqa: E402
+from trainer.compress.tune import TuneWarning, Tuning, lessons_of, opened, settings_of, weights_sha256  # noqa: E402
 from trainer.data.cropset import CropSet, crops_of_cutouts  # noqa: E402
 from trainer.data.framecache import train_frames  # noqa: E402
 from trainer.errors import DatasetError, ExportError  # noqa: E402
@@ -256,6 +256,21 @@ def test_settings_are_those_of_the_fit_however_often_it_was_tuned(tmp_path: Path
         (tmp_path / "fit" / "config.json").write_text(damaged)
         with pytest.raises(ConfigError, match="expected a run's settings as JSON"):
             settings_of(tmp_path / "b")
+
+
+def test_a_run_that_was_fitted_again_is_not_taken_for_the_one_before(base: Path, pruned: Path, tmp_path: Path) -> None:
+    source = shutil.copytree(base, tmp_path / "source")
+    out = shutil.copytree(pruned, tmp_path / "pruned")
+    config = json.loads((out / "config.json").read_text())
+    (out / "config.json").write_text(json.dumps({**config, "run": str(source)}))
+    again = replace(tuning(base), run=str(source))
+    prune(again, 0.6, out, resume=True)
+    assert weights_sha256(load_float(out)) == weights_sha256(load_float(pruned))  # what goes on from it may go on
+    network = load_float(source)
+    network.set_weights([1.01 * weights for weights in network.get_weights()])
+    network.save(source / "classifier.keras")
+    with pytest.raises(ConfigError, match="weights_sha256"):
+        prune(again, 0.6, out, resume=True)
 
 
 def test_a_sparsity_that_cannot_be(base: Path, tmp_path: Path) -> None:

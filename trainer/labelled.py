@@ -5,22 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import numpy as np
-
-from edge.records import Crop, UInt8Array
+from edge.records import Crop
 from trainer.data.crops import CropTruth, read_crops
-from trainer.data.grounds import read_together, ways_to_read
+from trainer.data.grounds import read_together
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import holds_cutouts
-
-Pictures = Sequence[UInt8Array]
-"""One cell's cut-outs, (h, w) each."""
-MUCH_SURER = 0.05
-"""Mean probability of the likeliest labels: of 48 test cells without rims the right way has at least 0.1 more than the
-wrong one, at the median 0.4."""
+from trainer.data.stains import Stains
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,40 +67,13 @@ def labelled_cells(data: Path, split: str, models: Path) -> LabelledCells:
 def _of_cutouts(cells: Mapping[tuple[str, str, bool], Sequence[CropTruth]], models: Path) -> Iterator[LabelledCell]:
     from edge.locate.straighten import bright_on_black, crops_from_cutouts
 
-    sureness, donors = _sureness_of(models), Counter(cell for _, cell, _ in cells)
+    stains, donors = Stains(models), Counter(cell for _, cell, _ in cells)
     for (donor, own, _), members in cells.items():
         cell = f"{donor}/{own}" if own and donors[own] > 1 else own
         names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
-        pictures = _surest(ways_to_read([c.pixels for c in members]), sureness)
+        pictures = stains.told([c.pixels for c in members])
         crops = crops_from_cutouts(pictures)
         yield LabelledCell(cell, names, labels, crops, p_arm_up=not bright_on_black(pictures))
-
-
-def _surest(ways: Sequence[Pictures], sureness: Callable[[Pictures], float]) -> Pictures:
-    """The first of ``ways``, unless another is much surer."""
-    if len(ways) == 1:
-        return ways[0]
-    sure = [sureness(way) for way in ways]
-    best = int(np.argmax(sure))
-    return ways[best if sure[best] > sure[0] + MUCH_SURER else 0]
-
-
-def _sureness_of(models: Path) -> Callable[[Pictures], float]:
-    """How surely one cell's cut-outs can be named as they lie; the classifier in ``models`` is opened when it is
-    asked."""
-    from edge.classify.classifier import Classifier
-    from edge.locate.straighten import crops_from_cutouts
-    from edge.runtime.bundle import load_bundle
-
-    @cache
-    def classifier() -> Classifier:
-        return Classifier(load_bundle(models / "classifier", "classifier"))
-
-    def sureness(pictures: Pictures) -> float:
-        named = classifier().classify(crops_from_cutouts(pictures))
-        return float(np.mean([prediction.scores.max() for prediction in named]))
-
-    return sureness
 
 
 def _of_frames(frames: Sequence[FrameTruth], models: Path) -> Iterator[LabelledCell]:

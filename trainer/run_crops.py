@@ -46,7 +46,9 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
         trains.append(crops_of_drawings(config.drawn_cells, config.seed))
     for source, times in sources.items():
         if holds_cutouts(source):
-            train, val = (align(aligner, _upright(crops, aligner, source)) for crops in cut_out(source))
+            train, val = (
+                align(aligner, _upright(crops, aligner, source)) for crops in cut_out(source, Path(config.models))
+            )
             trains += [train] * (config.cutout_repeats * times)
             vals.append(val)
         else:
@@ -127,11 +129,12 @@ def _upright(crops: CropSet, aligner: Any, source: Path) -> CropSet:
     return crops
 
 
-def cut_out(source: Path) -> tuple[CropSet, CropSet]:
-    """Train and val crops of a set of cut-outs. ``DatasetError`` if its donors do not make two."""
-    train = crops_of_cutouts(source, "train")
+def cut_out(source: Path, models: Path) -> tuple[CropSet, CropSet]:
+    """Train and val crops of a set of cut-outs, as ``crops_of_cutouts``. ``DatasetError`` if its donors do not make
+    two."""
+    train = crops_of_cutouts(source, "train", models)
     if "val" in splits_at(source):
-        return train, crops_of_cutouts(source, "val")
+        return train, crops_of_cutouts(source, "val", models)
     return _held_back(train, "donor", str(source))
 
 

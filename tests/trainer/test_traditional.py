@@ -15,6 +15,8 @@ from tests.trainer.drawn import cutouts_zip
 from trainer.data.cropset import NOTHING, CropSet, crops_of_cutouts
 from trainer.traditional import Traditional, centromere_index, couple, features, measure
 
+TINY = Path(__file__).parents[1] / "edge" / "tiny"
+
 
 def waisted(length: int, waist: float, first: int = 20) -> UInt8Array:
     """A bar of 14 columns with a waist of 6, and one dark band near its top."""
@@ -67,7 +69,7 @@ def test_margins_of_pairs_become_probabilities() -> None:
 
 @pytest.fixture(scope="module")
 def crops(tmp_path_factory: pytest.TempPathFactory) -> CropSet:
-    return crops_of_cutouts(cutouts_zip(tmp_path_factory.mktemp("drawn") / "crops.zip", donors=5), "train")
+    return crops_of_cutouts(cutouts_zip(tmp_path_factory.mktemp("drawn") / "crops.zip", donors=5), "train", TINY)
 
 
 def test_it_learns_and_is_kept(crops: CropSet, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ from trainer.errors import DatasetError
 from trainer.export.bundle import write_bundle
 from trainer.export.networks import load_float, load_for_int8
 from trainer.export.tflite import to_int8, to_tflite
-from trainer.files import share, write_atomic
+from trainer.files import share, shipped_models, write_atomic
 from trainer.fit_classifier import ClassifierConfig, fit_classifier
 from trainer.networks.registry import ENHANCED, UNSCALED, count_macs
 from trainer.run_crops import load_crops
@@ -134,7 +134,7 @@ def _load(comparison: Comparison, folder: Path) -> Crops:
     train, val = load_crops(_config(comparison, Contender()), folder, undecided)
     path = folder / "test.npz"
     if not path.exists():
-        crops_of_cutouts(Path(comparison.data), "test").save(path)
+        crops_of_cutouts(Path(comparison.data), "test", shipped_models()).save(path)
     return Crops(train, val, CropSet.load(path))
 
 

@@ -20,8 +20,9 @@ from edge.overlap import box_iou
 from edge.records import LABELS, Frame, Region, UInt8Array
 from trainer.data.columns import Columns
 from trainer.data.crops import CropTruth, read_crops
-from trainer.data.grounds import on_own_ground, read_together
+from trainer.data.grounds import read_together
 from trainer.data.metaphase import FrameTruth, read_frames
+from trainer.data.stains import Stains
 
 UP, DOWN, UNKNOWN = 1, 0, -1
 NOTHING = -1
@@ -58,16 +59,17 @@ class CropSet(Columns):
         )
 
 
-def crops_of_cutouts(source: Path, split: str) -> CropSet:
+def crops_of_cutouts(source: Path, split: str, models: Path) -> CropSet:
     """The crops of a set of cut-outs, cell by cell. Those dark on white come from karyograms, their p arm is up; of
-    those bright on black it is not known: they are stored as they lay (BioImLab, Padova)."""
-    return _of_cutouts(read_crops(source, split))
+    those bright on black it is not known: they are stored as they lay (BioImLab, Padova). Which of them they are the
+    classifier in ``models`` says where their grounds leave a doubt."""
+    return _of_cutouts(read_crops(source, split), Stains(models))
 
 
-def _of_cutouts(truths: Sequence[CropTruth]) -> CropSet:
+def _of_cutouts(truths: Sequence[CropTruth], stains: Stains) -> CropSet:
     pixels, labels, polarity, cells, cases = [], [], [], [], []
     for number, ((_, name, _), cell) in enumerate(read_together(truths).items()):
-        pictures = on_own_ground([t.pixels for t in cell])
+        pictures = stains.told([t.pixels for t in cell])
         pixels += [c.pixels for c in crops_from_cutouts(pictures)]
         labels += [LABELS.index(t.label) for t in cell]
         polarity += [UNKNOWN if bright_on_black(pictures) else UP] * len(cell)

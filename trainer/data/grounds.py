@@ -43,15 +43,10 @@ def read_together(crops: Iterable[CropTruth]) -> dict[tuple[str, str, bool], lis
     return groups
 
 
-def on_own_ground(pictures: Sequence[UInt8Array]) -> list[UInt8Array]:
-    """One cell's cut-outs, uint8 (h, w) each, without padding, and on a ground such as they were photographed on, as
-    far as pictures alone can tell."""
-    return ways_to_read(pictures)[0]
-
-
 def ways_to_read(pictures: Sequence[UInt8Array]) -> list[list[UInt8Array]]:
-    """``on_own_ground``; where the rims leave a doubt, also the same taken for the other stain, on a ground as light
-    as the lightest bands and on one beyond all that a chromosome can show."""
+    """One cell's cut-outs, uint8 (h, w) each, without padding, and on a ground such as they were photographed on, as
+    far as pictures alone can tell. Where the rims leave a doubt, also the same taken for the other stain, on a ground
+    as light as the lightest bands and on one beyond all that a chromosome can show."""
     pictures = [unpadded(picture) for picture in pictures]
     bright = bright_on_black(pictures)
     turned = np.uint8(255 if bright else 0)

@@ -147,7 +147,7 @@ def _train_and_val_crops(shipment: Shipment) -> tuple[CropSet, CropSet]:
     if is_run(shipment.run):
         return stored_crops(shipment.run)
     if holds_cutouts(shipment.data):
-        return cut_out(shipment.data)
+        return cut_out(shipment.data, shipment.models)
     locator = load_locator(shipment.models)
     train, val = (
         crops_of(some_frames(shipment.data, split, count), locator, f"crops of {split} frames")

@@ -24,6 +24,8 @@ from trainer.errors import DatasetError
 
 ROWS = (TRADITIONAL, "enhanced-without-filters")
 
+TINY = Path(__file__).parents[2] / "edge" / "tiny"
+
 
 @pytest.fixture(scope="module")
 def _short() -> Iterator[None]:
@@ -51,7 +53,7 @@ def comparison(folder: Path) -> Comparison:
 
 def test_a_row_is_measured_at_its_own_temperature(done: Path) -> None:
     _, row = json.loads((done / "out" / "table.json").read_text())["rows"]
-    test = crops_of_cutouts(done / "drawn.zip", "test")
+    test = crops_of_cutouts(done / "drawn.zip", "test", TINY)
     for form in ("float32", "int8"):
         (bundle,) = (path.parent for path in (done / "out").glob(f"*/{form}/bundle.json"))
         temperature = load_bundle(bundle, "classifier").calibration["temperature"]
@@ -181,6 +183,6 @@ def test_compare_takes_fluorescent_cut_outs(tmp_path: Path) -> None:
 
 def test_nothing_is_assigned_where_no_cell_is_known(tmp_path: Path) -> None:
     bare = rewritten(cutouts_zip(tmp_path / "cutouts.zip"), tmp_path / "bare.zip", lambda row: row | {"cell": ""})
-    crops = crops_of_cutouts(bare, "train")
+    crops = crops_of_cutouts(bare, "train", TINY)
     logits = np.eye(24)[crops.label] * 9.0
     assert measure.score(logits, crops)["accuracy_assigned"] is None

@@ -47,7 +47,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished fit: a network and the crops that it learned from."""
     root = tmp_path_factory.mktemp("runs")
     (root / "base").mkdir()
-    crops = crops_of_cutouts(cutouts_zip(root / "crops.zip", donors=2), "train")
+    crops = crops_of_cutouts(cutouts_zip(root / "crops.zip", donors=2), "train", TINY)
     crops.pick(crops.cell == 0).save(root / "base" / "train.npz")
     crops.pick(crops.cell == 1).save(root / "base" / "val.npz")
     network = small_classifier()

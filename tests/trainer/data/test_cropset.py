@@ -35,7 +35,7 @@ def small_set(count: int, cells: list[int], case: str) -> CropSet:
 
 def test_cut_outs_become_crops_in_the_tables_order(tmp_path: Path) -> None:
     source = cutouts_zip(tmp_path / "crops.zip", donors=2)
-    crops, truths = crops_of_cutouts(source, "train"), read_crops(source, "train")
+    crops, truths = crops_of_cutouts(source, "train", TINY), read_crops(source, "train")
     assert len(crops) == len(truths) == 48
     assert crops.pixels.shape == (48, CROP_ROWS, CROP_COLS)
     assert crops.pixels.dtype == np.uint8
@@ -69,7 +69,7 @@ def test_a_cell_is_its_donors_wherever_its_rows_stand(tmp_path: Path, how: str) 
 
     source = cutouts_zip(tmp_path / "crops.zip", donors=3)
     other = rewritten(source, change)
-    crops, again = (crops_of_cutouts(s, "train") for s in (source, other))
+    crops, again = (crops_of_cutouts(s, "train", TINY) for s in (source, other))
     assert again.case.tolist() == [truth.donor for truth in read_crops(other, "train")]
     assert np.bincount(again.cell).tolist() == [24, 24, 24]
     by_chromosome = {(c, n): p for c, n, p in zip(crops.case, crops.label, crops.pixels, strict=True)}
@@ -83,8 +83,8 @@ def test_a_cell_is_its_donors_wherever_its_rows_stand(tmp_path: Path, how: str) 
 
 
 def test_bright_cut_outs_are_the_same_crops_with_no_known_end(tmp_path: Path) -> None:
-    dark = crops_of_cutouts(cutouts_zip(tmp_path / "dark.zip", donors=1), "train")
-    bright = crops_of_cutouts(cutouts_zip(tmp_path / "bright.zip", donors=1, bright=True), "train")
+    dark = crops_of_cutouts(cutouts_zip(tmp_path / "dark.zip", donors=1), "train", TINY)
+    bright = crops_of_cutouts(cutouts_zip(tmp_path / "bright.zip", donors=1, bright=True), "train", TINY)
     np.testing.assert_array_equal(bright.pixels, dark.pixels)
     assert set(bright.polarity) == {UNKNOWN}
     assert set(dark.polarity) == {UP}

@@ -70,7 +70,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run folders as training leaves them, one a network, and the data beside them."""
     root = tmp_path_factory.mktemp("runs")
     frames_folder(root / "frames", ("train", "val"), side_px=400)
-    crops = crops_of_cutouts(cutouts_zip(root / "crops.zip", donors=2), "train")
+    crops = crops_of_cutouts(cutouts_zip(root / "crops.zip", donors=2), "train", TINY)
     keras.utils.set_random_seed(2)
     networks = (
         awaken(build_locator(width=0.25), 2),

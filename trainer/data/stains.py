@@ -1,0 +1,43 @@
+"""Whether a cell's cut-outs are dark on white or bright on black, where their grounds leave a doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edge.classify.classifier import Classifier
+from edge.locate.straighten import crops_from_cutouts
+from edge.records import UInt8Array
+from edge.runtime.bundle import load_bundle
+from trainer.data.grounds import ways_to_read
+
+SURER = 0.05
+"""Mean probability of the likeliest labels: of 48 test cells without rims the right way has at least 0.1 more than the
+wrong one, at the median 0.4."""
+
+
+class Stains:
+    """Tells them with the classifier in ``models``, which is opened when there is a doubt. ``ModelError`` for its
+    bundle."""
+
+    def __init__(self, models: Path) -> None:
+        self._models = models
+        self._opened: list[Classifier] = []
+
+    def told(self, pictures: Sequence[UInt8Array]) -> list[UInt8Array]:
+        """One cell's cut-outs, uint8 (h, w) each, on a ground such as they were photographed on: the likelier one, but
+        for another on which they can be named more surely."""
+        ways = ways_to_read(pictures)
+        if len(ways) == 1:
+            return ways[0]
+        sure = [self._sureness(way) for way in ways]
+        best = int(np.argmax(sure))
+        return ways[best if sure[best] > sure[0] + SURER else 0]
+
+    def _sureness(self, pictures: Sequence[UInt8Array]) -> float:
+        if not self._opened:
+            self._opened.append(Classifier(load_bundle(self._models / "classifier", "classifier")))
+        named = self._opened[0].classify(crops_from_cutouts(pictures))
+        return float(np.mean([prediction.scores.max() for prediction in named]))

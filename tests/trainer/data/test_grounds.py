@@ -89,8 +89,7 @@ def test_paint_and_padding_change_no_crop(tmp_path: Path, change: Change, end: i
     assert cell.p_arm_up == (end == UP)
 
 
-@pytest.mark.filterwarnings("default::trainer.data.crops.UnsplitWarning")
-@pytest.mark.filterwarnings("ignore:.*expected donors or splits")
+@pytest.mark.filterwarnings("ignore::trainer.data.crops.UnsplitWarning")
 def test_a_folder_a_class_may_hold_two_stains(tmp_path: Path) -> None:
     for number, label in enumerate(LABELS):
         for name, picture in (("a", faded(label, number)), ("b", negative(faded(label, number)))):

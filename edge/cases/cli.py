@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,10 +16,7 @@ from edge.errors import CapturedBefore, ConfigError, FrameError, StoreDamaged
 from edge.text import one_line, printable
 
 if TYPE_CHECKING:
-    from edge.cases.state import CellState
     from edge.cases.store import CaseStore
-    from edge.pipeline import Pipeline
-    from edge.records import Frame
 
 app = typer.Typer(help="Cases: cells gathered, corrected, tallied, reported.", no_args_is_help=True)
 
@@ -111,6 +107,7 @@ def add(
     no chromosome, is reported, the others are added, and the exit code is 3.
     """
     from edge.camera.files import read_frame
+    from edge.cases.adding import captured, listed
     from edge.cases.export import waiting
     from edge.pipeline import load_pipeline
 
@@ -119,12 +116,12 @@ def add(
         opened.case(case)  # what is wrong is told before the work
         pipeline = load_pipeline(models, threads)
         failed = added = 0
-        for path in _listed(frames):
+        for path in listed(frames):
             try:
                 if isinstance(path, FrameError):
                     raise path
                 frame = read_frame(path, added, um_per_px)
-                state = _captured(opened, case, path, frame, pipeline, by)
+                state = captured(opened, case, path, frame, pipeline, by)
             except FrameError as error:
                 failed += 1
                 print(f"error: {one_line(error)}", file=sys.stderr)
@@ -143,37 +140,6 @@ def add(
                     )
     if failed:
         raise typer.Exit(FrameError.exit_code)
-
-
-def _captured(store: CaseStore, case: str, path: Path, frame: Frame, pipeline: Pipeline, by: str) -> CellState:
-    """The new cell of ``frame``, read from ``path``. Raises ``FrameError`` where it shows no chromosome and
-    ``CapturedBefore`` where its field is a cell of the case already."""
-    from edge.cases.again import seen_before
-    from edge.cases.images import picture_sha256
-
-    for kept in store.kept(picture_sha256(frame.pixels)):
-        if kept.case == store.case(case).name:
-            raise CapturedBefore(store.cell(kept.id))  # labelling it would take a second
-    cell = pipeline.label(frame)
-    if cell.count == 0:
-        raise FrameError(
-            f"{path}: expected a metaphase, found no chromosome; it was not added, check the picture and --um-per-px"
-        )
-    known = seen_before(cell, store.cells(case))
-    if known is not None:
-        raise CapturedBefore(known)
-    return store.capture(case, frame, cell, by)
-
-
-def _listed(paths: Sequence[Path]) -> Iterator[Path | FrameError]:
-    """The frames that ``paths`` stand for; the error in the place of a path that stands for none."""
-    from edge.camera.files import list_frames
-
-    for path in paths:
-        try:
-            yield from list_frames([path])
-        except FrameError as error:
-            yield error
 
 
 @app.command()

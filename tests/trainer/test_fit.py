@@ -586,7 +586,7 @@ def test_cut_outs_that_lie_upside_down_are_not_learned_from(
     assert upside_down(reads_lopsided, turned) == 1
     assert upside_down(reads_lopsided, turned.with_unknown_ends()) == 0  # nobody says that they are upright
     assert upside_down(undecided, turned) == 0
-    monkeypatch.setattr(crops_module, "cut_out", lambda source: (turned, upright))
+    monkeypatch.setattr(crops_module, "cut_out", lambda source, models: (turned, upright))
     with pytest.raises(DatasetError, match=r"crops\.zip: expected upright cut-outs, .* got 100% the other way up"):
         load_crops(classifier_config(cutouts), tmp_path, reads_lopsided)
 

@@ -19,8 +19,8 @@ wrong one, at the median 0.4."""
 
 
 class Stains:
-    """Tells them with the classifier in ``models``, which is opened when there is a doubt. ``ModelError`` for its
-    bundle."""
+    """Tells them with the classifier in ``models``, which is opened when there is a doubt; where there is none, as the
+    pictures alone say. ``ModelError`` for its bundle."""
 
     def __init__(self, models: Path) -> None:
         self._models = models
@@ -30,7 +30,7 @@ class Stains:
         """One cell's cut-outs, uint8 (h, w) each, on a ground such as they were photographed on: the likelier one, but
         for another on which they can be named more surely."""
         ways = ways_to_read(pictures)
-        if len(ways) == 1:
+        if len(ways) == 1 or not (self._models / "classifier").is_dir():
             return ways[0]
         sure = [self._sureness(way) for way in ways]
         best = int(np.argmax(sure))

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from edge.cases.edits import Accept
 from edge.cases.store import CaseStore
-from tests.browser.conftest import capture, running
+from tests.browser.conftest import capture, running, until
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 
 
@@ -189,8 +189,7 @@ def test_a_late_answer_undoes_no_newer_one(models_dir: Path, tmp_path: Path, pag
         page.route("**/api/case", lambda route: waiting.append(route), times=1)
         with CaseStore(tmp_path) as store:
             store.new_case("S2", "kim")  # the page asks what there is now
-            while not waiting:
-                page.wait_for_timeout(50)
+            until(page, lambda: bool(waiting))
             old = waiting[0].fetch()
             page.locator("#case-name").fill("S2")
             page.locator("#case-name").press("Enter")
@@ -211,8 +210,7 @@ def test_a_file_is_named_after_the_case_that_was_asked_for(models_dir: Path, tmp
         page.goto(address)
         page.route("**/api/case/export", lambda route: waiting.append(route))
         page.locator("[data-export='cells']").click()
-        while not waiting:
-            page.wait_for_timeout(50)
+        until(page, lambda: bool(waiting))
         of_the_first = waiting[0].fetch()
         page.locator("#case-name").fill("S2")
         page.locator("#case-name").press("Enter")

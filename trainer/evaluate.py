@@ -221,7 +221,12 @@ def judge_with(model: Path, cells: Iterable[LabelledCell], threads: int, models:
     def label(crops: Sequence[Crop], predictions: Sequence[Prediction]) -> Sequence[Assigned]:
         return assign(predictions if arbiter is None else beside_one_another(arbiter, crops, predictions))
 
-    return judge(cells, Classifier(load_bundle(model, "classifier"), threads).classify, label)
+    classifier = Classifier(load_bundle(model, "classifier"), threads)
+
+    def classify(cuts: Sequence[Sequence[Crop]]) -> Sequence[Prediction]:
+        return classifier.classify(cuts[0]) if len(cuts) == 1 else classifier.classify_cuts(cuts)
+
+    return judge(cells, classify, label)
 
 
 def crop_figures(judged: Judged) -> dict[str, Any]:

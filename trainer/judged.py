@@ -16,7 +16,8 @@ from trainer.labelled import LabelledCell
 AT_ONCE = 512
 """Crops that go through the network in one call, where a "cell" is a whole set without known cells."""
 
-Classify = Callable[[Sequence[Crop]], Sequence[Prediction]]
+Classify = Callable[[Sequence[Sequence[Crop]]], Sequence[Prediction]]
+"""What is said of crops that were cut once or more often."""
 
 
 class Named(Protocol):
@@ -75,7 +76,9 @@ def judge(cells: Iterable[LabelledCell], classify: Classify, assign: Assign) -> 
     pixels, scores, ups, upright = [], [], [], []
     all_whole = True
     for cell in cells:
-        predictions = [p for i in range(0, len(cell.crops), AT_ONCE) for p in classify(cell.crops[i : i + AT_ONCE])]
+        cuts = cell.crops, *cell.again
+        parts = [slice(i, i + AT_ONCE) for i in range(0, len(cell.crops), AT_ONCE)]
+        predictions = [p for part in parts for p in classify([cut[part] for cut in cuts])]
         names += cell.names
         owners += [cell.cell] * len(cell.names)
         truth += cell.labels

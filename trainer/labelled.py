@@ -18,13 +18,15 @@ from trainer.data.stains import Stains
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledCell:
     """One cell's crops with their true labels and what each is called; ``cell`` is its name, "" where nobody knows
-    whether they are one cell. ``p_arm_up``: whether all of them are known to have the p arm on top.
+    whether they are one cell. ``again``: the same chromosomes cut anew, as often as that is worth it. ``p_arm_up``:
+    whether all of them are known to have the p arm on top.
     """
 
     cell: str
     names: tuple[str, ...]
     labels: tuple[str, ...]
     crops: tuple[Crop, ...]
+    again: tuple[tuple[Crop, ...], ...]
     p_arm_up: bool
 
 
@@ -65,15 +67,15 @@ def labelled_cells(data: Path, split: str, models: Path) -> LabelledCells:
 
 
 def _of_cutouts(cells: Mapping[tuple[str, str, bool], Sequence[CropTruth]], models: Path) -> Iterator[LabelledCell]:
-    from edge.locate.straighten import bright_on_black, crops_from_cutouts
+    from edge.locate.cutouts import bright_on_black, crops_from_cutouts
 
     stains, donors = Stains(models), Counter(cell for _, cell, _ in cells)
     for (donor, own, _), members in cells.items():
         cell = f"{donor}/{own}" if own and donors[own] > 1 else own
         names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
         pictures = stains.told([c.pixels for c in members])
-        crops = crops_from_cutouts(pictures)
-        yield LabelledCell(cell, names, labels, crops, p_arm_up=not bright_on_black(pictures))
+        crops, mirrored = crops_from_cutouts(pictures), crops_from_cutouts([p[:, ::-1] for p in pictures])
+        yield LabelledCell(cell, names, labels, crops, (mirrored,), p_arm_up=not bright_on_black(pictures))
 
 
 def _of_frames(frames: Sequence[FrameTruth], models: Path) -> Iterator[LabelledCell]:
@@ -86,4 +88,4 @@ def _of_frames(frames: Sequence[FrameTruth], models: Path) -> Iterator[LabelledC
         frame = locator.prepared(read_frame(truth.path))
         crops = straighten(frame, locator.regions_for_boxes(frame, truth.boxes_px))
         names = tuple(f"{truth.image} #{k}" for k in range(len(crops)))
-        yield LabelledCell(truth.image, names, truth.labels, crops, p_arm_up=False)
+        yield LabelledCell(truth.image, names, truth.labels, crops, (), p_arm_up=False)

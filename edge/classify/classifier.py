@@ -47,6 +47,16 @@ class Classifier:
         """The same sooner: no crop is read more than twice."""
         return self._named(crops, 0.0)
 
+    def classify_cuts(self, cuts: Sequence[Sequence[Crop]]) -> tuple[Prediction, ...]:
+        """Of chromosomes that were cut out more than once, each time all of them in the same order; time does not
+        count: every cut is read either way round, and what is said on average, in log odds, stands."""
+        pixels = [np.stack([c.pixels for c in crops]) for crops in cuts]
+        as_they_lie, turned = ([self._read(p) for p in way] for way in (pixels, [p[:, ::-1, ::-1] for p in pixels]))
+        both = as_they_lie + turned
+        log_scores = np.mean([r.log_scores for r in both], axis=0)
+        polarity = np.mean([r.polarity for r in as_they_lie] + [-r.polarity for r in turned], axis=0)
+        return self._said(cuts[0], CropReadings(log_scores, polarity, np.mean([r.single for r in both], axis=0)))
+
     def _named(self, crops: Sequence[Crop], doubt: float) -> tuple[Prediction, ...]:
         if not crops:
             return ()
@@ -60,6 +70,9 @@ class Classifier:
                 mirrored, upset = pixels[doubtful, :, ::-1], pixels[doubtful, ::-1]
                 again = either_way(self._read(_lowered(mirrored)), self._read(_lowered(upset)))
                 known.put(doubtful, mean(known.of(doubtful), again))
+        return self._said(crops, known)
+
+    def _said(self, crops: Sequence[Crop], known: CropReadings) -> tuple[Prediction, ...]:
         scores = np.exp(_log_softmax(known.log_scores / self._temperature)).astype(np.float32)
         # The other end up it would say the opposite: the odds count twice.
         said = zip(crops, scores, _sigmoid(2 * known.polarity).tolist(), _sigmoid(known.single).tolist(), strict=True)

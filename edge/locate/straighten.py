@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 
 from edge.locate.background import absorption_of
-from edge.locate.geometry import LINE_POINTS, centre_lines, evenly, line_length, taken
+from edge.locate.geometry import LINE_POINTS, evenly, line_length, taken
 from edge.locate.grid import SURE_SCORE
 from edge.locate.levels import level
-from edge.records import NOMINAL_UM_PER_PX, BoolArray, Crop, Float32Array, Frame, Region, UInt8Array
+from edge.records import BoolArray, Crop, Float32Array, Frame, Region, UInt8Array
 
 CROP_ROWS, CROP_COLS = 128, 32
 FULL_ROWS = 2 * CROP_ROWS
@@ -37,9 +37,6 @@ OTHER_ROWS, OWN_COLS = 6, 4
 """What lies nearer to a stretch of the axis so many rows away is no part of a row, unless so few columns from its
 middle."""
 STAIN_SHARE, STAIN_LEVEL = 0.9, 0.75
-CUTOUT_PITCH_PX = 3
-LIGHT_PERCENTILE = 75.0
-"""Of the values along the edges of a cell's cut-outs: the light, which is white only where somebody made it so."""
 _RIM = np.ones((5, 5), np.uint8)
 
 
@@ -197,45 +194,3 @@ def _rows_within(pictures: Sequence[Float32Array], map_x: Float32Array, map_y: F
     first, last = meets.argmax(1), map_x.shape[1] - meets[:, ::-1].argmax(1)
     last[~meets[np.arange(len(meets)), first]] = 0
     return [slice(*ends) for ends in zip(first.tolist(), last.tolist(), strict=True)]
-
-
-def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
-    """The crops of one cell's cut-outs: uint8 (h, w) each, one chromosome, dark on white or bright on black. Of a
-    chromosome that does not lie flat, the end that is higher in the picture is on top."""
-    bright = bright_on_black(pictures)
-    dark = [255 - p if bright else p for p in pictures]
-    light = max(float(np.percentile(_edges(dark), LIGHT_PERCENTILE)), 1.0)
-    absorbed = [_absorbed(p, light) for p in dark]
-    masks = [_solid(a) for a in absorbed]
-    axes = []
-    for line in centre_lines([m[1::CUTOUT_PITCH_PX, 1::CUTOUT_PITCH_PX] for m in masks]):
-        axis = line * np.float32(CUTOUT_PITCH_PX)
-        axes.append(axis[::-1] if axis[0, 1] > axis[-1, 1] else axis)
-    scale = rows_per_px(line_length(np.stack(axes)), NOMINAL_UM_PER_PX)
-    stain = level(np.concatenate([a[m] for a, m in zip(absorbed, masks, strict=True)]), STAIN_SHARE)
-    return tuple(Crop(k, picture) for k, picture in enumerate(read_crops(absorbed, np.stack(axes), scale, stain)))
-
-
-def bright_on_black(pictures: Sequence[UInt8Array]) -> bool:
-    """Whether one cell's cut-outs (n >= 1) are fluorescent: told from what lies along their edges."""
-    return bool(np.median(_edges(pictures)) < 128)
-
-
-def _edges(pictures: Sequence[UInt8Array]) -> UInt8Array:
-    return np.concatenate([edge for p in pictures for edge in (p[0], p[-1], p[:, 0], p[:, -1])])
-
-
-def _absorbed(picture: UInt8Array, light: float) -> Float32Array:
-    passed = np.minimum(picture.astype(np.float32) / np.float32(light), 1)
-    return np.pad(1 - passed, 2 * CUTOUT_PITCH_PX)
-
-
-def _solid(absorbed: Float32Array) -> BoolArray:
-    """The cut-out's own pixels: what is not white, in one filled piece."""
-    dark = (cv2.GaussianBlur(absorbed, (3, 3), 0) > 0.06).astype(np.uint8)
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
-    if count < 2:
-        return np.ones(absorbed.shape, np.bool_)
-    piece = (pieces == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())).astype(np.uint8)
-    outline, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return np.asarray(cv2.drawContours(piece, outline, -1, 1, -1) > 0)

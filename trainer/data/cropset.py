@@ -14,8 +14,9 @@ from rich.progress import track
 from edge.camera.files import read_frame
 from edge.camera.metaphase import draw_metaphase
 from edge.cell.compare import one_to_one
+from edge.locate.cutouts import bright_on_black, crops_from_cutouts
 from edge.locate.locator import Locator
-from edge.locate.straighten import bright_on_black, crops_from_cutouts, straighten
+from edge.locate.straighten import straighten
 from edge.overlap import box_iou
 from edge.records import LABELS, Frame, Region, UInt8Array
 from trainer.data.columns import Columns

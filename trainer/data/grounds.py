@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-from edge.locate.straighten import bright_on_black
+from edge.locate.cutouts import bright_on_black
 from edge.records import BoolArray, UInt8Array
 from trainer.data.crops import CropTruth, by_cell
 

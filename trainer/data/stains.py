@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.classify.classifier import Classifier
-from edge.locate.straighten import crops_from_cutouts
+from edge.locate.cutouts import crops_from_cutouts
 from edge.records import UInt8Array
 from edge.runtime.bundle import load_bundle
 from trainer.data.grounds import ways_to_read

@@ -114,6 +114,25 @@ def test_scores_are_the_readings_weighed_by_their_polarity(bundle: Bundle, class
         assert p.single == pytest.approx(1 / (1 + np.exp(-np.mean(wholes))), abs=1e-5)
 
 
+def test_what_was_cut_twice_is_named_by_the_mean_of_all_readings(bundle: Bundle, classifier: Classifier) -> None:
+    network = Network.of_bundle(bundle, 1)
+    cuts = crops(5), crops(5, seed=1)
+    for k, p in enumerate(classifier.classify_cuts(cuts)):
+        labels, odds, wholes = [], [], []
+        for crop in (cut[k] for cut in cuts):
+            for pixels, sign in ((crop.pixels, 1), (crop.pixels[::-1, ::-1], -1)):
+                reading = network.run_uint8(np.ascontiguousarray(pixels)[None])
+                z = reading["label"].reshape(24).astype(float)
+                labels.append(z - np.log(np.exp(z).sum()))
+                odds.append(sign * float(reading["p_arm_up"].item()))
+                wholes.append(float(reading["single"].item()))
+        scores = np.exp(np.mean(labels, axis=0))
+        assert p.region_id == 100 - k
+        np.testing.assert_allclose(p.scores, scores / scores.sum(), atol=1e-5)
+        assert p.p_arm_up == pytest.approx(1 / (1 + np.exp(-2 * np.mean(odds))), abs=1e-5)
+        assert p.single == pytest.approx(1 / (1 + np.exp(-np.mean(wholes))), abs=1e-5)
+
+
 class Assured:
     """Stands in for a network: sure of bright crops, in doubt of others, less so when it is to be ``patient``; whose
     ``polarity`` it is told."""

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from edge.camera.ideogram import Bent, Look, bend, draw_ideogram
+from edge.camera.ideogram import Look, bend, draw_ideogram
 from edge.camera.metaphase import TrueChromosome, draw_metaphase
 from edge.locate.geometry import centre_lines
 from edge.locate.straighten import (
@@ -20,36 +19,13 @@ from edge.locate.straighten import (
     MEDIAN_ROWS,
     NOMINAL_MEDIAN_UM,
     TwofoldCrop,
-    crops_from_cutouts,
     read_crops,
     reading_maps,
     rows_per_px,
     straighten,
 )
-from edge.records import NOMINAL_UM_PER_PX, Box, Float32Array, Frame, Region, UInt8Array
-
-LIGHT = 220
-DEPTH = 0.5
-"""Optical density of the darkest band."""
-ON = 40
-"""Stain level that tells chromosome from ground in a crop."""
-
-
-def slide_with(bents: Sequence[Bent], corners: Sequence[tuple[int, int]], side: int = 320) -> Frame:
-    density = np.zeros((side, side), np.float32)
-    for bent, (x, y) in zip(bents, corners, strict=True):
-        h, w = bent.mask.shape
-        density[y : y + h, x : x + w] += DEPTH * bent.absorbance
-    return Frame(np.rint(LIGHT * 10**-density).astype(np.uint8), 0, 0.0, "drawn.png")
-
-
-def region_of(id: int, bent: Bent, corner: tuple[int, int]) -> Region:
-    ys, xs = np.nonzero(bent.mask)
-    top, left, bottom, right = int(ys.min()), int(xs.min()), int(ys.max()) + 1, int(xs.max()) + 1
-    box: Box = (left + corner[0], top + corner[1], right + corner[0], bottom + corner[1])
-    mask = np.ascontiguousarray(bent.mask[top:bottom, left:right])
-    (line,) = centre_lines([mask])
-    return Region(id, box, mask, line + np.asarray(box[:2], np.float32), (), 1.0)
+from edge.records import NOMINAL_UM_PER_PX, Frame, Region
+from tests.edge.locate.straightened import LIGHT, ON, bands_of, length_of, likeness, region_of, slide_with
 
 
 def regions_of(truth: Sequence[TrueChromosome]) -> list[Region]:
@@ -58,25 +34,6 @@ def regions_of(truth: Sequence[TrueChromosome]) -> list[Region]:
         Region(t.id, t.box_px, t.mask, line + np.asarray(t.box_px[:2], np.float32), t.overlaps, 1.0)
         for t, line in zip(truth, lines, strict=True)
     ]
-
-
-def length_of(crop: UInt8Array) -> int:
-    return int((crop.max(axis=1) > ON).sum())
-
-
-def bands_of(crop: UInt8Array) -> npt.NDArray[np.floating]:
-    """Mean stain along the chromosome, 60 values end to end."""
-    rows = np.flatnonzero(crop.max(axis=1) > ON)
-    profile = crop[rows[0] : rows[-1] + 1, 10:22].mean(axis=1)
-    return np.asarray(cv2.resize(profile[:, None], (1, 60))[:, 0])
-
-
-def likeness(crop: UInt8Array, straight: Float32Array) -> tuple[float, float]:
-    """Correlation of the crop's bands with the straight drawing's: as it lies, and turned over."""
-    absorbed = (1 - 10 ** (-DEPTH * straight)).mean(axis=1).astype(np.float64)
-    drawn = cv2.resize(absorbed[:, None], (1, 60))[:, 0]
-    bands = bands_of(crop)
-    return float(np.corrcoef(bands, drawn)[0, 1]), float(np.corrcoef(bands[::-1], drawn)[0, 1])
 
 
 @pytest.mark.parametrize(("label", "length"), [("1", 145.0), ("5", 130.0), ("9", 100.0)])
@@ -280,69 +237,3 @@ def test_a_region_at_the_frames_border() -> None:
     region = Region(0, (0, 0, 12, 40), np.ones((40, 12), np.bool_), np.array([[6, 0], [6, 40]], np.float32), (), 1.0)
     (crop,) = straighten(Frame(pixels, 0, 0.0, "a.png"), [region])
     assert length_of(crop.pixels) == pytest.approx(40 * MEDIAN_ROWS * NOMINAL_UM_PER_PX / NOMINAL_MEDIAN_UM, abs=2)
-
-
-def cutout_of(straight: Float32Array) -> UInt8Array:
-    """Dark on white, as a laboratory's karyogram has it, one upright chromosome with a little room."""
-    return np.asarray(np.pad(np.rint(255 * 10 ** (-DEPTH * straight)).astype(np.uint8), 4, constant_values=255))
-
-
-def test_cut_outs_keep_the_p_arm_on_top_and_their_sizes() -> None:
-    rng = np.random.default_rng(8)
-    labels = ["1", "1", "3", "5", "7", "9", "11", "13", "15", "17", "19", "21", "2", "4", "6", "8", "10", "12"]
-    px = {"1": 165, "2": 158, "3": 132, "4": 126, "5": 120, "6": 112, "7": 106, "8": 96, "9": 92, "10": 90}
-    lengths = [px.get(label, 170 - 6.4 * int(label)) for label in labels]
-    straights = [draw_ideogram(k, n, 17, rng, Look(chromatid_gap=0)) for k, n in zip(labels, lengths, strict=True)]
-    crops = crops_from_cutouts([cutout_of(s) for s in straights])
-    assert [c.region_id for c in crops] == list(range(len(labels)))
-    for crop, straight, length in zip(crops, straights, lengths, strict=True):
-        up, down = likeness(crop.pixels, straight)
-        assert up > 0.9
-        assert up > down
-        assert length_of(crop.pixels) == pytest.approx(length * MEDIAN_ROWS / np.median(lengths), rel=0.06, abs=2)
-
-
-def test_cut_outs_on_grey_are_as_those_on_white() -> None:
-    """Rectangles cut from a frame keep its ground, in bright field and, bright on black, with its glow."""
-    rng = np.random.default_rng(8)
-    on_white = [cutout_of(draw_ideogram("7", n, 17, rng, Look(chromatid_gap=0))) for n in range(60, 160, 5)]
-    noise = [rng.normal(0, 2, picture.shape) for picture in on_white]
-    on_grey = [np.rint(0.8 * p + n).astype(np.uint8) for p, n in zip(on_white, noise, strict=True)]
-    glowing = [np.uint8(255) - p for p in on_grey]
-    wanted = crops_from_cutouts(on_white)
-    for pictures in (on_grey, glowing):
-        for crop, white in zip(crops_from_cutouts(pictures), wanted, strict=True):
-            assert length_of(crop.pixels) == pytest.approx(length_of(white.pixels), abs=4)
-            assert np.abs(crop.pixels.astype(float) - white.pixels).mean() < 6
-
-
-def test_cut_outs_and_frames_give_the_same_crop() -> None:
-    """What the classifier learns from is what it will see."""
-    rng = np.random.default_rng(1)
-    straight = draw_ideogram("9", 100, 17, rng, Look(chromatid_gap=0))
-    bent = bend(straight, rng, 0.0, turn_rad=np.pi / 2)
-    frame = slide_with([bent], [(100, 100)])
-    (of_frame,) = straighten(frame, [region_of(0, bent, (100, 100))])
-    (of_cutout,) = crops_from_cutouts([cutout_of(straight)])
-    either = [of_frame.pixels, np.ascontiguousarray(of_frame.pixels[::-1, ::-1])]
-    best = min(either, key=lambda p: float(np.abs(p.astype(int) - of_cutout.pixels).mean()))
-    assert np.abs(best.astype(int) - of_cutout.pixels).mean() < 5
-
-
-def test_small_cut_outs_keep_their_bands() -> None:
-    """Less than half as many pixels a chromosome, as Q-banded sets have them."""
-    rng = np.random.default_rng(3)
-    straights = [draw_ideogram(label, 100, 17, rng, Look(chromatid_gap=0)) for label in ("1", "9", "16")]
-    whole = [cutout_of(s) for s in straights]
-    halved = [cv2.resize(p, None, fx=0.42, fy=0.42, interpolation=cv2.INTER_AREA) for p in whole]
-    for crop, straight in zip(crops_from_cutouts(halved), straights, strict=True):
-        up, down = likeness(crop.pixels, straight)
-        assert up > 0.85
-        assert up > down
-
-
-def test_a_blank_cut_out_does_not_stop_its_cell() -> None:
-    straight = draw_ideogram("9", 100, 17, np.random.default_rng(1))
-    crops = crops_from_cutouts([cutout_of(straight), np.full((60, 20), 255, np.uint8)])
-    assert [c.pixels.shape for c in crops] == [(CROP_ROWS, CROP_COLS)] * 2
-    assert crops[1].pixels.max() == 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trainer.commands.options import MODELS, Cutters, Debug, Json, Split
+from trainer.commands.options import MODELS, Cutters, Debug, Json, Models, Split, Threads
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -124,6 +124,36 @@ def preview(
     rows = preview_rows(data, split, models, count, seed)
     write_result(out, draw_sheet(rows, tile_px=(32, 128), title_px=110), "--out")
     print(f"{out}: {len(rows)} rows of {count} crops")
+
+
+@data.command()
+def label(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FRAMES",
+            help="Pictures of metaphases, also in folders in it, which name the cases; else cases.csv (image, case) or "
+            "the files' names do.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the set: unreviewed.jsonl and images/.")],
+    models: Models = None,
+    threads: Threads = 2,
+    debug: Debug = False,
+) -> None:
+    """Label cells that nobody has reviewed, for trainer fit to learn a new laboratory from.
+
+    For learning alone: what is measured on it is how well the models agree with themselves.
+    """
+    from edge.pipeline import load_pipeline
+    from trainer.commands.progress import tracked
+    from trainer.data.pictures import warn_skipped
+    from trainer.unreviewed import label_unreviewed, pictures_in
+
+    pictures = pictures_in(folder)
+    made = label_unreviewed(folder, tracked(pictures, "cells"), load_pipeline(models, threads), out)
+    warn_skipped(folder, made.skipped)
+    print(f"{out}: {made.cells} cells of {made.cases} cases, {made.chromosomes} chromosomes; nobody has reviewed them")
 
 
 def _table(figures: dict[str, Any]) -> Table:

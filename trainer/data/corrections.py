@@ -4,6 +4,8 @@ A line is the object of ``tests/contract/cell.schema.json`` with ``image`` (the 
 ``case`` added, and the chromosomes as they were in the end: ``label``, ``box_px``, ``edited``. Frames that nobody
 edited teach as well: somebody signed them. Each case has its own split (``names.split_of_case``).
 
+``trainer data label`` writes the same lines of cells that nobody has seen, each marked as ``unreviewed``.
+
 A frame whose ``karyotype`` has a marker or a derivative is left out: the marker would teach that it is no chromosome,
 the derivative that it is a whole one of its class.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +28,15 @@ FIELDS = ("image", "case", "chromosomes")
 PLACES = ("*.jsonl", "*/*.jsonl", "*/corrections/*.jsonl")
 """In an export's corrections, in one of several or in an export, in one of several exports."""
 
+UNREVIEWED = "unreviewed"
+"""The mark of a line whose labels are the models' own."""
+
 _CHANGED = re.compile(r"mar\b|der\(")
 """What ISCN calls markers and derivatives."""
+
+
+class UnreviewedWarning(UserWarning):
+    """Labels of a set are what models gave its cells, and nobody has looked at them."""
 
 
 def correction_files(path: Path) -> list[Path]:
@@ -42,10 +52,19 @@ def read_corrections(path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     Of two lines for one frame the later holds: a case may be exported again after another look.
     """
     found: dict[Path, tuple[FrameTruth, str]] = {}
+    unseen: set[Path] = set()
     for file in correction_files(path):
         for where, line in _lines(file):
             frame = _frame(line, file.parent, where)
             found[frame.path] = frame, str(line.get("karyotype", ""))
+            (unseen.add if line.get(UNREVIEWED) is True else unseen.discard)(frame.path)
+    if unseen:
+        warnings.warn(
+            f"{path}: {len(unseen)} of {len(found)} cells have the labels that models gave them, and nobody has "
+            "reviewed them: learn from them, but measure on others",
+            UnreviewedWarning,
+            stacklevel=2,
+        )
     taken = [frame for frame, karyotype in found.values() if not _CHANGED.search(karyotype)]
     left_out = [
         Skipped(frame.image, f"a cell of {karyotype}: there is no class for markers and derivatives")

@@ -1,0 +1,67 @@
+"""A laboratory's frames that nobody has labelled become a set to learn from, which says what it is."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera.metaphase import draw_metaphase
+from trainer.cli import main
+from trainer.data.corrections import UnreviewedWarning
+from trainer.data.metaphase import FrameTruth
+from trainer.data.sources import read_all
+
+TRUTH = {"a": draw_metaphase(3, "46,XX"), "b": draw_metaphase(4, "46,XY")}
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two cases of one cell each, one of them twice; an empty field; and what is no picture."""
+    folder = tmp_path_factory.mktemp("laboratory")
+    for case, cell in TRUTH.items():
+        (folder / case).mkdir()
+        cv2.imwrite(str(folder / case / "1.png"), cell.pixels)
+    shutil.copy(folder / "a" / "1.png", folder / "a" / "2.png")
+    cv2.imwrite(str(folder / "b" / "empty.png"), np.full((400, 400), 220, np.uint8))
+    (folder / "b" / "torn.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+@pytest.mark.filterwarnings("default::trainer.data.pictures.SkippedWarning")
+def test_unreviewed_frames_become_a_set_to_learn_from(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "own"
+    assert main(["data", "label", str(frames), "--out", str(out)]) == 0
+    said = capsys.readouterr()
+    assert f"{out}: 2 cells of 2 cases" in said.out
+    assert "3 file(s) left out" in said.err
+    for name in ("a/2.png (the same picture as one before)", "b/empty.png (0 chromosomes", "b/torn.png"):
+        assert name in said.err
+    shutil.rmtree(frames / "a")  # the set holds its pictures itself
+    with pytest.warns(UnreviewedWarning, match="2 of 2 cells have the labels that models gave them"):
+        contents = read_all(out)
+    assert not contents.skipped
+    assert {frame.case: right_in(frame) > 0.8 for frame in contents.frames} == {"a": True, "b": True}
+
+
+def right_in(frame: FrameTruth) -> float:
+    """Share of the drawn chromosomes that a frame has a box of, rightly labelled, around."""
+    marked = list(zip(frame.labels, frame.boxes_px.tolist(), strict=True))
+
+    def found(label: str, box: tuple[int, int, int, int]) -> bool:
+        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        return any(label == n and x0 < x < x1 and y0 < y < y1 for n, (x0, y0, x1, y1) in marked)
+
+    truth = TRUTH[frame.case].truth
+    return sum(found(t.label, t.box_px) for t in truth) / len(truth)
+
+
+def test_a_folder_without_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "label", str(tmp_path), "--out", str(tmp_path / "own")]) == 8
+    assert "expected a folder with pictures of metaphases, found none in it" in capsys.readouterr().err
+    assert not (tmp_path / "own").exists()

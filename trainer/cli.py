@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from edge.command import run_app
 from trainer.commands import compress, export
+from trainer.commands.adapt import adapt
 from trainer.commands.compare import compare
 from trainer.commands.data import data as data_commands
 from trainer.commands.evaluate import EvaluateGroup, crops, masks
@@ -56,6 +57,7 @@ app.command("simulate")(simulate)
 app.command("search")(search)
 app.command("report")(report)
 app.command("compare")(compare)
+app.command("adapt")(adapt)
 compress.register(app)
 export.register(app)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from edge.pipeline import Pipeline
 from edge.sinks.files import writable_folder, write_bytes
 from edge.sinks.jsonl import cell_to_json
 from trainer.data.corrections import UNREVIEWED
-from trainer.data.pictures import Skipped
+from trainer.data.pictures import Skipped, warn_skipped
 from trainer.data.strangers import Strangers
 from trainer.errors import DatasetError
 
@@ -33,14 +34,20 @@ PICTURES = "images"
 
 
 @dataclass(frozen=True, slots=True)
-class Unreviewed:
-    """What was made of a folder: so many ``cells`` of so many ``cases``, and so many ``chromosomes`` in them;
-    ``skipped``: the pictures that are not among them."""
+class Labelled:
+    """What models made of a folder: so many ``cells`` of so many ``cases``, so many ``chromosomes`` in them, and what
+    share of these they are sure enough of to accept."""
 
     cells: int
     cases: int
     chromosomes: int
-    skipped: tuple[Skipped, ...]
+    accepted: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.cells} cells of {self.cases} cases, {self.chromosomes} chromosomes, {self.accepted:.1%} of them "
+            "accepted; nobody has reviewed them"
+        )
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -51,17 +58,17 @@ def pictures_in(folder: Path) -> list[Path]:
     return inside
 
 
-def label_unreviewed(folder: Path, pictures: Iterable[Path], pipeline: Pipeline, out: Path) -> Unreviewed:
-    """Writes ``unreviewed.jsonl`` and ``images/`` into ``out``, in the form of ``trainer/data/corrections.py``; the
-    ``pictures`` are some of ``folder``, which names their cases as ``Strangers`` has them.
+def label_unreviewed(folder: Path, pictures: Iterable[Path], pipeline: Pipeline, out: Path, kept: Path) -> None:
+    """Writes ``unreviewed.jsonl`` into ``out``, in the form of ``trainer/data/corrections.py``, and the pictures that
+    it names into ``kept``, each under its hash; ``pictures`` are some of ``folder``, which names their cases as
+    ``Strangers`` has them. What cannot be read, shows no metaphase or came before is left out with a warning.
 
-    ``SinkError`` where ``out`` cannot be written.
+    ``DatasetError`` where nothing is left, ``SinkError`` where a folder cannot be written.
     """
-    kept = writable_folder(out / PICTURES)
     strangers = Strangers.of(folder)
     lines: dict[str, str] = {}
-    cases: set[str] = set()
-    skipped, chromosomes = [], 0
+    skipped = []
+    out, kept = writable_folder(out), writable_folder(kept)
     for index, picture in enumerate(pictures):
         name = str(picture.relative_to(folder))
         try:
@@ -73,15 +80,22 @@ def label_unreviewed(folder: Path, pictures: Iterable[Path], pipeline: Pipeline,
             skipped.append(Skipped(name, f"{cell.count} chromosomes: no metaphase"))
             continue
         content = picture.read_bytes()
-        image = hashlib.sha256(content).hexdigest() + picture.suffix.lower()
-        if image in lines:
+        image = kept / (hashlib.sha256(content).hexdigest() + picture.suffix.lower())
+        if image.name in lines:
             skipped.append(Skipped(name, "the same picture as one before"))
             continue
-        write_bytes(kept / image, content)
-        case = strangers.case(picture)
-        line = {**cell_to_json(cell), "image": f"{PICTURES}/{image}", "case": case, UNREVIEWED: True}
-        lines[image] = json.dumps(line, allow_nan=False) + "\n"
-        cases.add(case)
-        chromosomes += cell.count
+        write_bytes(image, content)
+        beside = Path(os.path.relpath(image, out)).as_posix()
+        line = {**cell_to_json(cell), "image": beside, "case": strangers.case(picture), UNREVIEWED: True}
+        lines[image.name] = json.dumps(line, allow_nan=False) + "\n"
+    warn_skipped(folder, skipped)
+    if not lines:
+        raise DatasetError(f"{folder}: expected pictures of metaphases, found none in {len(skipped)} picture(s)")
     write_bytes(out / LINES, "".join(lines.values()).encode("ascii"))
-    return Unreviewed(len(lines), len(cases), chromosomes, tuple(skipped))
+
+
+def labelled_in(out: Path) -> Labelled:
+    """What ``label_unreviewed`` wrote there."""
+    cells = [json.loads(line) for line in (out / LINES).read_text(encoding="ascii").splitlines()]
+    marks = [chromosome["status"] == "accepted" for cell in cells for chromosome in cell["chromosomes"]]
+    return Labelled(len(cells), len({cell["case"] for cell in cells}), len(marks), sum(marks) / len(marks))

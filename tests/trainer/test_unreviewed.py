@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from edge.camera.metaphase import draw_metaphase
+from edge.pipeline import load_pipeline
 from trainer.cli import main
 from trainer.data.corrections import UnreviewedWarning
 from trainer.data.metaphase import FrameTruth
@@ -18,10 +19,11 @@ from trainer.data.sources import read_all
 TRUTH = {"a": draw_metaphase(3, "46,XX"), "b": draw_metaphase(4, "46,XY")}
 
 
-@pytest.fixture(scope="module")
-def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
     """Two cases of one cell each, one of them twice; an empty field; and what is no picture."""
-    folder = tmp_path_factory.mktemp("laboratory")
+    folder = tmp_path / "laboratory"
+    folder.mkdir()
     for case, cell in TRUTH.items():
         (folder / case).mkdir()
         cv2.imwrite(str(folder / case / "1.png"), cell.pixels)
@@ -42,7 +44,7 @@ def test_unreviewed_frames_become_a_set_to_learn_from(
     assert "3 file(s) left out" in said.err
     for name in ("a/2.png (the same picture as one before)", "b/empty.png (0 chromosomes", "b/torn.png"):
         assert name in said.err
-    shutil.rmtree(frames / "a")  # the set holds its pictures itself
+    frames.rename(frames.with_name("gone"))  # the set holds its pictures itself
     with pytest.warns(UnreviewedWarning, match="2 of 2 cells have the labels that models gave them"):
         contents = read_all(out)
     assert not contents.skipped
@@ -59,6 +61,25 @@ def right_in(frame: FrameTruth) -> float:
 
     truth = TRUTH[frame.case].truth
     return sum(found(t.label, t.box_px) for t in truth) / len(truth)
+
+
+@pytest.mark.filterwarnings("default::trainer.data.pictures.SkippedWarning")
+@pytest.mark.filterwarnings("default::trainer.data.corrections.UnreviewedWarning")
+def test_models_learn_a_laboratory_from_frames_that_nobody_labelled(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "own"
+    words = ["adapt", str(frames), "--out", str(out), "--rounds", "1", "--steps", "2", "--batch", "8"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "before: 2 cells of 2 cases" in said
+    assert "after round 1: 2 cells of 2 cases" in said
+    shipped, learned = (load_pipeline(models) for models in (None, out / "models"))
+    assert {n for n in shipped.models if shipped.models[n] != learned.models[n]} == {"classifier"}
+    made = {path: path.stat().st_mtime_ns for path in (out / "round1").rglob("*.jsonl")}
+    assert main(words) == 0  # what was done is not done again
+    assert set(capsys.readouterr().out.splitlines()) <= set(said.splitlines())
+    assert made == {path: path.stat().st_mtime_ns for path in made}
 
 
 def test_a_folder_without_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trainer.commands.options import MODELS, Cutters, Debug, Json, Models, Split, Threads
+from trainer.commands.options import MODELS, Cutters, Debug, Json, Models, Split, Threads, Unlabelled
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -128,14 +128,7 @@ def preview(
 
 @data.command()
 def label(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FRAMES",
-            help="Pictures of metaphases, also in folders in it, which name the cases; else cases.csv (image, case) or "
-            "the files' names do.",
-        ),
-    ],
+    frames: Unlabelled,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the set: unreviewed.jsonl and images/.")],
     models: Models = None,
     threads: Threads = 2,
@@ -147,13 +140,11 @@ def label(
     """
     from edge.pipeline import load_pipeline
     from trainer.commands.progress import tracked
-    from trainer.data.pictures import warn_skipped
-    from trainer.unreviewed import label_unreviewed, pictures_in
+    from trainer.unreviewed import PICTURES, label_unreviewed, labelled_in, pictures_in
 
-    pictures = pictures_in(folder)
-    made = label_unreviewed(folder, tracked(pictures, "cells"), load_pipeline(models, threads), out)
-    warn_skipped(folder, made.skipped)
-    print(f"{out}: {made.cells} cells of {made.cases} cases, {made.chromosomes} chromosomes; nobody has reviewed them")
+    pictures = pictures_in(frames)
+    label_unreviewed(frames, tracked(pictures, "cells"), load_pipeline(models, threads), out, out / PICTURES)
+    print(f"{out}: {labelled_in(out)}")
 
 
 def _table(figures: dict[str, Any]) -> Table:

@@ -21,6 +21,14 @@ FrameFolder = Annotated[
         help="Frames: images.csv and boxes.csv, Pascal VOC, COCO, corrected cells as JSONL, or masks.",
     ),
 ]
+Unlabelled = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FRAMES",
+        help="Folder of metaphases that nobody has labelled; folders in it name the cases, else cases.csv (image, "
+        "case) or the files' names do.",
+    ),
+]
 Split = Annotated[str, typer.Option(help="train, val or test.")]
 Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
 Batch = Annotated[int, typer.Option(min=1, help="Samples a step.")]

@@ -1,0 +1,88 @@
+"""A laboratory's own cells, reviewed by nobody, teach the classifier: named as a whole, learned from, named anew.
+
+Where the classifier is a stranger the assignment over the cell still names most chromosomes; learned from, its labels
+make the classifier see more alone, and then the next ones are better. Figures: ``models/classifier/card.md``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.pipeline import load_pipeline
+from edge.runtime.bundle import BUNDLE_FILE
+from trainer.export.networks import WEIGHTS_FILE
+from trainer.export.ship import ship
+from trainer.export.shipment import Shipment
+from trainer.fit_classifier import ClassifierConfig, fit_classifier
+from trainer.unreviewed import LINES, PICTURES, Labelled, label_unreviewed, labelled_in, pictures_in
+
+RATE = 5e-4
+"""Gentle: the network knows chromosomes already."""
+
+Watch = Callable[[Sequence[Path], str], Iterable[Path]]
+"""The same pictures, shown to whoever looks on as they are taken, and what is done with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """From whose pictures, which models, into which folder; so many ``rounds`` of so many ``steps`` of ``batch`` crops;
+    the ``command`` that the bundles are to remember."""
+
+    frames: Path
+    models: Path
+    out: Path
+    rounds: int
+    steps: int
+    batch: int
+    seed: int
+    threads: int
+    command: str
+
+
+def adaptation(it: Adaptation, watch: Watch) -> Iterator[Labelled]:
+    """Makes ``out/models``: the given ones with a classifier that has learned from the pictures. Yields what the models
+    make of these before each round, and after the last. A killed one goes on when it is called anew.
+
+    ``DatasetError``, ``ModelError`` and ``SinkError`` as what it calls raises them.
+    """
+    models = it.models
+    for number in range(1, it.rounds + 1):
+        folder = it.out / f"round{number}"
+        yield _name_cells(it, models, folder / "cells", watch)
+        models = _learn(it, models, folder, number)
+    yield _name_cells(it, models, it.out / "cells", watch)
+    shutil.copytree(models, it.out / "models", dirs_exist_ok=True)
+
+
+def _name_cells(it: Adaptation, models: Path, cells: Path, watch: Watch) -> Labelled:
+    if not (cells / LINES).exists():
+        pictures = watch(pictures_in(it.frames), "cells")
+        label_unreviewed(it.frames, pictures, load_pipeline(models, it.threads), cells, it.out / PICTURES)
+    return labelled_in(cells)
+
+
+def _learn(it: Adaptation, models: Path, folder: Path, number: int) -> Path:
+    """The models with a classifier that has learned from the round's cells."""
+    cells, run, learned = (folder / name for name in ("cells", "run", "models"))
+    if (learned / "classifier" / BUNDLE_FILE).exists():
+        return learned
+    start = models / "classifier" / WEIGHTS_FILE
+    config = ClassifierConfig(
+        (str(cells),),
+        it.steps,
+        it.batch,
+        rate=RATE,
+        dropout=0.0,
+        seed=it.seed + number,
+        start=str(start),
+        models=str(models),
+    )
+    fit_classifier(config, run, resume=True)
+    for bundle in models.iterdir():
+        if bundle.is_dir() and bundle.name != "classifier":
+            shutil.copytree(bundle, learned / bundle.name, dirs_exist_ok=True)
+    ship(Shipment(run, cells, learned / "classifier", "int8", it.command, models))
+    return learned

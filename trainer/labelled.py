@@ -12,7 +12,7 @@ from trainer.data.crops import CropTruth, read_crops
 from trainer.data.grounds import read_together
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import holds_cutouts
-from trainer.data.stains import Stains
+from trainer.data.stains import told
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,15 +67,11 @@ def labelled_cells(data: Path, split: str, models: Path) -> LabelledCells:
 
 
 def _of_cutouts(cells: Mapping[tuple[str, str, bool], Sequence[CropTruth]], models: Path) -> Iterator[LabelledCell]:
-    from edge.locate.cutouts import bright_on_black, crops_from_cutouts
-
-    stains, donors = Stains(models), Counter(cell for _, cell, _ in cells)
-    for (donor, own, _), members in cells.items():
-        cell = f"{donor}/{own}" if own and donors[own] > 1 else own
-        names, labels = tuple(c.file for c in members), tuple(c.label for c in members)
-        pictures = stains.told([c.pixels for c in members])
-        crops, mirrored = crops_from_cutouts(pictures), crops_from_cutouts([p[:, ::-1] for p in pictures])
-        yield LabelledCell(cell, names, labels, crops, (mirrored,), p_arm_up=not bright_on_black(pictures))
+    donors = Counter(cell for _, cell, _ in cells)
+    for (donor, own, _), cut in zip(cells, told(cells.values(), models), strict=True):
+        name = f"{donor}/{own}" if own and donors[own] > 1 else own
+        files, labels = tuple(c.file for c in cut.truths), tuple(c.label for c in cut.truths)
+        yield LabelledCell(name, files, labels, cut.crops, (cut.mirrored,), cut.p_arm_up)
 
 
 def _of_frames(frames: Sequence[FrameTruth], models: Path) -> Iterator[LabelledCell]:

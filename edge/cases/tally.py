@@ -26,14 +26,14 @@ from edge.records import LABELS
 
 CONFIDENCES = (0.90, 0.95, 0.99)
 CELLS_FOR_A_GAIN, CELLS_FOR_A_LOSS = 2, 3
-SEX_EXCHANGES = {"X for Y": ("+X", "-Y"), "Y for X": ("+Y", "-X")}
+SEX_EXCHANGES = {"X instead of Y": ("+X", "-Y"), "Y instead of X": ("+Y", "-X")}
 LOST_Y = "45,X beside cells with a Y: loss of the Y, or mosaicism"
 ANOTHER_SEX = "cells of another sex: of the mother, of a chimaera, or filed in the wrong case"
 
 
 class Departure(NamedTuple):
     """One departure from the normal cell: ``what`` is ``+21``, ``-X``, ``der(9)``, ``+der(9)``, ``mar``, a ploidy
-    level such as ``3n``, or ``X for Y``; ``copy`` counts from 1, so that a second +21 is a change of its own."""
+    level such as ``3n``, or ``X instead of Y``; ``copy`` counts from 1, so that a second +21 is a change of its own."""
 
     what: str
     copy: int

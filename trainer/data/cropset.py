@@ -14,16 +14,15 @@ from rich.progress import track
 from edge.camera.files import read_frame
 from edge.camera.metaphase import draw_metaphase
 from edge.cell.compare import one_to_one
-from edge.locate.cutouts import bright_on_black, crops_from_cutouts
 from edge.locate.locator import Locator
 from edge.locate.straighten import straighten
 from edge.overlap import box_iou
 from edge.records import LABELS, Frame, Region, UInt8Array
 from trainer.data.columns import Columns
-from trainer.data.crops import CropTruth, read_crops
+from trainer.data.crops import read_crops
 from trainer.data.grounds import read_together
 from trainer.data.metaphase import FrameTruth, read_frames
-from trainer.data.stains import Stains
+from trainer.data.stains import told
 
 UP, DOWN, UNKNOWN = 1, 0, -1
 NOTHING = -1
@@ -61,21 +60,15 @@ class CropSet(Columns):
 
 
 def crops_of_cutouts(source: Path, split: str, models: Path) -> CropSet:
-    """The crops of a set of cut-outs, cell by cell. Those dark on white come from karyograms, their p arm is up; of
-    those bright on black it is not known: they are stored as they lay (BioImLab, Padova). Which of them they are the
-    classifier in ``models`` says where their grounds leave a doubt."""
-    return _of_cutouts(read_crops(source, split), Stains(models))
-
-
-def _of_cutouts(truths: Sequence[CropTruth], stains: Stains) -> CropSet:
+    """The crops of a set of cut-outs, cell by cell. Which stain they are the classifier in ``models`` says where their
+    grounds leave a doubt."""
     pixels, labels, polarity, cells, cases = [], [], [], [], []
-    for number, ((_, name, _), cell) in enumerate(read_together(truths).items()):
-        pictures = stains.told([t.pixels for t in cell])
-        pixels += [c.pixels for c in crops_from_cutouts(pictures)]
-        labels += [LABELS.index(t.label) for t in cell]
-        polarity += [UNKNOWN if bright_on_black(pictures) else UP] * len(cell)
-        cells += [number if name else NO_CELL] * len(cell)
-        cases += [t.donor for t in cell]
+    for number, cell in enumerate(told(read_together(read_crops(source, split)).values(), models)):
+        pixels += [crop.pixels for crop in cell.crops]
+        labels += [LABELS.index(t.label) for t in cell.truths]
+        polarity += [UP if cell.p_arm_up else UNKNOWN] * len(cell.truths)
+        cells += [number if t.cell else NO_CELL for t in cell.truths]
+        cases += [t.donor for t in cell.truths]
     return CropSet(np.stack(pixels), np.array(labels), np.array(polarity, np.int8), np.array(cells), np.array(cases))
 
 

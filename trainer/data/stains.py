@@ -1,21 +1,55 @@
-"""Whether a cell's cut-outs are dark on white or bright on black, where their grounds leave a doubt."""
+"""Cut-outs cell by cell, as they are to be read: dark on white or bright on black, also where their grounds leave a
+doubt which."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from edge.classify.classifier import Classifier
-from edge.locate.cutouts import crops_from_cutouts
-from edge.records import UInt8Array
+from edge.locate.cutouts import bright_on_black, crops_from_cutouts
+from edge.records import Crop, UInt8Array
 from edge.runtime.bundle import load_bundle
+from trainer.data.crops import CropTruth
 from trainer.data.grounds import ways_to_read
 
 SURER = 0.05
 """Mean probability of the likeliest labels: of 48 test cells without rims the right way has at least 0.1 more than the
 wrong one, at the median 0.4."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CutCell:
+    """The cut-outs of one cell, or such as are read together for want of one: ``truths``, and ``pictures`` uint8 (h, w)
+    of the same, each on a ground such as it was photographed on."""
+
+    truths: tuple[CropTruth, ...]
+    pictures: tuple[UInt8Array, ...]
+
+    @property
+    def p_arm_up(self) -> bool:
+        """Those dark on white come from karyograms, their p arm is up; of those bright on black it is not known: they
+        are stored as they lay (BioImLab, Padova)."""
+        return not bright_on_black(self.pictures)
+
+    @property
+    def crops(self) -> tuple[Crop, ...]:
+        return crops_from_cutouts(self.pictures)
+
+    @property
+    def mirrored(self) -> tuple[Crop, ...]:
+        """The same cut anew, from their mirror images: another centre line, and other pixels."""
+        return crops_from_cutouts([picture[:, ::-1] for picture in self.pictures])
+
+
+def told(cells: Iterable[Sequence[CropTruth]], models: Path) -> Iterator[CutCell]:
+    """Each of ``cells`` as it is to be read; the classifier in ``models`` says how where pictures alone do not."""
+    stains = Stains(models)
+    for members in cells:
+        yield CutCell(tuple(members), tuple(stains.told([c.pixels for c in members])))
 
 
 class Stains:

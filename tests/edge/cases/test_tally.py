@@ -65,7 +65,7 @@ def test_males_are_told_against_xy() -> None:
 def test_one_cell_of_the_other_sex_stands_apart() -> None:
     result = tally([cell_of(number=1, sex="XY"), *(cell_of(number=k) for k in range(2, 12))])
     assert (result.karyotype, result.apart) == ("46,XX[10]", (1,))
-    assert [(s.what, s.cells) for s in result.strays] == [("Y for X", (1,))]
+    assert [(s.what, s.cells) for s in result.strays] == [("Y instead of X", (1,))]
 
 
 @pytest.mark.parametrize("others", [2, 3, 4])

@@ -24,7 +24,7 @@ from edge.locate.straighten import FEWEST_FOR_SCALE
 from edge.pipeline import Pipeline
 from edge.sinks.files import writable_folder, write_bytes
 from edge.sinks.jsonl import cell_to_json
-from trainer.data.corrections import UNREVIEWED
+from trainer.data.corrections import PLACES, UNREVIEWED
 from trainer.data.pictures import Skipped, warn_skipped
 from trainer.data.strangers import Strangers
 from trainer.errors import DatasetError
@@ -51,7 +51,14 @@ class Labelled:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures of a folder and of the folders in it, in order; ``DatasetError`` where there is none."""
+    """The pictures of a folder and of the folders in it, in order; ``DatasetError`` where there is none, and for an
+    export of cases, most of whose pictures are drawn."""
+    drawn = [file.parent for place in PLACES for file in folder.glob(place) if file.name == "corrections.jsonl"]
+    if drawn:
+        raise DatasetError(
+            f"{folder}: expected frames as the camera took them, got {drawn[0]}, an export with karyograms and drawn "
+            "outlines; learn from its corrections by trainer fit, or export the frames alone, as ome-tiff"
+        )
     inside = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.name[0] != ".")
     if not inside:
         raise DatasetError(f"{folder}: expected a folder with pictures of metaphases, found none in it; check the path")

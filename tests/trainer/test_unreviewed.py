@@ -82,6 +82,13 @@ def test_models_learn_a_laboratory_from_frames_that_nobody_labelled(
     assert made == {path: path.stat().st_mtime_ns for path in made}
 
 
+def test_an_export_is_no_folder_of_frames(frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (frames / "a" / "corrections").mkdir()
+    (frames / "a" / "corrections" / "corrections.jsonl").write_text("")
+    assert main(["data", "label", str(frames), "--out", str(tmp_path / "own")]) == 8
+    assert "expected frames as the camera took them" in capsys.readouterr().err
+
+
 def test_a_folder_without_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "label", str(tmp_path), "--out", str(tmp_path / "own")]) == 8
     assert "expected a folder with pictures of metaphases, found none in it" in capsys.readouterr().err

@@ -6,19 +6,23 @@ make the classifier see more alone, and then the next ones are better. Figures: 
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.errors import ConfigError
 from edge.pipeline import load_pipeline
-from edge.runtime.bundle import BUNDLE_FILE
+from edge.runtime.bundle import BUNDLE_FILE, load_bundle
+from trainer.data_note import DATA_NOTE, require_noted, write_note
 from trainer.export.networks import WEIGHTS_FILE
 from trainer.export.ship import ship
 from trainer.export.shipment import Shipment
 from trainer.fit_classifier import ClassifierConfig, fit_classifier
 from trainer.unreviewed import LINES, PICTURES, Labelled, label_unreviewed, labelled_in, pictures_in
 
+STAMP = 8
 RATE = 5e-4
 """Gentle: the network knows chromosomes already."""
 
@@ -46,8 +50,10 @@ def adaptation(it: Adaptation, watch: Watch) -> Iterator[Labelled]:
     """Makes ``out/models``: the given ones with a classifier that has learned from the pictures. Yields what the models
     make of these before each round, and after the last. A killed one goes on when it is called anew.
 
+    ``ConfigError`` where the folder is of other pictures or models, or these lack the weights to go on from;
     ``DatasetError``, ``ModelError`` and ``SinkError`` as what it calls raises them.
     """
+    _begin(it)
     models = it.models
     for number in range(1, it.rounds + 1):
         folder = it.out / f"round{number}"
@@ -55,6 +61,24 @@ def adaptation(it: Adaptation, watch: Watch) -> Iterator[Labelled]:
         models = _learn(it, models, folder, number)
     yield _name_cells(it, models, it.out / "cells", watch)
     shutil.copytree(models, it.out / "models", dirs_exist_ok=True)
+
+
+def _begin(it: Adaptation) -> None:
+    """Notes whose pictures and which models the folder is of, or finds them noted."""
+    bundle = load_bundle(it.models / "classifier", "classifier")
+    weights = it.models / "classifier" / WEIGHTS_FILE
+    if not weights.is_file():
+        raise ConfigError(
+            f"{weights}: expected the classifier's weights, to go on from; name the --models of a trainer"
+        )
+    digest = hashlib.sha256()
+    for picture in pictures_in(it.frames):
+        digest.update(f"{picture.relative_to(it.frames)} {picture.stat().st_size}\n".encode("utf-8", "surrogateescape"))
+    stamps = [(it.frames.name, digest.hexdigest()[:STAMP]), ("classifier", bundle.model_id)]
+    if (it.out / DATA_NOTE).is_file():
+        require_noted(it.out, stamps, f"the work in {it.out} began with")
+    else:
+        write_note(it.out, stamps)
 
 
 def _name_cells(it: Adaptation, models: Path, cells: Path, watch: Watch) -> Labelled:

@@ -80,6 +80,19 @@ def test_models_learn_a_laboratory_from_frames_that_nobody_labelled(
     assert main(words) == 0  # what was done is not done again
     assert set(capsys.readouterr().out.splitlines()) <= set(said.splitlines())
     assert made == {path: path.stat().st_mtime_ns for path in made}
+    (frames / "b" / "torn.png").unlink()
+    assert main(words) == 2
+    assert "what the work in" in capsys.readouterr().err
+
+
+def test_a_model_without_weights_learns_nothing(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], models_dir: Path
+) -> None:
+    models, out = tmp_path / "models", tmp_path / "own"
+    shutil.copytree(models_dir, models, ignore=shutil.ignore_patterns("*.keras"))
+    assert main(["adapt", str(frames), "--models", str(models), "--out", str(out)]) == 2
+    assert "expected the classifier's weights" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_an_export_is_no_folder_of_frames(frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

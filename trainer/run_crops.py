@@ -139,12 +139,18 @@ def cut_out(source: Path, models: Path) -> tuple[CropSet, CropSet]:
 
 
 def _held_back(crops: CropSet, what: Literal["donor", "case"], named: str) -> tuple[CropSet, CropSet]:
-    """``crops`` of train less those of some donors or cases, and these, to serve as val: the same ones for every seed.
+    """``crops`` of train less those of some donors or cases, and these, to serve as val.
     ``DatasetError`` if there are fewer than two."""
     owners = np.unique(crops.case[(crops.case != DRAWN) & (crops.case != "")])
     _require_two(owners.tolist(), what, named)
-    held = np.isin(crops.case, np.random.default_rng(0).permutation(owners)[: max(1, int(VAL_DONORS * len(owners)))])
+    held = np.isin(crops.case, held_of(owners.tolist()))
     return crops.pick(~held), crops.pick(held)
+
+
+def held_of(owners: Iterable[str]) -> list[str]:
+    """Which donors or cases of train serve as val where a set has none: the same ones for every seed."""
+    owners = sorted(set(owners))
+    return [str(o) for o in np.random.default_rng(0).permutation(owners)[: max(1, int(VAL_DONORS * len(owners)))]]
 
 
 def _require_two(owners: Iterable[str], what: Literal["donor", "case"], named: str) -> None:

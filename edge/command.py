@@ -30,7 +30,7 @@ EXIT_SYSTEM, EXIT_BUG, EXIT_INTERRUPTED = 1, 70, 130
 def run_app(app: typer.Typer, name: str, argv: Sequence[str] | None = None) -> int:
     """Run ``app`` as program ``name`` over ``argv`` (default: the process's own words); returns the exit code.
 
-    Warnings become one ``warning:`` line each.
+    Warnings become one ``warning:`` line each, said once.
     """
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     for stream in (sys.stdout, sys.stderr):
@@ -69,8 +69,13 @@ def explain(error: BaseException, name: str) -> tuple[str, int]:
 
 @contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
+    said: set[str] = set()  # once a command: a set is read several times
+
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        print(f"warning: {one_line(message)}", file=sys.stderr)
+        line = f"warning: {one_line(message)}"
+        if line not in said:
+            said.add(line)
+            print(line, file=sys.stderr)
 
     before = warnings.showwarning
     warnings.showwarning = show

@@ -15,7 +15,9 @@ from pathlib import Path
 from edge.errors import ConfigError
 from edge.pipeline import load_pipeline
 from edge.runtime.bundle import BUNDLE_FILE, load_bundle
+from trainer.data.strangers import Strangers
 from trainer.data_note import DATA_NOTE, require_noted, write_note
+from trainer.errors import DatasetError
 from trainer.export.networks import WEIGHTS_FILE
 from trainer.export.ship import ship
 from trainer.export.shipment import Shipment
@@ -71,8 +73,15 @@ def _begin(it: Adaptation) -> None:
         raise ConfigError(
             f"{weights}: expected the classifier's weights, to go on from; name the --models of a trainer"
         )
+    pictures, strangers = pictures_in(it.frames), Strangers.of(it.frames)
+    cases = {strangers.case(picture) for picture in pictures}
+    if len(cases) < 2:
+        raise DatasetError(
+            f"{it.frames}: expected frames of two cases or more, to hold one back, got {min(cases)} alone; give each "
+            "case a folder in it"
+        )
     digest = hashlib.sha256()
-    for picture in pictures_in(it.frames):
+    for picture in pictures:
         digest.update(f"{picture.relative_to(it.frames)} {picture.stat().st_size}\n".encode("utf-8", "surrogateescape"))
     stamps = [(it.frames.name, digest.hexdigest()[:STAMP]), ("classifier", bundle.model_id)]
     if (it.out / DATA_NOTE).is_file():

@@ -45,8 +45,8 @@ class Labelled:
 
     def __str__(self) -> str:
         return (
-            f"{self.cells} cells of {self.cases} cases, {self.chromosomes} chromosomes, {self.accepted:.1%} of them "
-            "accepted; nobody has reviewed them"
+            f"{self.cells} cell{'s'[: self.cells != 1]} of {self.cases} case{'s'[: self.cases != 1]}, "
+            f"{self.chromosomes} chromosomes, {self.accepted:.1%} of them accepted; nobody has reviewed them"
         )
 
 

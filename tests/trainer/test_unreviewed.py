@@ -95,6 +95,14 @@ def test_a_model_without_weights_learns_nothing(
     assert not out.exists()
 
 
+def test_one_case_alone_is_too_few_to_learn_from(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(frames / "b")
+    assert main(["adapt", str(frames), "--out", str(tmp_path / "own")]) == 8
+    assert "expected frames of two cases or more, to hold one back, got a alone" in capsys.readouterr().err
+
+
 def test_an_export_is_no_folder_of_frames(frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (frames / "a" / "corrections").mkdir()
     (frames / "a" / "corrections" / "corrections.jsonl").write_text("")

@@ -24,6 +24,7 @@ from trainer.export.shipment import Shipment
 from trainer.fit_classifier import ClassifierConfig, fit_classifier
 from trainer.unreviewed import LINES, PICTURES, Labelled, label_unreviewed, labelled_in, pictures_in
 
+CELLS = "cells"
 STAMP = 8
 RATE = 5e-4
 """Gentle: the network knows chromosomes already."""
@@ -58,11 +59,11 @@ def adaptation(it: Adaptation, watch: Watch) -> Iterator[Labelled]:
     _begin(it)
     models = it.models
     for number in range(1, it.rounds + 1):
-        folder = it.out / f"round{number}"
-        yield _name_cells(it, models, folder / "cells", watch)
-        models = _learn(it, models, folder, number)
-    yield _name_cells(it, models, it.out / "cells", watch)
-    shutil.copytree(models, it.out / "models", dirs_exist_ok=True)
+        yield _name_cells(it, models, number, watch)
+        models = _learn(it, models, number)
+    yield _name_cells(it, models, it.rounds + 1, watch)
+    shutil.rmtree(it.out / "models", ignore_errors=True)
+    shutil.copytree(models, it.out / "models")
 
 
 def _begin(it: Adaptation) -> None:
@@ -90,16 +91,17 @@ def _begin(it: Adaptation) -> None:
         write_note(it.out, stamps)
 
 
-def _name_cells(it: Adaptation, models: Path, cells: Path, watch: Watch) -> Labelled:
+def _name_cells(it: Adaptation, models: Path, number: int, watch: Watch) -> Labelled:
+    cells = it.out / f"round{number}" / CELLS
     if not (cells / LINES).exists():
         pictures = watch(pictures_in(it.frames), "cells")
         label_unreviewed(it.frames, pictures, load_pipeline(models, it.threads), cells, it.out / PICTURES)
     return labelled_in(cells)
 
 
-def _learn(it: Adaptation, models: Path, folder: Path, number: int) -> Path:
+def _learn(it: Adaptation, models: Path, number: int) -> Path:
     """The models with a classifier that has learned from the round's cells."""
-    cells, run, learned = (folder / name for name in ("cells", "run", "models"))
+    cells, run, learned = (it.out / f"round{number}" / name for name in (CELLS, "run", "models"))
     if (learned / "classifier" / BUNDLE_FILE).exists():
         return learned
     start = models / "classifier" / WEIGHTS_FILE

@@ -80,6 +80,8 @@ def test_models_learn_a_laboratory_from_frames_that_nobody_labelled(
     assert main(words) == 0  # what was done is not done again
     assert set(capsys.readouterr().out.splitlines()) <= set(said.splitlines())
     assert made == {path: path.stat().st_mtime_ns for path in made}
+    assert main([*words, "--rounds", "2"]) == 0  # and goes on from there
+    assert "after round 2: 2 cells of 2 cases" in capsys.readouterr().out
     (frames / "b" / "torn.png").unlink()
     assert main(words) == 2
     assert "what the work in" in capsys.readouterr().err

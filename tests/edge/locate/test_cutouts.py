@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edge.camera.ideogram import Look, bend, draw_ideogram
+from edge.locate import cutouts
 from edge.locate.cutouts import crops_from_cutouts
 from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS, straighten
 from edge.records import Float32Array, UInt8Array
@@ -89,3 +90,13 @@ def test_a_coarse_cell_is_cut_as_the_fine_one_that_it_was() -> None:
     coarse = [cv2.resize(p, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA) for p in fine]
     both = zip(crops_from_cutouts(fine), crops_from_cutouts(coarse), strict=True)
     assert np.mean([np.abs(was.pixels.astype(int) - crop.pixels).mean() for was, crop in both]) < 3.5
+
+
+def test_many_are_read_part_by_part_as_one_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    pictures = [cutout_of(draw_ideogram("3", n, 17, rng, Look(chromatid_gap=0))) for n in range(60, 170, 5)]
+    at_once = crops_from_cutouts(pictures)
+    monkeypatch.setattr(cutouts, "AT_ONCE", 4)
+    for part, whole in zip(crops_from_cutouts(pictures), at_once, strict=True):
+        assert part.region_id == whole.region_id
+        assert np.abs(part.pixels.astype(int) - whole.pixels).max() <= 4

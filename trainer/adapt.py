@@ -56,17 +56,17 @@ def adaptation(it: Adaptation, watch: Watch) -> Iterator[Labelled]:
     ``ConfigError`` where the folder is of other pictures or models, or these lack the weights to go on from;
     ``DatasetError``, ``ModelError`` and ``SinkError`` as what it calls raises them.
     """
-    _begin(it)
-    models = it.models
+    pictures, models = pictures_in(it.frames), it.models
+    _begin(it, pictures)
     for number in range(1, it.rounds + 1):
-        yield _name_cells(it, models, number, watch)
+        yield _name_cells(it, pictures, models, number, watch)
         models = _learn(it, models, number)
-    yield _name_cells(it, models, it.rounds + 1, watch)
+    yield _name_cells(it, pictures, models, it.rounds + 1, watch)
     shutil.rmtree(it.out / "models", ignore_errors=True)
     shutil.copytree(models, it.out / "models")
 
 
-def _begin(it: Adaptation) -> None:
+def _begin(it: Adaptation, pictures: Sequence[Path]) -> None:
     """Notes whose pictures and which models the folder is of, or finds them noted."""
     bundle = load_bundle(it.models / "classifier", "classifier")
     weights = it.models / "classifier" / WEIGHTS_FILE
@@ -74,7 +74,7 @@ def _begin(it: Adaptation) -> None:
         raise ConfigError(
             f"{weights}: expected the classifier's weights, to go on from; name the --models of a trainer"
         )
-    pictures, strangers = pictures_in(it.frames), Strangers.of(it.frames)
+    strangers = Strangers.of(it.frames)
     cases = {strangers.case(picture) for picture in pictures}
     if len(cases) < 2:
         raise DatasetError(
@@ -91,11 +91,11 @@ def _begin(it: Adaptation) -> None:
         write_note(it.out, stamps)
 
 
-def _name_cells(it: Adaptation, models: Path, number: int, watch: Watch) -> Labelled:
+def _name_cells(it: Adaptation, pictures: Sequence[Path], models: Path, number: int, watch: Watch) -> Labelled:
     cells = it.out / f"round{number}" / CELLS
     if not (cells / LINES).exists():
-        pictures = watch(pictures_in(it.frames), "cells")
-        label_unreviewed(it.frames, pictures, load_pipeline(models, it.threads), cells, it.out / PICTURES)
+        pipeline = load_pipeline(models, it.threads)
+        label_unreviewed(it.frames, watch(pictures, "cells"), pipeline, cells, it.out / PICTURES)
     return labelled_in(cells)
 
 

@@ -30,13 +30,13 @@ LIGHT_PERCENTILE = 75.0
 """Of the values along the edges of a cell's cut-outs: the light, which is white only where somebody made it so."""
 
 
-def crops_from_cutouts(pictures: Sequence[UInt8Array], area: float = WORKING_AREA) -> tuple[Crop, ...]:
+def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
     """The crops of one cell's cut-outs: uint8 (h, w) each, one chromosome, dark on white or bright on black. Of a
     chromosome that does not lie flat, the end that is higher in the picture is on top."""
     bright = bright_on_black(pictures)
     dark = [255 - p if bright else p for p in pictures]
     light = max(float(np.percentile(_edges(dark), LIGHT_PERCENTILE)), 1.0)
-    zoom = float(np.sqrt(area / np.median([np.count_nonzero(_solid(_absorbed(p, light))) for p in dark])))
+    zoom = float(np.sqrt(WORKING_AREA / np.median([np.count_nonzero(_solid(_absorbed(p, light))) for p in dark])))
     zoomed = [_zoomed(p, zoom) for p in dark]
     parts = [slice(k, k + AT_ONCE) for k in range(0, len(zoomed), AT_ONCE)]
     lines, own = [], []

@@ -74,6 +74,11 @@ def test_a_label_by_keyboard_undo_and_redo(karyogram: Page) -> None:
     expect(place_of(page, id)).to_have_attribute("data-place", there)
     page.keyboard.press("Control+z")
     expect(place_of(page, id)).to_have_attribute("data-place", here)
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_have_attribute("title", re.compile("You have nothing to undo"))
+    page.keyboard.press("r")
+    expect(undo).to_be_enabled()
+    expect(undo).to_have_attribute("title", "")
 
 
 def test_a_label_by_drag_and_drop(karyogram: Page) -> None:

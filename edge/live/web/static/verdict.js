@@ -9,8 +9,10 @@ export function showVerdict(cell) {
   writeKaryotype($("karyotype"), cell.karyotype);
   $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   $("left").textContent = cell.reviewed ? "All reviewed" : cell.unsure ? `${cell.unsure} to review` : "Nothing uncertain: A if it is right";
-  tool("undo").disabled = !cell.can_undo;
-  tool("redo").disabled = !cell.can_redo;
+  for (const [name, can] of [["undo", cell.can_undo], ["redo", cell.can_redo]]) {
+    tool(name).disabled = !can;
+    tool(name).title = can ? "" : `You have nothing to ${name} here: each person takes back what they did`;
+  }
   tool("next").disabled = cell.unsure === 0;
   tool("accept-rest").disabled = cell.reviewed;
 }

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import ConfigError
 from edge.pipeline import load_pipeline
-from edge.runtime.bundle import BUNDLE_FILE, load_bundle
+from edge.runtime.bundle import TASKS
+from edge.sinks.files import writable_folder
+from trainer.data.names import split_of_case
 from trainer.data.strangers import Strangers
 from trainer.data_note import DATA_NOTE, require_noted, write_note
 from trainer.errors import DatasetError
-from trainer.export.networks import WEIGHTS_FILE
+from trainer.export.networks import FIGURES_FILE, WEIGHTS_FILE
 from trainer.export.ship import ship
 from trainer.export.shipment import Shipment
 from trainer.fit_classifier import ClassifierConfig, fit_classifier
@@ -53,42 +55,65 @@ def adaptation(it: Adaptation, watch: Watch) -> Iterator[Labelled]:
     """Makes ``out/models``: the given ones with a classifier that has learned from the pictures. Yields what the models
     make of these before each round, and after the last. A killed one goes on when it is called anew.
 
-    ``ConfigError`` where the folder is of other pictures or models, or these lack the weights to go on from;
+    ``ConfigError`` where the folder is of another work, or of none, or the models lack the weights to go on from;
     ``DatasetError``, ``ModelError`` and ``SinkError`` as what it calls raises them.
     """
-    pictures, models = pictures_in(it.frames), it.models
+    pictures, models = pictures_in(it.frames, it.out), it.models
     _begin(it, pictures)
     for number in range(1, it.rounds + 1):
         yield _name_cells(it, pictures, models, number, watch)
         models = _learn(it, models, number)
     yield _name_cells(it, pictures, models, it.rounds + 1, watch)
-    shutil.rmtree(it.out / "models", ignore_errors=True)
+    shutil.rmtree(it.out / "models", ignore_errors=True)  # of fewer rounds
     shutil.copytree(models, it.out / "models")
 
 
 def _begin(it: Adaptation, pictures: Sequence[Path]) -> None:
-    """Notes whose pictures and which models the folder is of, or finds them noted."""
-    bundle = load_bundle(it.models / "classifier", "classifier")
+    """Notes of which work the folder is, or finds it noted. Before anything is written, and before any cell is named:
+    what would fail after that."""
+    ids = load_pipeline(it.models, it.threads).models
     weights = it.models / "classifier" / WEIGHTS_FILE
     if not weights.is_file():
         raise ConfigError(
             f"{weights}: expected the classifier's weights, to go on from; name the --models of a trainer"
         )
     strangers = Strangers.of(it.frames)
-    cases = {strangers.case(picture) for picture in pictures}
-    if len(cases) < 2:
-        raise DatasetError(
-            f"{it.frames}: expected frames of two cases or more, to hold one back, got {min(cases)} alone; give each "
-            "case a folder in it"
-        )
+    _require_cases({strangers.case(picture) for picture in pictures}, it.frames)
     digest = hashlib.sha256()
     for picture in pictures:
-        digest.update(f"{picture.relative_to(it.frames)} {picture.stat().st_size}\n".encode("utf-8", "surrogateescape"))
-    stamps = [(it.frames.name, digest.hexdigest()[:STAMP]), ("classifier", bundle.model_id)]
+        size = picture.stat().st_size if picture.is_file() else 0
+        digest.update(f"{picture.relative_to(it.frames)} {size}\n".encode("utf-8", "surrogateescape"))
+    stamps = [
+        (it.frames.resolve().name, digest.hexdigest()[:STAMP]),
+        *ids.items(),
+        ("--steps, --batch, --seed", f"{it.steps}, {it.batch}, {it.seed}"),
+    ]
     if (it.out / DATA_NOTE).is_file():
-        require_noted(it.out, stamps, f"the work in {it.out} began with")
+        require_noted(it.out, stamps, f"the work in {it.out} began with", "name another --out, or remove this one")
+    elif any(writable_folder(it.out).iterdir()):
+        raise ConfigError(
+            f"{it.out}: expected a new --out, or one that trainer adapt has begun, got a folder of other things, which "
+            "it might replace; name another"
+        )
     else:
         write_note(it.out, stamps)
+
+
+def _require_cases(cases: Collection[str], frames: Path) -> None:
+    """``DatasetError`` unless one can be learned from and one held back."""
+    splits = [split_of_case(case) for case in sorted(cases)]
+    train, val = (splits.count(split) for split in ("train", "val"))
+    if len(cases) < 2:
+        raise DatasetError(
+            f"{frames}: expected frames of two cases or more, to hold one back, got {min(cases)} alone; give each "
+            "case a folder in it"
+        )
+    if not train or train + val < 2:
+        raise DatasetError(
+            f"{frames}: expected two cases or more that are not for testing, one of them to learn from, got {train} to "
+            f"learn from, {val} to choose by and {splits.count('test')} to test on, as each case's name has it; add "
+            "frames of another case"
+        )
 
 
 def _name_cells(it: Adaptation, pictures: Sequence[Path], models: Path, number: int, watch: Watch) -> Labelled:
@@ -102,7 +127,7 @@ def _name_cells(it: Adaptation, pictures: Sequence[Path], models: Path, number: 
 def _learn(it: Adaptation, models: Path, number: int) -> Path:
     """The models with a classifier that has learned from the round's cells."""
     cells, run, learned = (it.out / f"round{number}" / name for name in (CELLS, "run", "models"))
-    if (learned / "classifier" / BUNDLE_FILE).exists():
+    if (learned / "classifier" / FIGURES_FILE).exists():  # written last
         return learned
     start = models / "classifier" / WEIGHTS_FILE
     config = ClassifierConfig(
@@ -116,8 +141,8 @@ def _learn(it: Adaptation, models: Path, number: int) -> Path:
         models=str(models),
     )
     fit_classifier(config, run, resume=True)
-    for bundle in models.iterdir():
-        if bundle.is_dir() and bundle.name != "classifier":
-            shutil.copytree(bundle, learned / bundle.name, dirs_exist_ok=True)
+    for task in TASKS:
+        if task != "classifier":
+            shutil.copytree(models / task, learned / task, dirs_exist_ok=True)
     ship(Shipment(run, cells, learned / "classifier", "int8", it.command, models))
     return learned

@@ -10,6 +10,7 @@ from edge.errors import ConfigError
 from trainer.files import write_atomic
 
 DATA_NOTE = "data.json"
+FRESH = "give the same data, another --out, or --fresh"
 Stamp = tuple[str, str]
 """Name of a set and what ``trainer.data.sources.stamp_of`` says of it."""
 
@@ -19,20 +20,17 @@ def write_note(folder: Path, stamps: Collection[Stamp]) -> None:
     write_atomic(folder / DATA_NOTE, (json.dumps(list(stamps)) + "\n").encode())
 
 
-def require_noted(folder: Path, stamps: Collection[Stamp], made: str) -> None:
+def require_noted(folder: Path, stamps: Collection[Stamp], made: str, mend: str = FRESH) -> None:
     """``ConfigError`` for a set that the folder's note has not, or not as it is now; ``made`` says what the folder has
-    of its data. A folder without a note may be of any."""
+    of its data, ``mend`` what to do. A folder without a note may be of any."""
     note = folder / DATA_NOTE
     if not note.is_file():
         return
     try:
         noted = [(name, stamp) for name, stamp in json.loads(note.read_bytes())]
     except (ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{note}: expected names and stamps of sets ({error}); start with --fresh") from error
+        raise ConfigError(f"{note}: expected names and stamps of sets ({error}); {mend}") from error
     for name, stamp in stamps:
         if (name, stamp) not in noted:
             was = ", ".join(f"{name} ({stamp})" for name, stamp in noted)
-            raise ConfigError(
-                f"{name} ({stamp}) is not, or not any more, what {made}, {was}; give the same data, another --out, or "
-                "--fresh"
-            )
+            raise ConfigError(f"{name} ({stamp}) is not, or not any more, what {made}, {was}; {mend}")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.errors import ModelError
 from edge.locate.ways import Way
 from edge.records import LABELS, Cell, Crop, Frame, Prediction
 from trainer.data.crops import TURNED_SHARE
@@ -207,21 +208,22 @@ def box_figures(truths: Iterable[FrameTruth], label: BoxLabeller) -> dict[str, f
 
 
 def judge_with(model: Path, cells: Iterable[LabelledCell], threads: int, models: Path) -> Judged:
-    """``judge`` with the classifier bundle in ``model``, the arbiter in ``models`` if there is one, and the product's
-    assignment."""
+    """``judge`` with the classifier bundle in ``model``, the arbiter in the folder ``models`` if it has one, and the
+    product's assignment."""
     from edge.cell.arbiter import Arbiter
     from edge.cell.assign import Assigned, assign
     from edge.cell.cutouts import beside_one_another
     from edge.classify.classifier import Classifier
     from edge.runtime.bundle import load_bundle
 
+    classifier = Classifier(load_bundle(model, "classifier"), threads)
+    if not models.is_dir():
+        raise ModelError(f"{models}: expected a folder of models, found none; name it with --models")
     folder = models / "arbiter"
     arbiter = Arbiter(load_bundle(folder, "arbiter")) if folder.is_dir() else None
 
     def label(crops: Sequence[Crop], predictions: Sequence[Prediction]) -> Sequence[Assigned]:
         return assign(predictions if arbiter is None else beside_one_another(arbiter, crops, predictions))
-
-    classifier = Classifier(load_bundle(model, "classifier"), threads)
 
     def classify(cuts: Sequence[Sequence[Crop]]) -> Sequence[Prediction]:
         return classifier.classify(cuts[0]) if len(cuts) == 1 else classifier.classify_cuts(cuts)

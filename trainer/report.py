@@ -21,6 +21,7 @@ from trainer.errors import DatasetError
 from trainer.export.bundle import any_bundle
 from trainer.export.edgetpu import check
 from trainer.export.flat import read_flat
+from trainer.export.networks import FIGURES_FILE
 from trainer.judged import Judged
 from trainer.report_pictures import confusion_picture, in_few_colours, reliability_picture
 from trainer.runs import LOG_FILE, Run
@@ -70,7 +71,7 @@ def page(model: Path, run: Path | None, judgement: Judgement | None = None) -> s
         layers=layers_of(bundle),
         edgetpu=str(check(bundle.model_bytes).reach) if bundle.model_path.suffix == ".tflite" else "",
         facts=facts_of(model / BUNDLE_FILE) | {"bytes": f"{len(bundle.model_bytes):,}"},
-        figures=facts_of(model / "report.json"),
+        figures=facts_of(model / FIGURES_FILE),
         card=Markup(card_html(model)),
     )
 

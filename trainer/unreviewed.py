@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.camera.files import PICTURE_SUFFIXES, read_frame
-from edge.errors import FrameError
+from edge.errors import ConfigError, FrameError
 from edge.locate.straighten import FEWEST_FOR_SCALE
 from edge.pipeline import Pipeline
 from edge.sinks.files import writable_folder, write_bytes
@@ -50,9 +50,12 @@ class Labelled:
         )
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """The pictures of a folder and of the folders in it, in order; ``DatasetError`` where there is none, and for an
-    export of cases, most of whose pictures are drawn."""
+def pictures_in(folder: Path, out: Path) -> list[Path]:
+    """The pictures of a folder and of the folders in it, in order. ``DatasetError`` where there is none, or one of no
+    known case, and for an export of cases, most of whose pictures are drawn; ``ConfigError`` where what is made of
+    them, in ``out``, would be among them the next time."""
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(f"{out}: expected an --out that is not within {folder}, whose pictures are learned from")
     drawn = [file.parent for place in PLACES for file in folder.glob(place) if file.name == "corrections.jsonl"]
     if drawn:
         raise DatasetError(
@@ -62,6 +65,9 @@ def pictures_in(folder: Path) -> list[Path]:
     inside = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.name[0] != ".")
     if not inside:
         raise DatasetError(f"{folder}: expected a folder with pictures of metaphases, found none in it; check the path")
+    strangers = Strangers.of(folder)
+    for picture in inside:
+        strangers.case(picture)
     return inside
 
 
@@ -95,7 +101,7 @@ def label_unreviewed(folder: Path, pictures: Iterable[Path], pipeline: Pipeline,
         beside = Path(os.path.relpath(image, out)).as_posix()
         line = {**cell_to_json(cell), "image": beside, "case": strangers.case(picture), UNREVIEWED: True}
         lines[image.name] = json.dumps(line, allow_nan=False) + "\n"
-    warn_skipped(folder, skipped)
+    warn_skipped(folder, skipped, rest="")
     if not lines:
         raise DatasetError(f"{folder}: expected pictures of metaphases, found none in {len(skipped)} picture(s)")
     write_bytes(out / LINES, "".join(lines.values()).encode("ascii"))

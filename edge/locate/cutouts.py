@@ -22,6 +22,11 @@ WORKING_AREA = 6000.0
 """Pixels of a cell's median cut-out where its centre line is found: 150 long, 40 broad."""
 LINE_PITCH = 2
 """One in so many of these, each way, is enough for the line."""
+MOST_SIDE_PX = 1000
+"""Of a part that a line is found in; of a larger one fewer pixels are. It is no chromosome's, and all parts of a cell
+take as much room as the largest."""
+MOST_AREAS = 4.0
+"""Of the median one, of a chromosome."""
 AT_ONCE = 256
 """A set of unknown cells is read as one cell: worked at once, 20,000 would take 5 GB."""
 MARGIN_PX = 6
@@ -44,7 +49,7 @@ def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
         absorbed = [_absorbed(p, light) for p in zoomed[part]]
         masks = [_solid(a) for a in absorbed]
         lines.append(_upright_lines(masks))
-        own += [a[m][:: len(parts)] for a, m in zip(absorbed, masks, strict=True)]
+        own += [_some(a[m])[:: len(parts)] for a, m in zip(absorbed, masks, strict=True)]
     scale = rows_per_px(line_length(np.concatenate(lines)), NOMINAL_UM_PER_PX / zoom)
     stain = level(np.concatenate(own), STAIN_SHARE)
     read = [
@@ -57,10 +62,28 @@ def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:
 def _upright_lines(masks: Sequence[BoolArray]) -> Float32Array:
     """The centre lines, float32 (n, points, 2), the higher end first."""
     half = np.float32(0.5)
-    lines = (centre_lines([m[::LINE_PITCH, ::LINE_PITCH] for m in masks]) - half) * np.float32(LINE_PITCH) + half
+    corners, parts = zip(*map(_part, masks), strict=True)
+    pitches = [LINE_PITCH * max(1, -(-max(part.shape) // MOST_SIDE_PX)) for part in parts]
+    found = centre_lines([part[::pitch, ::pitch] for part, pitch in zip(parts, pitches, strict=True)])
+    lines = (found - half) * np.array(pitches, np.float32)[:, None, None] + half
+    lines += np.array(corners, np.float32)[:, None]
     down = lines[:, 0, 1] > lines[:, -1, 1]
     lines[down] = lines[down, ::-1]
     return lines
+
+
+def _some(values: Float32Array) -> Float32Array:
+    """Of the stain of what is larger than any chromosome as much as of the largest one."""
+    return values[:: max(1, int(len(values) / (MOST_AREAS * WORKING_AREA)))]
+
+
+def _part(mask: BoolArray) -> tuple[tuple[int, int], BoolArray]:
+    """Of a mask in much room the part around its pixels, and the corner (x, y) of this; of another all."""
+    if max(mask.shape) <= MOST_SIDE_PX:
+        return (0, 0), mask
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    x, y = max(x - MARGIN_PX, 0), max(y - MARGIN_PX, 0)
+    return (x, y), mask[y : y + height + 2 * MARGIN_PX, x : x + width + 2 * MARGIN_PX]
 
 
 def bright_on_black(pictures: Sequence[UInt8Array]) -> bool:

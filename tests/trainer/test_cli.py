@@ -80,6 +80,11 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (["evaluate", "crops", "crops.zip"], 2, "--model"),
         (["evaluate", "crops.zip", "--model", "absent"], 5, "expected a model folder at absent"),
         (["evaluate", "--model=absent", "crops.zip"], 5, "expected a model folder at absent"),
+        (
+            ["evaluate", "crops.zip", "--model", str(TINY / "classifier"), "--models", "none"],
+            5,
+            "expected a folder of models, found",
+        ),
         (["evaluate", "crops.zip"], 8, "expected whole metaphases with boxes, got single chromosomes"),
         (["data", "report", "data", "--json", "data/images.csv/x"], 7, "cannot write"),
         (["evaluate", "frames", "absent", "--json", "data"], 7, "cannot write data: Is a directory; name another file"),

@@ -11,6 +11,7 @@ import pytest
 
 from edge.camera.metaphase import draw_metaphase
 from edge.pipeline import load_pipeline
+from edge.runtime.bundle import BUNDLE_FILE, TASKS
 from trainer.cli import main
 from trainer.data.corrections import UnreviewedWarning
 from trainer.data.metaphase import FrameTruth
@@ -76,15 +77,26 @@ def test_models_learn_a_laboratory_from_frames_that_nobody_labelled(
     assert "after round 1: 2 cells of 2 cases" in said
     shipped, learned = (load_pipeline(models) for models in (None, out / "models"))
     assert {n for n in shipped.models if shipped.models[n] != learned.models[n]} == {"classifier"}
-    made = {path: path.stat().st_mtime_ns for path in (out / "round1").rglob("*.jsonl")}
+    made = {
+        path: path.stat().st_mtime_ns for name in ("*.jsonl", BUNDLE_FILE) for path in out.glob(f"round*/**/{name}")
+    }
+    assert len(made) == 2 + len(TASKS)
     assert main(words) == 0  # what was done is not done again
-    assert set(capsys.readouterr().out.splitlines()) <= set(said.splitlines())
+    assert set(capsys.readouterr().out.splitlines()) == {
+        line for line in said.splitlines() if str(out) in line or "2 cells" in line
+    }
     assert made == {path: path.stat().st_mtime_ns for path in made}
+    (out / "round1" / "models" / "classifier" / "report.json").unlink()  # killed before the end of an export
     assert main([*words, "--rounds", "2"]) == 0  # and goes on from there
     assert "after round 2: 2 cells of 2 cases" in capsys.readouterr().out
+    for other in ([*words, "--steps", "3"], [*words, "--models", str(out / "models")]):
+        assert main(other) == 2
+        assert "what the work in" in capsys.readouterr().err
     (frames / "b" / "torn.png").unlink()
     assert main(words) == 2
-    assert "what the work in" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "what the work in" in said
+    assert "name another --out, or remove this one" in said
 
 
 def test_a_model_without_weights_learns_nothing(
@@ -105,6 +117,49 @@ def test_one_case_alone_is_too_few_to_learn_from(
     assert "expected frames of two cases or more, to hold one back, got a alone" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "splits"), [("24-0815", "24-1", "0 to learn from, 2"), ("a", "p11", "1 to learn from, 0")]
+)
+def test_cases_of_which_none_is_learned_from_or_none_held_back(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], a: str, b: str, splits: str
+) -> None:
+    (frames / "a").rename(frames / a)
+    (frames / "b").rename(frames / b)
+    assert main(["adapt", str(frames), "--out", str(tmp_path / "own")]) == 8
+    assert splits in capsys.readouterr().err
+    assert not (tmp_path / "own").exists()
+
+
+def test_a_case_that_the_table_lacks_is_told_before_any_cell_is_labelled(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (frames / "cases.csv").write_text("image,case\n1.png,a\n2.png,\n")
+    assert main(["data", "label", str(frames), "--out", str(tmp_path / "own")]) == 8
+    assert "no case for 2.png" in capsys.readouterr().err
+    assert not (tmp_path / "own").exists()
+
+
+def test_what_is_made_of_frames_is_not_among_them(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["adapt"], ["data", "label"]):
+        assert main([*words, str(frames), "--out", str(frames / "own")]) == 2
+        assert "expected an --out that is not within" in capsys.readouterr().err
+        assert not (frames / "own").exists()
+
+
+def test_a_folder_of_other_things_is_left_alone(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], models_dir: Path
+) -> None:
+    out = tmp_path / "runs"
+    shutil.copytree(models_dir, out / "models")
+    assert main(["adapt", str(frames), "--models", str(out / "models"), "--out", str(out)]) == 2
+    assert "got a folder of other things, which it might replace" in capsys.readouterr().err
+    assert {path.name for path in out.iterdir()} == {"models"}
+    (tmp_path / "a file").touch()
+    assert main(["adapt", str(frames), "--out", str(tmp_path / "a file")]) == 7
+
+
 def test_an_export_is_no_folder_of_frames(frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (frames / "a" / "corrections").mkdir()
     (frames / "a" / "corrections" / "corrections.jsonl").write_text("")
@@ -113,6 +168,7 @@ def test_an_export_is_no_folder_of_frames(frames: Path, tmp_path: Path, capsys: 
 
 
 def test_a_folder_without_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["data", "label", str(tmp_path), "--out", str(tmp_path / "own")]) == 8
+    (tmp_path / "empty").mkdir()
+    assert main(["data", "label", str(tmp_path / "empty"), "--out", str(tmp_path / "own")]) == 8
     assert "expected a folder with pictures of metaphases, found none in it" in capsys.readouterr().err
     assert not (tmp_path / "own").exists()

@@ -142,7 +142,7 @@ def label(
     from trainer.commands.progress import tracked
     from trainer.unreviewed import PICTURES, label_unreviewed, labelled_in, pictures_in
 
-    pictures = pictures_in(frames)
+    pictures = pictures_in(frames, out)
     label_unreviewed(frames, tracked(pictures, "cells"), load_pipeline(models, threads), out, out / PICTURES)
     print(f"{out}: {labelled_in(out)}")
 

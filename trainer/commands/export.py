@@ -59,6 +59,7 @@ def export_command(
     from trainer.files import require_place
 
     require_place(out / "bundle.json", "--out")
+    from trainer.export.networks import FIGURES_FILE
     from trainer.export.ship import ship
     from trainer.export.shipment import Shipment
     from trainer.export.tflite import FORMS, Form
@@ -72,7 +73,7 @@ def export_command(
     plain = {key: value for key, value in bundle.calibration.items() if not key.startswith("keep_")}
     calibration = ", ".join(f"{key} {value:g}" for key, value in plain.items())
     print(f"{bundle.model_path}: {len(bundle.model_bytes)} bytes; {calibration}")
-    report = json.loads((out / "report.json").read_bytes())
+    report = json.loads((out / FIGURES_FILE).read_bytes())
     print(
         f"{report['form']}: the same answer on {report['parity_agreement']:.2%} of {report['parity_pictures']} val "
         f"pictures; scores differ by {report['parity_mean_difference']:.5f} on average, "

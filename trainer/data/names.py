@@ -19,7 +19,7 @@ _MADE_BY_TOOLS = re.compile(
 """What Label Studio puts before a file's name, Roboflow behind it, and sets with masks."""
 _SHELF = re.compile(
     r"(?:jpe?g|png|tiff?)?_?(?:image|img|picture|frame|metaphase|annotation|label|mask|set)s?"
-    r"|jpe?g|png|tiff?|webp|bmp|xml|coco|voc(?:devkit)?|(?:voc)?\d{4}|data(?:set)?s?|default|obj_train_data|\.\.?",
+    r"|jpe?g|png|tiff?|webp|bmp|xml|coco|voc(?:devkit|\d{4})?|data(?:set)?s?|default|obj_train_data|\.\.?",
     re.IGNORECASE,
 )
 """Folders that programs and habits give to any set: JPEGImages, annotations, VOC2012, data ..."""

@@ -31,11 +31,11 @@ class Skipped:
     reason: str
 
 
-def warn_skipped(source: Path, skipped: Sequence[Skipped]) -> None:
-    """One ``SkippedWarning`` that counts and names them; none for none."""
+def warn_skipped(source: Path, skipped: Sequence[Skipped], rest: str = " (trainer data report lists all)") -> None:
+    """One ``SkippedWarning`` that counts and names the first of them; ``rest`` is said of the others. None for none."""
     if skipped:
         shown = ", ".join(f"{s.file} ({s.reason})" for s in skipped[:SHOWN])
-        more = f" and {len(skipped) - SHOWN} more (trainer data report lists all)" if len(skipped) > SHOWN else ""
+        more = f" and {len(skipped) - SHOWN} more{rest}" if len(skipped) > SHOWN else ""
         warnings.warn(f"{source}: {len(skipped)} file(s) left out: {shown}{more}", SkippedWarning, stacklevel=3)
 
 

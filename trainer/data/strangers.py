@@ -31,7 +31,7 @@ class Strangers:
         """The one of ``cases.csv``, else the folder that it is named by, else the one that the file's name has."""
         if not self.cases:
             return case_folder(Path(os.path.relpath(picture, self.folder))) or case_of(picture.name)
-        if picture.name not in self.cases:
+        if not self.cases.get(picture.name):
             raise DatasetError(f"{self.folder / CASES_FILE}: no case for {picture.name}; add a line for it")
         return self.cases[picture.name]
 

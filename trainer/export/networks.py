@@ -15,6 +15,8 @@ from trainer.export.bundle import any_bundle
 from trainer.networks import arbiter as _arbiter  # noqa: F401  a file's own layers must be known before it is read
 
 WEIGHTS_FILE = "weights.keras"
+FIGURES_FILE = "report.json"
+"""What the export measured; written last."""
 """A bundle's own float network."""
 
 

@@ -32,7 +32,7 @@ from trainer.errors import ExportError
 from trainer.export.arbiter import ship_arbiter
 from trainer.export.bundle import any_bundle, provisional_bundle, write_bundle
 from trainer.export.edgetpu import keep_compiled, require_ready
-from trainer.export.networks import WEIGHTS_FILE, is_run, load_float, load_for_int8, task_of, weights_of
+from trainer.export.networks import FIGURES_FILE, WEIGHTS_FILE, is_run, load_float, load_for_int8, task_of, weights_of
 from trainer.export.onnx import remove_beside, to_both, write_beside
 from trainer.export.prove import prove
 from trainer.export.separator import ship_separator
@@ -81,7 +81,7 @@ def ship(shipment: Shipment) -> Bundle:
     _keep(weights_of(shipment.run), shipment.out / WEIGHTS_FILE)
     for name in (LAYERS_FILE, LOG_FILE):
         _keep(shipment.run / name, shipment.out / name)
-    write_atomic(shipment.out / "report.json", (json.dumps(figures | proofs[0], indent=2) + "\n").encode())
+    write_atomic(shipment.out / FIGURES_FILE, (json.dumps(figures | proofs[0], indent=2) + "\n").encode())
     return bundle
 
 

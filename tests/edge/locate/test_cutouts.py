@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from edge.camera.ideogram import Look, bend, draw_ideogram
-from edge.locate import cutouts
+from edge.locate import cutouts, geometry
 from edge.locate.cutouts import crops_from_cutouts
 from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS, straighten
-from edge.records import Float32Array, UInt8Array
+from edge.records import BoolArray, Float32Array, UInt8Array
 from tests.edge.locate.straightened import DEPTH, length_of, likeness, region_of, slide_with
 
 
@@ -90,6 +90,26 @@ def test_a_coarse_cell_is_cut_as_the_fine_one_that_it_was() -> None:
     coarse = [cv2.resize(p, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA) for p in fine]
     both = zip(crops_from_cutouts(fine), crops_from_cutouts(coarse), strict=True)
     assert np.mean([np.abs(was.pixels.astype(int) - crop.pixels).mean() for was, crop in both]) < 3.5
+
+
+def test_what_is_no_chromosome_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole metaphase among cut-outs; and cut-outs in the middle of much white."""
+    pictures = [cutout_of(draw_ideogram("3", n, 17, np.random.default_rng(5))) for n in range(100, 130)]
+    seen = []
+
+    def watched(masks: list[BoolArray]) -> Float32Array:
+        seen.extend(max(mask.shape) for mask in masks)
+        return geometry.centre_lines(masks)
+
+    monkeypatch.setattr(cutouts, "centre_lines", watched)
+    stray = np.pad(np.full((900, 700), 190, np.uint8), 20, constant_values=255)
+    wanted = crops_from_cutouts(pictures)
+    crops = crops_from_cutouts([*pictures, stray])
+    spacious = crops_from_cutouts([np.pad(p, 700, constant_values=255) for p in pictures])
+    assert max(seen) <= cutouts.MOST_SIDE_PX / cutouts.LINE_PITCH
+    for alone, beside, roomy in zip(wanted, crops, spacious, strict=False):
+        assert np.abs(alone.pixels.astype(int) - beside.pixels).mean() < 6
+        assert np.abs(alone.pixels.astype(int) - roomy.pixels).mean() < 6
 
 
 def test_many_are_read_part_by_part_as_one_cell(monkeypatch: pytest.MonkeyPatch) -> None:

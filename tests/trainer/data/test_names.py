@@ -54,6 +54,7 @@ def test_case_names(file: str, case: str) -> None:
         ("train/images/P105203/meta0.webp", "P105203"),
         ("P105203/slide 2/images/meta0.webp", "P105203"),
         ("12/meta0.webp", "12"),
+        ("1023/meta0.webp", "1023"),
         ("meta0.webp", None),
         ("JPEGImages/meta0.webp", None),
         ("VOC2012/JPEGImages/meta0.webp", None),

@@ -118,6 +118,9 @@ def test_a_case_in_two_splits_is_named(tmp_path: Path) -> None:
     (folder / "cases.csv").write_text("image,case\np1_1.png,a\n")
     with pytest.raises(DatasetError, match=r"no case for p1_2\.png"):
         read_all(folder)
+    (folder / "cases.csv").write_text("image,case\np1_1.png,a\np1_2.png,\np2_1.png,c\n")
+    with pytest.raises(DatasetError, match=r"no case for p1_2\.png"):
+        read_all(folder)
 
 
 def test_a_frame_in_two_image_sets(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError, SinkError
-from edge.runtime.bundle import TASKS
+from edge.runtime.bundle import BUNDLE_FILE, TASKS
 from edge.text import first_line
 from trainer.curves import drawn_curves
 from trainer.data_note import DATA_NOTE, Stamp, require_noted, write_note
@@ -67,14 +67,17 @@ class Run:
         With ``resume`` a run that is there goes on, and ``ConfigError`` names the settings that differ from its own, or
         the set of ``data`` that does; leave out of ``config`` what may differ, such as how long to train. Without, a
         run that is there is removed, its crops and its network too; ``ConfigError`` where ``config`` goes on from that
-        very network. A run that ended before its first logged step has nothing to go on from: it takes the new settings
-        and data, and crops made for other settings go.
+        very network, and for a folder of other things. A run that ended before its first logged step has nothing to go
+        on from: it takes the new settings and data, and crops made for other settings go.
         """
         wanted: dict[str, Any] = json.loads(json.dumps(dict(config), default=str))
         run = cls(folder)
         try:
             if not resume:
-                run._clear(wanted)
+                run._require_unneeded(wanted)
+            run._require_own(wanted)
+            if not resume:
+                run._clear()
             run._checkpoints.mkdir(parents=True, exist_ok=True)
             if run._config_path.exists() and (run._saved() or run._log_path.exists()):
                 _compare(run._config_path, wanted)
@@ -177,11 +180,22 @@ class Run:
         """Finished checkpoints, newest first."""
         return sorted((p for p in self._checkpoints.iterdir() if p.name.isdecimal()), key=lambda p: -int(p.name))
 
-    def _clear(self, wanted: Mapping[str, Any]) -> None:
-        self._require_unneeded(wanted)
+    def _clear(self) -> None:
         self._remove(("config.json", LOG_FILE, "curves.png", *CROP_FILES, DATA_NOTE, *WEIGHT_FILES))
-        if self._checkpoints.exists():
-            shutil.rmtree(self._checkpoints)
+        for saved in (*self._checkpoints.glob("[0-9]*"), *self._checkpoints.glob(".*.part")):
+            shutil.rmtree(saved)
+
+    def _require_own(self, wanted: Mapping[str, Any]) -> None:
+        """``ConfigError`` if a model is there, or what a run writes and it is no run's: it would be lost."""
+        made = (BUNDLE_FILE, "config.json", LOG_FILE, *WEIGHT_FILES)
+        there = [name for name in made if (self.folder / name).exists()]
+        if there[:1] == ["config.json"] and _like(self._config_path, wanted):
+            return
+        if there:
+            raise ConfigError(
+                f"{self.folder}: expected a new folder or that of a run, got a {there[0]} of something else, which "
+                "would be lost; choose another --out"
+            )
 
     def _require_unneeded(self, wanted: Mapping[str, Any]) -> None:
         """``ConfigError`` if the settings ``wanted`` name weights or a run that clearing this folder would remove."""
@@ -235,6 +249,15 @@ def _read(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not readable as JSON ({error}); start with --fresh") from error
+
+
+def _like(path: Path, wanted: Mapping[str, Any]) -> bool:
+    """Whether the settings at ``path`` are a run's: half of those ``wanted`` are among them, or they are damaged."""
+    try:
+        settings = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return True
+    return not isinstance(settings, dict) or 2 * len(settings.keys() & wanted.keys()) >= len(wanted)
 
 
 def _compare(path: Path, wanted: dict[str, Any]) -> None:

@@ -15,9 +15,9 @@ from trainer.export.bundle import any_bundle
 from trainer.networks import arbiter as _arbiter  # noqa: F401  a file's own layers must be known before it is read
 
 WEIGHTS_FILE = "weights.keras"
-FIGURES_FILE = "report.json"
-"""What the export measured; written last."""
 """A bundle's own float network."""
+FIGURES_FILE = "report.json"
+"""What the export measured: written last, and taken away first, so that a bundle without it is half of two."""
 
 
 def is_run(folder: Path) -> bool:
@@ -31,6 +31,11 @@ def task_of(folder: Path) -> Task:
         if (folder / f"{task}.keras").exists():
             return task
     if (folder / BUNDLE_FILE).exists() and (folder / WEIGHTS_FILE).exists():
+        if not (folder / FIGURES_FILE).exists():
+            raise ExportError(
+                f"{folder}: its export was interrupted, and its {WEIGHTS_FILE} may be another model's; give that "
+                "`trainer export` again"
+            )
         return any_bundle(folder).task
     files = ", ".join(f"{task}.keras" for task in TASKS)
     raise ExportError(

@@ -16,6 +16,7 @@ from rich.progress import track
 from edge.camera.files import read_frame
 from edge.cell.compare import one_to_one
 from edge.classify.classifier import Classifier
+from edge.errors import ModelError
 from edge.locate.boxes import BoxFinder
 from edge.locate.decode import find_boxes
 from edge.locate.field import dark_on_bright
@@ -24,7 +25,7 @@ from edge.locate.locator import at_scale
 from edge.locate.straighten import MEDIAN_ROWS
 from edge.overlap import box_iou
 from edge.records import LABELS, Crop, Float32Array
-from edge.runtime.bundle import Bundle, Task
+from edge.runtime.bundle import BUNDLE_FILE, TASKS, Bundle, Task
 from trainer.compress.report import LAYERS_FILE
 from trainer.data.cropset import NOTHING, CropSet
 from trainer.data.metaphase import FrameTruth, read_frames
@@ -53,6 +54,8 @@ TEMPERATURE_SPREAD = 0.3
 """Of the logarithm of the temperature, as a normal around 1, before any crop is seen; a thousand crops outweigh it."""
 ARBITERS: tuple[Form, ...] = ("float32", "float16", "dynamic")
 """What an arbiter is exported in: TFLite's runtime takes no int8 one, and has no square root in int16."""
+PAGES = ("card.md", "report.html", "comparison.md")
+"""What was written of the model that lay there."""
 FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
 
 
@@ -64,13 +67,17 @@ def specimen(shipment: Shipment) -> Specimen:
 
 def ship(shipment: Shipment) -> Bundle:
     """Write the bundle; returns it as the edge reads it back. ``ExportError``: it does not say what the network says,
-    is not in a form for its task, or not ready for the Edge TPU where that is asked for; nothing is written then."""
+    is not in a form for its task, or not ready for the Edge TPU where that is asked for, or another's model lies there;
+    nothing is written then."""
     _require_form(shipment)
+    _require_place(shipment)
     it = specimen(shipment)
     models = _converted(it, shipment)
     proofs = [prove(it, form, model) for form, model in models.items()]
     model = next(iter(models.values()))
     verdict = require_ready(model, shipment.out) if shipment.edgetpu else None
+    weights = weights_of(shipment.run)
+    (shipment.out / FIGURES_FILE).unlink(missing_ok=True)
     bundle, figures = _way(it, shipment)(it.network, model, shipment)
     if verdict:
         keep_compiled(verdict, bundle.model_path)
@@ -78,9 +85,11 @@ def ship(shipment: Shipment) -> Bundle:
         write_beside(bundle, models, proofs)
     else:
         remove_beside(bundle)
-    _keep(weights_of(shipment.run), shipment.out / WEIGHTS_FILE)
+    _keep(weights, shipment.out / WEIGHTS_FILE)
     for name in (LAYERS_FILE, LOG_FILE):
         _keep(shipment.run / name, shipment.out / name)
+    for name in PAGES if is_run(shipment.run) else ():
+        (shipment.out / name).unlink(missing_ok=True)
     write_atomic(shipment.out / FIGURES_FILE, (json.dumps(figures | proofs[0], indent=2) + "\n").encode())
     return bundle
 
@@ -91,6 +100,21 @@ def _require_form(shipment: Shipment) -> None:
         raise ExportError(
             f"{shipment.run}: expected an arbiter's export as {', '.join(f'--{form}' for form in ARBITERS)}, got "
             f"{shipment.form}; give --float32: it stays on the processor, whatever the others are exported as"
+        )
+
+
+def _require_place(shipment: Shipment) -> None:
+    """``ExportError`` where what is in the bundle's folder is not to be replaced by this one."""
+    task, out = task_of(shipment.run), shipment.out
+    if any((out / other).is_dir() for other in TASKS):
+        raise ExportError(f"{out}: expected the folder of one model, got one of several; give --out {out / task}")
+    try:
+        there = any_bundle(out).task if (out / BUNDLE_FILE).exists() else task
+    except ModelError:  # a damaged one is made anew
+        return
+    if there != task:
+        raise ExportError(
+            f"{out}: expected a {task} there or nothing, got a {there}, which would be lost; name another"
         )
 
 

@@ -178,6 +178,7 @@ def test_ranges_are_measured_wherever_a_layer_keeps_one() -> None:
 def test_a_bundle_is_pruned_as_a_run_is(base: Path, tmp_path: Path) -> None:
     shutil.copytree(TINY / "classifier", tmp_path / "bundle")
     shutil.copy(base / "classifier.keras", tmp_path / "bundle" / "weights.keras")
+    (tmp_path / "bundle" / "report.json").write_text("{}")
     source = Tuning(str(tmp_path / "bundle"), str(base.parent / "crops.zip"), STEPS, batch=4)
     with pytest.warns(TuneWarning, match=r"bundle: no config\.json says how .* goes on with the usual settings"):
         weights = prune(source, 0.6, tmp_path / "pruned", resume=True)

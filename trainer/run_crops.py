@@ -14,7 +14,7 @@ from edge.locate.locator import load_locator
 from trainer.align import align, doubtful, upside_down
 from trainer.data.crops import ANY_SPLIT, TURNED_SHARE
 from trainer.data.cropset import DRAWN, CropSet, crops_of_cutouts, crops_of_drawings, crops_of_frames
-from trainer.data.sources import holds_cutouts, kept_at, marked_owners, splits_at
+from trainer.data.sources import form_of, holds_cutouts, kept_at, marked_owners, splits_at
 from trainer.data.splits import pick_split
 from trainer.data_note import Stamp, require_noted, write_note
 from trainer.errors import DatasetError
@@ -111,9 +111,10 @@ def _owners_of(sources: Iterable[Path], drawn: bool) -> Mapping[Path, Mapping[st
             if "val" not in owners:
                 _require_two(owners.get("train", ()), "donor", str(source))
     if not drawn and not any("train" in owners for owners in there.values()):
-        raise DatasetError(f"{named}: no chromosome in split 'train'; add a set that has some")
+        raise DatasetError(f"{named}: no chromosome in split 'train'; add a set that has some{_by_name(there)}")
     if not any("val" in owners or holds_cutouts(source) for source, owners in there.items()):
-        _require_two([case for owners in there.values() for case in owners.get("train", ())], "case", named)
+        trained = [case for owners in there.values() for case in owners.get("train", ())]
+        _require_two(trained, "case", named, _by_name(there))
     return there
 
 
@@ -153,7 +154,15 @@ def held_of(owners: Iterable[str]) -> list[str]:
     return [str(o) for o in np.random.default_rng(0).permutation(owners)[: max(1, int(VAL_DONORS * len(owners)))]]
 
 
-def _require_two(owners: Iterable[str], what: Literal["donor", "case"], named: str) -> None:
+def _by_name(there: Mapping[Path, Mapping[str, Collection[str]]]) -> str:
+    """Of corrections, which state no splits: that a case's name decides, and how it did."""
+    if not any(form_of(source) == "corrections" for source in there):
+        return ""
+    counts = [sum(len(owners.get(split, ())) for owners in there.values()) for split in ("train", "val", "test")]
+    return " (a case's name says what it is for: {} to learn from, {} to choose by, {} to test on)".format(*counts)
+
+
+def _require_two(owners: Iterable[str], what: Literal["donor", "case"], named: str, besides: str = "") -> None:
     """``DatasetError`` unless more than one of ``owners`` is known."""
     known = set(owners) - {""}
     if len(known) < 2:
@@ -163,7 +172,8 @@ def _require_two(owners: Iterable[str], what: Literal["donor", "case"], named: s
             else "add cells of another case"
         )
         raise DatasetError(
-            f"{named}: expected a split val or more than one {what} to hold some back for it, got {len(known)}; {mend}"
+            f"{named}: expected a split val or more than one {what} to hold some back for it, got {len(known)}; "
+            f"{mend}{besides}"
         )
 
 

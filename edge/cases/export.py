@@ -66,9 +66,9 @@ CHROMOSOME_COLUMNS = (
 def waiting(state: CellState) -> str:
     """How many chromosomes of a counted cell wait for a person's eye: ``3``, or ``all`` where none is uncertain but
     nobody has seen to the cell; else empty."""
-    if state.unsure:
-        return str(len(state.unsure))
-    return "" if state.reviewed or state.set_aside else "all"
+    if state.set_aside:
+        return ""
+    return str(len(state.unsure)) if state.unsure else "" if state.reviewed else "all"
 
 
 def scale_of(cell: Cell) -> str:
@@ -154,8 +154,9 @@ def tally_json(of: Tally) -> dict[str, Any]:
 
 
 def editors(state: CellState) -> tuple[str, ...]:
-    """Who edited the cell, in the order of their first edit."""
-    return tuple(dict.fromkeys(event.actor for event in state.events))
+    """Whose edits of the cell hold, in the order of the first of each."""
+    holding = state.history.holding
+    return tuple(dict.fromkeys(event.actor for event in state.events if event.revision in holding))
 
 
 def _with_all(state: CellState) -> Cell:

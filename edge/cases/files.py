@@ -21,7 +21,9 @@ from edge.text import one_line, printable
 
 EVERY_FORM = ("png", "csv", "json", "ome-tiff", "corrections")
 OWNER = "case.txt"
-"""The case's name: whose the files in a folder are."""
+"""The case's name, and when it was opened: whose the files in a folder are."""
+TABLES = ("case.json", "cells.csv", "chromosomes.csv", "corrections")
+"""Of a case's files those that are not named after a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,14 @@ def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) 
         opened, states, head = store.case(case), store.cells(case), store.head()
     name = printable(opened.name)
     writable_folder(folder)
-    _refuse_another(name, folder)
+    _refuse_another(name, opened.opened_utc, folder)
     paths: list[Path] = []
 
     def write(name: str, content: bytes) -> None:
         write_bytes(folder / name, content)
         paths.append(folder / name)
 
-    write(OWNER, f"{name}\n".encode())
+    write(OWNER, f"{name}\n{opened.opened_utc}\n".encode())
     if "json" in forms:
         write("case.json", export.case_json(opened, states, head).encode("ascii"))
     if "csv" in forms:
@@ -67,17 +69,29 @@ def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) 
     return Written(tuple(paths), len(states), left_out)
 
 
-def _refuse_another(case: str, folder: Path) -> None:
+def _refuse_another(case: str, opened_utc: str, folder: Path) -> None:
     """No file's name says whose it is: those of the longer case would stay among the other's."""
     there = _owner(folder)
-    if there is not None and there != case:
+    if there is None:
+        strange = [name for name in TABLES if (folder / name).exists()]
+        if strange:
+            raise SinkError(f"{folder}: it has a {strange[0]}, and nothing says of which case; name another folder")
+        return
+    name, *opened = there.splitlines() or [""]
+    if name != case:
         raise SinkError(
-            f"{folder}: expected a folder without another case's files, it has those of {one_line(there)}; name another"
+            f"{folder}: expected a folder without another case's files, it has those of {one_line(name)}; name another"
+        )
+    if opened and opened[0] != opened_utc:
+        raise SinkError(
+            f"{folder}: it has the files of another case {one_line(name)}, of {opened[0]}, not {opened_utc}; name "
+            "another"
         )
 
 
 def _owner(folder: Path) -> str | None:
-    """Whose files are in ``folder``; None where nothing says so. Exports of earlier versions say it in their JSON."""
+    """Whose files are in ``folder``: the case's name, and in a second line when it was opened, if that is known; None
+    where nothing says so. Exports of earlier versions say it in their JSON."""
     try:
         return (folder / OWNER).read_bytes().decode("utf-8", "replace").rstrip("\r\n")
     except FileNotFoundError:

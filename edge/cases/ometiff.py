@@ -68,6 +68,8 @@ def ome_xml(frame: Frame, state: CellState) -> str:
     image = ET.SubElement(root, "Image", ID="Image:0", Name=cell.frame)
     ET.SubElement(image, "AcquisitionDate").text = captured.captured_utc[:19]
     what = f"{captured.case}, cell {captured.number}: {state.karyotype}"
+    if state.set_aside:
+        what = f"{what}; set aside: {state.set_aside}"
     ET.SubElement(image, "Description").text = what if cell.scale_stated else f"{what}; {scale_of(cell)}"
     pixels = ET.SubElement(
         image,

@@ -103,10 +103,11 @@ class CellState:
 
     @cached_property
     def findings(self) -> tuple[str, ...]:
-        """What the karyotype means; worded as provisional until a person has reviewed the cell, or set it aside."""
+        """What the karyotype means; worded as provisional until a person has reviewed the cell, and where one has set
+        it aside."""
         said = findings_of_cell(self.counts, markers=self.markers, derivatives=self.derivatives)
-        seen = self.reviewed or bool(self.set_aside)
-        why = not_yet_reviewed(len(self.unsure), len(self.counted)) or ("" if seen else NOBODY_YET)
+        unseen = not_yet_reviewed(len(self.unsure), len(self.counted)) or ("" if self.reviewed else NOBODY_YET)
+        why = f"this cell is set aside: {self.set_aside}" if self.set_aside else unseen
         return provisional(said, why)
 
     @property

@@ -17,6 +17,7 @@ from typing import Any
 
 from edge.cases import log
 from edge.cases.again import Kept, kept_cells
+from edge.cases.apply import due
 from edge.cases.codec import canonical, cell_to_document, edit_to_json
 from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered, touched
 from edge.cases.images import Images
@@ -163,7 +164,11 @@ class CaseStore:
         touched the same chromosomes since; ``EditRefused`` where it cannot be made.
         """
         asked = checked(change)
-        return self._edit(id, lambda state: numbered(asked, next_id(state.captured, state.events)), based_on, actor)
+
+        def made(state: CellState) -> Edit:
+            return numbered(due(state.places, asked), next_id(state.captured, state.events))
+
+        return self._edit(id, made, based_on, actor)
 
     def undo(self, id: int, *, based_on: int, actor: str) -> CellState:
         """Takes back the latest edit of ``actor`` that holds. Raises like ``edit``, and ``EditRefused`` where someone

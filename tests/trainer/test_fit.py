@@ -24,6 +24,7 @@ from edge.locate.separate import Answers  # noqa: E402
 from edge.locate.straighten import CROP_COLS, CROP_ROWS  # noqa: E402
 from edge.overlap import box_iou, paired_iou  # noqa: E402
 from tests.edge.locate.perfect import folded, places_of  # noqa: E402
+from tests.trainer.data.forms import corrections_folder  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder, rewritten  # noqa: E402
 from trainer import fit_classifier as classifier_module  # noqa: E402
 from trainer import fit_separator as separator_module  # noqa: E402
@@ -383,6 +384,21 @@ def test_of_a_laboratorys_first_cases_one_is_held_back(tmp_path: Path) -> None:
         patch.setattr(crops_module, "crops_of_frames", None)  # told before any is cut
         with pytest.raises(DatasetError, match=r"more than one case to hold some back for it, got 1; add cells of ano"):
             load_crops(classifier_config(one), tmp_path / "other", undecided)
+
+
+def test_corrections_of_too_few_cases_say_that_names_decide_what_each_is_for(tmp_path: Path) -> None:
+    corrected = corrections_folder(tmp_path / "corrected")
+    lines = corrections_folder(tmp_path / "corrected").joinpath("corrections.jsonl").read_text()
+    (corrected / "corrections.jsonl").write_text(lines.replace('"p1"', '"a"').replace('"p2"', '"p11"'))
+    with pytest.raises(
+        DatasetError, match=r"add cells of another case \(a case's name says .* 1 to learn from, 0 to cho"
+    ):
+        load_crops(classifier_config(corrected), tmp_path / "run", undecided)
+    (corrected / "corrections.jsonl").write_text(lines.replace('"p1"', '"24-1"').replace('"p2"', '"p11"'))
+    with pytest.raises(
+        DatasetError, match=r"add a set that has some \(.* 0 to learn from, 1 to choose by, 1 to test on"
+    ):
+        load_crops(classifier_config(corrected), tmp_path / "run", undecided)
 
 
 @pytest.mark.parametrize(

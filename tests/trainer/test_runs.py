@@ -174,6 +174,23 @@ def test_a_run_that_never_began_keeps_its_crops_for_the_same_settings_only(tmp_p
     assert not list(tmp_path.glob("*.npz"))
 
 
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("bundle.json", "{}"), ("config.json", '{"lr": 0.1}'), ("log.csv", "step,loss\n1,2\n"), ("locator.keras", "")],
+)
+def test_what_is_no_runs_is_left_alone(tmp_path: Path, name: str, content: str, resume: bool) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "best.pt").write_text("precious")
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ConfigError, match=rf"expected a new folder or that of a run, got a {name} of something else"):
+        Run.open(tmp_path, {"data": "a", "steps": 3, "seed": 1}, resume)
+    assert (tmp_path / name).read_text() == content
+    (tmp_path / name).unlink()
+    Run.open(tmp_path, {"data": "a", "steps": 3, "seed": 1}, resume)
+    assert (tmp_path / "checkpoints" / "best.pt").exists()
+
+
 def test_a_run_knows_its_data_by_name_and_content(tmp_path: Path) -> None:
     Run.open(tmp_path, {}, resume=True, data=[("a", "11111111")])
     Run.open(tmp_path, {}, resume=True, data=[("a", "22222222"), ("b", "33333333")]).log(1, loss=2.0)  # now it begins

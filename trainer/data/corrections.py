@@ -28,6 +28,7 @@ FIELDS = ("image", "case", "chromosomes")
 PLACES = ("*.jsonl", "*/*.jsonl", "*/corrections/*.jsonl")
 """In an export's corrections, in one of several or in an export, in one of several exports."""
 
+LINES = "corrections.jsonl"
 UNREVIEWED = "unreviewed"
 """The mark of a line whose labels are the models' own."""
 
@@ -41,8 +42,17 @@ class UnreviewedWarning(UserWarning):
 
 def correction_files(path: Path) -> list[Path]:
     """The JSONL files at ``path``: the file itself, or those of a folder or of its folders, one a case, each with the
-    corrections alone or with all that ``chromo-edge case export`` writes."""
-    return [path] if path.is_file() else sorted(file for place in PLACES for file in path.glob(place))
+    corrections alone or with all that ``chromo-edge case export`` writes. ``DatasetError`` where others lie deeper."""
+    if path.is_file():
+        return [path]
+    files = sorted(file for place in PLACES for file in path.glob(place))
+    deeper = sorted(set(path.rglob(LINES)) - set(files)) if files else []
+    if deeper:
+        raise DatasetError(
+            f"{path}: {deeper[0]} lies deeper than {files[0]}, and would not be learned from; put the cases' exports "
+            "side by side"
+        )
+    return files
 
 
 def read_corrections(path: Path) -> tuple[list[FrameTruth], list[Skipped]]:

@@ -220,7 +220,10 @@ def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     names = [frame.image for frame in frames]
     double = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if double:
+        whose = sorted({frame.case for frame in frames if frame.image == double[0]})
         mend = "leave all but one export of the case out" if form == "corrections" else "rename"
+        if len(whose) > 1 and form == "corrections":
+            mend = f"it is in cases {' and '.join(whose)}: set it aside where it does not belong, and export that again"
         raise DatasetError(
             f"{path}: {len(double)} file name(s) stand for more than one frame, first {double[0]}; {mend}"
         )

@@ -24,9 +24,9 @@ from pypdf import PdfReader
 from edge.camera.metaphase import draw_metaphase
 from edge.cases.cli import Form
 from edge.cases.edits import Accept, Draw, Exclude, Mark, Relabel, SetAside
-from edge.cases.export import CELL_COLUMNS, NOTICE
+from edge.cases.export import CELL_COLUMNS, NOTICE, editors, waiting
 from edge.cases.files import EVERY_FORM, write_case, write_report, zipped_case
-from edge.cases.ometiff import OME, ome_tiff
+from edge.cases.ometiff import OME, ome_tiff, ome_xml
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.errors import SinkError
@@ -356,3 +356,39 @@ def test_two_cases_do_not_share_a_folder(store: CaseStore, tmp_path: Path) -> No
     (tmp_path / "json" / "case.txt").unlink()  # as earlier versions wrote it
     with pytest.raises(SinkError, match="it has those of A-1"):
         write_case(store, "B-2", tmp_path / "json", EVERY_FORM)
+
+
+def test_a_case_of_the_same_name_in_another_store_is_another(store: CaseStore, tmp_path: Path) -> None:
+    write_case(store, "A-1", tmp_path / "out", EVERY_FORM)
+    before = (tmp_path / "out" / "cells.csv").read_text()
+    with CaseStore(tmp_path / "other") as other:
+        case = other.new_case("A-1", "lee")
+        assert case.opened_utc != store.case("A-1").opened_utc
+        with pytest.raises(SinkError, match="it has the files of another case A-1, of 20"):
+            write_case(other, "A-1", tmp_path / "out", EVERY_FORM)
+    assert (tmp_path / "out" / "cells.csv").read_text() == before
+
+
+@pytest.mark.parametrize("name", ["cells.csv", "chromosomes.csv", "case.json", "corrections"])
+def test_files_of_something_else_are_not_replaced(store: CaseStore, tmp_path: Path, name: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).mkdir() if name == "corrections" else (tmp_path / "out" / name).write_text("precious")
+    with pytest.raises(SinkError, match=rf"it has a {name}, and nothing says of which case; name another folder"):
+        write_case(store, "A-1", tmp_path / "out", EVERY_FORM)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
+
+
+def test_what_is_set_aside_says_so(store: CaseStore) -> None:
+    third = store.cell_number("A-1", 3)
+    assert "set aside: two spreads" in ome_xml(store.frame(third.id), third)
+    assert third.findings[0] == "provisional: this cell is set aside: two spreads"
+    doubtful = store.capture("A-1", make_frame(300, 340, level=230), make_cell(review=[1]), "lee")
+    assert waiting(doubtful) == "1"
+    assert waiting(store.edit(doubtful.id, SetAside("two spreads"), based_on=0, actor="lee")) == ""
+
+
+def test_whose_edits_were_undone_is_no_editor(store: CaseStore) -> None:
+    first = store.cell_number("A-1", 1)
+    store.edit(first.id, Exclude(7), based_on=first.revision, actor="lee")
+    assert editors(store.cell(first.id)) == ("kim", "lee")
+    assert editors(store.undo(first.id, based_on=first.revision + 1, actor="lee")) == ("kim",)

@@ -191,7 +191,10 @@ def test_findings_are_provisional_until_everything_was_seen() -> None:
         "possible trisomy 21 (Down syndrome)",
     )
     assert edited(sure, Accept((0,))).findings == ("trisomy 21 (Down syndrome)",)
-    assert edited(sure, SetAside("two cells")).findings == ("trisomy 21 (Down syndrome)",)
+    assert edited(sure, Accept((0,)), SetAside("two cells")).findings == (
+        "provisional: this cell is set aside: two cells",
+        "possible trisomy 21 (Down syndrome)",
+    )
     assert edited(captured()).findings == ("provisional: no person has reviewed this cell yet",)
     unseen = captured([*NORMAL_FEMALE, "21"], review=[46])
     assert edited(unseen).findings == (

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from edge.cases import log
-from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAside, Split, Swap
+from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, Restore, SetAside, Split, Swap
 from edge.cases.log import Entry
 from edge.cases.schema import told
 from edge.cases.store import CaseStore
@@ -110,6 +110,15 @@ def test_edits_undo_and_redo_outlive_the_program(store: CaseStore, folder: Path)
         state = again.redo(id, based_on=5, actor="kim")
         assert (state.karyotype, state.can_redo("kim")) == ("46,XX,-2,-3,+21,+mar", False)
         assert again.verify().faults == ()
+
+
+def test_what_was_not_removed_is_not_brought_back(store: CaseStore) -> None:
+    """It would count as a person's correction, and the cell as reviewed."""
+    id = capture(store)
+    with pytest.raises(EditRefused, match="chromosome 3 was not removed"):
+        store.edit(id, Restore(3), based_on=0, actor="kim")
+    store.edit(id, Exclude(3), based_on=0, actor="kim")
+    assert store.edit(id, Restore(3), based_on=1, actor="kim").revision == 2
 
 
 def test_two_people_keep_their_edits_on_different_chromosomes(store: CaseStore, folder: Path) -> None:

@@ -272,6 +272,22 @@ def test_wrong_corrections(tmp_path: Path, line: str, message: str) -> None:
         read_all(folder)
 
 
+def test_corrections_that_lie_deeper_than_others_are_told(tmp_path: Path) -> None:
+    corrections_folder(tmp_path / "set" / "S24-117" / "corrections")
+    corrections_folder(tmp_path / "set" / "2024" / "S24-118" / "corrections")
+    with pytest.raises(DatasetError, match=r"2024/S24-118/corrections/corrections\.jsonl lies deeper than .*S24-117"):
+        read_all(tmp_path / "set")
+
+
+def test_one_picture_in_two_cases_is_told_with_both(tmp_path: Path) -> None:
+    first = corrections_folder(tmp_path / "set" / "a")
+    shutil.copytree(first, tmp_path / "set" / "b")
+    lines = (first / "corrections.jsonl").read_text()
+    (tmp_path / "set" / "b" / "corrections.jsonl").write_text(lines.replace('"case": "p1"', '"case": "q1"'))
+    with pytest.raises(DatasetError, match=r"first p1_1\.png; it is in cases p1 and q1: set it aside where"):
+        read_all(tmp_path / "set")
+
+
 def test_the_later_of_two_corrections_holds_and_changes_the_stamp(tmp_path: Path) -> None:
     folder = corrections_folder(tmp_path / "set")
     before = stamp_of(folder)

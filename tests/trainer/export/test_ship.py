@@ -184,6 +184,38 @@ def test_a_classifiers_bundle_may_be_exported_with_cut_outs_and_in_place(
     assert names == sorted(["bundle.json", bundle.model_path.name, "report.json", "weights.keras"])
 
 
+def test_another_models_folder_is_not_written_into(runs: Path, shipped: Path, tmp_path: Path) -> None:
+    shutil.copytree(shipped, tmp_path / "models")
+    models, cutouts = tmp_path / "models", runs / "crops.zip"
+    before = {path: path.read_bytes() for path in models.rglob("*") if path.is_file()}
+    with pytest.raises(ExportError, match="expected a classifier there or nothing, got a locator, which would be lost"):
+        ship(Shipment(models / "classifier", cutouts, models / "locator", "float16", "again", models))
+    with pytest.raises(ExportError, match=r"got one of several; give --out .*models/classifier"):
+        ship(Shipment(models / "classifier", cutouts, models, "float16", "again", models))
+    assert {path: path.read_bytes() for path in models.rglob("*") if path.is_file()} == before
+
+
+def test_an_export_that_was_killed_is_no_model_to_export(
+    runs: Path, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(shipped / "classifier", tmp_path / "classifier")
+    there = tmp_path / "classifier"
+    (there / "card.md").write_text("of the model before")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    again = Shipment(runs / "classifier", runs / "frames", there, "float16", "again", shipped)
+    with monkeypatch.context() as patch:
+        patch.setattr(ship_module, "_keep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ship(again)
+    with pytest.raises(ExportError, match="its export was interrupted"):
+        task_of(there)
+    assert ship(again).task == task_of(there) == "classifier"
+    assert not (there / "card.md").exists()
+
+
 def test_onnx_bundles_label_a_drawn_frame(runs: Path, shipped: Path, tmp_path: Path) -> None:
     pytest.importorskip("tf2onnx", reason="the onnx extra is not installed")
     pytest.importorskip("onnxruntime", reason="the onnx extra is not installed")

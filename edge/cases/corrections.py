@@ -1,7 +1,8 @@
 """Corrections as training data: the frames, and what a person says is in them, a JSON line a frame.
 
 The line is a frame's own (``tests/contract/cell.schema.json``) with the chromosomes as finally corrected, and besides
-``case``, ``image`` (the frame, a path beside the JSON lines) and ``edited`` to each chromosome. Markers and excluded
+``case``, ``image`` (the frame, a path beside the JSON lines) and ``edited`` to each chromosome; to one that a person
+turned also ``p_end_px``, where the end of its p arm lies in the frame. Markers and excluded
 objects are not in it: a trainer has no class for them. The karyotype names markers and derivatives all the same, by
 which a trainer knows the frames that it should not learn from. A cell that was set aside, or in which chromosomes still
 wait for a person's eye, is left out: nobody has said that it is right.
@@ -47,7 +48,11 @@ def correction_line(state: CellState) -> dict[str, Any]:
     """One line, as the module says."""
     known = [p for p in state.counted if p.kind != "marker"]
     line = cell_to_json(replace(state.as_cell(), chromosomes=tuple(p.chromosome for p in known)))
+    found = {c.region.id: c.p_arm_up for c in state.captured.cell.chromosomes}
     for fields, place in zip(line["chromosomes"], known, strict=True):
+        own = place.chromosome
         fields["edited"] = place.edited
+        if own.p_arm_up != found.get(place.id, own.p_arm_up):
+            fields["p_end_px"] = own.region.axis_px[0 if own.p_arm_up else -1].round(1).tolist()
     image = f"{PICTURES}/{state.captured.frame_sha256}.png"
     return {**line, "image": image, "case": state.captured.case}

@@ -1,8 +1,9 @@
 """What technicians corrected: JSON lines, one a frame, as ``chromo-edge case export`` writes them.
 
 A line is the object of ``tests/contract/cell.schema.json`` with ``image`` (the frame's path beside the JSONL) and
-``case`` added, and the chromosomes as they were in the end: ``label``, ``box_px``, ``edited``. Frames that nobody
-edited teach as well: somebody signed them. Each case has its own split (``names.split_of_case``).
+``case`` added, and the chromosomes as they were in the end: ``label``, ``box_px``, ``edited``, and where the p arm of
+those that somebody turned ends, ``p_end_px``. Frames that nobody edited teach as well: somebody signed them. Each case
+has its own split (``names.split_of_case``).
 
 ``trainer data label`` writes the same lines of cells that nobody has seen, each marked as ``unreviewed``.
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,4 +130,9 @@ def _frame(line: dict[str, Any], folder: Path, where: str) -> FrameTruth:
     if strange:
         raise DatasetError(f"{where}: label must be one of 1..22, X, Y, got '{strange[0]}'")
     case = str(line["case"])
-    return framed(picture, case, split_of_case(case), boxes, labels, where)
+    frame = framed(picture, case, split_of_case(case), boxes, labels, where)
+    told = {row: c["p_end_px"] for row, c in enumerate(line["chromosomes"]) if "p_end_px" in c}
+    try:
+        return replace(frame, p_ends_px={row: (float(x), float(y)) for row, (x, y) in told.items()})
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{where}: p_end_px must be two numbers of pixels ({error}); correct it") from error

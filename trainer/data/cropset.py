@@ -98,18 +98,19 @@ def crops_of_frames(source: Path, split: str, locator: Locator) -> CropSet:
 
 
 def crops_of(truths: Sequence[FrameTruth], locator: Locator, what: str) -> CropSet:
-    """The crops of all chromosomes of metaphase frames, as the models cut them; no polarity yet. ``what`` is said of it
-    on the bar that shows how far it is.
+    """The crops of all chromosomes of metaphase frames, as the models cut them; no polarity yet but of those whose p
+    arm a person told. ``what`` is said of it on the bar that shows how far it is.
 
     In every other frame a chromosome's box is the located one, if there is one, as it will be at the microscope; what
     was located there and is none comes along, labelled NOTHING. In the others the boxes are the people's.
     """
-    pixels, labels, cells, cases = [], [], [], []
+    pixels, labels, polarity, cells, cases = [], [], [], [], []
     for number, truth in enumerate(track(truths, what)):
         frame = locator.prepared(read_frame(truth.path, number))
         names = [LABELS.index(name) for name in truth.labels]
         if number % 2:
-            crops = straighten(frame, locator.regions_for_boxes(frame, truth.boxes_px))
+            rows = list(range(len(names)))
+            regions = list(locator.regions_for_boxes(frame, truth.boxes_px))
         else:
             found = locator.locate(frame)
             iou = box_iou(boxes_of(found), truth.boxes_px.astype(np.float32))
@@ -118,11 +119,18 @@ def crops_of(truths: Sequence[FrameTruth], locator: Locator, what: str) -> CropS
             wrong = np.flatnonzero(iou.max(1, initial=0) < MISTAKEN_IOU)
             regions = [found[k] for k in (*mine, *wrong)]
             regions += locator.regions_for_boxes(frame, truth.boxes_px[missed])
-            crops = straighten(frame, regions)
-            names = [*(names[k] for k in theirs), *(NOTHING for _ in wrong), *(names[k] for k in missed)]
-        pixels += [crop.pixels for crop in crops]
-        labels += names
-        cells += [number] * len(names)
-        cases += [truth.case] * len(names)
-    unknown = np.full(len(labels), UNKNOWN, np.int8)
-    return CropSet(np.stack(pixels), np.array(labels), unknown, np.array(cells), np.array(cases))
+            rows = [*theirs.tolist(), *(NOTHING for _ in wrong), *missed.tolist()]
+        pixels += [crop.pixels for crop in straighten(frame, regions)]
+        labels += [NOTHING if row == NOTHING else names[row] for row in rows]
+        polarity += [_way_up(region, truth.p_ends_px.get(row)) for region, row in zip(regions, rows, strict=True)]
+        cells += [number] * len(rows)
+        cases += [truth.case] * len(rows)
+    return CropSet(np.stack(pixels), np.array(labels), np.array(polarity, np.int8), np.array(cells), np.array(cases))
+
+
+def _way_up(region: Region, p_end_px: tuple[float, float] | None) -> int:
+    """The polarity of a region's crop, the end of whose p arm lies there; UNKNOWN where nobody told."""
+    if p_end_px is None:
+        return UNKNOWN
+    first, last = (float(np.hypot(*(region.axis_px[end] - p_end_px))) for end in (0, -1))
+    return UP if first < last else DOWN

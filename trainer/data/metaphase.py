@@ -7,8 +7,8 @@ its boxes were written to a table; any folder with these columns will do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,8 @@ class FrameTruth:
     boxes_px: npt.NDArray[np.int64]
     stated_boxes_px: npt.NDArray[np.int64]
     labels: tuple[str, ...]
+    p_ends_px: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    """Of chromosomes, by their rows, whose p arm a person told: where its end lies, x and y."""
 
 
 def read_frames(folder: Path, split: str) -> list[FrameTruth]:

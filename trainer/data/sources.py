@@ -167,7 +167,8 @@ def stamp_of_frames(frames: Sequence[FrameTruth]) -> str:
     digest = hashlib.sha256()
     for frame in frames:
         known = (frame.image, frame.case, frame.split, frame.labels, frame.boxes_px.tolist())
-        digest.update(repr((*known, _digest_of(frame.path))).encode())
+        turned = [frame.p_ends_px] if frame.p_ends_px else []
+        digest.update(repr((*known, *turned, _digest_of(frame.path))).encode())
     return digest.hexdigest()[:_STAMP]
 
 

@@ -23,7 +23,7 @@ from pypdf import PdfReader
 
 from edge.camera.metaphase import draw_metaphase
 from edge.cases.cli import Form
-from edge.cases.edits import Accept, Draw, Exclude, Mark, Relabel, SetAside
+from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAside
 from edge.cases.export import CELL_COLUMNS, NOTICE, editors, waiting
 from edge.cases.files import EVERY_FORM, write_case, write_report, zipped_case
 from edge.cases.ometiff import OME, ome_tiff, ome_xml
@@ -33,6 +33,7 @@ from edge.errors import SinkError
 from edge.records import Cell, Frame
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
 from tests.edge.cases.older import unchecked
+from trainer.data.corrections import read_corrections
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "contract" / "cell.schema.json").read_text())
 OWN_FIELDS = {"name", "kind", "edited", "excluded"}
@@ -176,6 +177,19 @@ def test_the_corrections_are_what_a_trainer_reads(store: CaseStore, tmp_path: Pa
     plain = {k: v for k, v in line.items() if k not in ("image", "case")}
     plain["chromosomes"] = [{k: v for k, v in c.items() if k != "edited"} for c in line["chromosomes"]]
     jsonschema.validate(plain, SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+def test_where_the_p_arm_of_a_turned_one_ends_is_among_the_corrections(store: CaseStore, tmp_path: Path) -> None:
+    state = store.cell_number("A-1", 1)
+    for chromosome in (5, 6, 6):  # and back again
+        state = store.edit(state.id, Flip(chromosome), based_on=state.revision, actor="kim")
+    write_case(store, "A-1", tmp_path, ("corrections",))
+    line = json.loads((tmp_path / "corrections" / "corrections.jsonl").read_text())
+    own = state.places[5].chromosome
+    end = own.region.axis_px[0 if own.p_arm_up else -1].tolist()
+    assert {c["id"]: c["p_end_px"] for c in line["chromosomes"] if "p_end_px" in c} == {5: pytest.approx(end, abs=0.1)}
+    (frame,), _ = read_corrections(tmp_path / "corrections")
+    assert frame.p_ends_px == {5: pytest.approx(tuple(end), abs=0.1)}
 
 
 def test_a_marker_is_no_training_data(store: CaseStore, tmp_path: Path) -> None:

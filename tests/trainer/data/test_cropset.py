@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edge.camera.files import read_frame
 from edge.locate.locator import load_locator
 from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS
 from edge.records import LABELS
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.data.crops import read_crops
-from trainer.data.cropset import NOTHING, UNKNOWN, UP, CropSet, crops_of_cutouts, crops_of_frames
+from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet, crops_of, crops_of_cutouts, crops_of_frames
 from trainer.data.metaphase import read_frames
 from trainer.labelled import labelled_cells
 
@@ -106,6 +108,21 @@ def test_frames_become_crops_of_their_boxes(tmp_path: Path) -> None:
     assert crops.cell.tolist() == [0] * 46 + [1] * 46
     assert crops.case.tolist() == ["case0"] * 46 + ["case1"] * 46
     assert (crops.polarity == UNKNOWN).all()
+
+
+def test_whose_p_arm_a_person_told_lies_so(tmp_path: Path) -> None:
+    locator, source = load_locator(TINY, 1), frames_folder(tmp_path / "frames", ("train", "train"), side_px=400)
+    first, second = read_frames(source, "train")
+    frame = locator.prepared(read_frame(second.path))
+    lines = [region.axis_px for region in locator.regions_for_boxes(frame, second.boxes_px)]
+    told = replace(second, p_ends_px={0: tuple(lines[0][0].tolist()), 1: tuple(lines[1][-1].tolist())})
+    crops = crops_of([first, told], locator, "crops")
+    assert crops.polarity[crops.cell == 1].tolist() == [UP, DOWN] + [UNKNOWN] * 44
+    told = replace(first, p_ends_px=dict.fromkeys(range(46), (0.0, 0.0)))  # in the picture's corner
+    crops = crops_of([told, second], locator, "crops")  # located ones first, and what is none
+    there = crops.pick(crops.cell == 0)
+    assert ((there.polarity == UNKNOWN) == (there.label == NOTHING)).all()
+    assert {UP, DOWN} <= set(there.polarity.tolist())
 
 
 def test_saved_and_loaded(tmp_path: Path) -> None:

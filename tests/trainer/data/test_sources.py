@@ -262,6 +262,11 @@ def test_two_frames_of_one_name(tmp_path: Path) -> None:
             '{"image": "frames/p1_1.png", "case": "a", "chromosomes": [{"label": "mar", "box_px": [0, 0, 9, 9]}]}',
             "label must be one of 1..22, X, Y, got 'mar'",
         ),
+        (
+            '{"image": "frames/p1_1.png", "case": "a", "chromosomes": '
+            '[{"label": "8", "box_px": [0, 0, 9, 9], "p_end_px": 4}]}',
+            "p_end_px must be two numbers of pixels",
+        ),
     ],
 )
 def test_wrong_corrections(tmp_path: Path, line: str, message: str) -> None:
@@ -295,7 +300,11 @@ def test_the_later_of_two_corrections_holds_and_changes_the_stamp(tmp_path: Path
     with (folder / "corrections.jsonl").open("a") as file:
         file.write(json.dumps(again) + "\n")
     assert {f.image: f.labels for f in read_all(folder).frames}["p1_1.png"] == ("8",)
-    assert stamp_of(folder) != before
+    assert (then := stamp_of(folder)) != before
+    again["chromosomes"] = [{"label": "8", "box_px": [10, 12, 30, 60], "p_end_px": [20, 12]}]
+    with (folder / "corrections.jsonl").open("a") as file:
+        file.write(json.dumps(again) + "\n")
+    assert stamp_of(folder) not in (before, then)
 
 
 @pytest.mark.parametrize("form", ["tables", "voc", "zip", "classes"])

@@ -24,7 +24,7 @@ from edge.locate.straighten import FEWEST_FOR_SCALE
 from edge.pipeline import Pipeline
 from edge.sinks.files import writable_folder, write_bytes
 from edge.sinks.jsonl import cell_to_json
-from trainer.data.corrections import PLACES, UNREVIEWED
+from trainer.data.corrections import CORRECTIONS, PLACES, UNREVIEWED
 from trainer.data.pictures import Skipped, warn_skipped
 from trainer.data.strangers import Strangers
 from trainer.errors import DatasetError
@@ -56,7 +56,7 @@ def pictures_in(folder: Path, out: Path) -> list[Path]:
     them, in ``out``, would be among them the next time."""
     if out.resolve().is_relative_to(folder.resolve()):
         raise ConfigError(f"{out}: expected an --out that is not within {folder}, whose pictures are learned from")
-    drawn = [file.parent for place in PLACES for file in folder.glob(place) if file.name == "corrections.jsonl"]
+    drawn = [file.parent for place in PLACES for file in folder.glob(place) if file.name == CORRECTIONS]
     if drawn:
         raise DatasetError(
             f"{folder}: expected frames as the camera took them, got {drawn[0]}, an export with karyograms and drawn "

@@ -2,10 +2,10 @@
 
 The line is a frame's own (``tests/contract/cell.schema.json``) with the chromosomes as finally corrected, and besides
 ``case``, ``image`` (the frame, a path beside the JSON lines) and ``edited`` to each chromosome; to one that a person
-turned also ``p_end_px``, where the end of its p arm lies in the frame. Markers and excluded
-objects are not in it: a trainer has no class for them. The karyotype names markers and derivatives all the same, by
-which a trainer knows the frames that it should not learn from. A cell that was set aside, or in which chromosomes still
-wait for a person's eye, is left out: nobody has said that it is right.
+turned also ``p_end_px``, where the end of its p arm lies in the frame. Markers and excluded objects are not in it: a
+trainer has no class for them. The karyotype names markers and derivatives all the same, by which a trainer knows the
+frames that it should not learn from. A cell that was set aside, or in which chromosomes still wait for a person's eye,
+is left out: nobody has said that it is right.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ FIELDS = ("image", "case", "chromosomes")
 PLACES = ("*.jsonl", "*/*.jsonl", "*/corrections/*.jsonl")
 """In an export's corrections, in one of several or in an export, in one of several exports."""
 
-LINES = "corrections.jsonl"
+CORRECTIONS = "corrections.jsonl"
+"""What the file is called in an export."""
 UNREVIEWED = "unreviewed"
 """The mark of a line whose labels are the models' own."""
 
@@ -48,7 +49,7 @@ def correction_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     files = sorted(file for place in PLACES for file in path.glob(place))
-    deeper = sorted(set(path.rglob(LINES)) - set(files)) if files else []
+    deeper = sorted(set(path.rglob(CORRECTIONS)) - set(files)) if files else []
     if deeper:
         raise DatasetError(
             f"{path}: {deeper[0]} lies deeper than {files[0]}, and would not be learned from; put the cases' exports "

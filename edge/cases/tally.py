@@ -1,46 +1,41 @@
 """What the cells of a case say together: the running karyotype, its clones, and what so many cells exclude.
 
-A gain, a marker or a structural change counts when at least two cells have it, a loss when at least three do (ISCN's
-definition of a clone). A cell with a loss that too few share counts with the line it otherwise belongs to, for a spread
-loses chromosomes on the slide; one with a gain or a structural change that no other cell shares stands apart and is
-never counted as normal. A cell that is incomplete (see ``edge.cell.findings``) or set aside is not counted either;
-but where three reviewed cells lack the very same, these are all that they had.
-Gains and losses of sex chromosomes are told against the sex complement of most cells; an X in a Y's place, or a Y in an
-X's, is one change, which two cells make a line of: nobody has 47 chromosomes because two cells are of another sex.
+``edge.cases.clones`` says which changes are clonal and which cells make a line. A cell with a loss that is not clonal
+counts with the line it otherwise belongs to; one with a gain or a structural change that no other cell shares stands
+apart and is never counted as normal. A cell that is incomplete (see ``edge.cell.findings``) or set aside is not counted
+either, though what an incomplete one has too many is seen, and said; but where three reviewed cells lack the very same,
+these are all that they had.
 
-A cell that combines clonal changes as no other one does is a line of one cell. Chimaeras (``chi``) and composite
-karyotypes (``cp``) are left to the person who signs.
+Chimaeras (``chi``) and composite karyotypes (``cp``) are left to the person who signs.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from edge.cases.clones import Clone, Clones, clones_of
+from edge.cases.departures import (
+    CELLS_FOR_A_LOSS,
+    SEX_EXCHANGES,
+    Departure,
+    Departures,
+    departures_of,
+    lacking,
+    made_of,
+    reference_sexes,
+    sex_of,
+)
 from edge.cases.state import CellState
-from edge.cell.findings import AUTOSOMES, MONOSOMY_X, findings_of, is_incomplete, karyotype_of, ploidy_of
-from edge.records import LABELS
+from edge.cell.findings import MONOSOMY_X, findings_of, is_incomplete, karyotype_of, ploidy_of
 
 CONFIDENCES = (0.90, 0.95, 0.99)
-CELLS_FOR_A_GAIN, CELLS_FOR_A_LOSS = 2, 3
-SEX_EXCHANGES = {"X instead of Y": ("+X", "-Y"), "Y instead of X": ("+Y", "-X")}
 LOST_Y = "45,X beside cells with a Y: loss of the Y, or mosaicism"
 ANOTHER_SEX = "cells of another sex: of the mother, of a chimaera, or filed in the wrong case"
-
-
-class Departure(NamedTuple):
-    """One departure from the normal cell: ``what`` is ``+21``, ``-X``, ``der(9)``, ``+der(9)``, ``mar``, a ploidy
-    level such as ``3n``, or ``X instead of Y``; ``copy`` counts from 1, so that a second +21 is a change of its own."""
-
-    what: str
-    copy: int
-
-    @property
-    def cells_for_a_clone(self) -> int:
-        return CELLS_FOR_A_LOSS if self.what.startswith("-") else CELLS_FOR_A_GAIN
+ANOTHER_SEX_BESIDE_XXY = "another sex beside XXY: mosaicism with loss of a chromosome, or cells of another person"
+SWAPPED = "gain and loss in the same cells: check the labels of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +57,15 @@ class Stray:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """``karyotype`` is empty while no cell counts. ``counted`` cells stand in a line; ``apart`` have a gain or a
-    structural change of their own. ``unsure`` are those among both that wait for a person's eye, as a whole or for some
-    of their chromosomes. All are numbers within the case."""
+    """``karyotype`` is empty while no cell counts. ``strays`` make no clone; ``besides`` are clonal gains that
+    incomplete cells show. ``counted`` cells stand in a line; ``apart`` have a gain or a structural change of their own.
+    ``unsure`` are those, but for what is set aside, that wait for a person's eye, as a whole or for some of their
+    chromosomes. All are numbers within the case."""
 
     karyotype: str
     lines: tuple[Line, ...]
     strays: tuple[Stray, ...]
+    besides: tuple[Stray, ...]
     counted: tuple[int, ...]
     apart: tuple[int, ...]
     unsure: tuple[int, ...]
@@ -93,7 +90,9 @@ class Tally:
             shown.update(dict.fromkeys(line.findings, len(line.cells)))
         possible = "possible " if self.provisional else ""
         shares = {n: f" in {n} of {len(self.counted)} cells" if len(self.lines) > 1 else "" for n in shown.values()}
-        return tuple(f"{possible}{finding}{shares[n]}" for finding, n in shown.items())
+        of_lines = (f"{possible}{finding}{shares[n]}" for finding, n in shown.items())
+        of_incomplete = (f"{possible}{stray.what} besides in {_incomplete(stray.cells)}" for stray in self.besides)
+        return (*of_lines, *of_incomplete)
 
     @property
     def headline(self) -> str:
@@ -103,14 +102,16 @@ class Tally:
 
     @property
     def exclusion(self) -> str:
-        """The sentence on mosaicism; empty without a cell."""
+        """The sentence on mosaicism, and what it does not hold for, since a cell shows it; empty without a cell."""
         if not self.counted:
             return ""
         n = len(self.counted)
+        seen = ", ".join(f"{stray.what} ({cells_named(stray.cells)})" for stray in (*self.strays, *self.besides))
         low, middle, high = (math.ceil(100 * excluded_share(n, c) - 1e-9) for c in CONFIDENCES)
+        but = f", but not one of {seen}" if seen else ""
         return (
             f"{n} {'cell excludes' if n == 1 else 'cells exclude'} a further cell line in {middle} % or more of the "
-            f"cells at 95 % confidence ({low} % at 90 %, {high} % at 99 %)"
+            f"cells at 95 % confidence ({low} % at 90 %, {high} % at 99 %){but}"
         )
 
 
@@ -128,42 +129,57 @@ def excluded_share(cells: int, confidence: float) -> float:
 def tally(cells: Sequence[CellState]) -> Tally:
     """The tally of a case's cells as they stand."""
     kept = [cell for cell in cells if not cell.set_aside]
-    alike = Counter(_lacking(cell) for cell in kept if cell.reviewed)
-    real = {lacking for lacking, n in alike.items() if n >= CELLS_FOR_A_LOSS}
-    whole = [
+    alike = Counter(lacking(cell) for cell in kept if cell.reviewed)
+    real = {missing for missing, n in alike.items() if n >= CELLS_FOR_A_LOSS}
+    complete = [
         cell
         for cell in kept
-        if not is_incomplete(cell.counts, markers=cell.markers, shared=cell.reviewed and _lacking(cell) in real)
+        if not is_incomplete(cell.counts, markers=cell.markers, shared=cell.reviewed and lacking(cell) in real)
     ]
-    sexes = _reference_sexes(whole)
-    changes = {cell.captured.number: _changes(cell, sexes) for cell in whole}
-    shown = Counter(change for own in changes.values() for change in own)
-    clonal = {change for change, n in shown.items() if n >= change.cells_for_a_clone}
-
-    lines: dict[frozenset[Departure], list[int]] = {}
-    strays: dict[Departure, list[int]] = {}
-    for number, own in changes.items():
-        for change in own - clonal:
-            strays.setdefault(change, []).append(number)
-        if all(change.what.startswith("-") for change in own - clonal):
-            lines.setdefault(own & clonal, []).append(number)
-    with_y = any(cell.counts["Y"] for cell in whole)
-    found = []
-    for own, numbers in lines.items():
-        shared = frozenset.intersection(*(changes[n] for n in numbers)) if len(lines) == 1 else own
-        found.append(_line(own, shared, numbers, sexes, with_y=with_y))
-    found.sort(key=lambda line: (line.karyotype in ("46,XX", "46,XY"), -len(line.cells), line.karyotype))
-    counted = sorted(number for line in found for number in line.cells)
+    sexes = reference_sexes(complete or kept)
+    changes = {cell.captured.number: departures_of(cell, sexes) for cell in complete}
+    broken = [cell for cell in kept if cell.captured.number not in changes]
+    found = clones_of(changes, {cell.captured.number: _gains(cell, sexes) for cell in broken})
+    beside = _Beside(any(cell.counts["Y"] for cell in complete), any(_has_xxy(cell) for cell in complete))
+    clones = sorted(found.lines, key=lambda clone: (len(clone.changes), sorted(c.rank for c in clone.changes)))
+    lines = [_line(clone, changes, sexes, beside, alone=len(clones) == 1) for clone in clones]
+    lines.sort(key=lambda line: (line.karyotype in ("46,XX", "46,XY"), -len(line.cells)))
+    counted = sorted(number for line in lines for number in line.cells)
     return Tally(
-        karyotype=_written(found),
-        lines=tuple(found),
-        strays=tuple(Stray(_spelled(change), tuple(numbers)) for change, numbers in sorted(strays.items())),
+        karyotype=_written(lines),
+        lines=tuple(lines),
+        strays=_strays(found, sexes),
+        besides=_listed(found.besides),
         counted=tuple(counted),
         apart=tuple(number for number in changes if number not in counted),
-        unsure=tuple(c.captured.number for c in whole if not c.reviewed),
-        incomplete=tuple(c.captured.number for c in kept if c.captured.number not in changes),
-        set_aside=tuple(c.captured.number for c in cells if c.set_aside),
+        unsure=tuple(cell.captured.number for cell in kept if not cell.reviewed),
+        incomplete=tuple(cell.captured.number for cell in broken),
+        set_aside=tuple(cell.captured.number for cell in cells if cell.set_aside),
     )
+
+
+def _gains(cell: CellState, sexes: Mapping[int, str]) -> Departures:
+    """What an incomplete cell has too many, or changed; nothing of what may be parts of several cells."""
+    if ploidy_of(cell.counts) > 2:
+        return frozenset()
+    return frozenset(change for change in departures_of(cell, sexes) if not change.is_loss)
+
+
+def _has_xxy(cell: CellState) -> bool:
+    return sex_of(cell.counts).startswith("XX") and cell.counts["Y"] > 0
+
+
+def _strays(found: Clones, sexes: Mapping[int, str]) -> tuple[Stray, ...]:
+    together = {
+        change: tuple(sorted((*found.strays.get(change, ()), *found.lost.get(change, ()))))
+        for change in (*found.strays, *found.lost)
+    }
+    lone = [Stray(_karyotype(clone.changes, sexes), clone.cells) for clone in found.lone]
+    return (*_listed(together), *sorted(lone, key=lambda stray: stray.cells))
+
+
+def _listed(changes: Mapping[Departure, tuple[int, ...]]) -> tuple[Stray, ...]:
+    return tuple(Stray(change.spelled, changes[change]) for change in sorted(changes, key=lambda c: (c.rank, c.copy)))
 
 
 def _written(lines: Sequence[Line]) -> str:
@@ -172,85 +188,43 @@ def _written(lines: Sequence[Line]) -> str:
     return f"mos {joined}" if len(lines) > 1 else joined
 
 
-def _spelled(change: Departure) -> str:
-    return f"+{change.what}" if change.what == "mar" else change.what
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """Whether some cell of the case has a Y, and whether some has it beside two X."""
 
-
-def _lacking(cell: CellState) -> tuple[int, ...]:
-    """Copies of each chromosome, as far as they are expected: cells of which this is the same lack the same."""
-    ploidy = ploidy_of(cell.counts)
-    return tuple(min(cell.counts[label], ploidy) for label in LABELS)
-
-
-def _sex_of(counts: Mapping[str, int]) -> str:
-    return "X" * counts["X"] + "Y" * counts["Y"]
-
-
-def _reference_sexes(cells: Sequence[CellState]) -> dict[int, str]:
-    """The sex complement that gains and losses are told against, by ploidy level."""
-    seen: dict[int, Counter[str]] = {}
-    for cell in cells:
-        seen.setdefault(ploidy_of(cell.counts), Counter())[_sex_of(cell.counts)] += 1
-    found = {ploidy: max(sorted(s), key=lambda sex: (len(sex) == ploidy, s[sex])) for ploidy, s in seen.items()}
-    with_y = sum("Y" in _sex_of(cell.counts) for cell in cells if ploidy_of(cell.counts) == 2)
-    two_x = sum(_sex_of(c.counts).startswith("XX") and c.counts["Y"] == 0 for c in cells if ploidy_of(c.counts) == 2)
-    return found | {2: "XY" if with_y > two_x else "XX"}
-
-
-def _changes(cell: CellState, sexes: Mapping[int, str]) -> frozenset[Departure]:
-    ploidy = ploidy_of(cell.counts)
-    departures: Counter[str] = Counter()
-    for label in LABELS:
-        normal = sexes[ploidy].count(label) if label in ("X", "Y") else ploidy
-        departures[f"{'+' if cell.counts[label] > normal else '-'}{label}"] = abs(cell.counts[label] - normal)
-    for exchange, both in SEX_EXCHANGES.items():
-        departures[exchange] = min(departures[what] for what in both)
-        departures.subtract(dict.fromkeys(both, departures[exchange]))
-    for label, changed in Counter(cell.derivatives).items():  # an extra copy that is changed is no whole one too many
-        extra = min(departures[f"+{label}"], changed) if label in AUTOSOMES else 0
-        departures.subtract({f"+{label}": extra})
-        departures.update({f"+der({label})": extra, f"der({label})": changed - extra})
-    departures["mar"] = cell.markers
-    if ploidy > 2:
-        departures[f"{ploidy}n"] = 1
-    return frozenset(Departure(what, k + 1) for what, copies in departures.items() for k in range(copies))
+    y: bool
+    xxy: bool
 
 
 def _line(
-    clonal: frozenset[Departure],
-    shared: frozenset[Departure],
-    numbers: Sequence[int],
-    sexes: Mapping[int, str],
-    *,
-    with_y: bool,
+    clone: Clone, changes: Mapping[int, Departures], sexes: Mapping[int, str], beside: _Beside, *, alone: bool
 ) -> Line:
-    """``clonal`` changes are findings; ``shared`` by all the cells are written: nothing is that none of them shows.
-    ``with_y``: some cell of the case has a Y."""
-    counts, markers, derivatives = _made_of(shared, sexes)
-    karyotype = karyotype_of(counts, markers=markers, derivatives=derivatives, shared=True)
-    counts, markers, derivatives = _made_of(clonal, sexes)
+    """Its clonal changes are findings. Written is what its own cells all show, so that its count is one that they have,
+    and never a loss of one cell; of cells without a clonal change where they are ``alone``, the only line."""
+    several = alone or (bool(clone.changes) and len(clone.own) > 1)
+    shared = frozenset.intersection(*(changes[n] for n in clone.own)) if several else clone.changes
+    counts, markers, derivatives = made_of(clone.changes, sexes)
     said = findings_of(counts, markers=markers, derivatives=derivatives)
-    if with_y:
+    if beside.y:
         said = tuple(LOST_Y if finding == MONOSOMY_X else finding for finding in said)
-    if any(change.what in SEX_EXCHANGES for change in clonal):
-        said = (ANOTHER_SEX, *said)
-    return Line(karyotype, tuple(numbers), said)
+    if any(change.what in SEX_EXCHANGES for change in clone.changes):
+        said = (ANOTHER_SEX_BESIDE_XXY if beside.xxy else ANOTHER_SEX, *said)
+    gains = [change for change in clone.changes if change.is_gain]
+    losses = [change for change in shared - clone.changes if change.is_loss]
+    if gains and losses:
+        labels = [change.what[1:] for change in sorted((*gains, *losses), key=lambda c: c.rank)]
+        said = (*said, f"{SWAPPED} {', '.join(dict.fromkeys(labels))}")
+    return Line(_karyotype(shared, sexes), clone.cells, said)
 
 
-def _made_of(changes: frozenset[Departure], sexes: Mapping[int, str]) -> tuple[dict[str, int], int, list[str]]:
-    ploidy = next((int(change.what[:-1]) for change in changes if change.what.endswith("n")), 2)
-    sex = sexes[ploidy]
-    counts = {label: sex.count(label) if label in ("X", "Y") else ploidy for label in LABELS}
-    derivatives = []
-    for change in changes:
-        changed = change.what.partition("der(")[2].rstrip(")")
-        if changed:
-            derivatives.append(changed)
-        for what in SEX_EXCHANGES.get(change.what, (change.what,)):
-            if what[0] in "+-":
-                counts[changed or what[1:]] += 1 if what[0] == "+" else -1
-    markers = sum(change.what == "mar" for change in changes)
-    return counts, markers, derivatives
+def _karyotype(changes: Iterable[Departure], sexes: Mapping[int, str]) -> str:
+    counts, markers, derivatives = made_of(changes, sexes)
+    return karyotype_of(counts, markers=markers, derivatives=derivatives, shared=True)
+
+
+def _incomplete(numbers: Sequence[int]) -> str:
+    """Of cells that are not counted."""
+    return f"{cells_named(numbers)}, which {'is' if len(numbers) == 1 else 'are'} incomplete and not counted"
 
 
 def cells_named(numbers: Sequence[int]) -> str:

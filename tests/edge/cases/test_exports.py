@@ -85,7 +85,7 @@ def test_the_json_is_the_frames_line_and_the_edits(store: CaseStore, tmp_path: P
     assert (said["case"], said["notice"]) == ("A-1", NOTICE)
     assert said["log_head"] == {"entries": store.head().seq, "sha256": store.head().sha256}
     assert (said["tally"]["karyotype"], said["tally"]["apart"]) == ("", [1, 2])
-    assert [s["change"] for s in said["tally"]["not_clonal"]] == ["+21", "+7"]
+    assert [s["change"] for s in said["tally"]["not_clonal"]] == ["+7", "+21"]
     first = said["cells"][0]
     assert (first["karyotype"], first["automatic_karyotype"], first["count"]) == ("47,XX,+21", "46,XX,-2,+3", 47)
     assert [e["edit"] for e in first["edits"]] == ["relabel", "draw", "accept"]

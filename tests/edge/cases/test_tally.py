@@ -9,7 +9,16 @@ from iscn_authenticator import is_valid_karyotype
 
 from edge.cases.edits import Accept, Flip, Mark, SetAside, TakeBack, Undo
 from edge.cases.state import CellState
-from edge.cases.tally import ANOTHER_SEX, LOST_Y, cells_named, excluded_share, tally
+from edge.cases.tally import (
+    ANOTHER_SEX,
+    ANOTHER_SEX_BESIDE_XXY,
+    LOST_Y,
+    SWAPPED,
+    Stray,
+    cells_named,
+    excluded_share,
+    tally,
+)
 from edge.cell.findings import MONOSOMY_X
 from tests.builders import NORMAL_FEMALE
 from tests.edge.cases.states import captured, cell_of, edited
@@ -45,6 +54,23 @@ def valid(karyotype: str) -> bool:
         ({"+21 +8": 3, "+21": 9}, "mos 47,XX,+21[9]/48,XX,+8,+21[3]", {}),
         ({"+21 +21": 4}, "48,XX,+21,+21[4]", {}),
         ({"+21 +21": 1, "+21": 3}, "47,XX,+21[3]", {"+21": 1}),
+        # what a spread of the larger line comes to that lost one: fewer than three make no line
+        ({"+21": 19, "normal": 1}, "47,XX,+21[20]", {"-21": 1}),
+        ({"+X": 18, "normal": 2}, "47,XXX[20]", {"-X": 2}),
+        ({"+21": 17, "normal": 3}, "mos 47,XX,+21[17]/46,XX[3]", {}),
+        ({"+21": 2, "normal": 2}, "mos 47,XX,+21[2]/46,XX[2]", {}),
+        ({"+8": 9, "-7 +8": 3, "-7": 2}, "mos 47,XX,+8[11]/46,XX,-7,+8[3]", {"-7": 2, "-8": 2}),
+        # but nothing that was lost: one makes no line either, and none of the other cells explains it
+        ({"-X": 19, "normal": 1}, "45,X[19]", {"46,XX": 1}),
+        ({"-X": 18, "normal": 2}, "mos 45,X[18]/46,XX[2]", {}),
+        # lost at random in either line
+        ({"+21": 9, "normal": 8, "-22": 2, "+21 -22": 1}, "mos 47,XX,+21[10]/46,XX[10]", {"-22": 3}),
+        ({"-7": 3, "-7 +8": 3}, "mos 45,XX,-7[3]/46,XX,-7,+8[3]", {}),
+        # each gain is another line's
+        ({"+8": 9, "+21": 3, "+8 +21": 1}, "mos 47,XX,+8[9]/47,XX,+21[3]", {"48,XX,+8,+21": 1}),
+        # labels that may be swapped: no cell has 47
+        ({"+22 -7": 2, "normal": 18}, "mos 46,XX,-7,+22[2]/46,XX[18]", {"-7": 2}),
+        ({"+8": 2, "+X": 2, "+18": 2, "normal": 1}, "mos 47,XXX[2]/47,XX,+8[2]/47,XX,+18[2]", {"46,XX": 1}),
     ],
 )
 def test_running_karyotype(seen: dict[str, int], karyotype: str, strays: dict[str, int]) -> None:
@@ -103,6 +129,48 @@ def test_markers_and_derivatives_make_clones() -> None:
     assert valid("46,XX,der(9)[2]")
 
 
+def test_the_same_gain_at_another_ploidy_is_another() -> None:
+    four = [*(str(n) for n in range(1, 23)), "X"] * 4
+    doubled = edited(captured([*four, "8"], number=2), Accept((0,)))
+    result = tally([cell_of("+8", number=1), doubled, *(cell_of(number=k) for k in range(3, 20))])
+    assert (result.karyotype, result.findings, result.apart) == ("46,XX[17]", (), (1, 2))
+    assert [s.what for s in result.strays] == ["+8", "+8 at 4n", "4n"]
+
+
+def test_labels_that_may_be_swapped_are_told() -> None:
+    lines = tally(cells(**{"+22 -7": 2, "normal": 18})).findings
+    assert lines == ("trisomy 22 in 2 of 20 cells", f"{SWAPPED} 22, 7 in 2 of 20 cells")
+    males = [cell_of("+22 -Y" if k < 2 else "", number=k, sex="XY") for k in range(20)]
+    assert tally(males).karyotype == "mos 46,X,+22[2]/46,XY[18]"
+
+
+def test_gains_of_incomplete_cells_are_said_and_make_clones() -> None:
+    lost = ("-1 -2 -3", "-4 -5 -6", "-7 -8 -9", "-10 -11 -12")
+    broken = [cell_of(f"+21 {what}", number=k) for k, what in enumerate(lost, start=1)]
+    normal = [cell_of(number=k) for k in range(5, 20)]
+    result = tally([*broken, *normal])
+    said = "+21 besides in cells 1 to 4, which are incomplete and not counted"
+    assert (result.karyotype, result.findings) == ("46,XX[15]", (said,))
+    assert result.exclusion.endswith(", but not one of +21 (cells 1 to 4)")
+    with_a_whole_one = tally([*broken, *normal, cell_of("+21", number=20)])
+    assert with_a_whole_one.karyotype == "mos 47,XX,+21[1]/46,XX[15]"
+    assert with_a_whole_one.findings == ("trisomy 21 (Down syndrome) in 1 of 16 cells", said)
+    assert tally([broken[0], *normal]).strays == (Stray("+21", (1,)),)
+
+
+def test_an_incomplete_cell_that_nobody_has_seen_leaves_it_provisional() -> None:
+    labels = list(NORMAL_FEMALE[6:])
+    result = tally([*(cell_of(number=k) for k in (1, 2, 3)), edited(captured(labels, number=4))])
+    assert (result.incomplete, result.unsure, result.provisional) == ((4,), (4,), True)
+
+
+def test_another_sex_beside_klinefelter_may_be_of_the_same_person() -> None:
+    xxy = [cell_of("+X", number=k, sex="XY") for k in range(15)]
+    result = tally([*xxy, *(cell_of(number=k) for k in range(15, 20))])
+    assert result.karyotype == "mos 47,XXY[15]/46,XX[5]"
+    assert f"{ANOTHER_SEX_BESIDE_XXY} in 5 of 20 cells" in result.findings
+
+
 def test_broken_and_set_aside_cells_do_not_count() -> None:
     states = [
         cell_of(number=1),
@@ -119,10 +187,12 @@ def test_three_cells_that_lack_the_same_three_or_more_are_a_line() -> None:
     hypodiploid = [cell_of("-3 -7 -13 -17", number=k) for k in (1, 2, 3)]
     others = [cell_of("-3 -7 -13", number=4), cell_of("-1 -2 -5", number=5), cell_of(number=6)]
     result = tally([*hypodiploid, *others])
-    assert result.karyotype == "mos 42,XX,-3,-7,-13,-17[3]/46,XX[1]"
-    assert valid(result.karyotype)
-    assert result.findings[0] == "monosomy 3 in 3 of 4 cells"
-    assert (result.incomplete, result.strays) == ((4, 5), ())
+    assert (result.karyotype, result.findings[0]) == ("42,XX,-3,-7,-13,-17[3]", "monosomy 3")
+    assert (result.incomplete, result.apart, result.strays) == ((4, 5), (6,), (Stray("46,XX", (6,)),))
+    two = tally([*hypodiploid, *others, cell_of(number=7)])
+    assert two.karyotype == "mos 42,XX,-3,-7,-13,-17[3]/46,XX[2]"
+    assert valid(two.karyotype)
+    assert two.findings[0] == "monosomy 3 in 3 of 5 cells"
     assert tally([*hypodiploid[:2], *others]).incomplete == (1, 2, 4, 5)
 
 
@@ -141,7 +211,7 @@ def test_an_extra_derivative_and_an_extra_whole_one_make_no_clone() -> None:
     changed = [edited(captured(three, number=k), Mark(46, "derivative")) for k in (1, 2)]
     mixed = tally([changed[0], cell_of("+21", number=2), *normal])
     assert (mixed.karyotype, mixed.findings, mixed.apart) == ("46,XX[2]", (), (1, 2))
-    assert [(stray.what, stray.cells) for stray in mixed.strays] == [("+21", (2,)), ("+der(21)", (1,))]
+    assert [(stray.what, stray.cells) for stray in mixed.strays] == [("+der(21)", (1,)), ("+21", (2,))]
     alike = tally([*changed, *normal])
     assert alike.karyotype == "mos 47,XX,+der(21)[2]/46,XX[2]"
     assert alike.findings == ("extra structurally changed 21 in 2 of 4 cells",)
@@ -210,6 +280,13 @@ def test_mosaicism_that_n_cells_exclude(n: int, percents: tuple[int, int, int]) 
         f"{n} cells exclude a further cell line in {middle} % or more of the cells at 95 % confidence "
         f"({low} % at 90 %, {high} % at 99 %)"
     )
+
+
+def test_what_a_cell_shows_is_not_excluded() -> None:
+    assert tally(cells(**{"-X": 2, "normal": 18})).exclusion.endswith(", but not one of -X (cells 1 and 2)")
+    one = tally(cells(**{"+21": 1, "normal": 19})).exclusion
+    assert one.startswith("19 cells exclude")
+    assert one.endswith(", but not one of +21 (cell 1)")
 
 
 @pytest.mark.parametrize("confidence", [0.90, 0.95, 0.99])

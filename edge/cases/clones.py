@@ -1,0 +1,115 @@
+"""Which cells of a case are of one line.
+
+A change is clonal where so many cells show it as ISCN asks for: two a gain, a marker or a structural change, three a
+loss. A spread loses chromosomes on the slide in every line of a mosaic, so a loss also has to be what some lines are
+like: cells count for it where three of their line lack it, or most of that line.
+
+A line is held against each larger one in the same way. Cells that only lack what a larger line has too many are a line
+of their own from three on; fewer are counted with it, for one normal cell beside nineteen of trisomy 21 is what the
+slide makes of these. Otherwise it takes two cells, or a gain that no other line shows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from edge.cases.departures import CELLS_FOR_A_GAIN, CELLS_FOR_A_LOSS, Departure, Departures
+
+Cells = Mapping[int, Departures]
+"""What each cell shows, by its number in the case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """Cells with the same clonal ``changes``: ``own`` show all of them, ``lost`` lack some that they gained."""
+
+    changes: Departures
+    own: tuple[int, ...]
+    lost: tuple[int, ...]
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        return tuple(sorted((*self.own, *self.lost)))
+
+
+@dataclass(frozen=True, slots=True)
+class Clones:
+    """``lines`` of cells; ``lone`` ones, of a cell that none of these explains. By change, each with its cells:
+    ``strays`` that are not clonal, what cells of fewer than three ``lost`` of the line that they are counted with, and
+    clonal gains that incomplete cells show ``besides``."""
+
+    lines: tuple[Clone, ...]
+    lone: tuple[Clone, ...]
+    strays: Mapping[Departure, tuple[int, ...]]
+    lost: Mapping[Departure, tuple[int, ...]]
+    besides: Mapping[Departure, tuple[int, ...]]
+
+
+def clones_of(complete: Cells, incomplete: Cells) -> Clones:
+    """The lines of ``complete`` cells; what ``incomplete`` ones have too many counts for what is clonal."""
+    clonal = _clonal(complete, incomplete)
+    groups: dict[Departures, list[int]] = {}
+    for number, shown in complete.items():
+        if all(change.is_loss for change in shown - clonal):
+            groups.setdefault(shown & clonal, []).append(number)
+    sizes = {changes: len(numbers) for changes, numbers in groups.items()}
+    lines, lone, joined, lost = dict(groups), [], dict[Departures, list[int]](), dict[Departure, list[int]]()
+    for own in sorted(sizes, key=lambda changes: sizes[changes]):
+        larger = [other for other in sizes if sizes[other] > sizes[own]]
+        whole = _largest([other for other in larger if _only_lacks(own, other)], sizes)
+        if whole is not None and sizes[own] < CELLS_FOR_A_LOSS:
+            joined.setdefault(whole, []).extend(lines.pop(own))
+            for loss in (own - whole) | {change.undone for change in whole - own}:
+                lost.setdefault(loss, []).extend(groups[own])
+        elif larger and sizes[own] < CELLS_FOR_A_GAIN and not _alone_shows(own, lines):
+            lone.append(Clone(own, tuple(lines.pop(own)), ()))
+    return Clones(
+        tuple(Clone(own, tuple(numbers), tuple(joined.get(own, ()))) for own, numbers in lines.items()),
+        tuple(lone),
+        _by_change({**complete, **incomplete}, lambda change: change not in clonal),
+        {change: tuple(sorted(numbers)) for change, numbers in lost.items()},
+        _by_change(incomplete, lambda change: change in clonal),
+    )
+
+
+def _clonal(complete: Cells, incomplete: Cells) -> Departures:
+    shown = Counter(change for cells in (complete, incomplete) for own in cells.values() for change in own)
+    often = frozenset(change for change, n in shown.items() if n >= change.cells_for_a_clone)
+    return often - {change for change in often if change.is_loss and not _is_of_lines(change, complete, often)}
+
+
+def _is_of_lines(loss: Departure, complete: Cells, often: Departures) -> bool:
+    """Whether three cells lack it beside two others of their line that do, or as most of their line do."""
+    lines: dict[Departures, list[bool]] = {}
+    for shown in complete.values():
+        gains = frozenset(change for change in shown & often if not change.is_loss)
+        lines.setdefault(gains, []).append(loss in shown)
+    of_lines = [sum(lack) for lack in lines.values() if sum(lack) >= CELLS_FOR_A_LOSS or 2 * sum(lack) > len(lack)]
+    return sum(of_lines) >= CELLS_FOR_A_LOSS
+
+
+def _largest(lines: Sequence[Departures], sizes: Mapping[Departures, int]) -> Departures | None:
+    """The line that is larger than all others, if one is."""
+    most = max((sizes[line] for line in lines), default=0)
+    largest = [line for line in lines if sizes[line] == most]
+    return largest[0] if len(largest) == 1 else None
+
+
+def _only_lacks(own: Departures, other: Departures) -> bool:
+    """Whether cells that show their ``own`` differ from those of the ``other`` line by missing chromosomes alone."""
+    return all(change.is_loss for change in own - other) and all(change.is_gain for change in other - own)
+
+
+def _alone_shows(own: Departures, lines: Mapping[Departures, list[int]]) -> bool:
+    others = frozenset[Departure]().union(*(line for line in lines if line != own))
+    return any(not change.is_loss for change in own - others)
+
+
+def _by_change(cells: Cells, wanted: Callable[[Departure], bool]) -> dict[Departure, tuple[int, ...]]:
+    found: dict[Departure, list[int]] = {}
+    for number, shown in sorted(cells.items()):
+        for change in filter(wanted, shown):
+            found.setdefault(change, []).append(number)
+    return {change: tuple(numbers) for change, numbers in found.items()}

@@ -15,11 +15,9 @@ from types import MappingProxyType
 from edge.cases.apply import apply
 from edge.cases.edits import Change, Edit, Redo, SetAside, TakeBack, Undo, touched
 from edge.cases.places import Places, as_captured
-from edge.cell.findings import findings_of_cell, karyotype_of, not_yet_reviewed, provisional
+from edge.cell.findings import NOBODY_YET, findings_of_cell, karyotype_of, not_yet_reviewed, provisional
 from edge.errors import EditRefused
 from edge.records import LABELS, Cell, among_themselves
-
-NOBODY_YET = "no person has reviewed this cell yet"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

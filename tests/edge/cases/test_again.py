@@ -34,6 +34,17 @@ def test_the_same_field_with_other_boxes_and_fewer_found(lost: int) -> None:
     assert seen_before(moved(make_cell(), 2, lost=lost), [cell_of("+21", number=7)]) is not None
 
 
+@pytest.mark.parametrize("by_px", [(12, 0), (0, -40), (24, 24), (-90, 60)])
+@pytest.mark.parametrize("lost", [0, 5])
+def test_the_same_field_after_the_stage_was_moved(by_px: tuple[int, int], lost: int) -> None:
+    state = edited(Captured(1, "A-1", 1, true_cell(draw_metaphase(2)), "ab" * 32, "2026-01-02T03:04:05.000+00:00"))
+    cell = moved(true_cell(draw_metaphase(2)), 2, lost=lost)
+    boxes = [np.add(c.region.box_px, (*by_px, *by_px)) for c in cell.chromosomes]
+    seen = [tuple(box.tolist()) for box in boxes if box.min() >= 0 and box[2] <= 700 and box[3] <= 700]
+    there = tuple(make_chromosome(k, "1", box_px=box) for k, box in enumerate(seen))
+    assert seen_before(replace(cell, chromosomes=there), [state]) is state
+
+
 def test_the_first_that_shows_it_is_told() -> None:
     others = [cell_of(number=2), cell_of(number=3, set_aside="poor spread")]
     known = seen_before(make_cell(), others)

@@ -219,6 +219,13 @@ def test_set_aside_and_taken_back() -> None:
     assert edited(captured(), SetAside("two cells"), Undo(1)).set_aside == ""
 
 
+@pytest.mark.parametrize("edits", [(Flip(0),), (Flip(0), Flip(0)), (Exclude(3), Restore(3))])
+def test_what_says_nothing_of_a_label_reviews_no_cell(edits: tuple[Edit, ...]) -> None:
+    assert not edited(captured(), *edits).reviewed
+    assert edited(captured(), *edits, Exclude(5)).reviewed
+    assert edited(captured(), *edits, Accept((0,))).reviewed
+
+
 def test_a_cell_that_was_only_set_aside_has_been_reviewed_by_nobody() -> None:
     for edits in ([SetAside("two cells")], [SetAside("two cells"), TakeBack()]):
         assert not edited(captured(), *edits).reviewed

@@ -4,9 +4,9 @@ A change is clonal where so many cells show it as ISCN asks for: two a gain, a m
 loss. A spread loses chromosomes on the slide in every line of a mosaic, so a loss also has to be what some lines are
 like: cells count for it where three of their line lack it, or most of that line.
 
-A line is held against each larger one in the same way. Cells that only lack what a larger line has too many are a line
-of their own from three on; fewer are counted with it, for one normal cell beside nineteen of trisomy 21 is what the
-slide makes of these. Otherwise it takes two cells, or a gain that no other line shows.
+A line is held against each much larger one in the same way. Cells that only lack what that has too many are a line of
+their own from three on; fewer are counted with it, for one normal cell beside nineteen of trisomy 21 is what the slide
+makes of these. Otherwise it takes two cells, or a gain that no other line shows.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edge.cases.departures import CELLS_FOR_A_GAIN, CELLS_FOR_A_LOSS, Departure, Departures
+
+MUCH_LARGER = 3
+"""How many times as many cells: of two cells with a change and one without nobody knows yet which is the line."""
 
 Cells = Mapping[int, Departures]
 """What each cell shows, by its number in the case."""
@@ -57,7 +60,7 @@ def clones_of(complete: Cells, incomplete: Cells) -> Clones:
     sizes = {changes: len(numbers) for changes, numbers in groups.items()}
     lines, lone, joined, lost = dict(groups), [], dict[Departures, list[int]](), dict[Departure, list[int]]()
     for own in sorted(sizes, key=lambda changes: sizes[changes]):
-        larger = [other for other in sizes if sizes[other] > sizes[own]]
+        larger = [other for other in sizes if sizes[other] >= MUCH_LARGER * sizes[own]]
         whole = _largest([other for other in larger if _only_lacks(own, other)], sizes)
         if whole is not None and sizes[own] < CELLS_FOR_A_LOSS:
             joined.setdefault(whole, []).extend(lines.pop(own))

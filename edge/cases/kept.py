@@ -60,8 +60,14 @@ class KeptCells:
             self._remembered[id] = known
         self._remembered.move_to_end(id)
         if len(self._remembered) > REMEMBERED_CELLS:
-            self._remembered.popitem(last=False)
+            self._forget_one(known.case)
         return known
+
+    def _forget_one(self, case: str) -> None:
+        """Of another ``case``, the one asked for longest ago; else the one asked for last: a case is read from its
+        first cell to its last, and the one asked for longest ago is the next."""
+        others = (id for id, kept in self._remembered.items() if kept.case != case)
+        del self._remembered[next(others, next(reversed(self._remembered)))]
 
     def _events(self, id: int) -> tuple[Event, ...]:
         found = log.entries(self._db, "cell_id = ? AND revision IS NOT NULL", id)

@@ -39,13 +39,15 @@ AUTOSOMES = LABELS[:22]
 _SYNDROMES = {"13": "Patau syndrome", "18": "Edwards syndrome", "21": "Down syndrome"}
 _SOMIES = ("nullisomy", "monosomy", "disomy", "trisomy", "tetrasomy", "pentasomy")
 _PLOIDIES = {3: "triploidy", 4: "tetraploidy, or two cells in one frame"}
-_IF_THREE, _IF_TWO = ", if three cells show it", ", if two cells show it"
+_IF_SHARED = ", if three cells show it"
+_ONE_CELL = "seen in one cell"
 NOBODY_YET = "no person has reviewed this cell yet"
 _PLAIN = (
     "incomplete cell",
     "no chromosome",
     "gain and loss",
     "not found",
+    _ONE_CELL,
     *(f"{n} gains" for n in range(STRANGERS_FROM, 23)),
 )
 """How the findings begin that say what is seen and claim nothing of the patient."""
@@ -183,7 +185,6 @@ def _said(cell: _Balance) -> tuple[str, ...]:
     if cell.total == 0:
         return ("no chromosome found",)
     said: list[str] = []
-    if_two = "" if cell.shared else _IF_TWO
     if cell.ploidy > 2:
         said.append(
             _PLOIDIES.get(cell.ploidy, f"about {cell.ploidy} sets of chromosomes, or several cells in one frame")
@@ -197,21 +198,22 @@ def _said(cell: _Balance) -> tuple[str, ...]:
         lost = {label: copies for label, copies in cell.missing.items() if label in AUTOSOMES or not told}
         if lost:
             said.append(f"not found: {_listed(lost)}; a finding only where three cells lack the same")
+    before = len(said)
     if _tells_sex(cell):
-        condition = _IF_THREE if cell.sex == "X" else _IF_TWO
-        said += [
-            f"{finding}{'' if cell.shared else condition}" for finding in _sex_findings(cell.sex, cell.derivatives)
-        ]
+        condition = "" if cell.shared or cell.sex != "X" else _IF_SHARED
+        said += [f"{finding}{condition}" for finding in _sex_findings(cell.sex, cell.derivatives)]
     for label, change in cell.autosome_change.items():
         whole = change - cell.extra_derivatives(label)
         if whole > 0 or (whole < 0 and cell.shared and not cell.incomplete):
-            said.append(f"{_autosome_finding(label, cell.ploidy, whole)}{if_two}")
-    said += [f"{_derivative_finding(cell, label)}{if_two}" for label in dict.fromkeys(cell.derivatives)]
+            said.append(_autosome_finding(label, cell.ploidy, whole))
+    said += [_derivative_finding(cell, label) for label in dict.fromkeys(cell.derivatives)]
     if cell.markers:
-        said.append(("marker chromosome" if cell.markers == 1 else f"{cell.markers} marker chromosomes") + if_two)
+        said.append("marker chromosome" if cell.markers == 1 else f"{cell.markers} marker chromosomes")
     gains = [label for label, change in cell.autosome_change.items() if change > 0]
     if len(gains) >= STRANGERS_FROM and cell.ploidy == 2 and not cell.shared:
         said.insert(0, f"{len(gains)} gains: look for part of another cell in the frame")
+    if not cell.shared and not all(finding.endswith(_IF_SHARED) for finding in said[before:]):
+        said.append(f"{_ONE_CELL}: a finding only where a second shows the same")
     if gains and cell.missing and not (cell.shared or cell.incomplete):  # in several cells alike it is no slip
         said.append(f"gain and loss in one cell: check the labels of {', '.join([*gains, *cell.missing])}")
     return tuple(said)
@@ -245,7 +247,8 @@ def provisional(findings: Sequence[str], why: str) -> tuple[str, ...]:
     after a line that says ``why``. Without a reason they stand as they are."""
     if not why:
         return tuple(findings)
-    worded = (finding if _is_plain(finding) else f"possible {finding}" for finding in findings)
+    told = (finding for finding in findings if not finding.startswith(_ONE_CELL))  # possible says as much
+    worded = (finding if _is_plain(finding) else f"possible {finding}" for finding in told)
     return (f"provisional: {why}", *worded)
 
 

@@ -3,82 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from edge.cases.edits import Flip
-from edge.cases.state import CellState
-from edge.cases.store import CaseStore
-from tests.browser.conftest import running, until
+from tests.browser.conftest import Bench, until
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 
 AS_BROAD = "document.getElementById('cell-picture').offsetWidth === document.querySelector('.sheet').clientWidth"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A page on a case of two cells, of each of which 5, an 3, and 20, an 11, are to review."""
-
-    page: Page
-    store: CaseStore
-    case: str
-    cells: tuple[CellState, ...]
-
-    def open(self, number: int) -> None:
-        self.page.locator("#cells button", has_text=f"{number}.").click()
-        expect(self.page.locator("#corrections")).to_contain_text(f"Cell {number} ")
-
-    def chromosome(self, id: int) -> Locator:
-        return self.page.locator(f'.chromosome[data-id="{id}"]')
-
-    def place(self, name: str) -> Locator:
-        return self.page.locator(f'.place[data-place="{name}"]')
-
-    def address(self, number: int) -> re.Pattern[str]:
-        return re.compile(rf"/api/cells/{self.cells[number - 1].id}\?")
-
-    def hold(self, number: int) -> list[Route]:
-        """What asks for that cell next, which waits for ``release``."""
-        waiting: list[Route] = []
-        self.page.route(self.address(number), lambda route: waiting.append(route), times=1)
-        return waiting
-
-    def release(self, number: int, waiting: list[Route]) -> None:
-        until(self.page, lambda: bool(waiting))
-        with self.page.expect_response(self.address(number)):
-            waiting[0].continue_()
-
-    def edits(self) -> list[tuple[int, str]]:
-        """The number of the cell and the kind of each edit in the log."""
-        numbers = {cell.id: cell.captured.number for cell in self.cells}
-        log = self.store.log(self.case)
-        return [(numbers[e.cell_id or 0], e.said["edit"]) for e in log if e.act == "edit"]
-
-
-@pytest.fixture(scope="module")
-def board(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, CaseStore]]:
-    cases = tmp_path_factory.mktemp("cases")
-    with CaseStore(cases) as store, running("--camera", "sim", cases=cases) as address:
-        yield address, store
-
-
-@pytest.fixture
-def bench(board: tuple[str, CaseStore], page: Page, request: pytest.FixtureRequest) -> Bench:
-    address, store = board
-    case = request.node.name.removeprefix("test_")
-    store.new_case(case, "kim")
-    cells = [store.capture(case, make_frame(300, 340, level=k), make_cell(review=[5, 20]), "kim") for k in (220, 221)]
-    page.goto(address)
-    expect(page.locator("#case-name")).not_to_have_value("")
-    page.locator("#case-name").fill(case)
-    page.locator("#case-name").press("Enter")
-    expect(page.locator("#live-said")).to_have_text(f"Case {case} is open")
-    expect(page.locator("#cells li")).to_have_count(2)
-    return Bench(page, store, case, tuple(cells))
 
 
 def test_only_a_chromosome_can_be_dropped_and_only_elsewhere(bench: Bench) -> None:

@@ -117,7 +117,7 @@ class _Pages:
 
     async def capture(self, request: Request) -> Response:
         asked = await _body(request)
-        return await self._changed(lambda: self._desk.capture(_actor(asked), _shown(asked)), 201)
+        return await self._changed(lambda: self._desk.capture(_actor(asked), _shown(asked), _scene(asked)), 201)
 
     async def cell(self, request: Request) -> Response:
         actor = request.query_params.get("actor", "")
@@ -233,6 +233,14 @@ def _shown(asked: Json) -> str | None:
     if not isinstance(shown, str | None):
         raise EditRefused("expected under case the name of the one that the page shows")
     return shown
+
+
+def _scene(asked: Json) -> int | None:
+    """The scene whose labels the page shows, where it says so."""
+    scene = asked.get("scene")
+    if not isinstance(scene, int | None) or isinstance(scene, bool):
+        raise EditRefused("expected under scene the number of the one that the page shows")
+    return scene
 
 
 def _revision(asked: Json) -> int:

@@ -105,14 +105,17 @@ class Desk:
             self._case = chosen
         return self.case()
 
-    def capture(self, actor: str, shown: str | None = None) -> Json:
+    def capture(self, actor: str, shown: str | None = None, scene: int | None = None) -> Json:
         """Keeps the cell under the lens, which is read once more, thoroughly: what live labels have no time for saves
-        corrections. Raises ``EditRefused`` while there is nothing sound to keep, and ``CapturedBefore`` where it is a
-        cell of the case already."""
+        corrections. ``scene`` is that of the labels on the page, where it says so. Raises ``EditRefused`` while there
+        is nothing sound to keep, or something else than the page showed, and ``CapturedBefore`` where it is a cell of
+        the case already."""
         labelled = self._hub.capturable
         if labelled is None:
             why = self._hub.fault or "the stage moves or has just stopped; wait for the labels, then capture"
             raise EditRefused(why)
+        if scene is not None and scene != labelled.scene:
+            raise EditRefused("the stage has moved since; look at what is under the lens now, then capture")
         if labelled.cell.count == 0:
             raise EditRefused("there is no chromosome under the lens; move to a metaphase, then capture")
         with self._changing:  # two who press at once mean one cell

@@ -150,6 +150,7 @@ class Hub:
         """One browser, until it leaves."""
         if len(self._clients) >= MOST_CLIENTS:
             self.metrics.count("refused_clients")
+            await socket.accept()  # a browser is told no reason of what was never open
             await socket.close(1013, f"{MOST_CLIENTS} pages are open already; close one")
             return
         await socket.accept()

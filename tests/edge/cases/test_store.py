@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.cases import log
+from edge.cases import kept, log
 from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, Restore, SetAside, Split, Swap
 from edge.cases.log import Entry
 from edge.cases.schema import told
@@ -728,3 +728,22 @@ def test_the_log_tells_what_the_machine_said(store: CaseStore) -> None:
     assert captured.said["frame_sha256"] == store.cell(id).captured.frame_sha256
     assert (edited.actor, edited.said) == ("lee", {"edit": "set_aside", "reason": "too few bands"})
     assert store.log("A-1", after=2) == (edited,)
+
+
+def test_a_case_of_more_cells_than_are_kept_decoded_is_not_decoded_anew(
+    store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.cases.kept.REMEMBERED_CELLS", 4)
+    decoded: list[int] = []
+    real = kept.cell_from_document
+    monkeypatch.setattr(kept, "cell_from_document", lambda document: (decoded.append(1), real(document))[1])
+    for name in ("A", "B"):
+        store.new_case(name, "kim")
+        for k in range(5):
+            store.capture(name, make_frame(64, 64, level=100 + k), make_cell(["1"], width_px=64, height_px=64), "kim")
+    counts = []
+    for name in ("A", "A", "B", "B", "B"):
+        decoded.clear()
+        assert [state.captured.number for state in store.cells(name)] == [1, 2, 3, 4, 5]
+        counts.append(len(decoded))
+    assert counts[1:] == [1, 5, 1, 1]

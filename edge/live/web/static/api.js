@@ -1,6 +1,9 @@
 // Asking the server. Every answer is JSON; a refusal becomes an Error with the server's own words.
 
 const ACTOR_KEY = "chromo-actor";
+const ANSWER_MS = 20_000;
+const READING_MS = 120_000; // a cell's five readings on a small board
+const EXPORT_MS = 1_800_000;
 
 export const actor = {
   get name() {
@@ -14,13 +17,14 @@ export const actor = {
   },
 };
 
-async function ask(address, options) {
-  return (await answered(address, options)).json();
+async function ask(address, options, within_ms) {
+  return (await answered(address, options, within_ms)).json();
 }
 
-async function answered(address, options) {
-  const answer = await fetch(address, options).catch(() => {
-    throw new Error(`the board does not answer${options ? "; look whether it was done before you repeat it" : ""}`);
+async function answered(address, options, within_ms = ANSWER_MS) {
+  const answer = await fetch(address, { ...options, signal: AbortSignal.timeout(within_ms) }).catch(() => {
+    const why = `the board does not answer${options ? "; look whether it was done before you repeat it" : ""}`;
+    throw Object.assign(new Error(why), { silent: true });
   });
   if (!answer.ok) {
     const said = await answer.json().catch(() => ({ error: `the board answered ${answer.status}` }));
@@ -34,17 +38,17 @@ function posting(body) {
   return { method: "POST", headers, body: JSON.stringify({ actor: actor.name, ...body }) };
 }
 
-function post(address, body) {
-  return ask(address, posting(body));
+function post(address, body, within_ms) {
+  return ask(address, posting(body), within_ms);
 }
 
 export const api = {
   case: () => ask("/api/case"),
   cell: (id) => ask(`/api/cells/${id}?actor=${encodeURIComponent(actor.name)}`),
   open: (name) => post("/api/case/open", { name }),
-  export: async (form, shown) => (await answered("/api/case/export", posting({ form, case: shown }))).blob(),
-  capture: (shown) => post("/api/capture", { case: shown }),
-  edit: (cell, change) => post(`/api/cells/${cell.id}/edit`, { based_on: cell.revision, change }),
+  export: async (form, shown) => (await answered("/api/case/export", posting({ form, case: shown }), EXPORT_MS)).blob(),
+  capture: (shown, scene) => post("/api/capture", { case: shown, scene }, READING_MS),
+  edit: (seen, change) => post(`/api/cells/${seen.id}/edit`, { based_on: seen.revision, change }),
   undo: (cell) => post(`/api/cells/${cell.id}/undo`, { based_on: cell.revision }),
   redo: (cell) => post(`/api/cells/${cell.id}/redo`, { based_on: cell.revision }),
   bands: (resolution) => ask(`/api/bands/${resolution}`),

@@ -62,6 +62,8 @@ export function offerExports(say, onPointer) {
     button.addEventListener("click", async ({ detail: byPointer }) => {
       if (byPointer) onPointer();
       const name = open; // of the case that was asked for: another may be open when the file comes
+      button.disabled = true;
+      say(`Making ${name}-${button.dataset.file}`);
       try {
         const link = document.createElement("a");
         link.href = URL.createObjectURL(await api.export(button.dataset.export, name));
@@ -71,6 +73,8 @@ export function offerExports(say, onPointer) {
         say(`${link.download} saved`);
       } catch (error) {
         say(error.message);
+      } finally {
+        button.disabled = false;
       }
     });
   }

@@ -2,6 +2,7 @@
 
 import { api } from "./api.js";
 import { certainty } from "./labels.js";
+import { typed } from "./typed.js";
 
 const ROWS = [
   [["A", ["1", "2", "3"]], ["B", ["4", "5"]]],
@@ -38,7 +39,10 @@ export class Karyogram {
     }
     this.dragging = this.waiting = null;
     this.cell = cell;
-    if (!cell.chromosomes.some((c) => c.id === this.selected)) this.selected = cell.unsure_ids[0] ?? cell.chromosomes[0]?.id ?? null;
+    if (!cell.chromosomes.some((c) => c.id === this.selected)) {
+      typed.clear(); // it was for the one that has gone
+      this.selected = cell.unsure_ids[0] ?? cell.chromosomes[0]?.id ?? null;
+    }
     const focused = this.root.contains(document.activeElement);
     this.root.replaceChildren(...ROWS.map((row) => this.row(row)));
     this.fit();
@@ -52,6 +56,7 @@ export class Karyogram {
 
   select(id, { focus = true } = {}) {
     if (this.chromosome(id) === undefined) return;
+    if (id !== this.selected) typed.clear();
     this.button(this.selected)?.classList.remove("selected");
     this.button(this.selected)?.setAttribute("tabindex", "-1");
     this.selected = id;
@@ -96,6 +101,11 @@ export class Karyogram {
 
   button(id) {
     return this.root.querySelector(`.chromosome[data-id="${id}"]`);
+  }
+
+  // The cell in which one in the hand was taken up, where a newer one has come since: what is done with it is done on that.
+  get seen() {
+    return this.waiting ? this.cell : null;
   }
 
   letGo() {
@@ -185,8 +195,8 @@ export class Karyogram {
   // Let go where it was, it has not moved.
   dropped(id, place, event) {
     const onto = event.target.closest(".chromosome");
-    if (onto && event.shiftKey && Number(onto.dataset.id) !== id) this.onSwap(id, Number(onto.dataset.id));
-    else if (PLACE_OF(this.chromosome(id)) !== place) this.onMove(id, place);
+    if (onto && event.shiftKey && Number(onto.dataset.id) !== id) this.onSwap(id, Number(onto.dataset.id), this.seen);
+    else if (PLACE_OF(this.chromosome(id)) !== place) this.onMove(id, place, this.seen);
   }
 
   chip(chromosome) {

@@ -6,13 +6,19 @@ const TOOLS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s:
 const PRESSED = "a, summary, button:not(.chromosome)"; // Enter there is that control's
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
+// On a keyboard of other letters than these the key's place stands for it.
+function keyOf({ key, code }) {
+  const latin = /^Key[A-Z]$/.test(code) && key.length === 1 && key > "~";
+  return (latin ? code[3] : key).toLowerCase();
+}
+
 // Of `page`: act(tool), capture(), space() in the karyogram, enter(), escape(), openKaryogram(), turnPage(forward),
 // step(right, down), resolution(), enlarge() and live().
 export function listen(page) {
   const help = document.getElementById("help");
 
   function inKaryogram(event) {
-    const key = event.key.toLowerCase();
+    const key = keyOf(event);
     const pressed = event.target.closest(PRESSED) !== null;
     if (ARROWS[event.key]) typed.clear(), page.step(...ARROWS[event.key]);
     else if (/^page(up|down)$/.test(key) && event.target.id !== "findings") page.turnPage(key === "pagedown");
@@ -32,15 +38,16 @@ export function listen(page) {
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, dialog[open]");
     const karyogram = document.body.dataset.view === "karyogram";
-    if ((event.ctrlKey || event.metaKey) && karyogram && !typing && ["z", "y"].includes(event.key.toLowerCase())) {
+    if ((event.ctrlKey || event.metaKey) && karyogram && !typing && ["z", "y"].includes(keyOf(event))) {
       event.preventDefault();
-      return page.act(event.key.toLowerCase() === "y" || event.shiftKey ? "redo" : "undo");
+      return page.act(keyOf(event) === "y" || event.shiftKey ? "redo" : "undo");
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey || help.open) return;
+    if (event.repeat && !ARROWS[event.key] && event.key !== "Backspace") return event.preventDefault(); // once is meant
     if (event.key === "?") return help.showModal();
     if (karyogram) return inKaryogram(event);
     const onButton = event.target.closest("button") !== null && event.target.id !== "to-live";
     if (event.key === " " && !onButton) event.preventDefault(), page.capture();
-    else if (event.key.toLowerCase() === "k") page.openKaryogram();
+    else if (keyOf(event) === "k") page.openKaryogram();
   });
 }

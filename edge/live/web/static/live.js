@@ -20,6 +20,7 @@ export class Live {
     this.drawn = -1;
     this.beside = null; // what is written beside the picture now
     this.spots = new Map(); // where names stand in this scene
+    this.owed = []; // pictures that came while the other view was shown: until it is told of them the board sends no more
     this.connect();
     setInterval(() => this.watch(), 100);
   }
@@ -43,6 +44,7 @@ export class Live {
       this.labels = this.guidance = null; // a board that starts anew counts its scenes anew
       this.scene = 0;
       this.drawn = -1;
+      this.owed = [];
       this.setFault(event.reason || "Connection to the board lost");
       setTimeout(() => this.connect(), RETRY_MS);
     };
@@ -88,10 +90,16 @@ export class Live {
       }
       canvas.getContext("bitmaprenderer").transferFromImageBitmap(bitmap); // hands it on as it is, without a copy
       this.scene = scene;
-      this.refresh();
     } finally {
-      this.say({ shown: index });
+      this.owed.push(index);
+      if (document.body.dataset.view === "live") this.back();
     }
+  }
+
+  // The picture is in sight.
+  back() {
+    for (const index of this.owed.splice(0)) this.say({ shown: index });
+    this.refresh();
   }
 
   state(message) {
@@ -126,6 +134,7 @@ export class Live {
     told.hidden = !fault;
     told.textContent = fault;
     $("live-picture").classList.toggle("faulty", Boolean(fault));
+    $("board").textContent = this.old() && fault; // edits reach no board that is silent; a camera's faults keep none
     this.refresh();
   }
 

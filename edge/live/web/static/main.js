@@ -7,10 +7,13 @@ import { Karyogram, settled, withArticle } from "./karyogram.js";
 import { listen } from "./keys.js";
 import { Live } from "./live.js";
 import { Picture } from "./picture.js";
+import { Queue } from "./queue.js";
 import { Selected } from "./selected.js";
 import { toolsOf } from "./tools.js";
 import { typed } from "./typed.js";
 import { showVerdict, tellWhere } from "./verdict.js";
+
+const MAKING = ["split", "join", "draw"];
 
 const $ = (id) => document.getElementById(id);
 
@@ -20,16 +23,18 @@ let caseName = ""; // of the open one
 let cells = []; // of the case, as last heard, in the order of their capture
 let asked = 0; // how often for the case
 let heard = 0; // the latest of these that was answered
-let busy = Promise.resolve();
+let elsewhere = ""; // the open case, where another page or the clock opened it and nobody here has said yes to it
+let opening = ""; // the one that this page asks for
 let capturing = false;
 let entering = false;
 
 actor.load();
+const queue = new Queue(say, refused);
 const live = new Live((now) => (now.head !== head || now.name !== caseName) && refreshCase());
 const karyogram = new Karyogram($("rows"), {
   onSelect: (chromosome) => (picture.show(cell, chromosome?.id ?? null), selected.show(cell, chromosome)),
-  onMove: (id, place) => moveTo(id, place),
-  onSwap: (first, second) => edit({ edit: "swap", first, second }),
+  onMove: (id, place, seen) => moveTo(id, place, seen),
+  onSwap: (first, second, seen) => edit({ edit: "swap", first, second }, "", seen),
 });
 const picture = new Picture($("cell-frame"), {
   onPick: (id) => karyogram.select(id),
@@ -42,6 +47,7 @@ const aside = new Aside(edit);
 offerExports(say, () => keysToView());
 offerCases((name) =>
   queued(async () => {
+    opening = name;
     await api.open(name);
     await refreshCase();
     view("live");
@@ -67,7 +73,7 @@ function view(name) {
     focusSelected();
   } else {
     live.drawn = -1;
-    live.refresh();
+    live.back();
     $("to-live").focus();
   }
 }
@@ -86,28 +92,36 @@ async function refreshCase() {
   const now = await api.case().catch((error) => say(error.message));
   if (!now || turn < heard) return; // what was asked later was answered sooner, and is newer
   heard = turn;
-  if (caseName && now.name !== caseName) say(`Case ${now.name} is open now, no longer ${caseName}`);
+  if (caseName && now.name !== caseName) {
+    elsewhere = now.name === opening ? "" : now.name;
+    say(`Case ${now.name} is open now, no longer ${caseName}`);
+  }
   head = now.head;
   caseName = now.name;
   cells = now.cells;
   $("to-karyogram").disabled = cells.length === 0;
   showCase(now, (id) => queued(() => openCell(id)));
   if (cell) tellWhere(cell, caseName);
-  if (cells.some((c) => c.id === cell?.id)) queued(refresh);
+  if (cell) queued(refresh);
 }
 
+// What others did to the cell since.
 async function refresh() {
   const { id } = cell;
+  const { selected } = karyogram;
   const now = await api.cell(id);
   if (cell.id !== id) return;
   if (["revision", "can_undo", "can_redo"].some((what) => now[what] !== cell[what])) show(now);
+  if (selected !== null && karyogram.selected !== selected && !karyogram.chromosome(selected)) {
+    say("Somebody changed the chromosome that was selected; another one is selected now");
+  }
 }
 
 function openKaryogram() {
   queued(() => {
     if (cell?.case === caseName) view("karyogram");
     else if (cells.length) return openCell(cells.at(-1).id);
-    else say("The case has no cell yet: Space captures one");
+    else say(heard ? "The case has no cell yet: Space captures one" : "The case is still being read");
   });
 }
 
@@ -145,11 +159,8 @@ function say(text) {
   $("live-said").textContent = text;
 }
 
-// Cells are opened and edited one after another, each on what the one before gave
-
 function queued(work) {
-  busy = busy.then(work).catch(refused);
-  return busy;
+  return queue.ask(work);
 }
 
 // What was refused because of a cell as it is now comes with that cell: it is shown, and K opens it.
@@ -161,28 +172,29 @@ async function refused(error) {
 // A key may be faster than a cell that was asked for: what was pressed on the one before is not done on the next.
 function onThis(work) {
   const { id } = cell;
-  return queued(() => (cell.id === id ? work() : say("Nothing changed: the key came before this cell")));
+  return queue.save(() => (cell.id === id ? work() : say("Nothing changed: the key came before this cell")));
 }
 
-function edit(change, done = "") {
+// ``seen`` is the cell that the person saw, where it is not the newest.
+function edit(change, done = "", seen = null) {
   return onThis(async () => {
     const before = new Set(cell.chromosomes.map((c) => c.id));
-    const after = await api.edit(cell, change);
-    const made = after.chromosomes.find((c) => !before.has(c.id));
-    if (made) karyogram.selected = made.id;
+    const after = await api.edit(seen ?? cell, change);
+    const made = MAKING.includes(change.edit) ? after.chromosomes.filter((c) => !before.has(c.id)).map((c) => c.id) : [];
+    if (made.length) karyogram.selected = Math.max(...made);
     show(after);
     say(done);
     return true;
   });
 }
 
-function moveTo(id, place) {
+function moveTo(id, place, seen = null) {
   const chromosome = karyogram.chromosome(id);
-  if (settled(chromosome, place)) return say("Nothing changed: it is there already"), busy;
-  if (place === "removed") return edit({ edit: "exclude", chromosome: id }, "Removed");
-  if (place === "marker") return edit({ edit: "mark", chromosome: id, kind: "marker" }, "Marked as a marker");
+  if (settled(chromosome, place)) return say("Nothing changed: it is there already"), queue.last;
+  if (place === "removed") return edit({ edit: "exclude", chromosome: id }, "Removed", seen);
+  if (place === "marker") return edit({ edit: "mark", chromosome: id, kind: "marker" }, "Marked as a marker", seen);
   const done = chromosome.label === place ? `It is ${withArticle(place)}` : `${chromosome.label} is now ${place}`;
-  return edit({ edit: "relabel", chromosome: id, label: place }, done);
+  return edit({ edit: "relabel", chromosome: id, label: place }, done, seen);
 }
 
 // Round all that wait: the one after the selected, or the first.
@@ -216,14 +228,21 @@ function capture() {
     return say(`Nothing captured: case ${unopened()} is not open; Enter opens it, Escape forgets it`);
   }
   if (!live.capturable) return say("Nothing to capture: wait for the labels of a metaphase");
+  if (elsewhere) {
+    say(`Nothing captured: case ${elsewhere} was opened elsewhere; once more captures into it`);
+    elsewhere = "";
+    return;
+  }
+  const { scene } = live.labels;
   capturing = true;
   say("Reading the cell thoroughly");
-  queued(async () => {
+  const reading = async () => {
     if (!caseName) await refreshCase(); // a key may be faster than what the page asks first
-    show(await api.capture(caseName));
+    show(await api.capture(caseName, scene));
     view("karyogram");
     say("");
-  }).finally(() => (capturing = false));
+  };
+  queue.save(reading, "Still reading the cell").finally(() => (capturing = false));
 }
 
 // What is typed before the answer to the last Enter would meet the chromosome that was left, not the next one. One that
@@ -238,7 +257,10 @@ function enter() {
   if (settled(chromosome, label || undefined)) return next();
   const change = label ? { edit: "relabel", chromosome: chromosome.id, label } : { edit: "accept", chromosomes: [chromosome.id] };
   entering = true;
-  edit(change, label ? `It is ${withArticle(label)}` : "Accepted").then((done) => ((entering = false), done && next()));
+  edit(change, label ? `It is ${withArticle(label)}` : "Accepted").then((done) => {
+    entering = false;
+    if (done && karyogram.selected === chromosome.id) next(); // else another was chosen meanwhile
+  });
 }
 
 function escape() {
@@ -247,6 +269,10 @@ function escape() {
   else if (document.body.classList.contains("large-picture")) picture.enlarge(false);
   else if (karyogram.held) karyogram.hold(null);
   else view("live");
+}
+
+function enlarge() {
+  picture.enlarge(!document.body.classList.contains("large-picture"));
 }
 
 listen({
@@ -259,11 +285,15 @@ listen({
   turnPage,
   step: (right, down) => karyogram.step(right, down),
   resolution: () => selected.nextResolution(),
-  enlarge: () => picture.enlarge(!document.body.classList.contains("large-picture")),
+  enlarge,
   live: () => view("live"),
 });
 $("capture").addEventListener("click", capture);
 $("cancel").addEventListener("click", escape);
+$("enlarge").addEventListener("click", ({ detail: byPointer }) => {
+  if (byPointer) focusSelected(); // the next Enter is meant for the chromosome
+  enlarge();
+});
 $("to-live").addEventListener("click", () => view("live"));
 $("to-karyogram").addEventListener("click", openKaryogram);
 $("help-open").addEventListener("click", ({ detail: byPointer }) => {

@@ -14,6 +14,7 @@ export class Picture {
     this.onCancel = onCancel;
     this.cell = null;
     this.image = null;
+    this.failed = false;
     this.selected = null;
     this.tool = null; // "cut" or "draw"
     this.line = [];
@@ -28,9 +29,11 @@ export class Picture {
   }
 
   show(cell, selected) {
-    if (this.cell?.id !== cell.id) {
+    if (this.cell?.id !== cell.id || this.failed) {
+      this.failed = false;
       this.image = new Image();
       this.image.onload = () => this.draw();
+      this.image.onerror = () => (this.failed = true); // asked for again when the cell is next shown
       this.image.src = api.picture(cell);
     }
     this.cell = cell;

@@ -1,0 +1,41 @@
+// What is asked of the board, one thing after another, each on what the one before gave.
+
+const SLOW_MS = 1500;
+
+export class Queue {
+  // `say` shows a line; `onRefused` is given what went wrong.
+  constructor(say, onRefused) {
+    this.say = say;
+    this.onRefused = onRefused;
+    this.last = Promise.resolve();
+    this.dropped = 0; // how often the board was silent
+    this.unsaved = 0;
+    addEventListener("beforeunload", (event) => this.unsaved && event.preventDefault());
+  }
+
+  // Of a board that is silent nobody knows what it did: what waits then was meant for a cell that nobody has seen.
+  ask(work, meanwhile = "Waiting for the board") {
+    const turn = this.dropped;
+    this.last = this.last.then(() => turn === this.dropped && this.done(work, meanwhile)).catch((error) => {
+      if (error.silent) this.dropped += 1;
+      return this.onRefused(error);
+    });
+    return this.last;
+  }
+
+  // The same of what would be lost with the page.
+  save(work, meanwhile) {
+    this.unsaved += 1;
+    return this.ask(work, meanwhile).finally(() => (this.unsaved -= 1));
+  }
+
+  async done(work, meanwhile) {
+    const slow = setTimeout(() => this.say(meanwhile), SLOW_MS);
+    try {
+      return await work();
+    } finally {
+      clearTimeout(slow);
+      if (document.getElementById("said").textContent === meanwhile) this.say("");
+    }
+  }
+}

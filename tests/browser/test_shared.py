@@ -1,0 +1,184 @@
+"""Several pages and people on one board, and a board that is slow or silent: no edit meets what nobody has seen."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Route, WebSocket, expect
+
+from edge.cases.edits import Relabel
+from tests.browser.conftest import Bench, until
+
+FETCH = """([address, body]) => fetch(address, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ actor: "lee", ...body }),
+}).then((answer) => answer.json())"""
+DROP = """([id, place]) => {
+    const dataTransfer = new DataTransfer();
+    const chip = document.querySelector(`.chromosome[data-id="${id}"]`);
+    chip.dispatchEvent(new DragEvent("dragstart", { dataTransfer, bubbles: true }));
+    window.letGo = () => {
+        const there = document.querySelector(`.place[data-place="${place}"]`);
+        there.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+        chip.dispatchEvent(new DragEvent("dragend", { dataTransfer, bubbles: true }));
+    };
+}"""
+
+
+def selected(bench: Bench) -> str | None:
+    return bench.page.locator(".chromosome.selected").get_attribute("data-id")
+
+
+def test_a_key_that_is_held_down_is_one_press(bench: Bench) -> None:
+    bench.open(1)
+    for _ in range(6):
+        bench.page.keyboard.down("Enter")
+    bench.page.keyboard.up("Enter")
+    expect(bench.page.locator("#left")).to_have_text("1 to review")
+    assert bench.edits() == [(1, "accept")]
+
+
+def test_a_chromosome_that_is_chosen_before_the_answer_stays_chosen(bench: Bench) -> None:
+    bench.open(1)
+    waiting: list[Route] = []
+    bench.page.route("**/edit", lambda route: waiting.append(route), times=1)
+    bench.page.keyboard.press("Enter")
+    until(bench.page, lambda: bool(waiting))
+    bench.chromosome(30).click()
+    waiting[0].continue_()
+    expect(bench.page.locator("#said")).to_have_text("Accepted")
+    assert selected(bench) == "30"
+
+
+def test_what_was_typed_is_not_for_the_next_one(bench: Bench) -> None:
+    bench.open(1)
+    bench.page.keyboard.press("1")
+    bench.chromosome(14).click()
+    expect(bench.page.locator("#typed")).to_have_text("")
+    bench.page.keyboard.press("2")
+    bench.page.keyboard.press("Enter")
+    expect(bench.page.locator("#said")).to_have_text("It is a 2")
+    expect(bench.place("2").locator(".chromosome")).to_have_count(3)
+
+
+def test_what_was_typed_goes_with_the_chromosome_that_somebody_joined(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    bench.chromosome(14).click()
+    page.keyboard.press("8")
+    id = bench.cells[0].id
+    page.evaluate(
+        FETCH, [f"/api/cells/{id}/edit", {"based_on": 0, "change": {"edit": "join", "chromosomes": [14, 15]}}]
+    )
+    expect(page.locator("#said")).to_contain_text("Somebody changed the chromosome that was selected")
+    expect(page.locator("#typed")).to_have_text("")
+    assert bench.edits() == [(1, "join")]
+
+
+def test_a_case_that_another_opened_takes_no_cell_unasked(bench: Bench) -> None:
+    page = bench.page
+    page.evaluate(FETCH, ["/api/case/open", {"name": f"{bench.case}-other"}])
+    expect(page.locator("#live-said")).to_contain_text("is open now, no longer")
+    expect(page.locator("#capture")).to_be_enabled()
+    page.locator("#capture").click()
+    expect(page.locator("#live-said")).to_contain_text("was opened elsewhere; once more captures into it")
+    assert not bench.store.case(f"{bench.case}-other").cells
+
+
+def test_a_cell_of_a_case_that_is_no_longer_open_follows_what_others_do(bench: Bench) -> None:
+    bench.open(1)
+    bench.page.evaluate(FETCH, ["/api/case/open", {"name": f"{bench.case}-other"}])
+    expect(bench.page.locator("#corrections")).to_contain_text(f"Case {bench.case}")
+    bench.store.edit(bench.cells[0].id, Relabel(14, "9"), based_on=0, actor="lee")
+    expect(bench.place("9").locator(".chromosome")).to_have_count(3)
+
+
+def test_a_drop_does_not_undo_what_another_said_meanwhile(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    page.evaluate(DROP, [14, "13"])
+    with page.expect_response(bench.address(1)):
+        bench.store.edit(bench.cells[0].id, Relabel(14, "9"), based_on=0, actor="lee")
+    page.wait_for_timeout(200)
+    page.evaluate("window.letGo()")
+    expect(page.locator("#said")).to_contain_text("lee")
+    expect(bench.place("9").locator(".chromosome")).to_have_count(3)
+    assert bench.edits() == [(1, "relabel")]
+
+
+def test_what_waits_while_the_board_is_silent_is_not_sent(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    waiting: list[Route] = []
+    page.route("**/edit", lambda route: waiting.append(route))
+    page.keyboard.press("Enter")
+    until(page, lambda: bool(waiting))
+    expect(page.locator("#said")).to_have_text("Waiting for the board")
+    for key in ("u", "a", "f"):
+        page.keyboard.press(key)
+    waiting[0].abort()
+    expect(page.locator("#said")).to_contain_text("the board does not answer")
+    page.wait_for_timeout(300)
+    assert len(waiting) == 1
+    assert bench.edits() == []
+
+
+def test_a_page_that_is_left_asks_about_what_the_board_has_not_got_yet(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    waiting: list[Route] = []
+    page.route("**/edit", lambda route: waiting.append(route), times=1)
+    page.keyboard.press("Enter")
+    until(page, lambda: bool(waiting))
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.evaluate("setTimeout(() => location.reload())")
+    until(page, lambda: asked == ["beforeunload"])
+    waiting[0].continue_()
+    expect(page.locator("#said")).to_have_text("Accepted")
+
+
+@pytest.mark.parametrize(("key", "code", "said"), [("ф", "KeyA", "All accepted"), ("Ф", "KeyA", "All accepted")])
+def test_keys_of_another_alphabet_stand_for_their_places(bench: Bench, key: str, code: str, said: str) -> None:
+    bench.open(1)
+    bench.page.evaluate(
+        """([key, code]) => {
+            const pressed = new KeyboardEvent("keydown", { key, code, bubbles: true });
+            document.activeElement.dispatchEvent(pressed);
+        }""",
+        [key, code],
+    )
+    expect(bench.page.locator("#said")).to_have_text(said)
+
+
+def test_a_live_picture_that_nobody_sees_is_not_sent(bench: Bench) -> None:
+    page = bench.page
+    pictures: list[int] = []
+    sockets: list[WebSocket] = []
+    page.on("websocket", lambda socket: sockets.append(socket))
+    page.reload()
+    until(page, lambda: bool(sockets))
+    sockets[0].on("framereceived", lambda data: pictures.append(1) if isinstance(data, bytes) else None)
+    until(page, lambda: len(pictures) > 3)
+    bench.open(1)
+    page.wait_for_timeout(1000)
+    seen = len(pictures)
+    page.wait_for_timeout(1500)
+    assert len(pictures) == seen
+    page.keyboard.press("l")
+    until(page, lambda: len(pictures) > seen + 3)
+
+
+def test_a_captured_picture_that_failed_is_asked_for_again(bench: Bench) -> None:
+    page = bench.page
+    page.route("**/picture.png*", lambda route: route.abort(), times=1)
+    bench.open(1)
+    page.wait_for_timeout(300)
+    with page.expect_response("**/picture.png*"):
+        bench.chromosome(30).click()
+
+
+def test_the_picture_is_enlarged_without_a_keyboard(bench: Bench) -> None:
+    bench.open(1)
+    for large in (True, False):
+        bench.page.locator("#enlarge").click()
+        assert bench.page.evaluate("document.body.classList.contains('large-picture')") is large
+        assert bench.page.evaluate("document.activeElement.matches('.chromosome')")

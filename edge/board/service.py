@@ -29,7 +29,7 @@ _UNIT = """\
 [Unit]
 Description=chromo-edge: a label on every chromosome
 Documentation=man:systemd.exec(5)
-# Months of running: a fault that comes again and again must not end the tries.
+{modules}# Months of running: a fault that comes again and again must not end the tries.
 StartLimitIntervalSec=0
 
 [Service]
@@ -70,8 +70,7 @@ AmbientCapabilities=
 ProtectSystem=strict
 ProtectHome=read-only
 PrivateTmp={private_tmp}
-ProtectClock=yes
-ProtectControlGroups=yes
+{clock}ProtectControlGroups=yes
 ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
@@ -98,6 +97,10 @@ DeviceAllow=char-usb_device rw
 DeviceAllow=char-dma_heap rw
 DeviceAllow=char-drm rw
 DeviceAllow=char-apex rw"""
+_MODULES = "modprobe@videodev.service modprobe@mc.service modprobe@drm.service modprobe@apex.service"
+"""Of these groups those that the kernel has from a module. One that is not loaded when the service starts stays shut
+out, also for a camera that is plugged in later (systemd.resource-control(5), "DeviceAllow="). What a machine does not
+have is passed over."""
 _TEGRA_DEVICES = """\
 # The GPU's nodes differ from one Jetson Linux to the next: what these groups may open.
 DevicePolicy=auto"""
@@ -135,7 +138,8 @@ def unit_text(program: Sequence[str], machine: Machine, *, user: str, listen: Se
     ``192.168.1.0/24``. ``ConfigError`` for a user or a network that is none, and for a word with control characters.
 
     A Jetson's is less closed: its CSI cameras are reached through a socket of nvargus-daemon in /tmp, and CUDA with a
-    TensorRT engine under construction takes gigabytes.
+    TensorRT engine under construction takes gigabytes. ``ProtectClock=`` allows the hardware clock, and in its systemd,
+    249, that forbids every other device (systemd, issue 18142); without capabilities nobody sets a clock anyway.
     """
     if not re.fullmatch(r"[a-z_][a-z0-9_-]*\$?", user):
         raise ConfigError(f"expected --user NAME of a user of this machine, got {user!r}")
@@ -150,6 +154,8 @@ def unit_text(program: Sequence[str], machine: Machine, *, user: str, listen: Se
         memory="75%" if machine.jetson else "1G",
         tasks=512 if machine.jetson else 128,
         devices=_TEGRA_DEVICES if machine.jetson else _DEVICES,
+        modules="" if machine.jetson else f"Wants={_MODULES}\nAfter={_MODULES}\n",
+        clock="" if machine.jetson else "ProtectClock=yes\n",
         private_tmp="no" if machine.jetson else "yes",
         state=STATE,
         listen="".join(f" {network}" for network in listen),

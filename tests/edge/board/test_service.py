@@ -140,6 +140,25 @@ def test_what_a_jetson_needs_is_not_shut_out() -> None:
     assert not any("GENICAM" in line for line in closed)
 
 
+def test_a_jetsons_clock_shuts_no_device_out() -> None:
+    """systemd 249 takes the hardware clock that ProtectClock allows for the only device that there may be."""
+    assert "ProtectClock=yes" in unit_text(["x"], BOARD, user="me").splitlines()
+    jetson = unit_text(["x"], JETSON, user="me").splitlines()
+    assert not any(line.startswith("ProtectClock") for line in jetson)
+    assert {"CapabilityBoundingSet=", "SystemCallFilter=@system-service"} <= set(jetson)  # which set no clock either
+
+
+def test_devices_that_come_later_are_not_shut_out() -> None:
+    """A group that the kernel does not know yet when the service starts is not allowed later either."""
+    lines = unit_text(["x"], BOARD, user="me").splitlines()
+    of = {"video4linux": "videodev", "media": "mc", "drm": "drm", "apex": "apex"}
+    allowed = {line.removeprefix("DeviceAllow=char-").removesuffix(" rw") for line in lines if "DeviceAllow" in line}
+    assert allowed - of.keys() == {"usb_device", "dma_heap"}  # no module has them
+    modules = " ".join(f"modprobe@{module}.service" for module in of.values())
+    assert {f"Wants={modules}", f"After={modules}"} <= set(lines[: lines.index("[Service]")])
+    assert "modprobe@" not in unit_text(["x"], JETSON, user="me")
+
+
 def test_only_groups_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     there = [SimpleNamespace(gr_name=name) for name in ("root", "render", "video")]
     monkeypatch.setattr("grp.getgrall", lambda: there)

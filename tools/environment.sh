@@ -58,8 +58,7 @@ environment() {
         return
     fi
     echo "making $folder (once; some minutes) ..." >&2
-    if [[ -f $folder/stamp ]]; then mv "$folder" "$folder.before"; fi
-    rm -rf "$folder"
+    if [[ -d $folder ]]; then mv "$folder" "$folder.before"; fi
     (
         trap put_back EXIT # also of Ctrl-C
         make

@@ -103,8 +103,8 @@ def test_an_environment_is_given_up_only_for_a_finished_one(tmp_path: Path, end:
     (tmp_path / "pyproject.toml").write_text("newer")
     (tmp_path / "fetched.offline").touch()
     assert board.make(OFFLINE=end).returncode != 0
+    assert board.folders() == ([".venv", ".venv.before"] if "KILL" in end else [".venv"])
     if "KILL" in end:
-        assert board.folders() == [".venv", ".venv.before"]
         assert board.make().returncode != 0  # and still offline
     assert board.folders() == [".venv"]
     assert (tmp_path / ".venv" / "works").exists()
@@ -113,3 +113,12 @@ def test_an_environment_is_given_up_only_for_a_finished_one(tmp_path: Path, end:
     assert board.make().returncode == 0
     assert board.folders() == [".venv"]
     assert not (tmp_path / ".venv" / "works").exists()
+
+
+def test_offline_an_environment_that_was_made_by_hand_stays(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "works").touch()
+    (tmp_path / "fetched.offline").touch()
+    assert board.make().returncode != 0
+    assert (tmp_path / ".venv" / "works").exists()

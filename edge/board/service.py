@@ -16,7 +16,8 @@ from edge.config import MODELS_VARIABLE
 from edge.errors import ConfigError
 
 UNIT_PATH = Path("/etc/systemd/system/chromo-edge.service")
-STATE = "/var/lib/chromo-edge"
+STATE, CACHE = "/var/lib/chromo-edge", "/var/cache/chromo-edge"
+TEMPORARY = ("/tmp", "/var/tmp")
 TEGRA_RELEASE = Path("/etc/nv_tegra_release")
 """NVIDIA's Jetson Linux has it."""
 GROUPS = ("video", "render", "plugdev", "apex")
@@ -29,7 +30,7 @@ _UNIT = """\
 [Unit]
 Description=chromo-edge: a label on every chromosome
 Documentation=man:systemd.exec(5)
-# Months of running: a fault that comes again and again must not end the tries.
+{modules}# Months of running: a fault that comes again and again must not end the tries.
 StartLimitIntervalSec=0
 
 [Service]
@@ -48,7 +49,7 @@ NotifyAccess=main
 StateDirectory=chromo-edge
 CacheDirectory=chromo-edge
 WorkingDirectory={state}
-Environment=XDG_CACHE_HOME=/var/cache/chromo-edge
+Environment=XDG_CACHE_HOME={cache}
 # Homes are read-only here.
 Environment=CHROMO_CASES={state}/cases
 Environment=PYTHONUNBUFFERED=1
@@ -69,9 +70,8 @@ CapabilityBoundingSet=
 AmbientCapabilities=
 ProtectSystem=strict
 ProtectHome=read-only
-PrivateTmp={private_tmp}
-ProtectClock=yes
-ProtectControlGroups=yes
+{writes}PrivateTmp={private_tmp}
+{clock}ProtectControlGroups=yes
 ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
@@ -98,6 +98,10 @@ DeviceAllow=char-usb_device rw
 DeviceAllow=char-dma_heap rw
 DeviceAllow=char-drm rw
 DeviceAllow=char-apex rw"""
+_MODULES = "modprobe@videodev.service modprobe@mc.service modprobe@drm.service modprobe@apex.service"
+"""Of these groups those that the kernel has from a module. One that is not loaded when the service starts stays shut
+out, also for a camera that is plugged in later (systemd.resource-control(5), "DeviceAllow="). What a machine does not
+have is passed over."""
 _TEGRA_DEVICES = """\
 # The GPU's nodes differ from one Jetson Linux to the next: what these groups may open.
 DevicePolicy=auto"""
@@ -130,12 +134,16 @@ def _passed_on() -> Iterator[tuple[str, str]]:
         yield MODELS_VARIABLE, str(Path(models).absolute())  # the service starts in another folder
 
 
-def unit_text(program: Sequence[str], machine: Machine, *, user: str, listen: Sequence[str] = ()) -> str:
+def unit_text(
+    program: Sequence[str], machine: Machine, *, user: str, listen: Sequence[str] = (), writes: Sequence[Path] = ()
+) -> str:
     """The unit for ``machine``. ``program``: the command and its words; ``listen``: networks that may connect, such as
-    ``192.168.1.0/24``. ``ConfigError`` for a user or a network that is none, and for a word with control characters.
+    ``192.168.1.0/24``; ``writes``: the folders that it writes into, beside its own. ``ConfigError`` for a user or a
+    network that is none, for a folder that it cannot write into, and for a word with control characters.
 
     A Jetson's is less closed: its CSI cameras are reached through a socket of nvargus-daemon in /tmp, and CUDA with a
-    TensorRT engine under construction takes gigabytes.
+    TensorRT engine under construction takes gigabytes. ``ProtectClock=`` allows the hardware clock, and in its systemd,
+    249, that forbids every other device (systemd, issue 18142); without capabilities nobody sets a clock anyway.
     """
     if not re.fullmatch(r"[a-z_][a-z0-9_-]*\$?", user):
         raise ConfigError(f"expected --user NAME of a user of this machine, got {user!r}")
@@ -150,10 +158,33 @@ def unit_text(program: Sequence[str], machine: Machine, *, user: str, listen: Se
         memory="75%" if machine.jetson else "1G",
         tasks=512 if machine.jetson else 128,
         devices=_TEGRA_DEVICES if machine.jetson else _DEVICES,
+        modules="" if machine.jetson else f"Wants={_MODULES}\nAfter={_MODULES}\n",
+        clock="" if machine.jetson else "ProtectClock=yes\n",
         private_tmp="no" if machine.jetson else "yes",
         state=STATE,
+        cache=CACHE,
+        writes="".join(f"ReadWritePaths={_literal(str(folder))}\n" for folder in _opened(writes, user)),
         listen="".join(f" {network}" for network in listen),
     )
+
+
+def _opened(folders: Sequence[Path], user: str) -> Iterator[Path]:
+    """Those of ``folders`` that the sandbox is to open. ``ConfigError`` for one that it cannot."""
+    for folder in dict.fromkeys(folders):
+        place = Path(os.path.realpath(folder))
+        if any(place.is_relative_to(temporary) for temporary in TEMPORARY):
+            raise ConfigError(
+                f"expected cases, JSON lines and log in a folder that lasts, got {folder}; name another, or none: "
+                f"cases are kept in {STATE}"
+            )
+        if any(place.is_relative_to(own) for own in (STATE, CACHE)):
+            continue
+        if not place.is_dir():  # systemd starts nothing that is to write into a folder that is not there
+            raise ConfigError(
+                f"expected cases, JSON lines and log in a folder that is there, got {folder}; make it: "
+                f"sudo install -d -o {user} {shlex.quote(str(folder))}"
+            )
+        yield folder
 
 
 def _is_network(name: str) -> bool:

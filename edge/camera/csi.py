@@ -33,13 +33,15 @@ def pipeline_text(number: int, settings: CameraSettings) -> str:
         if not _EXPOSURE_NS[0] <= ns <= _EXPOSURE_NS[1]:
             low, high = (bound // 1000 for bound in _EXPOSURE_NS)
             raise ConfigError(f"csi: expected an exposure from {low} to {high} us, got {exposure_us}")
-        source.append(f'exposuretimerange="{ns} {ns}" aelock=true')
+        source.append(f'exposuretimerange="{ns} {ns}"')
         # libargus cuts an exposure to its frame. Whole frames a second: nvarguscamerasrc divides as integers.
         fps = min(_USUAL_FPS, 1_000_000 // (exposure_us + _READOUT_US))
     if gain is not None:
         if not _GAIN[0] <= gain <= _GAIN[1]:
             raise ConfigError(f"csi: expected a gain from {_GAIN[0]:g} to {_GAIN[1]:g}, got {gain:g}")
         source.append(f'gainrange="{gain:g} {gain:g}"')
+    if exposure_us is not None and gain is not None:
+        source.append("aelock=true")  # with one of the two, the other is still found by the camera
     width, height = settings.size_px
     return " ! ".join(
         [
@@ -64,9 +66,9 @@ class CsiDevice:
         silence_opencv()
         if not has_gstreamer():
             raise CameraNotFound(
-                f"{self.name}: expected an OpenCV with GStreamer, this one (from pip) is built without; on JetPack use "
-                "its own OpenCV: make the environment with --system-site-packages and pip uninstall "
-                "opencv-python-headless"
+                f"{self.name}: expected an OpenCV with GStreamer, this one (from pip) is built without; build one for "
+                "this Python, as in edge/board/INSTALL.md: CMAKE_ARGS=-DWITH_GSTREAMER=ON pip install "
+                "--force-reinstall --no-deps --no-binary opencv-python-headless opencv-python-headless"
             )
         self._capture = cv2.VideoCapture(self._pipeline, cv2.CAP_GSTREAMER)
         if not self._capture.isOpened():

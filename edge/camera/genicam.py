@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,28 +88,42 @@ class GenicamDevice:
             part = buffer.payload.components[0]
             if part.data_format != "Mono8":
                 raise ConfigError(f"{self.name}: expected Mono8 pictures, got {part.data_format}; set it in its tool")
-            # The buffer goes back to the driver, which writes the next frame into it.
-            return np.array(part.data, np.uint8).reshape(part.height, part.width)
+            # A copy, as the buffer goes back to the driver, which writes the next frame into it; and without what some
+            # cameras fill rows up with.
+            return np.array(part.represent_pixel_location()[: part.height, : part.width], np.uint8)
 
     def close(self) -> None:
+        # Each, although the one before failed, as stop does once the camera was pulled: a producer that stays open does
+        # not find it again.
         if self._camera is not None:
-            self._camera.stop()
-            self._camera.destroy()
+            with suppress(Exception):
+                self._camera.stop()
+            with suppress(Exception):
+                self._camera.destroy()
             self._camera = None
         if self._harvester is not None:
-            self._harvester.reset()
+            with suppress(Exception):
+                self._harvester.reset()
             self._harvester = None
 
-    def _set(self, nodes: Any, name: str, value: object) -> None:
-        """Sets a feature that the camera has; one beyond its bounds is a ``ConfigError``."""
-        node = getattr(nodes, name, None)
-        if node is None:
-            _log.warning("%s: this camera has no %s; left as it is", self.name, name)
-            return
+    def _set(self, nodes: Any, name: str, value: Any) -> None:
+        """Sets a feature that the camera has and lets be set; a value beyond its bounds is a ``ConfigError``."""
         try:
-            node.value = value
+            node = getattr(nodes, name)
+            if node.value != value:  # what it is anyway need not be settable
+                _write(node, value)
         except Exception as why:
+            if type(why).__name__ in ("AttributeError", "AccessException"):  # the latter of genicam.genapi
+                _log.warning("%s: this camera has no %s that can be set; left as it is", self.name, name)
+                return
             raise ConfigError(f"{self.name}: the camera does not take {name} {value} ({one_line(why)})") from why
+
+
+def _write(node: Any, value: Any) -> None:
+    try:
+        node.value = value
+    except TypeError:  # a feature in whole numbers
+        node.value = round(value)
 
 
 def open_genicam(settings: CameraSettings = USUAL, number: int = 0) -> DeviceCamera:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from edge.camera.settings import USUAL, CameraSettings
 from edge.errors import CameraNotFound, CameraTimeout, ConfigError
 from edge.records import UInt8Array
 
-_MEND = "on Raspberry Pi OS: sudo apt install python3-picamera2, with an environment made by --system-site-packages"
+_MEND = "on Raspberry Pi OS: sudo apt install python3-picamera2, then start tools/run again, which makes its .venv anew"
 _MEND_NUMPY = (
     "apt's simplejpeg and this environment's numpy do not go together; in the environment: pip install "
     "--force-reinstall --no-deps simplejpeg"
@@ -43,6 +44,7 @@ class Picamera2Device:
 
     def open(self) -> None:
         os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")
+        logging.getLogger("picamera2").setLevel(logging.CRITICAL)  # what it logs at each try, ours say once
         try:
             from libcamera import ColorSpace
             from picamera2 import Picamera2
@@ -56,12 +58,15 @@ class Picamera2Device:
                 f"picamera2: expected camera {self._number}, found {len(found)} cameras; check the ribbon cable and "
                 "`rpicam-hello --list-cameras`, or use --camera sim"
             )
+        camera = Picamera2.__new__(Picamera2)
         try:
-            self._camera = Picamera2(self._number)
+            camera.__init__(self._number)
         except RuntimeError as why:
+            _close_pipe(camera)
             raise CameraNotFound(
                 f"picamera2: camera {self._number} cannot be opened ({why}); close the program that uses it"
             ) from why
+        self._camera = camera
         # queue=False: a request gets a frame that is captured after it was made, never one that lay waiting.
         config = self._camera.create_video_configuration(
             main={"size": self._size_px, "format": "YUV420"},
@@ -125,6 +130,14 @@ class Picamera2Device:
             shortest_us, longest_us, _ = advertised["FrameDurationLimits"]
             taken["FrameDurationLimits"] = (max(_VIDEO_FRAME_US, shortest_us), longest_us)
         return taken
+
+
+def _close_pipe(camera: Any) -> None:
+    """Frees what a constructor that failed leaves open and ``close`` would not free: waiting for a camera in use, a
+    quarter of an hour of tries would cost every descriptor that there is."""
+    with suppress(AttributeError, OSError):
+        camera.notifymeread.close()
+        os.close(camera.notifyme_w)
 
 
 def open_picamera2(settings: CameraSettings = USUAL, number: int = 0) -> DeviceCamera:

@@ -31,11 +31,15 @@ class Device(Protocol):
 
 FROZEN_S = 2.0
 """Sensors are never without noise: the very same picture for so long comes from a driver that has stopped."""
+CLOSE_S = 2.0
+"""How long a driver may take to let go before it is left behind."""
 _TORN_PART = 8
 _BLOCK_PX = 16
 """Rows of JPEG's largest blocks: where a transfer breaks off, so many may be filled in part."""
 _GROUND_SHARE = 0.5
 """Of what lies above, at least so much is ground where the ground has no noise."""
+_left_behind: dict[str, threading.Thread] = {}
+"""By the camera's name, a thread that did not come back from the driver when its camera was closed."""
 
 
 class DeviceCamera:
@@ -43,7 +47,8 @@ class DeviceCamera:
 
     Half frames are left out; one picture again and again is ``CameraLost``.
 
-    Raises what the device's ``open`` raises, and ``CameraTimeout`` when no first frame comes within ``timeout_s``.
+    Raises what the device's ``open`` raises, and ``CameraTimeout`` when no first frame comes within ``timeout_s``, or
+    while the driver still hangs in what the last camera of that name asked of it: each try would leave a thread behind.
     """
 
     def __init__(self, device: Device, *, um_per_px: float = NOMINAL_UM_PER_PX, timeout_s: float = 5.0) -> None:
@@ -56,6 +61,13 @@ class DeviceCamera:
         self._count = 0
         self._failure: ChromoError | None = None
         self._closed = False
+        if device.name in _left_behind:
+            if _left_behind[device.name].is_alive():
+                raise CameraTimeout(
+                    f"{device.name}: the driver still hangs; disconnect the camera and connect it again, or start the "
+                    "board again"
+                )
+            del _left_behind[device.name]
         # A daemon: a thread stuck in a driver must not keep the process from leaving.
         self._thread = threading.Thread(target=self._run, name=f"camera {device.name}", daemon=True)
         self._thread.start()
@@ -83,7 +95,9 @@ class DeviceCamera:
             self._failure = None
             self._changed.notify_all()
         if threading.current_thread() is not self._thread:
-            self._thread.join(2.0)
+            self._thread.join(CLOSE_S)
+            if self._thread.is_alive():
+                _left_behind[self.name] = self._thread
 
     def _await_frame(self, after: int) -> None:
         """Returns when a frame newer than number ``after`` is there, or the camera was closed; else raises."""

@@ -21,9 +21,11 @@ def file_sinks(
     overlay: Path | None = None,
     karyogram: Path | None = None,
     append: bool = False,
+    lasting: bool = False,
 ) -> list[Sink]:
-    """The sinks asked for, each proven writable now, before the first frame; closed with ``stack``."""
-    from edge.sinks.jsonl import JsonlSink
+    """The sinks asked for, each proven writable now, before the first frame; closed with ``stack``. ``append``: JSON
+    lines are added to those there are; ``lasting``: also left out, in a file, while its disk is full."""
+    from edge.sinks.jsonl import JsonlSink, LastingJsonlSink
     from edge.sinks.pictures import karyogram_sink, overlay_sink
 
     wanted: list[Callable[[], Sink]] = []
@@ -32,7 +34,8 @@ def file_sinks(
     if karyogram is not None:
         wanted.append(lambda: karyogram_sink(karyogram))
     if jsonl is not None:  # last: it replaces an earlier file, so all else must be sound by then
-        wanted.append(lambda: JsonlSink(jsonl, append=append))
+        outlasts = lasting and str(jsonl) != "-"
+        wanted.append(lambda: LastingJsonlSink(jsonl) if outlasts else JsonlSink(jsonl, append=append))
     sinks: list[Sink] = []
     for make in wanted:
         sink = make()

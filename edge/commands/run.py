@@ -124,7 +124,9 @@ def run(
             pipeline = load_pipeline(models, threads)
         # Nobody waits at a microscope for what is stored.
         label_frame: Callable[[Frame], Cell] = pipeline.label if stored else pipeline.label_live
-        sinks = file_sinks(stack, jsonl=jsonl, append=True)
+        # A program that counts frames or reads lines must hear of a full disk; whoever looks at the page goes on.
+        looked_at = not headless and not stored and frames is None
+        sinks = file_sinks(stack, jsonl=jsonl, append=True, lasting=looked_at)
         truth = TruthSink(truth_of) if truth_of is not None else None
         if truth is not None:
             sinks.append(truth)

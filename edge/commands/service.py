@@ -6,7 +6,7 @@ import os
 import pwd
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,7 +39,8 @@ def install_service(
 
     config = find_config(context.find_root().params.get("config"))
     settings = [] if config is None else ["--config", str(config.absolute())]
-    program = [sys.executable, "-m", "edge.cli", *settings, "run", *run_words(context, words or [])]
+    run, writes = run_words(context, words or [])
+    program = [sys.executable, "-m", "edge.cli", *settings, "run", *run]
     who = user or os.environ.get("SUDO_USER") or user_name()
     if not who:
         raise ConfigError(f"user {os.getuid()} has no name on this system; say who it runs as: --user NAME")
@@ -47,7 +48,7 @@ def install_service(
         pwd.getpwnam(who)
     except (KeyError, ValueError):  # ValueError: a zero byte
         raise ConfigError(f"expected --user NAME of a user of this machine, got {who!r}") from None
-    text = unit_text(program, Machine.here(), user=who, listen=listen or [])
+    text = unit_text(program, Machine.here(), user=who, listen=listen or [], writes=writes)
     typer.echo(text)
     if show:
         return
@@ -63,9 +64,10 @@ def install_service(
     typer.echo("started; look with: systemctl status chromo-edge, journalctl -u chromo-edge")
 
 
-def run_words(context: typer.Context, words: Sequence[str]) -> list[str]:
-    """``words`` for ``chromo-edge run`` as the service, which starts in another folder, needs them: paths absolute.
-    What ``run`` would refuse is refused now, not at every start: ``ChromoError``."""
+def run_words(context: typer.Context, words: Sequence[str]) -> tuple[list[str], list[Path]]:
+    """``words`` for ``chromo-edge run`` as the service, which starts in another folder, needs them: paths absolute; and
+    the folders that it will write into. What ``run`` would refuse is refused now, not at every start: ``ChromoError``.
+    """
     run = getattr(context.find_root().command, "commands")["run"]  # noqa: B009  a group, by construction
     asked = run.make_context("run", list(words), parent=context.find_root())
     read = asked.params
@@ -91,7 +93,15 @@ def run_words(context: typer.Context, words: Sequence[str]) -> list[str]:
             before = "" if equals or options[name].is_flag else name
         else:  # SOURCE: stored frames, or a camera
             found.append(_absolute(word) if Path(word).exists() else word)
-    return found
+    return found, list(_written(read))
+
+
+def _written(read: Mapping[str, Any]) -> Iterator[Path]:
+    if read["cases"] is not None:
+        yield read["cases"].absolute()
+    for file in (read["jsonl"], read["log"]):
+        if file is not None and str(file) != "-":
+            yield file.absolute().parent
 
 
 def _check(read: Mapping[str, Any]) -> None:

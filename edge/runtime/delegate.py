@@ -19,7 +19,7 @@ MENDS = {
 }
 ONNX_MENDS = {
     "edgetpu": "use --delegate gpu",
-    "gpu": "install the board vendor's onnxruntime-gpu, or use --delegate cpu",
+    "gpu": "install an onnxruntime-gpu for this board and Python, or use --delegate cpu",
 }
 ONNX_PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
 """What ``gpu`` means for an .onnx model, best first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any, TextIO
 from edge.errors import SinkError
 from edge.records import Cell, Chromosome, Frame
 from edge.sinks.files import reason
+
+_log = logging.getLogger(__name__)
 
 
 def cell_to_json(cell: Cell) -> dict[str, Any]:
@@ -104,3 +107,36 @@ class JsonlSink:
             if self._failed:  # closing tries the line again that put() has already reported
                 return
             raise SinkError(f"cannot write {self._name}: {reason(error)}") from error
+
+
+class LastingJsonlSink:
+    """Continues the JSON lines of the file ``path`` for as long as the live page labels: a full disk costs lines,
+    not the labels. The log says so once, and when there is room again; the next line then begins on one of its own.
+
+    Raises ``SinkError`` as ``JsonlSink`` does, but only when it is made and closed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._sink: JsonlSink | None = JsonlSink(path, append=True)
+        self._left_out = 0
+
+    def put(self, frame: Frame, cell: Cell) -> None:
+        try:
+            if self._sink is None:
+                self._sink = JsonlSink(self._path, append=True)
+            self._sink.put(frame, cell)
+        except SinkError as why:
+            if not self._left_out:
+                _log.warning("%s; labelling goes on, and lines are left out until they can be written", why)
+            self._left_out += 1
+            self.close()  # opened again it keeps nothing of the line that failed, and ends what is there of it
+        else:
+            if self._left_out:
+                _log.warning("%s: lines are written again; %d were left out", self._path, self._left_out)
+            self._left_out = 0
+
+    def close(self) -> None:
+        if self._sink is not None:
+            self._sink.close()
+            self._sink = None

@@ -237,6 +237,16 @@ def test_the_view_keeps_off_the_json_lines(chromo: Run, camera: Callable[[Bars],
     assert "bars #0" in errors
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(("words", "code"), [((), 0), (("--frames", 2), 7), (("--headless",), 7)])
+def test_a_full_disk_ends_only_what_a_program_reads(
+    chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path, words: tuple[str | int, ...], code: int
+) -> None:
+    camera(Bars(3))
+    page = ("--port", 0, "--cases", tmp_path)
+    assert chromo("run", "--camera", "sim", *page, "--models", TINY, "--jsonl", "/dev/full", *words)[0] == code
+
+
 def test_an_unplugged_camera(chromo: Run, camera: Callable[[Bars], Bars]) -> None:
     bars = camera(Bars(1, CameraLost("bars: no frame any more; plug it in again")))
     code, _, errors = chromo("run", "--camera", "sim", "--headless")

@@ -180,7 +180,7 @@ def test_a_child_that_is_never_ready_ends_the_wait(jetson: Path, monkeypatch: py
     check = at_work(jetson, "gpu")
     assert check.state == "fail"
     assert check.said == "classifier on cpu: gpu was not ready within 0.3 s"
-    assert check.mend == "install the board vendor's onnxruntime-gpu, or use --delegate cpu"
+    assert check.mend == "install an onnxruntime-gpu for this board and Python, or use --delegate cpu"
 
 
 def test_a_slower_provider_is_a_warning(jetson: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +195,7 @@ def test_an_onnx_model_has_a_mend_of_its_own(jetson: Path, monkeypatch: pytest.M
     check = at_work(jetson, "gpu")
     assert check.state == "fail"
     assert "no accelerator takes the model: Tensorrt: lib of" in check.said
-    assert check.mend == "install the board vendor's onnxruntime-gpu, or use --delegate cpu"
+    assert check.mend == "install an onnxruntime-gpu for this board and Python, or use --delegate cpu"
     assert check.mend not in check.said
 
 

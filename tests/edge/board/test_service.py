@@ -68,8 +68,14 @@ def test_what_run_would_refuse_is_not_installed(
     assert (out, err.count("\n"), said in err) == ("", 1, True)
 
 
+@pytest.fixture
+def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of tests count as such that last."""
+    monkeypatch.setattr("edge.board.service.TEMPORARY", ())
+
+
 def test_the_settings_in_use_are_the_services(
-    capsys: pytest.CaptureFixture[str], tiny_models: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], tiny_models: Path, monkeypatch: pytest.MonkeyPatch, lasting: None
 ) -> None:
     here = tiny_models.parent
     monkeypatch.chdir(here)
@@ -101,6 +107,36 @@ def test_cases_go_where_the_sandbox_lets_it_write(monkeypatch: pytest.MonkeyPatc
     assert default_cases_dir().is_relative_to(Path("/var/lib") / state)
 
 
+def test_what_it_is_told_to_write_lies_where_the_sandbox_lets_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lasting: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs 1").mkdir()
+    (tmp_path / "chromo-edge.toml").write_text(f"[run]\nlog = '{tmp_path}/logs 1/run.log'\n")
+    words = ["install-service", "--show", "--", "--jsonl", "cells.jsonl"]
+
+    def opened(*more: str) -> list[str]:
+        assert main([*words, *more]) == 0
+        return [line for line in capsys.readouterr().out.splitlines() if line.startswith("ReadWritePaths=")]
+
+    assert opened() == [f"ReadWritePaths={tmp_path}", f"ReadWritePaths='{tmp_path}/logs 1'"]
+    (tmp_path / "c").mkdir()
+    assert f"ReadWritePaths={tmp_path}/c" in opened("--cases", "c")
+    assert opened("--jsonl", "-", "--log", "/var/lib/chromo-edge/log/run.log") == []  # its own, made at its start
+    assert main([*words, "--cases", "none"]) == ConfigError.exit_code
+    said = capsys.readouterr().err
+    assert f"in a folder that is there, got {tmp_path}/none; make it: sudo install -d -o " in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--cases", "/tmp/c"], ["--log", "/var/tmp/x"], ["--jsonl", "/var/../tmp/a/x"]])
+def test_nothing_is_kept_in_a_folder_that_goes(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert main(["install-service", "--show", "--", *words]) == ConfigError.exit_code
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "expected cases, JSON lines and log in a folder that lasts, got /" in err
+
+
 def test_who_may_connect() -> None:
     assert "IPAddressAllow=localhost\n" in unit_text(["x"], BOARD, user="pi")
     assert "IPAddressAllow=localhost 192.168.1.0/24\n" in unit_text(["x"], BOARD, user="pi", listen=["192.168.1.0/24"])
@@ -113,9 +149,10 @@ def test_who_may_connect() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
 @pytest.mark.parametrize(("machine", "exposure"), [(BOARD, 30), (JETSON, 45), (Machine.here(), 45)])
-def test_systemd_takes_it(machine: Machine, exposure: int, tmp_path: Path) -> None:
+def test_systemd_takes_it(machine: Machine, exposure: int, tmp_path: Path, lasting: None) -> None:
     path = tmp_path / "chromo-edge.service"
-    path.write_text(unit_text(["/bin/true", "a b"], machine, user="root"))
+    (tmp_path / "it's 100%").mkdir()
+    path.write_text(unit_text(["/bin/true", "a b"], machine, user="root", writes=[tmp_path / "it's 100%"]))
     done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True)
     told = [line for line in done.stderr.splitlines() if "chromo-edge.service" in line]
     assert told == []
@@ -140,6 +177,25 @@ def test_what_a_jetson_needs_is_not_shut_out() -> None:
     assert not any("GENICAM" in line for line in closed)
 
 
+def test_a_jetsons_clock_shuts_no_device_out() -> None:
+    """systemd 249 takes the hardware clock that ProtectClock allows for the only device that there may be."""
+    assert "ProtectClock=yes" in unit_text(["x"], BOARD, user="me").splitlines()
+    jetson = unit_text(["x"], JETSON, user="me").splitlines()
+    assert not any(line.startswith("ProtectClock") for line in jetson)
+    assert {"CapabilityBoundingSet=", "SystemCallFilter=@system-service"} <= set(jetson)  # which set no clock either
+
+
+def test_devices_that_come_later_are_not_shut_out() -> None:
+    """A group that the kernel does not know yet when the service starts is not allowed later either."""
+    lines = unit_text(["x"], BOARD, user="me").splitlines()
+    of = {"video4linux": "videodev", "media": "mc", "drm": "drm", "apex": "apex"}
+    allowed = {line.removeprefix("DeviceAllow=char-").removesuffix(" rw") for line in lines if "DeviceAllow" in line}
+    assert allowed - of.keys() == {"usb_device", "dma_heap"}  # no module has them
+    modules = " ".join(f"modprobe@{module}.service" for module in of.values())
+    assert {f"Wants={modules}", f"After={modules}"} <= set(lines[: lines.index("[Service]")])
+    assert "modprobe@" not in unit_text(["x"], JETSON, user="me")
+
+
 def test_only_groups_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     there = [SimpleNamespace(gr_name=name) for name in ("root", "render", "video")]
     monkeypatch.setattr("grp.getgrall", lambda: there)
@@ -149,7 +205,7 @@ def test_only_groups_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_paths_are_those_of_where_it_was_installed(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lasting: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(TINY, tmp_path / "frames")

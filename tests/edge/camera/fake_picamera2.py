@@ -1,14 +1,17 @@
 """A stand-in for picamera2 0.3.38 and its libcamera that does what their sources do where ours relies on it.
 
 ``install`` puts both in ``sys.modules``. Faithful in: no camera (RuntimeError from the constructor, an empty
-``global_camera_info``), sizes rounded down to even, size, format and stride rewritten by ``configure``, YUV420 arrays
-of (h * 3 // 2, stride) with padding and in the range of their colour space, controls refused that are not advertised,
-bounds that are placeholders before ``configure``, exposures cut to the frame, jobs that time out (for an exposure that
-is too long without the wait), requests that have to be released before their buffers run out, use after ``close``.
+``global_camera_info``), a constructor that leaves its pipe open and logs when it fails, sizes rounded down to even,
+size, format and stride rewritten by ``configure``, YUV420 arrays of (h * 3 // 2, stride) with padding and in the range
+of their colour space, controls refused that are not advertised, bounds that are placeholders before ``configure``,
+exposures cut to the frame, jobs that time out (for an exposure that is too long without the wait), requests that have
+to be released before their buffers run out, use after ``close``.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import types
 from typing import Any
@@ -112,9 +115,13 @@ class Picamera2:
         ]
 
     def __init__(self, camera_num: int = 0) -> None:
+        self.notifyme_r, self.notifyme_w = os.pipe2(os.O_NONBLOCK)
+        self.notifymeread = os.fdopen(self.notifyme_r, "rb")
+        self.is_open = False
         if camera_num >= WORLD.cameras:
             raise RuntimeError(f"No camera number {camera_num} found")
         if WORLD.busy:
+            logging.getLogger("picamera2.picamera2").error("Camera __init__ sequence did not complete.")
             raise RuntimeError("Camera __init__ sequence did not complete.")
         self.number = camera_num
         self.config: dict[str, Any] = {}
@@ -195,8 +202,12 @@ class Picamera2:
         self.started = False
 
     def close(self) -> None:
+        if not self.is_open:
+            return
         self.stop()
         self.is_open = False
+        self.notifymeread.close()
+        os.close(self.notifyme_w)
 
     def capture_request(self, wait: bool | None = None, flush: bool | None = None) -> Any:
         if not self.started:

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from edge.camera import open_camera
-from edge.camera.genicam import open_genicam
+from edge.camera.genicam import GenicamDevice, open_genicam
 from edge.camera.settings import CameraSettings
 from edge.errors import CameraLost, CameraNotFound, CameraTimeout, ConfigError
 from tests.edge.camera import fake_harvesters
-from tests.edge.camera.fake_harvesters import Harvester, ImageAcquirer
+from tests.edge.camera.fake_harvesters import Component2DImage, Harvester, ImageAcquirer, Missing, Node
 
 
 @pytest.fixture
@@ -30,6 +30,8 @@ def harvester(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Harvester
     (tmp_path / "vendor.cti").touch()
     monkeypatch.setenv("GENICAM_GENTL64_PATH", str(tmp_path))
     monkeypatch.setattr(Harvester, "made", [])
+    monkeypatch.setattr(Harvester, "nodes", {})
+    monkeypatch.setattr(Harvester, "resets", 0)
     monkeypatch.setattr(Harvester, "script", [np.full((30, 40), n, np.uint8) for n in (7, 8)])
     return Harvester
 
@@ -72,9 +74,45 @@ def test_a_feature_it_has_not_and_one_out_of_bounds(
     harvester: type[Harvester], caplog: pytest.LogCaptureFixture
 ) -> None:
     open_genicam(CameraSettings(gain=2.0)).close()
-    assert "has no Gain;" in caplog.text
+    assert "has no Gain that can be set;" in caplog.text
     with pytest.raises(ConfigError, match="does not take ExposureTime 2"):
         open_genicam(CameraSettings(exposure_us=2_000_000))
+
+
+def test_features_that_cannot_be_set_refuse_no_camera(
+    harvester: type[Harvester], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    nodes = {
+        "PixelFormat": Node("Mono8", locked=True),  # the only one it has
+        "ExposureAuto": Missing(),
+        "ExposureTime": Node(1000, 1e6, whole=True),
+        "GainAuto": Missing(),
+        "Gain": Node(1.0, locked=True),
+    }
+    monkeypatch.setattr(harvester, "nodes", nodes)
+    open_genicam(CameraSettings(exposure_us=5000, gain=2.0)).close()
+    features = harvester.made[0].remote_device.node_map
+    assert (features.ExposureTime.value, features.Gain.value) == (5000, 1.0)
+    said = [message.partition("has no ")[2].partition(" that")[0] for message in caplog.messages]
+    assert said == ["ExposureAuto", "GainAuto", "Gain"]
+
+
+def test_a_camera_that_is_pulled_is_found_again(harvester: type[Harvester], monkeypatch: pytest.MonkeyPatch) -> None:
+    device = GenicamDevice()
+    device.open()
+    monkeypatch.setattr(ImageAcquirer, "pulled", True)
+    device.close()
+    assert harvester.made[0].destroyed
+    assert harvester.resets == 1
+
+
+def test_rows_that_are_filled_up(harvester: type[Harvester], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageAcquirer, "padding", 24)
+    monkeypatch.setattr(harvester, "script", [np.arange(1200, dtype=np.uint8).reshape(30, 40)])
+    device = GenicamDevice()
+    device.open()
+    np.testing.assert_array_equal(device.read(), harvester.script[0])
+    device.close()
 
 
 def test_what_can_be_missing(harvester: type[Harvester], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -105,10 +143,31 @@ def test_the_stand_in_has_the_real_ones_calls(caplog: pytest.LogCaptureFixture) 
     except ImportError:
         pytest.skip("harvesters is not installed: pip install 'chromo-edge[genicam]'")
     caplog.set_level(logging.CRITICAL)
-    for real, fake in ((core.Harvester, Harvester), (core.ImageAcquirer, ImageAcquirer)):
+    fakes = {"Harvester": Harvester, "ImageAcquirer": ImageAcquirer, "Component2DImage": Component2DImage}
+    for real, fake in ((getattr(core, name), fake) for name, fake in fakes.items()):
         for name in (n for n in vars(fake) if not n.startswith("_") and callable(getattr(fake, n))):
             wanted = set(inspect.signature(getattr(fake, name)).parameters)
             assert wanted <= set(inspect.signature(getattr(real, name)).parameters), f"{real.__name__}.{name}"
         for name in (n for n, value in vars(fake).items() if isinstance(value, property)):
             assert isinstance(inspect.getattr_static(real, name, None), property), f"{real.__name__}.{name}"
-    assert fake_harvesters.TimeoutException.__name__ == "TimeoutException"
+    for module, name in (("genicam.gentl", "TimeoutException"), ("genicam.genapi", "AccessException")):
+        assert hasattr(importlib.import_module(module), name)
+        assert getattr(fake_harvesters, name).__name__ == name  # by which it is told
+
+
+def test_the_real_library_with_the_camera_that_it_draws(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    try:
+        folder = Path(str(importlib.import_module("genicam").__file__)).parent
+        importlib.import_module("harvesters.core")
+    except ImportError:
+        pytest.skip("harvesters is not installed: pip install 'chromo-edge[genicam]'")
+    monkeypatch.setenv("GENICAM_GENTL64_PATH", str(folder))  # of viky.cti, a producer for trials
+    for _ in range(2):  # freed, it is there again
+        device = GenicamDevice(1, CameraSettings(exposure_us=5000))
+        device.open()
+        pixels = device.read()
+        device.close()
+        assert (pixels.ndim, pixels.dtype, pixels.flags["OWNDATA"]) == (2, np.uint8, True)
+    assert "has no ExposureTime that can be set" in caplog.text

@@ -104,6 +104,16 @@ def test_camera_in_use(world: World) -> None:
         open_picamera2()
 
 
+def test_waiting_for_a_camera_in_use_costs_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.busy = True
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        with pytest.raises(CameraNotFound):
+            open_picamera2()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert caplog.messages == []  # what the camera's own library says at each try
+
+
 def test_usb_camera_without_yuv420(world: World) -> None:
     world.usb_format = "MJPEG"
     with pytest.raises(CameraNotFound, match="gives MJPEG"):

@@ -160,7 +160,7 @@ def test_where_tensorrt_does_not_start_cuda_computes_and_it_is_said(
 @pytest.mark.parametrize("how", ["JETSON_BROKEN", "JETSON_SILENT"])
 def test_the_cpu_is_no_accelerator(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     monkeypatch.setenv(how, f"{TENSORRT} {CUDA}")
-    with pytest.raises(DelegateUnavailable, match=r"Tensorrt: .*; CUDA: .*; install the board vendor's"):
+    with pytest.raises(DelegateUnavailable, match=r"Tensorrt: .*; CUDA: .*; install an onnxruntime-gpu"):
         opened()
     assert provider(OnnxNetwork(MODEL)) == CPU
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from edge.errors import SinkError
-from edge.sinks.jsonl import JsonlSink, cell_to_json
+from edge.sinks.jsonl import JsonlSink, LastingJsonlSink, cell_to_json
 from tests.builders import make_cell, make_frame
 
 
@@ -64,6 +67,48 @@ def test_a_full_disk_is_told_once() -> None:
     with pytest.raises(SinkError, match="No space left on device"):
         sink.put(make_frame(), make_cell())
     sink.close()
+
+
+@contextmanager
+def full(spare_bytes: int, path: Path) -> Iterator[None]:
+    """No file grows by more than ``spare_bytes`` beyond what ``path`` has: the system's own refusal, of any user."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + spare_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_costs_lines_and_not_the_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text("{}\n" * 100)
+    sink = LastingJsonlSink(path)
+
+    def put(*indices: int) -> None:
+        for index in indices:
+            sink.put(make_frame(index=index), make_cell(index=index))
+
+    put(0)
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    for spare_bytes in (0, 1, 200):
+        with full(spare_bytes, path):
+            put(1, 2, 3)
+        put(4)
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    sink.close()
+    lines = path.read_text().splitlines()[100:]
+    whole = [json.loads(line)["index"] for line in lines if line.endswith("}") and line.startswith('{"frame"')]
+    assert whole == [0, 4, 4, 4]
+    assert len(lines) <= 4 + 2  # one torn line each time that a part of it fitted
+    said = [("were left out" in message, "until they can be written" in message) for message in caplog.messages]
+    assert said == [(False, True), (True, False)] * 3
+    assert caplog.messages[1].endswith("lines are written again; 3 were left out")
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_first_frame() -> None:
+    with pytest.raises(SinkError, match="name another file"):
+        LastingJsonlSink(Path("/dev/null/out.jsonl"))
 
 
 def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,7 @@ MOST_BELOW_ZERO = 0.01
 
 _BITS, _PHOTOMETRIC, _ORIENTATION, _PLANAR, _SAMPLE_FORMAT = 258, 262, 274, 284, 339
 """TIFF's tags."""
-_RGB, _PIXEL_BY_PIXEL, _UNSIGNED, _SIGNED = 2, 1, 1, 2
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PIXEL_BY_PIXEL, _UNSIGNED, _SIGNED = 0, 1, 2, 1, 1, 2
 _STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: np.fliplr,
     3: lambda levels: np.rot90(levels, 2),
@@ -119,6 +119,7 @@ def _levels(name: object, file: IO[bytes], check: Callable[[object, int, int], N
                 f"{name}: {_EXPECTED}, got a file that begins with {head[:8]!r}; export it as 8- or 16-bit grey"
             ) from why
         with picture:
+            _turn_to_largest(name, picture)
             check(name, picture.width, picture.height)
             if _tag(picture, _SAMPLE_FORMAT, _UNSIGNED) == _SIGNED and _tag(picture, _BITS, 1) == 8:
                 raise FrameError(
@@ -141,6 +142,25 @@ def said(why: Exception) -> str:
     return getattr(why, "strerror", None) or one_line(why) or type(why).__name__
 
 
+def _turn_to_largest(name: object, picture: Image.Image) -> None:
+    """Of a TIFF's pages others than the picture are smaller: a thumbnail, a pyramid. ``FrameError`` for a stack, of
+    which all but one picture would be lost."""
+    pages = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
+    if pages == 1:
+        return
+    sizes = []
+    for page in range(pages):
+        picture.seek(page)
+        sizes.append(picture.width * picture.height)
+    if sizes.count(max(sizes)) > 1:
+        picture.seek(sizes.index(max(sizes)))
+        raise FrameError(
+            f"{name}: {_EXPECTED}, got {sizes.count(max(sizes))} of {picture.width} x {picture.height} px in one file; "
+            "save each as a file of its own"
+        )
+    picture.seek(sizes.index(max(sizes)))
+
+
 def _as_stored(name: object, picture: Image.Image, file: IO[bytes], head: bytes) -> np.ndarray:
     """Grey, turned back: both decoders turn a TIFF as its orientation tag says, and no other picture."""
     turned = picture.getexif().get(_ORIENTATION) if picture.format == "TIFF" else None  # loading drops the tag
@@ -156,8 +176,9 @@ def _grey(picture: Image.Image) -> np.ndarray:
     if picture.mode == "F" or picture.mode.startswith("I"):  # 32-bit float; 16- or 32-bit integer
         levels = np.array(picture)
         # Pillow reads all 32-bit integers as signed; TIFF says which they are, and means unsigned where it does not.
-        unsigned = levels.dtype == np.int32 and _tag(picture, _SAMPLE_FORMAT, _UNSIGNED) == _UNSIGNED
-        return levels.view(np.uint32) if unsigned else levels
+        if levels.dtype == np.int32 and _tag(picture, _SAMPLE_FORMAT, _UNSIGNED) == _UNSIGNED:
+            levels = levels.view(np.uint32)
+        return _black_at_zero(levels, picture)
     if picture.has_transparency_data:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))
@@ -170,6 +191,14 @@ def _grey(picture: Image.Image) -> np.ndarray:
         if channel is not None:
             return np.ascontiguousarray(colour[:, :, channel])
     return np.array(picture.convert("L"), np.uint8)
+
+
+def _black_at_zero(levels: np.ndarray, picture: Image.Image) -> np.ndarray:
+    """Deep levels of a TIFF in which 0 is white, which Pillow turns only where they have 8 bits."""
+    if _tag(picture, _PHOTOMETRIC, _BLACK_IS_ZERO) != _WHITE_IS_ZERO:
+        return levels
+    most = levels.max() if picture.mode == "F" else levels.dtype.type(2 ** _tag(picture, _BITS, 16) - 1)
+    return np.asarray(most - levels)
 
 
 def _tag(picture: Image.Image, tag: int, otherwise: int) -> int:
@@ -199,6 +228,8 @@ def _check_layout(name: object, picture: Image.Image) -> None:
 def _grey_of_deep_colour(name: object, picture: Image.Image, file: IO[bytes]) -> np.ndarray:
     from edge.camera.opencv import decode_deep, luma_of  # kept out of the import of this module: half a second
 
+    if picture.tell():
+        raise FrameError(f"{name}: expected colour of 16 bits alone in its file, got a page of several; save it alone")
     file.seek(0)
     colour = decode_deep(np.frombuffer(file.read(), np.uint8))
     if colour is None or colour.ndim != 3:

@@ -40,6 +40,11 @@ def list_frames(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
+def is_of_file(source: str) -> bool:
+    """Whether a frame of this ``source`` was stored, and no camera's: when it was taken is not known then."""
+    return Path(source).suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES
+
+
 def _pictures_in(folder: Path) -> list[Path]:
     try:
         inside = sorted(folder.iterdir())
@@ -60,9 +65,9 @@ def read_frame(path: Path, index: int = 0, um_per_px: float = NOMINAL_UM_PER_PX)
 
     8-bit grey levels come through unchanged; colour becomes luma, or where one channel alone carries signal that
     channel; transparency is laid on white (the bright field); deeper pictures are scaled to 8 bit
-    (``pixels.to_8_bit``); of several pages the first is read. Orientation tags are not applied: boxes are in the
-    pixels as they are stored. An all-black frame is a frame. Raises ``FrameError``, one line, for everything that is
-    not a readable picture of a usable size.
+    (``pixels.to_8_bit``); of several pages the largest is read, where one is. Orientation tags are not applied: boxes
+    are in the pixels as they are stored. An all-black frame is a frame. Raises ``FrameError``, one line, for everything
+    that is not a readable picture of a usable size.
     """
     return Frame(decode(path), index, time.monotonic(), path.name, um_per_px)
 

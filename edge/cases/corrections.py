@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from edge.cases.state import CellState
+from edge.cases.edits import made_by
+from edge.cases.state import CellState, change_of
 from edge.cases.store import CaseStore
 from edge.sinks.files import writable_folder, write_bytes
 from edge.sinks.jsonl import cell_to_json
@@ -48,7 +50,9 @@ def correction_line(state: CellState) -> dict[str, Any]:
     """One line, as the module says."""
     known = [p for p in state.counted if p.kind != "marker"]
     line = cell_to_json(replace(state.as_cell(), chromosomes=tuple(p.chromosome for p in known)))
-    found = {c.region.id: c.p_arm_up for c in state.captured.cell.chromosomes}
+    holding = (event.edit for event in state.events if event.revision in state.history.holding)
+    made = chain.from_iterable(made_by(change_of(state.events, edit)) for edit in holding)
+    found = {c.region.id: c.p_arm_up for c in (*state.captured.cell.chromosomes, *made)}
     for fields, place in zip(line["chromosomes"], known, strict=True):
         own = place.chromosome
         fields["edited"] = place.edited

@@ -17,7 +17,7 @@ from edge.cases.store import Case, Head
 from edge.cases.tally import CONFIDENCES, Tally, excluded_share, tally
 from edge.cell.karyogram import draw_karyogram
 from edge.cell.overlay import draw_overlay
-from edge.records import Cell, Frame
+from edge.records import NOMINAL_UM_PER_PX, Cell, Frame
 from edge.sinks.jsonl import cell_to_json
 from edge.text import software
 
@@ -75,6 +75,8 @@ def scale_of(cell: Cell) -> str:
     """``0.045 µm per pixel``; of a scale that nobody stated it is said where it comes from."""
     if cell.scale_stated:
         return f"{cell.um_per_px:g} µm per pixel"
+    if cell.um_per_px == NOMINAL_UM_PER_PX:
+        return f"no scale stated, {cell.um_per_px:g} µm per pixel supposed"
     return f"about {cell.um_per_px:.2g} µm per pixel, estimated from the chromosomes' size"
 
 

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.camera.files import is_of_file
 from edge.cases.export import scale_of
 from edge.cases.places import Placed
 from edge.cases.state import CellState
@@ -66,7 +67,8 @@ def ome_xml(frame: Frame, state: CellState) -> str:
         },
     )
     image = ET.SubElement(root, "Image", ID="Image:0", Name=cell.frame)
-    ET.SubElement(image, "AcquisitionDate").text = captured.captured_utc[:19]
+    if not is_of_file(cell.frame):  # of a file nobody knows when it was taken
+        ET.SubElement(image, "AcquisitionDate").text = captured.captured_utc[:19]
     what = f"{captured.case}, cell {captured.number}: {state.karyotype}"
     if state.set_aside:
         what = f"{what}; set aside: {state.set_aside}"

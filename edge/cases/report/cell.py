@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge.camera.files import is_of_file
 from edge.cases.export import editors, scale_of
 from edge.cases.report.page import BOTTOM_MM, GREY, RED, WIDTH_MM, Page, day
 from edge.cases.state import CellState
@@ -17,8 +18,9 @@ def cell_page(page: Page, state: CellState, frame: Frame) -> None:
     page.line(state.karyotype, 16, bold=True)
     people = ", ".join(editors(state))
     work = f"{state.corrections or 'none'} corrected" + (f", seen by {people}" if people else "")
+    came = "added" if is_of_file(captured.cell.frame) else "captured"
     page.line(
-        f"{captured.cell.frame}   captured {day(captured.captured_utc)}   {scale_of(cell)}   "
+        f"{captured.cell.frame}   {came} {day(captured.captured_utc)}   {scale_of(cell)}   "
         f"{len(state.counted)} chromosomes, {work}",
         8.5,
         colour=GREY,

@@ -82,7 +82,7 @@ def test_deep_colour_keeps_all_its_bits(tmp_path: Path, full_scale: int, alpha: 
 )
 def test_deep_colour_in_every_kind_of_tiff(tmp_path: Path, options: dict[str, object]) -> None:
     rgb = channels(4095)
-    path = write_tiff(tmp_path / "a.tif", np.stack([rgb, rgb[::-1]]), **options)
+    path = write_tiff(tmp_path / "a.tif", rgb, **options)
     assert_close(read_frame(path).pixels, to_8_bit(luma(rgb)))
 
 
@@ -249,3 +249,20 @@ def test_grey_stored_as_colour_is_that_grey(tmp_path: Path, kind: str, monkeypat
     options = {"lossless": True} if kind == "WEBP" else {}
     Image.fromarray(grey).convert("RGB").save(tmp_path / "a", kind, **options)
     np.testing.assert_array_equal(decode(tmp_path / "a"), grey)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_white_at_zero_is_turned_at_every_depth(tmp_path: Path, kind: type) -> None:
+    full = np.iinfo(kind).max if np.issubdtype(kind, np.integer) else 1000
+    levels = np.linspace(0, full, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(kind)
+    black = write_tiff(tmp_path / "black.tif", levels, photometric="minisblack")
+    white = write_tiff(tmp_path / "white.tif", levels.max() - levels, photometric="miniswhite")
+    assert_close(decode(white), decode(black))
+
+
+def test_deep_colour_among_several_pages_is_refused(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        tiff.write(channels(65535)[::2, ::2], photometric="rgb")
+        tiff.write(channels(65535), photometric="rgb")
+    with pytest.raises(FrameError, match="save it alone"):
+        read_frame(tmp_path / "a.tif")

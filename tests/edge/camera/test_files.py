@@ -122,10 +122,21 @@ def test_all_black_is_a_frame(tmp_path: Path, dtype: type) -> None:
     assert not read_frame(save(tmp_path / "dark.png", dark)).pixels.any()
 
 
-def test_first_page_of_several(tmp_path: Path) -> None:
-    path = tmp_path / "stack.tif"
-    Image.fromarray(ramp()).save(path, save_all=True, append_images=[Image.fromarray(255 - ramp())])
-    np.testing.assert_array_equal(read_frame(path).pixels, ramp())
+def test_the_largest_page_of_several(tmp_path: Path) -> None:
+    """A thumbnail comes before or after the picture, or a pyramid of it."""
+    picture = Image.fromarray(np.full((200, 200), 7, np.uint8))
+    small = [Image.fromarray(np.full((side, side), 9, np.uint8)) for side in (100, 50)]
+    for first, *others in ([small[0], picture], [picture, *small], [small[1], picture, small[0]]):
+        first.save(tmp_path / "pages.tif", save_all=True, append_images=others)
+        assert read_frame(tmp_path / "pages.tif").pixels.tolist() == [[7] * 200] * 200
+
+
+def test_a_stack_of_pictures_is_refused(tmp_path: Path) -> None:
+    """All but one cell of it would be lost."""
+    cells = [Image.fromarray(np.full((100, 120), level, np.uint8)) for level in (7, 8, 9)]
+    cells[0].save(tmp_path / "cells.tif", save_all=True, append_images=cells[1:])
+    with pytest.raises(FrameError, match=r"got 3 of 120 x 100 px in one file; save each as a file of its own"):
+        read_frame(tmp_path / "cells.tif")
 
 
 def test_empty_file(tmp_path: Path) -> None:

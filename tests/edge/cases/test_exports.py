@@ -23,14 +23,15 @@ from pypdf import PdfReader
 
 from edge.camera.metaphase import draw_metaphase
 from edge.cases.cli import Form
+from edge.cases.corrections import correction_line
 from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAside
-from edge.cases.export import CELL_COLUMNS, NOTICE, editors, waiting
+from edge.cases.export import CELL_COLUMNS, NOTICE, editors, scale_of, waiting
 from edge.cases.files import EVERY_FORM, write_case, write_report, zipped_case
 from edge.cases.ometiff import OME, ome_tiff, ome_xml
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.errors import SinkError
-from edge.records import Cell, Frame
+from edge.records import NOMINAL_UM_PER_PX, Cell, Frame
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
 from tests.edge.cases.older import unchecked
 from trainer.data.corrections import read_corrections
@@ -192,6 +193,19 @@ def test_where_the_p_arm_of_a_turned_one_ends_is_among_the_corrections(store: Ca
     assert frame.p_ends_px == {5: pytest.approx(tuple(end), abs=0.1)}
 
 
+def test_a_chromosome_that_was_drawn_and_turned_tells_its_end(store: CaseStore, tmp_path: Path) -> None:
+    state = store.cell_number("A-1", 1)
+    turned = [c["id"] for c in correction_line(state)["chromosomes"] if "p_end_px" in c]
+    drawn = make_chromosome(99, "5", box_px=(40, 40, 54, 80))
+    state = store.edit(state.id, Draw(drawn), based_on=state.revision, actor="kim")
+    made = state.places[-1].id
+    for flips, told in enumerate([turned, [*turned, made], turned]):
+        if flips:
+            state = store.edit(state.id, Flip(made), based_on=state.revision, actor="kim")
+        state = store.edit(state.id, Relabel(made, "5"), based_on=state.revision, actor="kim")
+        assert [c["id"] for c in correction_line(state)["chromosomes"] if "p_end_px" in c] == told
+
+
 def test_a_marker_is_no_training_data(store: CaseStore, tmp_path: Path) -> None:
     state = store.cell_number("A-1", 1)
     store.edit(state.id, Mark(46, "marker"), based_on=state.revision, actor="kim")
@@ -241,10 +255,22 @@ def test_a_stated_scale_is_the_pictures_physical_size(store: CaseStore) -> None:
     assert "estimated" not in str(root.findtext(f".//{{{OME}}}Description"))
 
 
+@pytest.mark.parametrize(("source", "dated"), [("usb:0", True), ("old slide.TIF", False), ("a.mp4", False)])
+def test_only_what_a_camera_took_is_dated(store: CaseStore, tmp_path: Path, source: str, dated: bool) -> None:
+    """Of a stored picture the store knows when it was added."""
+    frame = make_frame(300, 340, level=90, source=source)
+    root, _ = ome_of(store, frame, make_cell(frame=source))
+    assert (root.find(f".//{{{OME}}}AcquisitionDate") is not None) is dated
+    write_report(store, "A-1", tmp_path / "report.pdf")
+    last = PdfReader(tmp_path / "report.pdf").pages[-1].extract_text()
+    assert ("captured 20" in last, "added 20" in last) == (dated, not dated)
+
+
 def test_a_scale_that_nobody_stated_is_said_to_be_estimated(store: CaseStore, tmp_path: Path) -> None:
     root, tags = ome_of(store, make_frame(300, 340, level=225), replace(make_cell(), um_per_px=0.0382))
     assert not any("PhysicalSize" in name for name in next(root.iter(f"{{{OME}}}Pixels")).attrib)
     assert int(tags["ResolutionUnit"].value) == 1  # no unit, hence no scale
+    assert scale_of(replace(make_cell(), um_per_px=NOMINAL_UM_PER_PX)).endswith("0.065 µm per pixel supposed")
     told = "about 0.038 µm per pixel, estimated from the chromosomes' size"
     assert str(root.findtext(f".//{{{OME}}}Description")).endswith(told)
     store.capture("A-1", make_frame(300, 340, level=230), make_cell(um_per_px=0.05), "kim")

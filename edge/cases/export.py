@@ -146,7 +146,7 @@ def tally_json(of: Tally) -> dict[str, Any]:
             for line in of.lines
         ],
         "not_clonal": [{"change": stray.what, "cells": list(stray.cells)} for stray in of.strays],
-        "besides_in_incomplete": [{"change": stray.what, "cells": list(stray.cells)} for stray in of.besides],
+        "in_incomplete": [{"change": stray.what, "cells": list(stray.cells)} for stray in of.besides],
         "counted": list(of.counted),
         "apart": list(of.apart),
         "to_review": list(of.unsure),

@@ -91,7 +91,7 @@ class Tally:
         possible = "possible " if self.provisional else ""
         shares = {n: f" in {n} of {len(self.counted)} cells" if len(self.lines) > 1 else "" for n in shown.values()}
         of_lines = (f"{possible}{finding}{shares[n]}" for finding, n in shown.items())
-        of_incomplete = (f"{possible}{stray.what} besides in {_incomplete(stray.cells)}" for stray in self.besides)
+        of_incomplete = (f"{possible}{stray.what} in {_incomplete(stray.cells)}" for stray in self.besides)
         return (*of_lines, *of_incomplete)
 
     @property

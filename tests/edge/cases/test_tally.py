@@ -150,7 +150,7 @@ def test_gains_of_incomplete_cells_are_said_and_make_clones() -> None:
     broken = [cell_of(f"+21 {what}", number=k) for k, what in enumerate(lost, start=1)]
     normal = [cell_of(number=k) for k in range(5, 20)]
     result = tally([*broken, *normal])
-    said = "+21 besides in cells 1 to 4, which are incomplete and not counted"
+    said = "+21 in cells 1 to 4, which are incomplete and not counted"
     assert (result.karyotype, result.findings) == ("46,XX[15]", (said,))
     assert result.exclusion.endswith(", but not one of +21 (cells 1 to 4)")
     with_a_whole_one = tally([*broken, *normal, cell_of("+21", number=20)])

@@ -41,7 +41,7 @@ def summary(page: Page, case: Case, states: Sequence[CellState], head: Head) -> 
         rows = [(line.karyotype, len(line.cells), ", ".join(map(str, line.cells))) for line in result.lines]
         page.table(("karyotype", "cells", "which"), (88, 16, 74), rows)
     if result.strays:
-        page.heading("Not clonal: a gain or a structural change in one cell, a loss in fewer than three")
+        page.heading("Not clonal: a gain or a structural change in one cell, a loss in fewer than three of a line")
         page.table(
             ("change", "cells", "which"),
             (88, 16, 74),
@@ -49,7 +49,9 @@ def summary(page: Page, case: Case, states: Sequence[CellState], head: Head) -> 
         )
     if result.apart:
         page.line(
-            "A cell with a gain or a structural change that no other shares stands apart and is not counted.", 8.5
+            "A cell with a gain or a structural change that no other shares, or of no line, stands apart and is not "
+            "counted.",
+            8.5,
         )
     page.heading(_how_many(states, result))
     page.table(

@@ -60,12 +60,11 @@ def apply(places: Places, change: Change) -> Places:
             return places
 
 
-def due(places: Places, change: Change) -> Change:
-    """``change``; ``EditRefused`` where it would change nothing and yet count as a person's word. Not asked of what is
-    in a log already."""
+def require_due(places: Places, change: Change) -> None:
+    """``EditRefused`` where ``change`` would change nothing and yet count as a person's word. Not asked of what is in a
+    log already."""
     if isinstance(change, Restore) and not places[_index(places, change.chromosome)].excluded:
         raise EditRefused(f"chromosome {change.chromosome} was not removed: there is nothing to bring back")
-    return change
 
 
 def _index(places: Places, id: int) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 
 from edge.cases import log
 from edge.cases.again import Kept, kept_cells
-from edge.cases.apply import due
+from edge.cases.apply import require_due
 from edge.cases.codec import canonical, cell_to_document, edit_to_json
 from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered, touched
 from edge.cases.images import Images
@@ -166,7 +166,7 @@ class CaseStore:
         asked = checked(change)
 
         def made(state: CellState) -> Edit:
-            return numbered(due(state.places, asked), next_id(state.captured, state.events))
+            return numbered(asked, next_id(state.captured, state.events))
 
         return self._edit(id, made, based_on, actor)
 
@@ -245,6 +245,8 @@ class CaseStore:
                 )
             if isinstance(edit, Undo | Redo):
                 _refuse_under_others(state, edit, change, actor)
+            else:
+                require_due(state.places, edit)
             case_id = db.execute("SELECT case_id FROM cells WHERE id = ?", (id,)).fetchone()[0]
             revision = state.revision + 1
             entry = log.append(db, actor, "edit", case_id, edit_to_json(edit), cell_id=id, revision=revision)

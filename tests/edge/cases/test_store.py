@@ -113,12 +113,14 @@ def test_edits_undo_and_redo_outlive_the_program(store: CaseStore, folder: Path)
 
 
 def test_what_was_not_removed_is_not_brought_back(store: CaseStore) -> None:
-    """It would count as a person's correction, and the cell as reviewed."""
+    """It would count as a person's correction. Whoever did not see that another brought it back is shown that."""
     id = capture(store)
     with pytest.raises(EditRefused, match="chromosome 3 was not removed"):
         store.edit(id, Restore(3), based_on=0, actor="kim")
     store.edit(id, Exclude(3), based_on=0, actor="kim")
     assert store.edit(id, Restore(3), based_on=1, actor="kim").revision == 2
+    with pytest.raises(EditConflict, match="kim changed the same"):
+        store.edit(id, Restore(3), based_on=1, actor="lee")
 
 
 def test_two_people_keep_their_edits_on_different_chromosomes(store: CaseStore, folder: Path) -> None:

@@ -210,6 +210,16 @@ def touching_since(events: Sequence[Event], revision: int, change: Change) -> Ev
     return None
 
 
+def refuse_under_others(state: CellState, edit: Undo | Redo, change: Change, actor: str) -> None:
+    """An edit on which another's rests cannot be taken from under it, nor be put there again: ``EditRefused``."""
+    above = [e for e in state.events[edit.revision :] if e.actor != actor and e.revision in state.history.holding]
+    for event in above:
+        if touched(change) & touched(change_of(state.events, event.edit)):
+            raise EditRefused(
+                f"{event.actor} has edited the same chromosome since (edit {event.revision}); it must be undone first"
+            )
+
+
 def next_id(captured: Captured, events: Sequence[Event]) -> int:
     """The smallest id that was never used in this cell."""
     used = [c.region.id for c in captured.cell.chromosomes]

@@ -19,13 +19,13 @@ from edge.cases import log
 from edge.cases.again import Kept, kept_cells
 from edge.cases.apply import require_due
 from edge.cases.codec import canonical, cell_to_document, edit_to_json
-from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered, touched
+from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered
 from edge.cases.images import Images
 from edge.cases.kept import KeptCells
 from edge.cases.log import Entry
 from edge.cases.names import checked_actor, checked_name
 from edge.cases.schema import IMAGES, connect, told, writing
-from edge.cases.state import CellState, Event, change_of, fold, next_id, touching_since
+from edge.cases.state import CellState, Event, change_of, fold, next_id, refuse_under_others, touching_since
 from edge.cases.verify import Verdict, verify
 from edge.errors import CapturedBefore, CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import Cell, Frame
@@ -244,7 +244,7 @@ class CaseStore:
                     state,
                 )
             if isinstance(edit, Undo | Redo):
-                _refuse_under_others(state, edit, change, actor)
+                refuse_under_others(state, edit, change, actor)
             else:
                 require_due(state.places, edit)
             case_id = db.execute("SELECT case_id FROM cells WHERE id = ?", (id,)).fetchone()[0]
@@ -275,16 +275,6 @@ class CaseStore:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock, writing(self._db, self.path):
             yield self._db
-
-
-def _refuse_under_others(state: CellState, edit: Undo | Redo, change: Change, actor: str) -> None:
-    """An edit on which another's rests cannot be taken from under it, nor be put there again."""
-    above = [e for e in state.events[edit.revision :] if e.actor != actor and e.revision in state.history.holding]
-    for event in above:
-        if touched(change) & touched(change_of(state.events, event.edit)):
-            raise EditRefused(
-                f"{event.actor} has edited the same chromosome since (edit {event.revision}); it must be undone first"
-            )
 
 
 def _captured_body(number: int, frame_sha256: str, document: str, cell: Cell) -> dict[str, Any]:

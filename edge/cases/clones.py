@@ -59,7 +59,7 @@ def clones_of(complete: Cells, incomplete: Cells) -> Clones:
             groups.setdefault(shown & clonal, []).append(number)
     sizes = {changes: len(numbers) for changes, numbers in groups.items()}
     lines, lone, joined, lost = dict(groups), [], dict[Departures, list[int]](), dict[Departure, list[int]]()
-    for own in sorted(sizes, key=lambda changes: sizes[changes]):
+    for own in sorted(sizes, key=lambda line: (sizes[line], -len(line), sorted(change.rank for change in line))):
         larger = [other for other in sizes if sizes[other] >= MUCH_LARGER * sizes[own]]
         whole = _largest([other for other in larger if _only_lacks(own, other)], sizes)
         if whole is not None and sizes[own] < CELLS_FOR_A_LOSS:

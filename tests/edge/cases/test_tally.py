@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import permutations
 
 import pytest
 from iscn_authenticator import is_valid_karyotype
@@ -262,6 +263,13 @@ def test_why_there_is_no_karyotype() -> None:
     assert tally([]).headline == "no cell to count yet"
     assert tally([cell_of("+21")]).headline == "no clone: cell 1 stands apart"
     assert tally(cells(normal=2)).headline == "46,XX[2]"
+
+
+def test_the_order_of_capture_decides_nothing() -> None:
+    cells = [cell_of("+X", number=k, sex="XY") for k in (1, 2, 3, 4)]
+    cells += [cell_of(number=5), cell_of("+X", number=6)]
+    said = {tally(order).karyotype for order in permutations(cells)}
+    assert said == {"mos 47,XXY[4]/46,XX[1]"}
 
 
 def test_nothing_yet() -> None:

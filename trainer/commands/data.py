@@ -81,6 +81,7 @@ def check(
     Of cases or donors of one name in different splits of two sets it warns: they may be others, or the same.
     """
     from trainer.data.census import census, digests, in_two_splits, owners
+    from trainer.data.pictures import UNMARKED
     from trainer.data.sources import read_all
     from trainer.data.splits import warn_of_namesakes
     from trainer.errors import DatasetError
@@ -95,8 +96,10 @@ def check(
         for split, counts in figures["splits"].items():
             known = f"; no {'donor' if figures['form'] == 'classes' else 'case'} is stated" * (not counts["cases"])
             print(f"{path.name}, {split}: " + ", ".join(f"{n} {what}" for what, n in counts.items()) + known)
-        if len(figures["skipped"]):
-            print(f"{path.name}: {len(figures['skipped'])} file(s) left out; trainer data report names them")
+        if figures["skipped"]:
+            unmarked = sum(skipped["reason"] == UNMARKED for skipped in figures["skipped"])
+            also = f", {unmarked} of them for want of a mark" * bool(unmarked)
+            print(f"{path.name}: {len(figures['skipped'])} file(s) left out{also}; trainer data report names them")
     warn_of_namesakes(known_owners)
     pairs = in_two_splits(seen)
     if pairs:

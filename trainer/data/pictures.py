@@ -1,5 +1,5 @@
-"""Pictures that cannot be read: told before a training meets them, listed and left out. And such as are not those that
-were marked: their size says so."""
+"""Pictures that cannot be read, or in which nothing is marked: told before a training meets them, listed and left out.
+And such as are not those that were marked: their size says so."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from edge.errors import FrameError
 from trainer.errors import DatasetError
 
 SHOWN = 5
+UNMARKED = "no chromosome is marked in it"
+"""Why a frame is left out of which nobody knows what it shows."""
 _ON_ITS_SIDE = (5, 6, 7, 8)
 """Orientations of a TIFF."""
 
 
 class SkippedWarning(UserWarning):
-    """Files that were listed but could not be read; they are left out."""
+    """Files that were listed but could not be read, or in which nothing is marked; they are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,21 @@ class Skipped:
 
 
 def warn_skipped(source: Path, skipped: Sequence[Skipped], rest: str = " (trainer data report lists all)") -> None:
-    """One ``SkippedWarning`` that counts and names the first of them; ``rest`` is said of the others. None for none."""
-    if skipped:
-        shown = ", ".join(f"{s.file} ({s.reason})" for s in skipped[:SHOWN])
-        more = f" and {len(skipped) - SHOWN} more{rest}" if len(skipped) > SHOWN else ""
-        warnings.warn(f"{source}: {len(skipped)} file(s) left out: {shown}{more}", SkippedWarning, stacklevel=3)
+    """One ``SkippedWarning`` that counts and names the first of them; ``rest`` is said of the others. Another
+    counts those that are ``UNMARKED``. None for none."""
+    unmarked = [s.file for s in skipped if s.reason == UNMARKED]
+    if unmarked:
+        warnings.warn(
+            f"{source}: {len(unmarked)} frame(s) have no mark of a chromosome and are left out, first {unmarked[0]}; "
+            "mark them, or take them out of the set",
+            SkippedWarning,
+            stacklevel=3,
+        )
+    faulty = [s for s in skipped if s.reason != UNMARKED]
+    if faulty:
+        shown = ", ".join(f"{s.file} ({s.reason})" for s in faulty[:SHOWN])
+        more = f" and {len(faulty) - SHOWN} more{rest}" if len(faulty) > SHOWN else ""
+        warnings.warn(f"{source}: {len(faulty)} file(s) left out: {shown}{more}", SkippedWarning, stacklevel=3)
 
 
 def fault_of(path: Path) -> str:

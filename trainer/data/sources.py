@@ -13,6 +13,9 @@ form             what is there                                                  
 ===============  =====================================================================  ======================
 
 The last two hold single chromosomes, the others whole metaphases. Every form is split by case or donor.
+
+A metaphase without a mark is one that nobody has marked yet, and is left out: learned from, it would teach that what it
+shows are no chromosomes. In corrections it stays: somebody has looked at it and found none.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from trainer.data.corrections import correction_files, read_corrections
 from trainer.data.crops import ANY_SPLIT, TABLE, CropTruth, all_crops, donors_of, has_classes
 from trainer.data.metaphase import FrameTruth, read_tables
 from trainer.data.mfish import mask_files, read_mfish
-from trainer.data.pictures import Skipped, fault_of, warn_skipped
+from trainer.data.pictures import UNMARKED, Skipped, fault_of, warn_skipped
 from trainer.data.splits import check_splits, pick_split
 from trainer.data.voc import has_annotations, read_voc
 from trainer.errors import DatasetError
@@ -103,7 +106,7 @@ def holds_cutouts(path: Path) -> bool:
 class Contents:
     """Everything of a set, all splits together, in its own order: frames or cut-outs, the other is empty.
 
-    ``skipped``: the files that cannot be read, which are in neither.
+    ``skipped``: the files that cannot be read or have no mark, which are in neither.
     """
 
     form: Form
@@ -196,7 +199,8 @@ def frames_at(path: Path, split: str) -> list[FrameTruth]:
             f"{path}: expected whole metaphases with boxes, got single chromosomes; name a set of frames"
         )
     frames, skipped = _listed(form, path)
-    pick_split(split, (frame.split for frame in frames), str(path))
+    what = "marked picture" if any(s.reason == UNMARKED for s in skipped) else "picture"
+    pick_split(split, (frame.split for frame in frames), str(path), what)
     frames = [frame for frame in frames if frame.split == split]
     absent = [frame.image for frame in frames if not frame.path.is_file()]
     if absent:
@@ -212,6 +216,7 @@ def frames_at(path: Path, split: str) -> list[FrameTruth]:
 
 
 def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
+    """The frames in which a chromosome is marked, or of which somebody said that there is none; what is left out."""
     skipped: list[Skipped] = []
     if form in ("voc", "masks", "corrections"):
         leaving_out = {"voc": read_voc, "masks": read_mfish, "corrections": read_corrections}
@@ -236,7 +241,10 @@ def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
                 f"{path}: {frame.image} has the box {list(box)} of a {label} more than once; keep it once"
             )
     check_splits(((frame.case, frame.split) for frame in frames), "case", str(path))
-    return frames, skipped
+    if form == "corrections":
+        return frames, skipped
+    unmarked = [Skipped(frame.image, UNMARKED) for frame in frames if not frame.labels]
+    return [frame for frame in frames if frame.labels], [*skipped, *unmarked]
 
 
 def _without_faulty(

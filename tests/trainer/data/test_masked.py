@@ -92,6 +92,23 @@ def test_coco_with_boxes_alone_has_no_masks(tmp_path: Path) -> None:
         read()
 
 
+def test_a_frame_without_a_mark_is_left_out(tmp_path: Path) -> None:
+    data = folder_with(tmp_path, GOOD, [10, 12, 20, 48])
+    table = json.loads((data / "val.json").read_text())
+    frame(data / "a_2.png")
+    table["images"].append({**table["images"][0], "id": 2, "file_name": "a_2.png"})
+    (data / "val.json").write_text(json.dumps(table))
+    with pytest.warns(SkippedWarning, match=r"1 frame\(s\) have no mark .*, first a_2\.png"):
+        (read,) = masked_frames(data)
+    assert read().path.name == "a_1.png"
+    (data / "val.json").write_text(json.dumps(table | {"annotations": []}))
+    with (
+        pytest.warns(SkippedWarning, match=r"2 frame\(s\) have no mark"),
+        pytest.raises(DatasetError, match="with masks as run lengths, found neither"),
+    ):
+        masked_frames(data)
+
+
 def test_a_picture_of_another_size_than_its_masks(tmp_path: Path) -> None:
     data = folder_with(tmp_path / "coco", GOOD, [10, 12, 20, 48])
     cv2.imwrite(str(data / "a_1.png"), np.zeros((180, 240), np.uint8))
@@ -115,7 +132,7 @@ def test_a_picture_of_another_size_than_its_masks(tmp_path: Path) -> None:
 def test_masks_whose_size_is_not_stated(tmp_path: Path, width: object, message: str) -> None:
     data = folder_with(tmp_path, None, [10, 12, 20, 48])
     table = json.loads((data / "val.json").read_text())
-    table["images"][0]["width"], table["annotations"] = width, []
+    table["images"][0]["width"] = width
     (data / "val.json").write_text(json.dumps(table))
     (read,) = masked_frames(data)
     with pytest.raises(DatasetError, match=message):

@@ -68,7 +68,8 @@ def test_a_folder_a_patient_is_a_case(tmp_path: Path, form: str) -> None:
             (tmp_path / name).with_suffix(".xml").write_text(voc_xml(Path(name).name, [("7", (10, 12, 30, 60))]))
     images = [{"id": k, "file_name": name} for k, name in enumerate(names)]
     if form == "coco":
-        table = {"images": images, "annotations": [], "categories": []}
+        marks = [{"id": k, "image_id": k, "category_id": 7, "bbox": [10, 12, 20, 48]} for k in range(len(names))]
+        table = {"images": images, "annotations": marks, "categories": [{"id": 7, "name": "7"}]}
         (tmp_path / "all.json").write_text(json.dumps(table))
     frames = read_all(tmp_path).frames
     assert len(frames) == 24

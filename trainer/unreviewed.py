@@ -68,6 +68,7 @@ def pictures_in(folder: Path, out: Path) -> list[Path]:
     strangers = Strangers.of(folder)
     for picture in inside:
         strangers.case(picture)
+    strangers.tell_guessed(inside)
     return inside
 
 

@@ -96,6 +96,7 @@ def coco_frames(path: Path) -> list[CocoFrame]:
             frames += _frames(table | {"annotations": alone}, file, folder, split, strangers)
         except TypeError as error:  # an id that is a list
             raise DatasetError(f"{file}: not as COCO has it, {error}; give numbers as ids") from error
+    strangers.tell_guessed(frame.path for frame in frames if not frame.entry.get("case"))
     if crowds:
         warnings.warn(
             f"{path}: {crowds} annotation(s) with iscrowd 1 left out: each marks several chromosomes, not one",

@@ -203,13 +203,18 @@ def _folder_entries(folder: Path) -> list[_Entry]:
 
 
 def _require_own(path: Path, below: Path, label: str) -> None:
-    """``DatasetError`` where a name ``below`` a class's folder says another class: folders 1, 2, ... may be cells."""
+    """``DatasetError`` where a name ``below`` a class's folder says another class, for folders 1, 2, ... may be cells;
+    or where a folder there is a split's, which would be taken for a donor."""
     for name in (*below.parent.parts, below.stem):
         if label_said_by(name) not in (None, label):
             raise DatasetError(
                 f"{path}: expected a folder a class, LABEL/DONOR/CELL/PICTURE, got chromosome {label_said_by(name)} by "
                 f"its name in the folder of {label}; sort them so, or state their labels in {TABLE}"
             )
+    if split_named(below.parent / "_"):
+        raise DatasetError(
+            f"{path}: expected SPLIT/LABEL/DONOR/CELL/PICTURE, got a split in the folder of {label}; sort them so"
+        )
 
 
 def _class_folders(folder: Path) -> list[Path]:

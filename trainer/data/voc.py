@@ -40,6 +40,7 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
         if root.tag == "annotation":
             split = stated.get(path.stem) or split_named(path.relative_to(folder).parent / "_")
             truths.append(_frame(root, path, folder, split, strangers))
+    strangers.tell_guessed(truth.path for truth in truths)
     return truths, skipped
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import cv2
@@ -12,10 +13,12 @@ import pytest
 
 from tests.trainer.data.forms import frame, voc_folder, voc_xml
 from tests.trainer.drawn import cutouts_zip, rewritten
+from trainer.cli import main
 from trainer.data.corrections import count_edited
 from trainer.data.metaphase import read_tables
 from trainer.data.names import case_of, split_of_case
 from trainer.data.sources import form_of, read_all
+from trainer.data.strangers import GuessedWarning
 from trainer.data.voc import read_voc
 from trainer.errors import DatasetError
 
@@ -74,6 +77,50 @@ def test_a_folder_a_patient_is_a_case(tmp_path: Path, form: str) -> None:
     frames = read_all(tmp_path).frames
     assert len(frames) == 24
     assert all((f.case, f.split) == (f.path.parent.name, split_of_case(f.path.parent.name)) for f in frames)
+
+
+def marked(picture: Path, level: int) -> None:
+    frame(picture, level)
+    picture.with_suffix(".xml").write_text(voc_xml(picture.name, [("7", (10, 12, 30, 60))]))
+
+
+def test_cases_that_are_read_off_files_names_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for second in range(4):
+        marked(tmp_path / f"P7_10-42-0{second}_a.png", 100 + second)
+    marked(tmp_path / "P8" / "a.png", 110)
+    message = "cases were read off the files' names: 4 pictures, 4 cases; state them in cases.csv or give each"
+    with pytest.warns(GuessedWarning, match=message) as told:
+        assert len({truth.case for truth in read_all(tmp_path).frames}) == 5
+    assert len(told) == 1
+    for command in ("check", "report"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            assert main(["data", command, str(tmp_path)]) == 0
+        assert capsys.readouterr().err.count(message) == 1
+    rows = [f"{path.name},P7\n" for path in tmp_path.glob("*.png")]
+    (tmp_path / "cases.csv").write_text("image,case\na.png,P8\n" + "".join(rows))
+    read_all(tmp_path)
+
+
+def test_a_folder_that_may_be_a_split_is_told(tmp_path: Path) -> None:
+    for level, name in enumerate(("testing", "train", "P1")):
+        marked(tmp_path / name / "P9" / f"{name}.png", 100 + level)
+    assert {t.image: t.split for t in read_voc(tmp_path)[0] if t.case == "P9"} == {
+        "testing.png": "test",
+        "train.png": "train",
+    }
+    marked(tmp_path / "testdata" / "t.png", 120)
+    message = r"1 folder\(s\) with a split's name or the like are taken for cases, first 'testdata'; call a split"
+    with pytest.warns(GuessedWarning, match=message):
+        read_voc(tmp_path)
+
+
+def test_a_split_below_a_class_is_no_donor(tmp_path: Path) -> None:
+    for split in ("train", "testing"):
+        (tmp_path / "7" / split).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "7" / split / "a.png"), np.full((60, 20), 99, np.uint8))
+    with pytest.raises(DatasetError, match=r"expected SPLIT/LABEL/DONOR/CELL/PICTURE, got a split in the folder of 7"):
+        read_all(tmp_path)
 
 
 def test_a_class_folder_with_pictures_that_is_no_class_is_told(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ from trainer.data.mfish import split_of_slide
 from trainer.data.names import split_of_case
 from trainer.data.pictures import UNMARKED, SkippedWarning
 from trainer.data.sources import form_of, holds_cutouts, kept_at, marked_owners, read_all, splits_at, stamp_of
+from trainer.data.strangers import GuessedWarning
 from trainer.errors import DatasetError
 
 ABSENT = object()
@@ -129,6 +130,51 @@ def test_a_frame_in_two_image_sets(tmp_path: Path) -> None:
     (folder / "ImageSets" / "Main" / "val.txt").write_text("p2_1\n")
     with pytest.raises(DatasetError, match=r"frame 'p2_1' is in test too"):
         read_all(folder)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "p2_1.png",
+        "JPEGImages/p2_1.png",
+        r"data\p2_1.PNG",
+        '"p2_1.png" 1',
+        "'p2_1'",
+        "p2_1  -1\r",
+        "\ufeffp2_1",
+        " p2_1",
+    ],
+)
+def test_a_list_names_frames_as_programs_do(tmp_path: Path, line: str) -> None:
+    folder = voc_folder(tmp_path / "set")
+    (folder / "ImageSets" / "Main" / "test.txt").write_text(line + "\n", encoding="utf-8")
+    assert {f.image: f.split for f in read_all(folder).frames}["p2_1.png"] == "test"
+
+
+def test_a_listed_name_with_a_dot_and_a_blank(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "set")
+    for file in (folder / "JPEGImages" / "p2_1.png", folder / "Annotations" / "p2_1.xml"):
+        file.rename(file.with_name("p2.3 1" + file.suffix))
+    (folder / "Annotations" / "p2.3 1.xml").write_text(voc_xml("p2.3 1.png", [("7", (10, 12, 30, 60))]))
+    (folder / "cases.csv").unlink()
+    for line in ("p2.3 1", "p2.3 1 1", "p2.3 1.png"):
+        (folder / "ImageSets" / "Main" / "test.txt").write_text(line + "\n")
+        with pytest.warns(GuessedWarning):
+            assert {f.image: f.split for f in read_all(folder).frames}["p2.3 1.png"] == "test"
+
+
+def test_lists_and_frames_that_do_not_belong_together(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "set")
+    lists = folder / "ImageSets" / "Main"
+    (lists / "test.txt").write_text("p2_1\np9_1\n")
+    with pytest.raises(DatasetError, match=r"test\.txt: frame 'p9_1' has no XML; add it, or take it off the list"):
+        read_all(folder)
+    (lists / "test.txt").write_text("")
+    with pytest.raises(DatasetError, match=r"p2_1\.xml: its frame is in no list of .*ImageSets/Main; add it to that"):
+        read_all(folder)
+    for path in lists.iterdir():
+        path.rename(lists / "default.txt")  # as a program does that knows of no splits
+    assert {f.split for f in read_all(folder).frames} == {split_of_case("p1"), split_of_case("p2")}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +28,7 @@ VAL_DONORS = 0.08
 
 
 class HeldWarning(UserWarning):
-    """Crops of train were left out: their donor or case is in val."""
+    """Crops of train were left out: their donor or case is in val or test."""
 
 
 def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropSet, CropSet]:
@@ -56,11 +56,13 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
                 if split in there[source]:
                     frames = align(aligner, cut_frames(source, split, Path(config.models), out.parent))
                     sets += [frames] * (times if split == "train" else 1)
+    tested = [owner for owners in there.values() for owner in owners.get("test", ())]
+    train = _without_held(CropSet.join(trains), tested, "test")
     if vals:
         val = CropSet.join(vals)
-        train = _without_held(CropSet.join(trains), val)
+        train = _without_held(train, val.case.tolist(), "val")
     else:  # a laboratory's first cells, all of few cases
-        train, val = _held_back(CropSet.join(trains), "case", ", ".join(map(str, sources)))
+        train, val = _held_back(train, "case", ", ".join(map(str, sources)))
     if config.doubtful_repeats > 1:
         rare = train.pick(doubtful(aligner, train))
         train = CropSet.join([train] + [rare] * (config.doubtful_repeats - 1))
@@ -81,19 +83,21 @@ def require_crops(config: ClassifierConfig) -> None:
     stamps_of(config.data)
 
 
-def _without_held(train: CropSet, val: CropSet) -> CropSet:
-    """``train`` less the crops of donors and cases of ``val``: what one set holds back may stand in another, too."""
-    both = np.isin(train.case, val.case) & (train.case != "")
+def _without_held(train: CropSet, held: Sequence[str], split: str) -> CropSet:
+    """``train`` less the crops of donors and cases that are ``held`` in ``split``: what one set holds back may stand in
+    another, too."""
+    both = np.isin(train.case, np.array(held, np.str_)) & (train.case != "")
+    if not both.any():
+        return train
     if both.all():
-        raise DatasetError("every donor or case of train is one of val in another set; give sets of more donors")
-    if both.any():
-        named = sorted(set(train.case[both].tolist()))
-        warnings.warn(
-            f"{int(both.sum())} train crops are of {len(named)} donor(s) or case(s) that another set has in val, first "
-            f"'{named[0]}'; they are left out of train",
-            HeldWarning,
-            stacklevel=3,
-        )
+        raise DatasetError(f"every donor or case of train is one of {split} in another set; give sets of more donors")
+    named = sorted(set(train.case[both].tolist()))
+    warnings.warn(
+        f"{int(both.sum())} train crops are of {len(named)} donor(s) or case(s) that another set has in {split}, first "
+        f"'{named[0]}'; they are left out of train",
+        HeldWarning,
+        stacklevel=3,
+    )
     return train.pick(~both)
 
 

@@ -58,7 +58,7 @@ from trainer.fit_separator import (  # noqa: E402
     losses,
 )
 from trainer.networks.separator import OUTPUTS, build_separator  # noqa: E402
-from trainer.run_crops import load_crops, stored_crops  # noqa: E402
+from trainer.run_crops import HeldWarning, load_crops, stored_crops  # noqa: E402
 from trainer.runs import Run  # noqa: E402
 
 STEPS = 3
@@ -333,6 +333,22 @@ def test_crops_of_frames_and_cut_outs_join(cutouts: Path, frames: Path, tmp_path
     assert set(train.polarity[48:]) == {UNKNOWN}  # a net that does not know says so
     again, _ = load_crops(replace(config, data=("gone",)), tmp_path / "run", undecided)  # kept in the run folder
     np.testing.assert_array_equal(again.pick(again.label != NOTHING).pixels, train.pixels)
+
+
+def test_a_donor_that_another_set_tests_on_is_not_learned_from(tmp_path: Path) -> None:
+    first = cutouts_zip(tmp_path / "first.zip", donors=4)
+    other = {"d0": {"split": "test"}, "d1": {"donor": "e1"}, "d2": {"donor": "e2"}, "d3": {"donor": "e3"}}
+    second = rewritten(first, tmp_path / "second.zip", lambda row: row | other[row["donor"]])
+    message = r"24 train crops are of 1 donor\(s\) .* that another set has in test, first 'd0'; they are left out"
+    with pytest.warns(HeldWarning, match=message):
+        train, _ = load_crops(classifier_config(first, second), tmp_path / "run", undecided)
+    assert "d0" not in train.case
+    here, there = (
+        rewritten(first, tmp_path / f"{own[0]}.zip", lambda row, own=own: row | {"split": own[row["donor"] > "d1"]})
+        for own in (("train", "test"), ("test", "train"))
+    )
+    with pytest.raises(DatasetError, match="every donor or case of train is one of test in another set"):
+        load_crops(classifier_config(here, there), tmp_path / "other", undecided)
 
 
 def test_frames_of_the_same_names_and_corrected_ones_are_cut_for_themselves(frames: Path, tmp_path: Path) -> None:

@@ -23,12 +23,16 @@ from trainer.data.tables import LARGEST
 from trainer.errors import DatasetError
 
 PARTS = ("images", "annotations", "categories")
-PLACES = ("*.json", "annotations/*.json", "*/*.json")
+PLACES = ("*", "*/*")
 
 
 def coco_files(path: Path) -> dict[Path, dict[str, Any]]:
     """The COCO tables at ``path``, a JSON file or a folder; other JSON is passed over."""
-    files = [path] if path.is_file() else sorted({f for place in PLACES for f in path.glob(place)})
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(f for place in PLACES for f in path.glob(place) if f.suffix.lower() == ".json")
+    )
     tables = {}
     for file in files:
         try:

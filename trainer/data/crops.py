@@ -21,6 +21,7 @@ from trainer.data.names import label_of, label_said_by, split_named, split_of_ca
 from trainer.data.pictures import SHOWN, Skipped
 from trainer.data.splits import SPLITS, check_splits, pick_split
 from trainer.data.tables import Row, parse_table, read_table
+from trainer.data.walk import files_below
 from trainer.errors import DatasetError
 
 COLUMNS = ("file", "label", "cell", "donor", "split")
@@ -188,13 +189,13 @@ def _folder_entries(folder: Path) -> list[_Entry]:
     for top in _class_folders(folder):
         label = label_of(top.name)
         if label is None:
-            if not split_named(Path(top.name) / "_") and any(p.suffix.lower() in SUFFIXES for p in top.rglob("*")):
+            if not split_named(Path(top.name) / "_") and files_below(top, SUFFIXES):
                 raise DatasetError(
                     f"{top}: class '{top.name}' is none of 1..22, X, Y (chr7 and C7 will do); rename or remove it"
                 )
             continue
         stated = split_named(top.relative_to(folder) / "_")
-        for path in sorted(p for p in top.rglob("*") if p.suffix.lower() in SUFFIXES):
+        for path in files_below(top, SUFFIXES):
             _require_own(path, path.relative_to(top), label)
             donor, cell = _owners(path.relative_to(top))
             entries.append(_Entry(str(path.relative_to(folder)), label, cell, donor, stated or _split_of(donor)))

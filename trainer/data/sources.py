@@ -69,9 +69,9 @@ def form_of(path: Path) -> Form:
 def _form_of_file(path: Path) -> Form | None:
     if zipfile.is_zipfile(path):
         return "crops"
-    if path.suffix == ".jsonl":
+    if path.suffix.lower() == ".jsonl":
         return "corrections"
-    return "coco" if path.suffix == ".json" and coco_files(path) else None
+    return "coco" if path.suffix.lower() == ".json" and coco_files(path) else None
 
 
 def _form_of_folder(path: Path) -> Form | None:

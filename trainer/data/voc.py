@@ -19,10 +19,12 @@ from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_named
 from trainer.data.pictures import Skipped, require_size
 from trainer.data.strangers import Strangers, stranger_label
+from trainer.data.walk import files_below
 from trainer.errors import DatasetError
 
 FOLDERS = ("", "JPEGImages", "images")
 LISTS = "ImageSets/Main"
+SUFFIXES = (".xml",)
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _FLAG = re.compile(r"\s+-?[01]$")
 """Behind a frame's name: whether it shows what the list is of."""
@@ -35,7 +37,7 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     one of another size than is stated; a list that names a frame without XML, a frame that is in no list.
     """
     strangers = Strangers.of(folder)
-    paths = sorted(folder.rglob("*.xml"))
+    paths = files_below(folder, SUFFIXES)
     stated = _image_sets(folder, {path.stem for path in paths})
     truths, skipped = [], []
     for path in paths:
@@ -55,7 +57,7 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
 
 def has_annotations(folder: Path) -> bool:
     """Whether there is XML, some of it Pascal VOC's or not well-formed."""
-    return any(map(_may_annotate, folder.rglob("*.xml")))
+    return any(map(_may_annotate, files_below(folder, SUFFIXES)))
 
 
 def _may_annotate(path: Path) -> bool:

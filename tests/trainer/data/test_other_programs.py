@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from tests.trainer.data.forms import frame, voc_folder, voc_xml
+from tests.trainer.data.forms import coco_folder, frame, voc_folder, voc_xml
 from tests.trainer.drawn import cutouts_zip, rewritten
 from trainer.cli import main
 from trainer.data.corrections import count_edited
@@ -77,6 +78,40 @@ def test_a_folder_a_patient_is_a_case(tmp_path: Path, form: str) -> None:
     frames = read_all(tmp_path).frames
     assert len(frames) == 24
     assert all((f.case, f.split) == (f.path.parent.name, split_of_case(f.path.parent.name)) for f in frames)
+
+
+def test_linked_folders_and_suffixes_in_capitals_are_not_passed_over(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "voc")
+    (folder / "Annotations" / "p1_1.xml").rename(folder / "Annotations" / "p1_1.XML")
+    (folder / "Annotations").rename(tmp_path / "elsewhere")
+    (folder / "Annotations").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "again").symlink_to(folder)  # a walk without an end
+    assert sorted(f.image for f in read_all(folder).frames) == ["p1_1.png", "p1_2.png", "p2_1.png"]
+
+    coco = coco_folder(tmp_path / "coco")
+    (coco / "test" / "_annotations.coco.json").rename(coco / "test" / "ALL.JSON")
+    assert len(read_all(coco).frames) == 3
+    assert len(read_all(coco / "test" / "ALL.JSON").frames) == 1
+
+    (tmp_path / "classes" / "7").mkdir(parents=True)
+    (tmp_path / "donors" / "P1").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "donors" / "P1" / "a.png"), np.full((60, 20), 99, np.uint8))
+    (tmp_path / "classes" / "7" / "P1").symlink_to(tmp_path / "donors" / "P1")
+    assert [(c.file, c.donor) for c in read_all(tmp_path / "classes").cutouts] == [("7/P1/a.png", "P1")]
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = voc_folder(tmp_path / "voc")
+    listed = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path.name == "Annotations":  # permissions do not hold back who runs tests as root
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(DatasetError, match=r"Annotations: cannot be listed \(Permission denied\); check its permi"):
+        read_voc(folder)
 
 
 def marked(picture: Path, level: int) -> None:

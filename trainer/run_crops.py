@@ -16,7 +16,7 @@ from trainer.data.crops import ANY_SPLIT, TURNED_SHARE
 from trainer.data.cropset import DRAWN, CropSet, crops_of_cutouts, crops_of_drawings, crops_of_frames
 from trainer.data.sources import form_of, holds_cutouts, kept_at, marked_owners, splits_at
 from trainer.data.splits import pick_split
-from trainer.data_note import Stamp, require_noted, write_note
+from trainer.data_note import FRESH, Stamp, require_noted, write_note
 from trainer.errors import DatasetError
 from trainer.run_data import stamps_of
 from trainer.runs import CROP_FILES
@@ -31,11 +31,12 @@ class HeldWarning(UserWarning):
     """Crops of train were left out: their donor or case is in val or test."""
 
 
-def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropSet, CropSet]:
-    """Train and val crops of all sources, polarity included; made once and kept in the run folder."""
+def load_crops(config: ClassifierConfig, out: Path, aligner: Any, mend: str = FRESH) -> tuple[CropSet, CropSet]:
+    """Train and val crops of all sources, polarity included; made once and kept in the run folder. ``ConfigError`` with
+    the ``mend`` where those there are of other data."""
     kept = [out / name for name in CROP_FILES]
     if all(path.exists() for path in kept):
-        require_noted(out, _stamps(config), f"the crops in {out} were cut from")  # given ones have no note
+        require_noted(out, _stamps(config), f"the crops in {out} were cut from", mend)  # given ones have no note
         return stored_crops(out)
     out.mkdir(parents=True, exist_ok=True)
     write_note(out, _stamps(config))  # first: no crops without a note

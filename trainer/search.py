@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from edge.errors import ConfigError
 from trainer.data.sources import stamp_of
+from trainer.data_note import SAME
 from trainer.files import share, shipped_models
 from trainer.runs import CROP_FILES
 from trainer.search_results import results_of, write_results
@@ -238,4 +239,4 @@ def prepare_crops(config: SearchConfig, out: Path) -> None:
     from trainer.fit_classifier import ClassifierConfig
     from trainer.run_crops import load_crops
 
-    load_crops(ClassifierConfig(config.data, 1, models=config.models), out / "crops", undecided)
+    load_crops(ClassifierConfig(config.data, 1, models=config.models), out / "crops", undecided, SAME)

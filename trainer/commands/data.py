@@ -76,7 +76,8 @@ def report(
 def check(
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Sets, as for report.")], debug: Debug = False
 ) -> None:
-    """No case or donor of a set, no picture of any two, may be in two splits; an error names the first that is.
+    """No case or donor of a set, no picture of any two, may be in two splits; an error names the first that is, or a
+    set of which nothing can be read.
 
     Of cases or donors of one name in different splits of two sets it warns: they may be others, or the same.
     """
@@ -89,6 +90,10 @@ def check(
     seen, known_owners = [], {}
     for path in data:
         contents = read_all(path)
+        if not contents.frames and not contents.cutouts:
+            left_out = f"{len(contents.skipped)} left out"
+            left_out += "".join(f", first {skipped.file}: {skipped.reason}" for skipped in contents.skipped[:1])
+            raise DatasetError(f"{path}: expected labelled pictures, found none to learn from ({left_out})")
         known_owners[str(path)] = owners(contents)
         pictures = list(digests(contents))
         figures = census(contents, pictures)

@@ -2,9 +2,9 @@
 
 The JSON lies at the top, in ``annotations/`` or beside its frames in a folder of its own (``train/``, ``valid/``,
 ``test/``); frames lie beside it or under the folder as their ``file_name`` says, or in ``images/`` or a folder named as
-in the JSON's name (``train2017/``). The split is the one that the JSON's name or folder states, else each case's own.
-The case is the image's field ``case``, else the one of ``cases.csv``, else a folder that the frame lies in
-(``names.case_folder``), else read off the file's name.
+in the JSON's name (``train2017/``, ``images/train2017/``). The split is the one that the JSON's name or folder states,
+else each case's own. The case is the image's field ``case``, else the one of ``cases.csv``, else a folder that the
+frame lies in (``names.case_folder``), else read off the file's name.
 """
 
 from __future__ import annotations
@@ -142,15 +142,15 @@ def _frames(
             raise _wrong(where, "category_id", f"the id of one of the {len(names)} categories", category)
         marks[image_id].append(mark)
         labels[image_id].append(stranger_label(names[category], where))
-    year_folder = folder / file.stem.split("_")[-1]
-    places = [file.parent, folder, folder / "images", file.parent / "images", year_folder]
+    own = file.stem.split("_")[-1]
+    places = [file.parent, folder, folder / "images", file.parent / "images", folder / own, folder / "images" / own]
     frames = []
     for entry in table["images"]:
         where = f"{file}, image {entry['id']}"
         picture = _picture(entry, places, file, strangers, where)
         case = str(entry.get("case") or strangers.case(picture))
-        own, own_labels = tuple(marks[entry["id"]]), tuple(labels[entry["id"]])
-        frames.append(CocoFrame(file, picture, case, strangers.split(case, split), entry, own, own_labels))
+        known = tuple(marks[entry["id"]]), tuple(labels[entry["id"]])
+        frames.append(CocoFrame(file, picture, case, strangers.split(case, split), entry, *known))
     return frames
 
 

@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -135,13 +134,23 @@ def _opened(source: Path) -> Iterator[tuple[list[_Entry], Callable[[str], bytes]
             f"{source}: expected a zip of crops or a folder of classes, cannot read it: {reason}"
         ) from error
     with archive:
-        yield _zip_entries(archive, source), partial(_member, archive)
+        names = {_plain(name): name for name in archive.namelist()}
+
+        def read(file: str) -> bytes:
+            return _member(archive, names[file])
+
+        yield _zip_entries(read, source), read
 
 
-def _zip_entries(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:
+def _plain(name: str) -> str:
+    """A file's path as other systems may have written it ("./a/b.png", ".\\a\\b.png"), plain: "a/b.png"."""
+    return str(PurePosixPath(name.replace("\\", "/")))
+
+
+def _zip_entries(read: Callable[[str], bytes], source: Path) -> list[_Entry]:
     table = f"{source}:{TABLE}"
     try:
-        rows = parse_table(_member(archive, TABLE), table, COLUMNS)
+        rows = parse_table(read(TABLE), table, COLUMNS)
     except KeyError:
         raise DatasetError(
             f"{source}: expected {TABLE} at the top of the zip, found none; put it there, or unpack a folder a class "
@@ -176,7 +185,7 @@ def _entries(rows: Sequence[Row], table: str) -> list[_Entry]:
         if split not in (*SPLITS, ""):
             raise row.wrong("split", f"one of {', '.join(SPLITS)}, or empty")
         split = split or stated.get(donor) or _split_of(donor)
-        entries.append(_Entry(row.text("file"), row.label(), row.text("cell"), donor, split))
+        entries.append(_Entry(_plain(row.text("file")), row.label(), row.text("cell"), donor, split))
     return _checked(entries, table)
 
 

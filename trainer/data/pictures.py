@@ -4,7 +4,7 @@ And such as are not those that were marked: their size says so."""
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,12 @@ SHOWN = 5
 UNMARKED = "no chromosome is marked in it"
 """Why a frame is left out of which nobody knows what it shows."""
 _ON_ITS_SIDE = (5, 6, 7, 8)
-"""Orientations of a TIFF."""
+_TURNED = (2, 3, 4, *_ON_ITS_SIDE)
+"""Orientations that tags may have; 1 is as stored."""
+
+
+class TurnedWarning(UserWarning):
+    """Pictures are to be shown turned, and boxes are in them as they are stored."""
 
 
 class SkippedWarning(UserWarning):
@@ -75,6 +80,29 @@ def size_of(path: Path) -> tuple[int, int] | None:
     except Exception:  # as decoders meet broken files
         return None
     return (height, width) if turned else (width, height)  # as ``read_frame`` gives it
+
+
+def warn_turned(where: str, pictures: Iterable[Path]) -> None:
+    """One ``TurnedWarning`` that counts the JPEG and TIFF with an orientation tag, which ``read_frame`` does not apply:
+    whoever marked them saw them turned, unless the program passed the tag over, too. None for none."""
+    turned = [path.name for path in pictures if _orientation_of(path) in _TURNED]
+    if turned:
+        warnings.warn(
+            f"{where}: {len(turned)} picture(s) have an orientation tag, which is not applied, first {turned[0]}; "
+            "store them turned, as they were marked",
+            TurnedWarning,
+            stacklevel=3,
+        )
+
+
+def _orientation_of(path: Path) -> object:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=("JPEG", "TIFF")) as picture:  # a PNG would be decoded for it
+                return picture.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # as decoders meet broken files and others
+        return None
 
 
 def require_size(path: Path, stated: tuple[object, object], where: str) -> None:

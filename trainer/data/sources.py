@@ -36,7 +36,7 @@ from trainer.data.corrections import correction_files, read_corrections
 from trainer.data.crops import ANY_SPLIT, TABLE, CropTruth, all_crops, donors_of, has_classes
 from trainer.data.metaphase import FrameTruth, read_tables
 from trainer.data.mfish import mask_files, read_mfish
-from trainer.data.pictures import UNMARKED, Skipped, fault_of, warn_skipped
+from trainer.data.pictures import UNMARKED, Skipped, fault_of, warn_skipped, warn_turned
 from trainer.data.splits import check_splits, pick_split
 from trainer.data.voc import has_annotations, read_voc
 from trainer.errors import DatasetError
@@ -127,6 +127,7 @@ def read_all(path: Path) -> Contents:
     console = Console(stderr=True)
     seen = track(frames, "reading frames", console=console, disable=not console.is_terminal)
     faults = {frame.path: fault_of(frame.path) for frame in seen}
+    warn_turned(str(path), faults)
     return Contents(form, path, *_without_faulty(frames, faults, skipped))
 
 
@@ -210,6 +211,7 @@ def frames_at(path: Path, split: str) -> list[FrameTruth]:
         )
     kept, _, left_out = _without_faulty(frames, {f.path: fault_of(f.path) for f in frames}, skipped)
     warn_skipped(path, left_out)
+    warn_turned(f"{path}, split {split}", (frame.path for frame in kept))
     if not kept:
         raise DatasetError(f"{path}: no readable picture in split '{split}' ({len(left_out)} unreadable)")
     return list(kept)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
-from tests.trainer.data.forms import coco_folder, frame, voc_folder, voc_xml
+from tests.trainer.data.forms import coco_folder, coco_table, frame, voc_folder, voc_xml
 from tests.trainer.drawn import cutouts_zip, rewritten
 from trainer.cli import main
 from trainer.data.corrections import count_edited
-from trainer.data.metaphase import read_tables
+from trainer.data.metaphase import read_frames, read_tables
 from trainer.data.names import case_of, split_of_case
+from trainer.data.pictures import TurnedWarning
 from trainer.data.sources import form_of, read_all
 from trainer.data.strangers import GuessedWarning
 from trainer.data.voc import read_voc
@@ -112,6 +115,54 @@ def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(Path, "iterdir", iterdir)
     with pytest.raises(DatasetError, match=r"Annotations: cannot be listed \(Permission denied\); check its permi"):
         read_voc(folder)
+
+
+@pytest.mark.parametrize("name", ["train", "instances_train", "instances_train2017"])
+def test_coco_with_a_folder_of_images_a_split(tmp_path: Path, name: str) -> None:
+    frame(tmp_path / "images" / name.split("_")[-1] / "p1_1.png")
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / f"{name}.json").write_text(json.dumps(coco_table(["p1_1.png"])))
+    assert [(f.image, f.split) for f in read_all(tmp_path).frames] == [("p1_1.png", "train")]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_a_tag_that_turns_a_picture_is_told(tmp_path: Path, suffix: str) -> None:
+    folder = voc_folder(tmp_path / "voc")
+    picture, exif = folder / "JPEGImages" / "p2_1.png", Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3
+    Image.open(picture).save(picture.with_suffix(suffix), exif=exif)
+    picture.unlink()
+    for file in (folder / "Annotations" / "p2_1.xml", folder / "cases.csv"):
+        file.write_text(file.read_text().replace("p2_1.png", "p2_1" + suffix))
+    for read in (read_all, lambda path: read_frames(path, "test")):
+        with pytest.warns(
+            TurnedWarning, match=r"1 picture\(s\) have an orientation tag, which is not applied, first p2"
+        ):
+            read(folder)
+    read_frames(folder, "train")
+
+
+@pytest.mark.parametrize("way", [".\\{}", "./{}", "{}"])
+def test_paths_of_cut_outs_as_other_systems_write_them(tmp_path: Path, way: str) -> None:
+    source = cutouts_zip(tmp_path / "cutouts.zip", donors=1)
+    written = rewritten(source, tmp_path / "written.zip", lambda row: row | {"file": way.format(row["file"])})
+    backwards = tmp_path / "backwards.zip"
+    with zipfile.ZipFile(written) as old, zipfile.ZipFile(backwards, "w") as new:
+        for name in old.namelist():
+            new.writestr("./" + name.replace("/", "\\"), old.read(name))
+    with zipfile.ZipFile(written) as old:
+        old.extractall(tmp_path / "unpacked")
+    files = [crop.file for crop in read_all(source).cutouts]
+    for there in (written, backwards, tmp_path / "unpacked"):
+        assert [crop.file for crop in read_all(there).cutouts] == files
+
+
+def test_check_fails_where_nothing_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = rewritten(
+        cutouts_zip(tmp_path / "c.zip", donors=1), tmp_path / "gone.zip", lambda row: row | {"file": row["file"] + "x"}
+    )
+    assert main(["data", "check", str(gone)]) == DatasetError.exit_code
+    assert "found none to learn from (24 left out, first c0/1.pngx: not in the zip)" in capsys.readouterr().err
 
 
 def marked(picture: Path, level: int) -> None:

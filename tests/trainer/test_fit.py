@@ -35,6 +35,7 @@ from trainer.augment import DEFAULT  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
 from trainer.data.framecache import train_frames  # noqa: E402
+from trainer.data.pictures import SkippedWarning  # noqa: E402
 from trainer.data.rois import OPEN, Rois  # noqa: E402
 from trainer.errors import DatasetError  # noqa: E402
 from trainer.fit_classifier import (  # noqa: E402
@@ -441,7 +442,8 @@ def test_a_split_without_a_chromosome_does_no_harm_beside_another_set(
     bare = Path(shutil.copytree(frames, tmp_path / "bare"))
     lines = (bare / "boxes.csv").read_text().splitlines()
     (bare / "boxes.csv").write_text("\n".join(line for line in lines if "val" not in line) + "\n")
-    train, val = load_crops(classifier_config(bare, cutouts), tmp_path / "run", undecided)
+    with pytest.warns(SkippedWarning, match=r"bare: 1 frame\(s\) have no mark .*, first val1\.png"):
+        train, val = load_crops(classifier_config(bare, cutouts), tmp_path / "run", undecided)
     assert len(val) == 24
     assert (train.label != NOTHING).sum() == 48 + 46
 

@@ -188,7 +188,8 @@ def facts_of(path: Path) -> dict[str, str]:
 
 
 def card_html(model: Path) -> str:
-    """``card.md`` as HTML without its title; HTML in it is shown, not obeyed. "" if there is none."""
+    """``card.md`` as HTML without its title; HTML in it is shown, not obeyed, and of its pictures only links are left,
+    for the page needs nothing else. "" if there is none."""
     from markdown_it import MarkdownIt
 
     path = model / "card.md"
@@ -196,7 +197,7 @@ def card_html(model: Path) -> str:
         return ""
     text = path.read_text(encoding="utf-8")
     body = text.split("\n", 1)[1] if text.startswith("# ") else text
-    return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(body))
+    return str(MarkdownIt("commonmark", {"html": False}).enable("table").disable("image").render(body))
 
 
 def _curves(run: Path | None) -> str:

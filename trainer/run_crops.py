@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,7 @@ from trainer.data.crops import ANY_SPLIT, TURNED_SHARE
 from trainer.data.cropset import DRAWN, CropSet, crops_of_cutouts, crops_of_drawings, crops_of_frames
 from trainer.data.sources import form_of, holds_cutouts, kept_at, marked_owners, splits_at
 from trainer.data.splits import pick_split
-from trainer.data_note import Stamp, require_noted, write_note
+from trainer.data_note import FRESH, Stamp, require_noted, write_note
 from trainer.errors import DatasetError
 from trainer.run_data import stamps_of
 from trainer.runs import CROP_FILES
@@ -28,14 +28,15 @@ VAL_DONORS = 0.08
 
 
 class HeldWarning(UserWarning):
-    """Crops of train were left out: their donor or case is in val."""
+    """Crops of train were left out: their donor or case is in val or test."""
 
 
-def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropSet, CropSet]:
-    """Train and val crops of all sources, polarity included; made once and kept in the run folder."""
+def load_crops(config: ClassifierConfig, out: Path, aligner: Any, mend: str = FRESH) -> tuple[CropSet, CropSet]:
+    """Train and val crops of all sources, polarity included; made once and kept in the run folder. ``ConfigError`` with
+    the ``mend`` where those there are of other data."""
     kept = [out / name for name in CROP_FILES]
     if all(path.exists() for path in kept):
-        require_noted(out, _stamps(config), f"the crops in {out} were cut from")  # given ones have no note
+        require_noted(out, _stamps(config), f"the crops in {out} were cut from", mend)  # given ones have no note
         return stored_crops(out)
     out.mkdir(parents=True, exist_ok=True)
     write_note(out, _stamps(config))  # first: no crops without a note
@@ -56,11 +57,13 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any) -> tuple[CropS
                 if split in there[source]:
                     frames = align(aligner, cut_frames(source, split, Path(config.models), out.parent))
                     sets += [frames] * (times if split == "train" else 1)
+    tested = [owner for owners in there.values() for owner in owners.get("test", ())]
+    train = _without_held(CropSet.join(trains), tested, "test")
     if vals:
         val = CropSet.join(vals)
-        train = _without_held(CropSet.join(trains), val)
+        train = _without_held(train, val.case.tolist(), "val")
     else:  # a laboratory's first cells, all of few cases
-        train, val = _held_back(CropSet.join(trains), "case", ", ".join(map(str, sources)))
+        train, val = _held_back(train, "case", ", ".join(map(str, sources)))
     if config.doubtful_repeats > 1:
         rare = train.pick(doubtful(aligner, train))
         train = CropSet.join([train] + [rare] * (config.doubtful_repeats - 1))
@@ -81,19 +84,21 @@ def require_crops(config: ClassifierConfig) -> None:
     stamps_of(config.data)
 
 
-def _without_held(train: CropSet, val: CropSet) -> CropSet:
-    """``train`` less the crops of donors and cases of ``val``: what one set holds back may stand in another, too."""
-    both = np.isin(train.case, val.case) & (train.case != "")
+def _without_held(train: CropSet, held: Sequence[str], split: str) -> CropSet:
+    """``train`` less the crops of donors and cases that are ``held`` in ``split``: what one set holds back may stand in
+    another, too."""
+    both = np.isin(train.case, np.array(held, np.str_)) & (train.case != "")
+    if not both.any():
+        return train
     if both.all():
-        raise DatasetError("every donor or case of train is one of val in another set; give sets of more donors")
-    if both.any():
-        named = sorted(set(train.case[both].tolist()))
-        warnings.warn(
-            f"{int(both.sum())} train crops are of {len(named)} donor(s) or case(s) that another set has in val, first "
-            f"'{named[0]}'; they are left out of train",
-            HeldWarning,
-            stacklevel=3,
-        )
+        raise DatasetError(f"every donor or case of train is one of {split} in another set; give sets of more donors")
+    named = sorted(set(train.case[both].tolist()))
+    warnings.warn(
+        f"{int(both.sum())} train crops are of {len(named)} donor(s) or case(s) that another set has in {split}, first "
+        f"'{named[0]}'; they are left out of train",
+        HeldWarning,
+        stacklevel=3,
+    )
     return train.pick(~both)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from trainer.data.crops import donors_of
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.pictures import SkippedWarning
-from trainer.data.sources import holds_cutouts, stamp_of
+from trainer.data.sources import holds_cutouts, marked_owners, stamp_of
 from trainer.data.splits import pick_split
 from trainer.data_note import Stamp
 from trainer.errors import DatasetError
@@ -30,17 +30,21 @@ def frames_for(data: str, *splits: str) -> list[Stamp]:
 
 def cell_sets(learned: Sequence[str], judged: str) -> list[Stamp]:
     """As ``frames_for``, of sets of frames or of cut-outs, whose train cells are ``learned`` from, and of the one whose
-    val cells training is ``judged`` on. ``DatasetError`` where one has a case in train that is another's in val: what
-    is learned cannot be judged on."""
-    held = _owners(Path(judged), "val")
+    val cells training is ``judged`` on. ``DatasetError`` where one has a case in train that is the judge's in val or
+    any other's in test: what is learned cannot be judged on."""
+    sets = dict.fromkeys((*learned, judged))
+    held = [(judged, "val", _owners(Path(judged), "val"))]
+    held += [(data, "test", marked_owners(Path(data)).get("test", set()) - {""}) for data in sets]
     for data in dict.fromkeys(learned):
-        both = sorted(_owners(Path(data), "train") & held)
-        if both:
-            raise DatasetError(
-                f"{data}: {len(both)} case(s) or donor(s) of train are val's in {judged}, first '{both[0]}'; give them "
-                "the same split in both"
-            )
-    return stamps_of([*learned, judged])
+        train = _owners(Path(data), "train")
+        for other, split, owners in held:
+            both = sorted(train & owners)
+            if both:
+                raise DatasetError(
+                    f"{data}: {len(both)} case(s) or donor(s) of train are {split}'s in {other}, first '{both[0]}'; "
+                    "give them the same split in both"
+                )
+    return stamps_of(sets)
 
 
 def _owners(data: Path, split: str) -> set[str]:

@@ -10,26 +10,27 @@
 
 Several processes, on one machine or on several that see the same folder, work on one study: each takes the next trial
 from the storage. A trial's folder is locked while it is trained, so that a killed trial is told from one that another
-process is busy with: the next process to come takes it up, and its training goes on from its last checkpoint. Every
-trial learns from as many crops, whatever its batch size.
+process is busy with: the next process to come takes it up, and its training goes on from its last checkpoint. One whose
+process died with it three times has failed, and so has one whose training comes to nothing; the results say so, and the
+search goes on. Every trial learns from as many crops, whatever its batch size.
 """
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import random
-import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from edge.errors import ConfigError
 from trainer.data.sources import stamp_of
+from trainer.data_note import SAME
 from trainer.files import share, shipped_models
+from trainer.runs import CROP_FILES
 from trainer.search_results import results_of, write_results
+from trainer.search_trials import FAULT, PARAMETERS, STOPPED, fault_of, folder_of, in_state, lock, revive, tidy
 
 if TYPE_CHECKING:
     import optuna
@@ -39,7 +40,6 @@ METHODS: tuple[Method, ...] = get_args(Method)
 STUDY = "classifier"
 JOURNAL = "study.log"
 MEASURE = "val_accuracy"
-PARAMETERS = ("rate", "batch", "depth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +90,41 @@ def search(config: SearchConfig, out: Path, storage: str = "") -> optuna.Study:
         (out / "trials").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{out} cannot be used: {error.strerror}; choose another --out") from error
-    with _lock(out / "study.lock"):
+    with lock(out / "study.lock"):
         study = open_study(config, out, storage)
         prepare_crops(config, out)
     while True:
         with ExitStack() as held:
-            with _lock(out / "study.lock"):
+            with lock(out / "study.lock"):
                 revive(study, out)
                 trial = _next(study, config)
                 if trial is None:
+                    write_results(results_of(study), out)  # one may just have been given up
                     return study
                 folder = _folder(trial, out)
                 # Before the study's lock is let go of: a trial that nobody holds is a dead one.
-                held.enter_context(_lock(folder.with_suffix(".lock")))
+                held.enter_context(lock(folder.with_suffix(".lock")))
                 setting = _draw(trial, config)
-            accuracy = run_trial(trial, setting, config, out)
-            with _lock(out / "study.lock"):
-                study.tell(trial, accuracy)
-                write_results(results_of(study), out)
+            _try(study, trial, setting, config, out)
+
+
+def _try(study: optuna.Study, trial: optuna.Trial, setting: Setting, config: SearchConfig, out: Path) -> None:
+    """Train a trial and tell the study what came of it."""
+    import optuna
+
+    told: dict[str, Any] = {}
+    try:
+        told["values"] = run_trial(trial, setting, config, out)
+    except ConfigError as error:
+        trial.set_user_attr(FAULT, str(error).partition("; ")[0])  # without the mend, which is of another command
+        told["state"] = optuna.trial.TrialState.FAIL
+    except KeyboardInterrupt:
+        trial.set_user_attr(STOPPED, True)
+        raise
+    with lock(out / "study.lock"):
+        study.tell(trial, **told)
+        write_results(results_of(study), out)
+    tidy(_folder(trial, out))
 
 
 def open_study(config: SearchConfig, out: Path, storage: str) -> optuna.Study:
@@ -164,36 +181,13 @@ def _settings(config: SearchConfig) -> dict[str, Any]:
     return {**data, "samples": config.samples, "seed": config.seed, **lists}
 
 
-def in_state(study: optuna.Study, *states: str) -> list[optuna.trial.FrozenTrial]:
-    """The study's trials in any of ``states``: COMPLETE, RUNNING, WAITING, FAIL."""
-    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in states]
-
-
 def _next(study: optuna.Study, config: SearchConfig) -> optuna.Trial | None:
     """The next trial to train, or None where the rest is done or with other processes."""
-    full = len(in_state(study, "COMPLETE", "RUNNING")) >= config.trials
+    failed = [trial for trial in in_state(study, "FAIL") if fault_of(trial)]
+    full = len(in_state(study, "COMPLETE", "RUNNING")) + len(failed) >= config.trials
     if full or (config.method == "grid" and not in_state(study, "WAITING")):
         return None
     return study.ask()
-
-
-def revive(study: optuna.Study, out: Path) -> int:
-    """Set in again the trials that died with their process, each with its folder; how many. Call with the study's lock
-    held."""
-    import optuna
-
-    dead = 0
-    for trial in in_state(study, "RUNNING"):
-        folder = trial.user_attrs.get("folder", f"{trial.number:04d}")
-        with _lock(out / "trials" / f"{folder}.lock", wait=False) as mine:
-            if mine:
-                study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-                if len(trial.params) == len(PARAMETERS):
-                    study.enqueue_trial(trial.params, user_attrs={"folder": folder})
-                elif "fixed_params" in trial.system_attrs:  # of the grid, and killed before it began
-                    study.enqueue_trial(trial.system_attrs["fixed_params"])
-                dead += 1
-    return dead
 
 
 def run_trial(trial: optuna.Trial, setting: Setting, config: SearchConfig, out: Path) -> float:
@@ -205,9 +199,8 @@ def run_trial(trial: optuna.Trial, setting: Setting, config: SearchConfig, out: 
 
     folder = _folder(trial, out)
     folder.mkdir(exist_ok=True)
-    shared = [folder / f"{split}.npz" for split in ("train", "val")]
-    for path in shared:
-        share(out / "crops" / path.name, path)
+    for name in CROP_FILES:
+        share(out / "crops" / name, folder / name)
     steps = max(1, round(config.samples / setting.batch))
     keras.backend.clear_session()
     # Not where data and models lie: a killed trial goes on from another folder or machine, with the crops of the study.
@@ -223,14 +216,11 @@ def run_trial(trial: optuna.Trial, setting: Setting, config: SearchConfig, out: 
     fit_classifier(settings, folder, resume=True)
     history = Run(folder).history()
     trial.set_user_attr("steps", steps)
-    for path in shared:  # what a finished trial needs no more
-        path.unlink()
-    shutil.rmtree(folder / "checkpoints")
     return history[MEASURE][-1][1]
 
 
 def _folder(trial: optuna.Trial, out: Path) -> Path:
-    return out / "trials" / str(trial.user_attrs.get("folder", f"{trial.number:04d}"))
+    return out / "trials" / folder_of(trial)
 
 
 def _draw(trial: optuna.Trial, config: SearchConfig) -> Setting:
@@ -249,17 +239,4 @@ def prepare_crops(config: SearchConfig, out: Path) -> None:
     from trainer.fit_classifier import ClassifierConfig
     from trainer.run_crops import load_crops
 
-    load_crops(ClassifierConfig(config.data, 1, models=config.models), out / "crops", undecided)
-
-
-@contextmanager
-def _lock(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Hold ``path``'s lock inside the block; the system lets go of it when the process dies. Gives whether it is held:
-    always with ``wait``."""
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+    load_crops(ClassifierConfig(config.data, 1, models=config.models), out / "crops", undecided, SAME)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer.files import write_atomic
+from trainer.search_trials import SECONDS, fault_of, folder_of
 
 if TYPE_CHECKING:
     import optuna
@@ -17,24 +18,26 @@ AXES = {"rate": "learning rate", "batch": "batch size", "depth": "residual block
 
 
 def results_of(study: optuna.Study) -> dict[str, Any]:
-    """``settings`` of the search and its finished ``trials``, the best first: number, rate, batch, depth, steps,
-    val_accuracy, seconds; ``running``: the numbers of those that another process is at."""
+    """``settings`` of the search and its finished ``trials``, the best first: number of its folder, rate, batch,
+    depth, steps, val_accuracy, seconds; ``running``: the numbers of those that another process is at; ``failed``: of
+    those that came to nothing, each with why."""
     trials = study.get_trials(deepcopy=False)
     done = [t for t in trials if t.state.name == "COMPLETE" and t.value is not None]
     rows = [
         {
-            "trial": t.number,
+            "trial": int(folder_of(t)),
             **{name: t.params[name] for name in AXES},
             "steps": t.user_attrs["steps"],
             "val_accuracy": round(t.value, 4),
-            "seconds": round(t.duration.total_seconds(), 1) if t.duration else 0.0,
+            "seconds": round(t.user_attrs.get(SECONDS, 0.0) + (t.duration.total_seconds() if t.duration else 0.0), 1),
         }
         for t in done
         if t.value is not None
     ]
     return {
         "settings": study.user_attrs.get("settings", {}),
-        "running": [t.number for t in trials if t.state.name == "RUNNING"],
+        "running": [int(folder_of(t)) for t in trials if t.state.name == "RUNNING"],
+        "failed": {int(folder_of(t)): fault_of(t) for t in trials if fault_of(t)},
         "trials": sorted(rows, key=lambda row: (-row["val_accuracy"], row["trial"])),
     }
 
@@ -48,7 +51,7 @@ def write_results(results: dict[str, Any], out: Path) -> None:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """The trials as a table, the best first, and which are still to come."""
+    """The trials as a table, the best first, which are still to come, and which failed."""
     columns = ("trial", *AXES, "steps", "val_accuracy", "seconds")
     shown = [[f"{row[c]:.3g}" if c == "rate" else str(row[c]) for c in columns] for row in results["trials"]]
     settings = results["settings"]
@@ -57,7 +60,8 @@ def markdown(results: dict[str, Any]) -> str:
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     numbers = ", ".join(map(str, results["running"]))
     rest = f"\nstill running in another process, not in the table: trial {numbers}\n" if numbers else ""
-    return f"{head}\n{table}{rest}"
+    failed = "".join(f"\nfailed: trial {number}: {why}\n" for number, why in results["failed"].items())
+    return f"{head}\n{table}{rest}{failed}"
 
 
 def picture(trials: list[dict[str, Any]]) -> bytes:

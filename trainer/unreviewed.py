@@ -27,6 +27,7 @@ from edge.sinks.jsonl import cell_to_json
 from trainer.data.corrections import CORRECTIONS, PLACES, UNREVIEWED
 from trainer.data.pictures import Skipped, warn_skipped
 from trainer.data.strangers import Strangers
+from trainer.data.walk import files_below
 from trainer.errors import DatasetError
 
 LINES = "unreviewed.jsonl"
@@ -62,12 +63,13 @@ def pictures_in(folder: Path, out: Path) -> list[Path]:
             f"{folder}: expected frames as the camera took them, got {drawn[0]}, an export with karyograms and drawn "
             "outlines; learn from its corrections by trainer fit, or export the frames alone, as ome-tiff"
         )
-    inside = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.name[0] != ".")
+    inside = [path for path in files_below(folder, PICTURE_SUFFIXES) if path.name[0] != "."]
     if not inside:
         raise DatasetError(f"{folder}: expected a folder with pictures of metaphases, found none in it; check the path")
     strangers = Strangers.of(folder)
     for picture in inside:
         strangers.case(picture)
+    strangers.tell_guessed(inside)
     return inside
 
 

@@ -10,13 +10,14 @@ from PIL import Image
 
 IMAGES = """image,case,split,width_px,height_px,boxes,finding,chromosome_count,abnormal_pair,difficult
 a1.png,a,train,100,80,2,normal,46,,0
-a2.png,a,train,100,80,0,normal,46,,0
+a2.png,a,train,100,80,1,normal,46,,0
 b1.png,b,test,100,80,2,numerical,47,21,0
 c1.png,c,test,100,80,1,normal,46,,1
 """
 BOXES = """image,label,xmin,ymin,xmax,ymax
 a1.png,1,10,10,20,40
 a1.png,X,50,10,60,40
+a2.png,3,10,10,30,50
 b1.png,21,10,10,20,40
 b1.png,Y,-1,50,30,81
 c1.png,7,0,0,9,9

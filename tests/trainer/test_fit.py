@@ -35,6 +35,7 @@ from trainer.augment import DEFAULT  # noqa: E402
 from trainer.data import windows as windows_module  # noqa: E402
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet  # noqa: E402
 from trainer.data.framecache import train_frames  # noqa: E402
+from trainer.data.pictures import SkippedWarning  # noqa: E402
 from trainer.data.rois import OPEN, Rois  # noqa: E402
 from trainer.errors import DatasetError  # noqa: E402
 from trainer.fit_classifier import (  # noqa: E402
@@ -58,7 +59,7 @@ from trainer.fit_separator import (  # noqa: E402
     losses,
 )
 from trainer.networks.separator import OUTPUTS, build_separator  # noqa: E402
-from trainer.run_crops import load_crops, stored_crops  # noqa: E402
+from trainer.run_crops import HeldWarning, load_crops, stored_crops  # noqa: E402
 from trainer.runs import Run  # noqa: E402
 
 STEPS = 3
@@ -335,6 +336,22 @@ def test_crops_of_frames_and_cut_outs_join(cutouts: Path, frames: Path, tmp_path
     np.testing.assert_array_equal(again.pick(again.label != NOTHING).pixels, train.pixels)
 
 
+def test_a_donor_that_another_set_tests_on_is_not_learned_from(tmp_path: Path) -> None:
+    first = cutouts_zip(tmp_path / "first.zip", donors=4)
+    other = {"d0": {"split": "test"}, "d1": {"donor": "e1"}, "d2": {"donor": "e2"}, "d3": {"donor": "e3"}}
+    second = rewritten(first, tmp_path / "second.zip", lambda row: row | other[row["donor"]])
+    message = r"24 train crops are of 1 donor\(s\) .* that another set has in test, first 'd0'; they are left out"
+    with pytest.warns(HeldWarning, match=message):
+        train, _ = load_crops(classifier_config(first, second), tmp_path / "run", undecided)
+    assert "d0" not in train.case
+    here, there = (
+        rewritten(first, tmp_path / f"{own[0]}.zip", lambda row, own=own: row | {"split": own[row["donor"] > "d1"]})
+        for own in (("train", "test"), ("test", "train"))
+    )
+    with pytest.raises(DatasetError, match="every donor or case of train is one of test in another set"):
+        load_crops(classifier_config(here, there), tmp_path / "other", undecided)
+
+
 def test_frames_of_the_same_names_and_corrected_ones_are_cut_for_themselves(frames: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "a" / "frames", tmp_path / "b" / "frames"
     shutil.copytree(frames, first)
@@ -425,7 +442,8 @@ def test_a_split_without_a_chromosome_does_no_harm_beside_another_set(
     bare = Path(shutil.copytree(frames, tmp_path / "bare"))
     lines = (bare / "boxes.csv").read_text().splitlines()
     (bare / "boxes.csv").write_text("\n".join(line for line in lines if "val" not in line) + "\n")
-    train, val = load_crops(classifier_config(bare, cutouts), tmp_path / "run", undecided)
+    with pytest.warns(SkippedWarning, match=r"bare: 1 frame\(s\) have no mark .*, first val1\.png"):
+        train, val = load_crops(classifier_config(bare, cutouts), tmp_path / "run", undecided)
     assert len(val) == 24
     assert (train.label != NOTHING).sum() == 48 + 46
 

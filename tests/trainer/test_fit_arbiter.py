@@ -227,6 +227,10 @@ def test_a_case_that_another_set_holds_back_is_not_learned_from(tmp_path: Path, 
         with pytest.raises(DatasetError, match=r"second: 1 case\(s\) .* of train are val's in .*first, first 'case1'"):
             fit_arbiter.fit_arbiter(config, tmp_path / "run", resume=False)
     assert not (tmp_path / "run").exists()
+    table.write_text(rows.replace("train0.png,case0,train", "train0.png,case0,test").replace("case1", "case2"))
+    for learned in ([str(first)], [str(first), str(first)]):
+        with pytest.raises(DatasetError, match=r"first: 1 case\(s\) .* of train are test's in .*second, first 'case0'"):
+            fit_arbiter.cell_sets(learned, str(second))
 
 
 @pytest.mark.parametrize("change", [{}, {"donor": "", "split": ""}])

@@ -208,5 +208,11 @@ def test_confused_pairs_are_the_commonest_first() -> None:
     assert confused_pairs(confusion.tolist()) == [("Y", "22", 3, 0.5), ("1", "2", 2, 0.25)]
 
 
+def test_a_pictures_address_in_a_card_is_not_looked_up(tmp_path: Path) -> None:
+    (tmp_path / "card.md").write_text("# Title\n\n![counts](https://there.example/p.png)\n")
+    assert "<img" not in (html := card_html(tmp_path))
+    assert ">counts</a>" in html
+
+
 def test_no_card_is_no_card(tmp_path: Path) -> None:
     assert card_html(tmp_path) == ""

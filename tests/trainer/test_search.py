@@ -22,9 +22,10 @@ from edge.errors import ConfigError  # noqa: E402
 from tests.trainer.drawn import cutouts_zip  # noqa: E402
 from trainer import fit_classifier as fit_module  # noqa: E402
 from trainer import search as search_module  # noqa: E402
-from trainer.runs import Run  # noqa: E402
-from trainer.search import SearchConfig, in_state, open_study, revive, search  # noqa: E402
+from trainer.runs import LOG_FILE, Run  # noqa: E402
+from trainer.search import SearchConfig, open_study, search  # noqa: E402
 from trainer.search_results import markdown, results_of  # noqa: E402
+from trainer.search_trials import STOPPED, in_state, lock, revive  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 GRID = ["--rates", "0.001,0.004", "--batches", "2", "--depths", "1", "--samples", "4"]
@@ -144,7 +145,7 @@ def test_only_the_dead_are_revived(cutouts: Path, tmp_path: Path) -> None:
     alive, dead, unbegun = study.ask(), study.ask(), study.ask()
     for trial in (alive, dead):
         search_module._draw(trial, config(cutouts))
-    with search_module._lock(tmp_path / "trials" / "0000.lock"):
+    with lock(tmp_path / "trials" / "0000.lock"):
         assert revive(study, tmp_path) == 2
     assert [t.number for t in in_state(study, "RUNNING")] == [alive.number]
     again = study.ask()
@@ -159,7 +160,7 @@ def test_a_table_names_the_trials_that_another_process_is_at(
     (tmp_path / "trials").mkdir()
     (tmp_path / "trials" / "0000.lock").touch()
     theirs = open_study(config(cutouts), tmp_path, "").ask()
-    with search_module._lock(tmp_path / "trials" / "0000.lock"):
+    with lock(tmp_path / "trials" / "0000.lock"):
         found = results_of(search(config(cutouts), tmp_path))
     assert (found["running"], [row["trial"] for row in found["trials"]]) == ([theirs.number], [1])
     assert markdown(found).endswith("still running in another process, not in the table: trial 0\n")
@@ -167,6 +168,92 @@ def test_a_table_names_the_trials_that_another_process_is_at(
     assert again["running"] == []
     assert "still running" not in markdown(again)
     assert len(again["trials"]) == 2
+
+
+def begin(data: Path, out: Path) -> optuna.Trial:
+    """A trial whose process dies at once."""
+    (out / "trials").mkdir(exist_ok=True)
+    study = open_study(config(data, "random"), out, "")
+    revive(study, out)
+    trial = study.ask()
+    search_module._draw(trial, config(data, "random"))
+    return trial
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_trial_that_kills_its_process_is_given_up(
+    cutouts: Path, tmp_path: Path, untrained: list[float], stopped: bool
+) -> None:
+    for _ in range(3):
+        trial = begin(cutouts, tmp_path)
+        folder = search_module._folder(trial, tmp_path)
+        assert folder.name == "0000"
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        if stopped:
+            trial.set_user_attr(STOPPED, True)
+    found = results_of(search(config(cutouts, "random", trials=2), tmp_path))
+    if stopped:  # a person's Ctrl-C is not its fault
+        assert found["failed"] == {}
+        assert 0 in [row["trial"] for row in found["trials"]]
+        return
+    assert found["failed"] == {0: "its process died 3 times"}
+    assert len(found["trials"]) == 1
+    assert markdown(found).endswith("\nfailed: trial 0: its process died 3 times\n")
+    assert not (folder / "checkpoints").exists()
+    assert json.loads((tmp_path / "results.json").read_text())["failed"] == {"0": "its process died 3 times"}
+
+
+def test_a_training_that_comes_to_nothing_ends_its_trial_alone(
+    cutouts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_module, "prepare_crops", lambda *_: None)
+
+    def run_trial(trial: optuna.Trial, setting: search_module.Setting, *_: object) -> float:
+        trial.set_user_attr("steps", 1)
+        if setting.rate > 0.002:
+            raise ConfigError("trials/0001: the loss is nan at step 50; start over with a smaller --rate and --fresh")
+        return 0.5
+
+    monkeypatch.setattr(search_module, "run_trial", run_trial)
+    found = results_of(search(config(cutouts), tmp_path))
+    assert [row["rate"] for row in found["trials"]] == [0.001]
+    assert list(found["failed"].values()) == ["trials/0001: the loss is nan at step 50"]
+
+
+def test_a_revived_trial_is_told_by_its_folder_and_with_all_its_time(
+    cutouts: Path, tmp_path: Path, untrained: list[float]
+) -> None:
+    dead = begin(cutouts, tmp_path)
+    folder = search_module._folder(dead, tmp_path)
+    folder.mkdir()
+    (folder / LOG_FILE).write_text("step\n")
+    later = time.time() + 100
+    os.utime(folder / LOG_FILE, (later, later))
+    (row,) = results_of(search(config(cutouts, "random", trials=1), tmp_path))["trials"]
+    assert row["trial"] == 0
+    assert 99 < row["seconds"] < 130
+
+
+def test_a_trials_checkpoints_stay_until_the_study_knows_of_it(
+    cutouts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(config: Any, folder: Path, resume: bool) -> None:
+        Run.open(folder, asdict(config), resume).log(1, val_accuracy=0.5)
+
+    def killed(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(fit_module, "fit_classifier", fit)
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, "tell", killed)
+        with pytest.raises(SystemExit):
+            search(config(cutouts), tmp_path)
+    folder = tmp_path / "trials" / "0000"
+    assert (folder / "checkpoints").is_dir()
+    assert (folder / "train.npz").exists()
+    search(config(cutouts), tmp_path)
+    assert not (folder / "checkpoints").exists()
+    assert not (folder / "train.npz").exists()
 
 
 def test_what_cannot_be_searched(cutouts: Path, tmp_path: Path, untrained: list[float]) -> None:

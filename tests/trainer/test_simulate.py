@@ -234,7 +234,7 @@ def test_lone_ones_lie_apart_touching_ones_do_not_cross() -> None:
 
 
 def test_without_a_lone_chromosome_there_is_one_plain_error(tmp_path: Path) -> None:
-    empty = frames_folder(tmp_path / "d", ("val", "train"))
+    empty = frames_folder(tmp_path / "d", ("val",))
     boxes = (empty / "boxes.csv").read_text().splitlines()
     # One box around everything: nothing lies alone in it.
     (empty / "boxes.csv").write_text("\n".join([boxes[0], "val0.png,1,0,0,420,420", "val0.png,2,0,0,420,420"]) + "\n")

@@ -16,6 +16,7 @@ from trainer.cli import main
 from trainer.data.corrections import UnreviewedWarning
 from trainer.data.metaphase import FrameTruth
 from trainer.data.sources import read_all
+from trainer.unreviewed import pictures_in
 
 TRUTH = {"a": draw_metaphase(3, "46,XX"), "b": draw_metaphase(4, "46,XY")}
 
@@ -32,6 +33,13 @@ def frames(tmp_path: Path) -> Path:
     cv2.imwrite(str(folder / "b" / "empty.png"), np.full((400, 400), 220, np.uint8))
     (folder / "b" / "torn.png").write_bytes(b"\x89PNG")
     return folder
+
+
+def test_a_linked_folder_is_a_case_too(frames: Path, tmp_path: Path) -> None:
+    (frames / "b").rename(tmp_path / "elsewhere")
+    (frames / "b").symlink_to(tmp_path / "elsewhere")
+    names = [str(path.relative_to(frames)) for path in pictures_in(frames, tmp_path / "out")]
+    assert names == ["a/1.png", "a/2.png", "b/1.png", "b/empty.png", "b/torn.png"]
 
 
 @pytest.mark.filterwarnings("default::trainer.data.pictures.SkippedWarning")

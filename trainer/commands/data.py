@@ -76,11 +76,13 @@ def report(
 def check(
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Sets, as for report.")], debug: Debug = False
 ) -> None:
-    """No case or donor of a set, no picture of any two, may be in two splits; an error names the first that is.
+    """No case or donor of a set, no picture of any two, may be in two splits; an error names the first that is, or a
+    set of which nothing can be read.
 
     Of cases or donors of one name in different splits of two sets it warns: they may be others, or the same.
     """
     from trainer.data.census import census, digests, in_two_splits, owners
+    from trainer.data.pictures import UNMARKED
     from trainer.data.sources import read_all
     from trainer.data.splits import warn_of_namesakes
     from trainer.errors import DatasetError
@@ -88,6 +90,10 @@ def check(
     seen, known_owners = [], {}
     for path in data:
         contents = read_all(path)
+        if not contents.frames and not contents.cutouts:
+            left_out = f"{len(contents.skipped)} left out"
+            left_out += "".join(f", first {skipped.file}: {skipped.reason}" for skipped in contents.skipped[:1])
+            raise DatasetError(f"{path}: expected labelled pictures, found none to learn from ({left_out})")
         known_owners[str(path)] = owners(contents)
         pictures = list(digests(contents))
         figures = census(contents, pictures)
@@ -95,8 +101,10 @@ def check(
         for split, counts in figures["splits"].items():
             known = f"; no {'donor' if figures['form'] == 'classes' else 'case'} is stated" * (not counts["cases"])
             print(f"{path.name}, {split}: " + ", ".join(f"{n} {what}" for what, n in counts.items()) + known)
-        if len(figures["skipped"]):
-            print(f"{path.name}: {len(figures['skipped'])} file(s) left out; trainer data report names them")
+        if figures["skipped"]:
+            unmarked = sum(skipped["reason"] == UNMARKED for skipped in figures["skipped"])
+            also = f", {unmarked} of them for want of a mark" * bool(unmarked)
+            print(f"{path.name}: {len(figures['skipped'])} file(s) left out{also}; trainer data report names them")
     warn_of_namesakes(known_owners)
     pairs = in_two_splits(seen)
     if pairs:

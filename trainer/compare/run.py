@@ -39,6 +39,7 @@ from trainer.compress.quantize import quantize
 from trainer.compress.tune import Tuning
 from trainer.data.cropset import CropSet, crops_of_cutouts
 from trainer.data.sources import stamp_of
+from trainer.data_note import SAME
 from trainer.errors import DatasetError
 from trainer.export.bundle import write_bundle
 from trainer.export.networks import load_float, load_for_int8
@@ -97,7 +98,8 @@ class Crops:
 def run_comparison(
     comparison: Comparison, rows: Mapping[str, Contender], names: Sequence[str], out: Path, command: str
 ) -> list[dict[str, Any]]:
-    """Train, export and measure what is not done yet; the table is written anew after every row.
+    """Train, export and measure what is not done yet; the table is written anew after every row, with those of the
+    others that were done before under the same settings.
 
     ``names``: which of ``rows``, and whether ``TRADITIONAL``. ``ConfigError``: ``out`` holds another comparison's rows.
     """
@@ -111,10 +113,14 @@ def run_comparison(
         "runtime": runtime_name(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }
-    done: list[dict[str, Any]] = []
+    asked = {
+        name: {"comparison": shared} | ({"contender": asdict(rows[name])} if name in rows else {})
+        for name in (TRADITIONAL, *rows)
+    }
+    beside = {name: _stored(out / name / "figures.json") for name in asked if name not in names}
+    done = {name: found for name, found in beside.items() if found and not _differing(found, asked[name])}
     for name in names:
-        folder = out / name
-        row = {"comparison": shared} | ({"contender": asdict(rows[name])} if name in rows else {})
+        folder, row = out / name, asked[name]
         figures = _kept_figures(folder / "figures.json", row)
         if not figures:
             folder.mkdir(parents=True, exist_ok=True)
@@ -124,14 +130,14 @@ def run_comparison(
                 found = _fit_network(comparison, rows[name], crops, folder, command)
             figures = {"name": name, **found, **row}
             write_atomic(folder / "figures.json", (json.dumps(figures, indent=2) + "\n").encode())
-        done.append(figures)
-        write_table(out, done, facts)
-    return done
+        done[name] = figures
+        write_table(out, [done[name] for name in asked if name in done], facts)
+    return [done[name] for name in names]
 
 
 def _load(comparison: Comparison, folder: Path) -> Crops:
     """Made once and kept in ``folder``; ``ConfigError`` if those there are of other data."""
-    train, val = load_crops(_config(comparison, Contender()), folder, undecided)
+    train, val = load_crops(_config(comparison, Contender()), folder, undecided, SAME)
     path = folder / "test.npz"
     if not path.exists():
         crops_of_cutouts(Path(comparison.data), "test", shipped_models()).save(path)
@@ -154,18 +160,27 @@ def _config(comparison: Comparison, row: Contender) -> ClassifierConfig:
 def _kept_figures(path: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     """Of a row that is done; empty if it is not. ``ConfigError`` where it was done under other settings than ``row``
     has."""
-    if not path.exists():
-        return {}
-    figures: dict[str, Any] = json.loads(path.read_bytes())
-    for name, wanted in json.loads(json.dumps(row)).items():
-        there = figures[name]
-        differing = [f"{k} ({v} there, {wanted.get(k)} now)" for k, v in there.items() if wanted.get(k) != v]
-        if differing:
-            raise ConfigError(
-                f"{path.parent} was compared under other settings: {', '.join(differing)}; give the same or another "
-                "--out"
-            )
+    figures = _stored(path)
+    differing = _differing(figures, row) if figures else []
+    if differing:
+        raise ConfigError(
+            f"{path.parent} was compared under other settings: {', '.join(differing)}; give the same or another --out"
+        )
     return figures
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_bytes())) if path.exists() else {}
+
+
+def _differing(figures: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+    """The settings of ``row`` that are others in the ``figures`` of one."""
+    return [
+        f"{k} ({v} there, {wanted.get(k)} now)"
+        for name, wanted in json.loads(json.dumps(row)).items()
+        for k, v in figures[name].items()
+        if wanted.get(k) != v
+    ]
 
 
 def _fit_traditional(comparison: Comparison, crops: Crops, folder: Path) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 The JSON lies at the top, in ``annotations/`` or beside its frames in a folder of its own (``train/``, ``valid/``,
 ``test/``); frames lie beside it or under the folder as their ``file_name`` says, or in ``images/`` or a folder named as
-in the JSON's name (``train2017/``). The split is the one that the JSON's name or folder states, else each case's own.
-The case is the image's field ``case``, else the one of ``cases.csv``, else a folder that the frame lies in
-(``names.case_folder``), else read off the file's name.
+in the JSON's name (``train2017/``, ``images/train2017/``). The split is the one that the JSON's name or folder states,
+else each case's own. The case is the image's field ``case``, else the one of ``cases.csv``, else a folder that the
+frame lies in (``names.case_folder``), else read off the file's name.
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ from trainer.data.tables import LARGEST
 from trainer.errors import DatasetError
 
 PARTS = ("images", "annotations", "categories")
-PLACES = ("*.json", "annotations/*.json", "*/*.json")
+PLACES = ("*", "*/*")
 
 
 def coco_files(path: Path) -> dict[Path, dict[str, Any]]:
     """The COCO tables at ``path``, a JSON file or a folder; other JSON is passed over."""
-    files = [path] if path.is_file() else sorted({f for place in PLACES for f in path.glob(place)})
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(f for place in PLACES for f in path.glob(place) if f.suffix.lower() == ".json")
+    )
     tables = {}
     for file in files:
         try:
@@ -96,6 +100,7 @@ def coco_frames(path: Path) -> list[CocoFrame]:
             frames += _frames(table | {"annotations": alone}, file, folder, split, strangers)
         except TypeError as error:  # an id that is a list
             raise DatasetError(f"{file}: not as COCO has it, {error}; give numbers as ids") from error
+    strangers.tell_guessed(frame.path for frame in frames if not frame.entry.get("case"))
     if crowds:
         warnings.warn(
             f"{path}: {crowds} annotation(s) with iscrowd 1 left out: each marks several chromosomes, not one",
@@ -137,15 +142,15 @@ def _frames(
             raise _wrong(where, "category_id", f"the id of one of the {len(names)} categories", category)
         marks[image_id].append(mark)
         labels[image_id].append(stranger_label(names[category], where))
-    year_folder = folder / file.stem.split("_")[-1]
-    places = [file.parent, folder, folder / "images", file.parent / "images", year_folder]
+    own = file.stem.split("_")[-1]
+    places = [file.parent, folder, folder / "images", file.parent / "images", folder / own, folder / "images" / own]
     frames = []
     for entry in table["images"]:
         where = f"{file}, image {entry['id']}"
         picture = _picture(entry, places, file, strangers, where)
         case = str(entry.get("case") or strangers.case(picture))
-        own, own_labels = tuple(marks[entry["id"]]), tuple(labels[entry["id"]])
-        frames.append(CocoFrame(file, picture, case, strangers.split(case, split), entry, own, own_labels))
+        known = tuple(marks[entry["id"]]), tuple(labels[entry["id"]])
+        frames.append(CocoFrame(file, picture, case, strangers.split(case, split), entry, *known))
     return frames
 
 

@@ -24,6 +24,7 @@ from edge.records import LABELS
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_of_case
 from trainer.data.pictures import Skipped, require_size
+from trainer.data.walk import files_below
 from trainer.errors import DatasetError
 
 FIELDS = ("image", "case", "chromosomes")
@@ -49,7 +50,8 @@ def correction_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     files = sorted(file for place in PLACES for file in path.glob(place))
-    deeper = sorted(set(path.rglob(CORRECTIONS)) - set(files)) if files else []
+    below = files_below(path, (Path(CORRECTIONS).suffix,)) if files else []
+    deeper = [file for file in below if file.name == CORRECTIONS and file not in files]
     if deeper:
         raise DatasetError(
             f"{path}: {deeper[0]} lies deeper than {files[0]}, and would not be learned from; put the cases' exports "

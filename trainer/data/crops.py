@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from trainer.data.names import label_of, label_said_by, split_named, split_of_ca
 from trainer.data.pictures import SHOWN, Skipped
 from trainer.data.splits import SPLITS, check_splits, pick_split
 from trainer.data.tables import Row, parse_table, read_table
+from trainer.data.walk import files_below
 from trainer.errors import DatasetError
 
 COLUMNS = ("file", "label", "cell", "donor", "split")
@@ -134,13 +134,23 @@ def _opened(source: Path) -> Iterator[tuple[list[_Entry], Callable[[str], bytes]
             f"{source}: expected a zip of crops or a folder of classes, cannot read it: {reason}"
         ) from error
     with archive:
-        yield _zip_entries(archive, source), partial(_member, archive)
+        names = {_plain(name): name for name in archive.namelist()}
+
+        def read(file: str) -> bytes:
+            return _member(archive, names[file])
+
+        yield _zip_entries(read, source), read
 
 
-def _zip_entries(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:
+def _plain(name: str) -> str:
+    """A file's path as other systems may have written it ("./a/b.png", ".\\a\\b.png"), plain: "a/b.png"."""
+    return str(PurePosixPath(name.replace("\\", "/")))
+
+
+def _zip_entries(read: Callable[[str], bytes], source: Path) -> list[_Entry]:
     table = f"{source}:{TABLE}"
     try:
-        rows = parse_table(_member(archive, TABLE), table, COLUMNS)
+        rows = parse_table(read(TABLE), table, COLUMNS)
     except KeyError:
         raise DatasetError(
             f"{source}: expected {TABLE} at the top of the zip, found none; put it there, or unpack a folder a class "
@@ -175,7 +185,7 @@ def _entries(rows: Sequence[Row], table: str) -> list[_Entry]:
         if split not in (*SPLITS, ""):
             raise row.wrong("split", f"one of {', '.join(SPLITS)}, or empty")
         split = split or stated.get(donor) or _split_of(donor)
-        entries.append(_Entry(row.text("file"), row.label(), row.text("cell"), donor, split))
+        entries.append(_Entry(_plain(row.text("file")), row.label(), row.text("cell"), donor, split))
     return _checked(entries, table)
 
 
@@ -188,13 +198,13 @@ def _folder_entries(folder: Path) -> list[_Entry]:
     for top in _class_folders(folder):
         label = label_of(top.name)
         if label is None:
-            if not split_named(Path(top.name) / "_") and any(p.suffix.lower() in SUFFIXES for p in top.rglob("*")):
+            if not split_named(Path(top.name) / "_") and files_below(top, SUFFIXES):
                 raise DatasetError(
                     f"{top}: class '{top.name}' is none of 1..22, X, Y (chr7 and C7 will do); rename or remove it"
                 )
             continue
         stated = split_named(top.relative_to(folder) / "_")
-        for path in sorted(p for p in top.rglob("*") if p.suffix.lower() in SUFFIXES):
+        for path in files_below(top, SUFFIXES):
             _require_own(path, path.relative_to(top), label)
             donor, cell = _owners(path.relative_to(top))
             entries.append(_Entry(str(path.relative_to(folder)), label, cell, donor, stated or _split_of(donor)))
@@ -203,13 +213,18 @@ def _folder_entries(folder: Path) -> list[_Entry]:
 
 
 def _require_own(path: Path, below: Path, label: str) -> None:
-    """``DatasetError`` where a name ``below`` a class's folder says another class: folders 1, 2, ... may be cells."""
+    """``DatasetError`` where a name ``below`` a class's folder says another class, for folders 1, 2, ... may be cells;
+    or where a folder there is a split's, which would be taken for a donor."""
     for name in (*below.parent.parts, below.stem):
         if label_said_by(name) not in (None, label):
             raise DatasetError(
                 f"{path}: expected a folder a class, LABEL/DONOR/CELL/PICTURE, got chromosome {label_said_by(name)} by "
                 f"its name in the folder of {label}; sort them so, or state their labels in {TABLE}"
             )
+    if split_named(below.parent / "_"):
+        raise DatasetError(
+            f"{path}: expected SPLIT/LABEL/DONOR/CELL/PICTURE, got a split in the folder of {label}; sort them so"
+        )
 
 
 def _class_folders(folder: Path) -> list[Path]:

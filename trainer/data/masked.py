@@ -28,7 +28,7 @@ from trainer.data.mfish import (
     slide_of,
     split_of_slide,
 )
-from trainer.data.pictures import Skipped, fault_of, require_size, warn_skipped
+from trainer.data.pictures import UNMARKED, Skipped, fault_of, require_size, warn_skipped
 from trainer.data.rle import mask_of_rle
 from trainer.data.splits import pick_split
 from trainer.data.strangers import Strangers
@@ -51,7 +51,8 @@ Reader = Callable[[], MaskedFrame]
 
 def masked_frames(path: Path, split: str = "") -> list[Reader]:
     """A reader for each metaphase with masks at ``path``, by file, of one ``split`` where it is named; ``DatasetError``
-    where there is none. Pictures that cannot be read are left out with one ``SkippedWarning`` that names them."""
+    where there is none. Pictures that cannot be read are left out with one ``SkippedWarning`` that names them, and
+    another counts those of COCO's that have no mark."""
     files = mask_files(path)
     if files:
         strangers, pictures = Strangers.of(path), [picture_of(file) for file in files]
@@ -59,12 +60,14 @@ def masked_frames(path: Path, split: str = "") -> list[Reader]:
         named = list(zip([partial(read_mfish_masks, file) for file in files], pictures, splits, strict=True))
         return _readable(named, split, path)
     frames = coco_frames(path) if path.is_dir() or path.suffix == ".json" else []
-    if not frames:
+    warn_skipped(path, [Skipped(frame.path.name, UNMARKED) for frame in frames if not frame.marks])
+    marked = [(partial(read_coco_masks, frame), frame.path, frame.split) for frame in frames if frame.marks]
+    if not marked:
         raise DatasetError(
             f"{path}: expected NAME_dapi.png with NAME_mask.png, or COCO's JSON with masks as run lengths, found "
             "neither; name their folder"
         )
-    return _readable([(partial(read_coco_masks, frame), frame.path, frame.split) for frame in frames], split, path)
+    return _readable(marked, split, path)
 
 
 def _readable(named: Sequence[tuple[Reader, Path, str]], split: str, path: Path) -> list[Reader]:

@@ -50,9 +50,9 @@ class FrameTruth:
 def read_frames(folder: Path, split: str) -> list[FrameTruth]:
     """All frames of one split ("train", "val" or "test") of a set in any form of ``sources``, in its own order.
 
-    Frames that cannot be read are left out with one ``SkippedWarning`` that names them. ``DatasetError``: a table, a
-    column or a picture is missing, a picture has not the stated size, a label is unknown, a case is in two splits, or
-    no frame is in the split.
+    Frames that cannot be read are left out with one ``SkippedWarning`` that names them, those that nobody has marked
+    (``sources``) with another. ``DatasetError``: a table, a column or a picture is missing, a picture has not the
+    stated size, a label is unknown, a case is in two splits, or no frame is in the split.
     """
     from trainer.data.sources import frames_at  # the readers of the other forms make this module's records
 

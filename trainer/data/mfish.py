@@ -61,6 +61,7 @@ def read_mfish(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
         boxes, labels = [list(p.box_px) for p in pieces], [p.label for p in pieces]
         slide = slide_of(picture, strangers)
         truths.append(framed(picture, slide, split_of_slide(slide), boxes, labels, str(path)))
+    strangers.tell_guessed(truth.path for truth in truths if not _ADIR.fullmatch(truth.image))
     return truths, skipped
 
 

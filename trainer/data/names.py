@@ -23,7 +23,11 @@ _SHELF = re.compile(
     re.IGNORECASE,
 )
 """Folders that programs and habits give to any set: JPEGImages, annotations, VOC2012, data ..."""
-_SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_SPLIT_NAMES = {"train": "train", "training": "train"}
+_SPLIT_NAMES |= dict.fromkeys(("val", "valid", "validation", "dev"), "val")
+_SPLIT_NAMES |= dict.fromkeys(("test", "testing", "eval", "evaluation", "holdout"), "test")
+"""What may be to choose by or to test by is to test by."""
+_LIKE_A_SPLIT = re.compile(r"train|test|val|eval|dev|hold|held", re.IGNORECASE)
 
 
 def label_of(name: str) -> str | None:
@@ -83,9 +87,16 @@ def split_of_case(case: str) -> str:
 
 
 def split_named(path: PurePath) -> str | None:
-    """The split that a path's folders or the words of its file's name state ("valid/", "instances_val2017.json")."""
+    """The split that a path's folders or the words of its file's name state ("valid/", "instances_val2017.json",
+    "Testing set/")."""
     for part in (path.stem, *reversed(path.parent.parts)):
-        stated = {_SPLIT_NAMES[w] for w in re.split(r"[^a-z]+", part.lower()) if w in _SPLIT_NAMES}
+        words = [word.removesuffix("set") for word in re.split(r"[^a-z]+", part.lower())]
+        stated = {_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES}
         if len(stated) == 1:
-            return str(stated.pop())
+            return stated.pop()
     return None
+
+
+def like_a_split(name: str) -> bool:
+    """Whether a folder's name begins as a split's does ("testdata", "hold-out 2"; "Valentina", too)."""
+    return _LIKE_A_SPLIT.match(name) is not None

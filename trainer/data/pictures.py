@@ -1,10 +1,10 @@
-"""Pictures that cannot be read: told before a training meets them, listed and left out. And such as are not those that
-were marked: their size says so."""
+"""Pictures that cannot be read, or in which nothing is marked: told before a training meets them, listed and left out.
+And such as are not those that were marked: their size says so."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,19 @@ from edge.errors import FrameError
 from trainer.errors import DatasetError
 
 SHOWN = 5
+UNMARKED = "no chromosome is marked in it"
+"""Why a frame is left out of which nobody knows what it shows."""
 _ON_ITS_SIDE = (5, 6, 7, 8)
-"""Orientations of a TIFF."""
+_TURNED = (2, 3, 4, *_ON_ITS_SIDE)
+"""Orientations that tags may have; 1 is as stored."""
+
+
+class TurnedWarning(UserWarning):
+    """Pictures are to be shown turned, and boxes are in them as they are stored."""
 
 
 class SkippedWarning(UserWarning):
-    """Files that were listed but could not be read; they are left out."""
+    """Files that were listed but could not be read, or in which nothing is marked; they are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +39,21 @@ class Skipped:
 
 
 def warn_skipped(source: Path, skipped: Sequence[Skipped], rest: str = " (trainer data report lists all)") -> None:
-    """One ``SkippedWarning`` that counts and names the first of them; ``rest`` is said of the others. None for none."""
-    if skipped:
-        shown = ", ".join(f"{s.file} ({s.reason})" for s in skipped[:SHOWN])
-        more = f" and {len(skipped) - SHOWN} more{rest}" if len(skipped) > SHOWN else ""
-        warnings.warn(f"{source}: {len(skipped)} file(s) left out: {shown}{more}", SkippedWarning, stacklevel=3)
+    """One ``SkippedWarning`` that counts and names the first of them; ``rest`` is said of the others. Another
+    counts those that are ``UNMARKED``. None for none."""
+    unmarked = [s.file for s in skipped if s.reason == UNMARKED]
+    if unmarked:
+        warnings.warn(
+            f"{source}: {len(unmarked)} frame(s) have no mark of a chromosome and are left out, first {unmarked[0]}; "
+            "mark them, or take them out of the set",
+            SkippedWarning,
+            stacklevel=3,
+        )
+    faulty = [s for s in skipped if s.reason != UNMARKED]
+    if faulty:
+        shown = ", ".join(f"{s.file} ({s.reason})" for s in faulty[:SHOWN])
+        more = f" and {len(faulty) - SHOWN} more{rest}" if len(faulty) > SHOWN else ""
+        warnings.warn(f"{source}: {len(faulty)} file(s) left out: {shown}{more}", SkippedWarning, stacklevel=3)
 
 
 def fault_of(path: Path) -> str:
@@ -63,6 +80,29 @@ def size_of(path: Path) -> tuple[int, int] | None:
     except Exception:  # as decoders meet broken files
         return None
     return (height, width) if turned else (width, height)  # as ``read_frame`` gives it
+
+
+def warn_turned(where: str, pictures: Iterable[Path]) -> None:
+    """One ``TurnedWarning`` that counts the JPEG and TIFF with an orientation tag, which ``read_frame`` does not apply:
+    whoever marked them saw them turned, unless the program passed the tag over, too. None for none."""
+    turned = [path.name for path in pictures if _orientation_of(path) in _TURNED]
+    if turned:
+        warnings.warn(
+            f"{where}: {len(turned)} picture(s) have an orientation tag, which is not applied, first {turned[0]}; "
+            "store them turned, as they were marked",
+            TurnedWarning,
+            stacklevel=3,
+        )
+
+
+def _orientation_of(path: Path) -> object:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=("JPEG", "TIFF")) as picture:  # a PNG would be decoded for it
+                return picture.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # as decoders meet broken files and others
+        return None
 
 
 def require_size(path: Path, stated: tuple[object, object], where: str) -> None:

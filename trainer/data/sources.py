@@ -13,6 +13,9 @@ form             what is there                                                  
 ===============  =====================================================================  ======================
 
 The last two hold single chromosomes, the others whole metaphases. Every form is split by case or donor.
+
+A metaphase without a mark is one that nobody has marked yet, and is left out: learned from, it would teach that what it
+shows are no chromosomes. In corrections it stays: somebody has looked at it and found none.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from trainer.data.corrections import correction_files, read_corrections
 from trainer.data.crops import ANY_SPLIT, TABLE, CropTruth, all_crops, donors_of, has_classes
 from trainer.data.metaphase import FrameTruth, read_tables
 from trainer.data.mfish import mask_files, read_mfish
-from trainer.data.pictures import Skipped, fault_of, warn_skipped
+from trainer.data.pictures import UNMARKED, Skipped, fault_of, warn_skipped, warn_turned
 from trainer.data.splits import check_splits, pick_split
 from trainer.data.voc import has_annotations, read_voc
 from trainer.errors import DatasetError
@@ -66,9 +69,9 @@ def form_of(path: Path) -> Form:
 def _form_of_file(path: Path) -> Form | None:
     if zipfile.is_zipfile(path):
         return "crops"
-    if path.suffix == ".jsonl":
+    if path.suffix.lower() == ".jsonl":
         return "corrections"
-    return "coco" if path.suffix == ".json" and coco_files(path) else None
+    return "coco" if path.suffix.lower() == ".json" and coco_files(path) else None
 
 
 def _form_of_folder(path: Path) -> Form | None:
@@ -103,7 +106,7 @@ def holds_cutouts(path: Path) -> bool:
 class Contents:
     """Everything of a set, all splits together, in its own order: frames or cut-outs, the other is empty.
 
-    ``skipped``: the files that cannot be read, which are in neither.
+    ``skipped``: the files that cannot be read or have no mark, which are in neither.
     """
 
     form: Form
@@ -124,6 +127,7 @@ def read_all(path: Path) -> Contents:
     console = Console(stderr=True)
     seen = track(frames, "reading frames", console=console, disable=not console.is_terminal)
     faults = {frame.path: fault_of(frame.path) for frame in seen}
+    warn_turned(str(path), faults)
     return Contents(form, path, *_without_faulty(frames, faults, skipped))
 
 
@@ -196,7 +200,8 @@ def frames_at(path: Path, split: str) -> list[FrameTruth]:
             f"{path}: expected whole metaphases with boxes, got single chromosomes; name a set of frames"
         )
     frames, skipped = _listed(form, path)
-    pick_split(split, (frame.split for frame in frames), str(path))
+    what = "marked picture" if any(s.reason == UNMARKED for s in skipped) else "picture"
+    pick_split(split, (frame.split for frame in frames), str(path), what)
     frames = [frame for frame in frames if frame.split == split]
     absent = [frame.image for frame in frames if not frame.path.is_file()]
     if absent:
@@ -206,12 +211,14 @@ def frames_at(path: Path, split: str) -> list[FrameTruth]:
         )
     kept, _, left_out = _without_faulty(frames, {f.path: fault_of(f.path) for f in frames}, skipped)
     warn_skipped(path, left_out)
+    warn_turned(f"{path}, split {split}", (frame.path for frame in kept))
     if not kept:
         raise DatasetError(f"{path}: no readable picture in split '{split}' ({len(left_out)} unreadable)")
     return list(kept)
 
 
 def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
+    """The frames in which a chromosome is marked, or of which somebody said that there is none; what is left out."""
     skipped: list[Skipped] = []
     if form in ("voc", "masks", "corrections"):
         leaving_out = {"voc": read_voc, "masks": read_mfish, "corrections": read_corrections}
@@ -236,7 +243,10 @@ def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
                 f"{path}: {frame.image} has the box {list(box)} of a {label} more than once; keep it once"
             )
     check_splits(((frame.case, frame.split) for frame in frames), "case", str(path))
-    return frames, skipped
+    if form == "corrections":
+        return frames, skipped
+    unmarked = [Skipped(frame.image, UNMARKED) for frame in frames if not frame.labels]
+    return [frame for frame in frames if frame.labels], [*skipped, *unmarked]
 
 
 def _without_faulty(

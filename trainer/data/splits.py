@@ -34,11 +34,11 @@ def check_splits(members: Iterable[tuple[str, str]], kind: str, table: str) -> N
         )
 
 
-def pick_split(wanted: str, present: Iterable[str], table: str) -> str:
-    """``wanted`` if the table has it, else ``DatasetError`` naming the splits that are there."""
+def pick_split(wanted: str, present: Iterable[str], table: str, what: str = "picture") -> str:
+    """``wanted`` if the table has it, else ``DatasetError`` naming the splits that are there; ``what`` is missed."""
     found = sorted(set(present))
     if wanted not in found:
-        raise DatasetError(f"{table}: no picture in split '{wanted}'; splits here: {', '.join(found) or 'none'}")
+        raise DatasetError(f"{table}: no {what} in split '{wanted}'; splits here: {', '.join(found) or 'none'}")
     return wanted
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.data.names import case_folder, case_of, label_of, split_of_case
+from trainer.data.names import case_folder, case_of, label_of, like_a_split, split_of_case
 from trainer.data.tables import read_table
 from trainer.errors import DatasetError
 
 CASES_FILE = "cases.csv"
+
+
+class GuessedWarning(UserWarning):
+    """Cases that nobody stated were read off names, which may say something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,37 @@ class Strangers:
     def case(self, picture: Path) -> str:
         """The one of ``cases.csv``, else the folder that it is named by, else the one that the file's name has."""
         if not self.cases:
-            return case_folder(Path(os.path.relpath(picture, self.folder))) or case_of(picture.name)
+            return self._folder_of(picture) or case_of(picture.name)
         if not self.cases.get(picture.name):
             raise DatasetError(f"{self.folder / CASES_FILE}: no case for {picture.name}; add a line for it")
         return self.cases[picture.name]
+
+    def tell_guessed(self, pictures: Iterable[Path]) -> None:
+        """One ``GuessedWarning`` where the cases of some ``pictures`` were read off the files' names: a running number
+        or a time of day makes cases that are none. Another where a case's folder may be a split's."""
+        if self.cases:
+            return
+        folders = {picture: self._folder_of(picture) for picture in pictures}
+        unknown = [picture for picture, folder in folders.items() if folder is None]
+        if unknown:
+            cases = {case_of(picture.name) for picture in unknown}
+            warnings.warn(
+                f"{self.folder}: cases were read off the files' names: {len(unknown)} pictures, {len(cases)} cases; "
+                f"state them in {CASES_FILE} or give each case a folder",
+                GuessedWarning,
+                stacklevel=3,
+            )
+        doubtful = sorted({folder for folder in folders.values() if folder and like_a_split(folder)})
+        if doubtful:
+            warnings.warn(
+                f"{self.folder}: {len(doubtful)} folder(s) with a split's name or the like are taken for cases, first "
+                f"'{doubtful[0]}'; call a split train, val or test, or state the cases in {CASES_FILE}",
+                GuessedWarning,
+                stacklevel=3,
+            )
+
+    def _folder_of(self, picture: Path) -> str | None:
+        return case_folder(Path(os.path.relpath(picture, self.folder)))
 
     def split(self, case: str, stated: str | None) -> str:
         return stated or split_of_case(case)

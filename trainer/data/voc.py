@@ -1,7 +1,8 @@
 """Metaphases in Pascal VOC form: one XML a frame, wherever it lies under the folder.
 
 Frames lie beside their XML, in ``JPEGImages/`` or in ``images/``. The split is the one of ``ImageSets/Main/*.txt``,
-else the one that a folder above the XML is named by, else each case's own (``names.split_of_case``). The case is the
+whose lines name frames with or without folders and suffix, or the one that a folder above the XML is named by; where
+neither states any, each case has its own (``names.split_of_case``). The case is the
 one of ``cases.csv`` (columns image, case), else a folder that the frame lies in (``names.case_folder``), else read off
 the file's name (``names.case_of``). Corners are taken as labelImg and CVAT write them: edges, not pixel numbers, so
 that the box is half-open. What an object's ``difficult`` says is passed over; that of ``FrameTruth`` is the frame's.
@@ -9,29 +10,37 @@ that the box is half-open. What an object's ``difficult`` says is passed over; t
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
-from pathlib import Path
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
 
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_named
 from trainer.data.pictures import Skipped, require_size
 from trainer.data.strangers import Strangers, stranger_label
+from trainer.data.walk import files_below
 from trainer.errors import DatasetError
 
 FOLDERS = ("", "JPEGImages", "images")
+LISTS = "ImageSets/Main"
+SUFFIXES = (".xml",)
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_FLAG = re.compile(r"\s+-?[01]$")
+"""Behind a frame's name: whether it shows what the list is of."""
 
 
 def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     """All frames, by file name, and the XML that is not well-formed.
 
     ``DatasetError`` names the file: an unknown class, a box that is not in its frame, a frame without a picture or with
-    one of another size than is stated.
+    one of another size than is stated; a list that names a frame without XML, a frame that is in no list.
     """
     strangers = Strangers.of(folder)
-    stated = _image_sets(folder)
+    paths = files_below(folder, SUFFIXES)
+    stated = _image_sets(folder, {path.stem for path in paths})
     truths, skipped = [], []
-    for path in sorted(folder.rglob("*.xml")):
+    for path in paths:
         try:
             root = ET.parse(path).getroot()
         except (ET.ParseError, OSError) as error:
@@ -39,13 +48,16 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
             continue
         if root.tag == "annotation":
             split = stated.get(path.stem) or split_named(path.relative_to(folder).parent / "_")
+            if stated and split is None:
+                raise DatasetError(f"{path}: its frame is in no list of {folder / LISTS}; add it to that of its split")
             truths.append(_frame(root, path, folder, split, strangers))
+    strangers.tell_guessed(truth.path for truth in truths)
     return truths, skipped
 
 
 def has_annotations(folder: Path) -> bool:
     """Whether there is XML, some of it Pascal VOC's or not well-formed."""
-    return any(map(_may_annotate, folder.rglob("*.xml")))
+    return any(map(_may_annotate, files_below(folder, SUFFIXES)))
 
 
 def _may_annotate(path: Path) -> bool:
@@ -55,22 +67,34 @@ def _may_annotate(path: Path) -> bool:
         return True
 
 
-def _image_sets(folder: Path) -> dict[str, str]:
-    """Stem to split, of the lists that are named by one."""
-    lists = sorted(folder.glob("ImageSets/Main/*.txt"))
+def _image_sets(folder: Path, stems: Collection[str]) -> dict[str, str]:
+    """Split of each of the ``stems`` that is in a list, of the lists that are named by one."""
+    lists = sorted(folder.glob(f"{LISTS}/*.txt"))
     sets = [(split_named(path.relative_to(folder)), path) for path in lists if "_" not in path.stem]
     stated: dict[str, str] = {}
     for split, path in sets:
         try:
-            lines = path.read_text(encoding="utf-8").split("\n")
+            lines = path.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, ValueError) as error:
             raise DatasetError(f"{path}: expected the frames' names as UTF-8 text, cannot read it: {error}") from error
         for line in lines:
             if split is not None and line.strip():
-                stem = line.split()[0]
+                stem = _stem_of(line.strip(), stems)
+                if stem is None:
+                    raise DatasetError(f"{path}: frame '{line.strip()}' has no XML; add it, or take it off the list")
                 if stated.setdefault(stem, split) != split:
                     raise DatasetError(f"{path}: frame '{stem}' is in {stated[stem]} too; keep it in one list")
     return stated
+
+
+def _stem_of(line: str, stems: Collection[str]) -> str | None:
+    """The one of ``stems`` that a list's line names: a name may have dots and blanks of its own."""
+    for said in (line, _FLAG.sub("", line)):
+        name = PurePosixPath(said.strip("\"'").replace("\\", "/")).name
+        for stem in (name, PurePosixPath(name).stem):
+            if stem in stems:
+                return stem
+    return None
 
 
 def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strangers: Strangers) -> FrameTruth:

@@ -45,7 +45,7 @@ def to_both(it: Specimen) -> dict[str, bytes]:
     return {"onnx int8": to_qdq(exact, it.samples), "onnx float32": exact}
 
 
-def write_beside(bundle: Bundle, models: Mapping[str, bytes], proofs: Sequence[Mapping[str, float | str]]) -> None:
+def write_beside(bundle: Bundle, models: Mapping[str, bytes], proofs: Sequence[Mapping[str, Any]]) -> None:
     """Into the folder of the int8 model's bundle: ``<task>.onnx``, the float one, and ``onnx.json`` about both, with
     the ``proofs`` of each. ``ExportError`` if it cannot be written."""
     folder, name = bundle.model_path.parent, f"{bundle.task}.onnx"

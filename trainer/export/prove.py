@@ -20,7 +20,7 @@ from trainer.export.tflite import output_names
 AT_ONCE_PX = 4 << 20
 
 
-def prove(it: Specimen, form: str, model: bytes) -> dict[str, float | str]:
+def prove(it: Specimen, form: str, model: bytes) -> dict[str, Any]:
     """Figures of the exported model: its parity with the trained network, and its size. ``form`` is one of
     ``parity.BOUNDS``.
 

@@ -119,6 +119,18 @@ def test_what_is_done_stays_and_what_is_not_is_made_up_for(done: Path, tmp_path:
     assert json.loads((out / "table.json").read_text())["command"] == "again"
 
 
+def test_a_table_keeps_the_rows_that_are_not_asked_for(done: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(done / "out", tmp_path / "out"))
+    before = (out / "table.md").read_text().splitlines()[2:]
+    (name, *others) = ROWS
+    assert [row["name"] for row in run_comparison(comparison(done), contenders(), (name,), out, "")] == [name]
+    assert (out / "table.md").read_text().splitlines()[2:] == before
+    figures = out / others[0] / "figures.json"
+    figures.write_text(json.dumps(json.loads(figures.read_text()) | {"comparison": {"crops": 7}}))
+    run_comparison(comparison(done), contenders(), (name,), out, "")  # under other settings
+    assert [row["name"] for row in json.loads((out / "table.json").read_text())["rows"]] == [name, *others[1:]]
+
+
 def test_another_comparison_does_not_mix_with_what_is_there(done: Path) -> None:
     other = Comparison(str(done / "drawn.zip"), crops=12, batch=4, seed=1, width=0.5)
     with pytest.raises(ConfigError, match=r"under other settings: crops \(9 there, 12 now\); give .* another --out"):
@@ -129,7 +141,10 @@ def test_crops_of_other_data_are_not_compared_on(done: Path, tmp_path: Path) -> 
     """The first comparison was stopped before a row was done."""
     shutil.copytree(done / "out" / "crops", tmp_path / "out" / "crops")
     other = Comparison(str(shutil.copy(done / "drawn.zip", tmp_path / "other.zip")), 9, 4, 1, 0.5)
-    with pytest.raises(ConfigError, match=r"other\.zip \(\w{8}\) is not, .* cut from, drawn\.zip \(\w{8}\); give the"):
+    with pytest.raises(
+        ConfigError,
+        match=r"other\.zip \(\w{8}\) is not, .* cut from, drawn\.zip \(\w{8}\); give the same data or another --out$",
+    ):
         run_comparison(other, contenders(), ROWS, tmp_path / "out", "other")
 
 

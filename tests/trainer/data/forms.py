@@ -11,7 +11,7 @@ import numpy as np
 
 BOXES = {
     "p1_1.png": [("7", (10, 12, 30, 60))],
-    "p1_2.png": [],
+    "p1_2.png": [("7", (50, 20, 70, 60))],
     "p2_1.png": [("X", (0, 0, 20, 20)), ("21", (40, 8, 90, 70))],
 }
 WIDTH_PX, HEIGHT_PX = 120, 90
@@ -38,6 +38,7 @@ def voc_folder(folder: Path) -> Path:
     for level, (name, marks) in enumerate(BOXES.items()):
         frame(folder / "JPEGImages" / name, 200 + level)
         (folder / "Annotations" / name).with_suffix(".xml").write_text(voc_xml(name, marks))
+    (folder / "cases.csv").write_text("image,case\n" + "".join(f"{name},{name[:2]}\n" for name in BOXES))
     sets = folder / "ImageSets" / "Main"
     sets.mkdir(parents=True)
     (sets / "train.txt").write_text("p1_1\np1_2\n")
@@ -57,7 +58,10 @@ def coco_table(names: list[str]) -> dict[str, Any]:
             (name, label, box) for name in names for label, box in BOXES[name]
         )
     ]
-    images = [{"id": 10 + k, "file_name": name, "width": WIDTH_PX, "height": HEIGHT_PX} for k, name in enumerate(names)]
+    images = [
+        {"id": 10 + k, "file_name": name, "case": name[:2], "width": WIDTH_PX, "height": HEIGHT_PX}
+        for k, name in enumerate(names)
+    ]
     return {"images": images, "annotations": marks, "categories": categories}
 
 
@@ -88,6 +92,7 @@ def corrections_folder(folder: Path) -> Path:
 def mask_folder(folder: Path) -> Path:
     """Two 7s that share an overlap with an X, a crumb, and a lone Y."""
     frame(folder / "A01_1_dapi.png", 20)
+    (folder / "cases.csv").write_text("image,case\nA01_1_dapi.png,A01\n")
     mask = np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8)
     mask[10:40, 10:20] = 7
     mask[50:80, 10:20] = 7

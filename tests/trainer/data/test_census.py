@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.trainer.data.forms import coco_folder, corrections_folder, voc_folder
+from tests.trainer.data.forms import coco_folder, corrections_folder, voc_folder, voc_xml
 from tests.trainer.datasets import BOXES, CROPS, IMAGES, UNSPLIT, crops_zip, metaphase_folder
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.cli import main
@@ -27,7 +27,7 @@ def test_a_report_counts_what_is_there(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(arguments) == 0
     figures = json.loads((tmp_path / "r.json").read_text())
     assert figures["form"] == "voc"
-    assert figures["splits"]["train"] == {"pictures": 2, "cases": 1, "chromosomes": 1}
+    assert figures["splits"]["train"] == {"pictures": 2, "cases": 1, "chromosomes": 2}
     assert figures["splits"]["test"] == {"pictures": 1, "cases": 1, "chromosomes": 2}
     assert {k: n for k, n in figures["counts"]["test"].items() if n} == {"21": 1, "X": 1}
     assert figures["length_px"]["21"]["p50"] == 62
@@ -65,6 +65,15 @@ def test_check_passes_honest_splits(tmp_path: Path, capsys: pytest.CaptureFixtur
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "crops.zip, train: 2 pictures, 1 cases, 1 cells, 2 chromosomes"
     assert said[-1] == "coco, test: 1 pictures, 1 cases, 2 chromosomes"
+
+
+def test_check_counts_frames_that_nobody_has_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = voc_folder(tmp_path / "set")
+    (data / "Annotations" / "p1_2.xml").write_text(voc_xml("p1_2.png", []))
+    assert main(["data", "check", str(data)]) == 0
+    assert "set: 1 file(s) left out, 1 of them for want of a mark; trainer data report" in capsys.readouterr().out
+    assert main(["data", "report", str(data)]) == 0
+    assert "left out: p1_2.png: no chromosome is marked in it" in capsys.readouterr().out
 
 
 def test_check_compares_each_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +116,9 @@ def test_check_compares_the_pictures_of_all_sets(tmp_path: Path, capsys: pytest.
 
 @pytest.mark.filterwarnings("default::trainer.data.splits.NamesakeWarning")
 def test_check_warns_of_one_name_in_two_splits_of_two_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    frames = metaphase_folder(tmp_path / "frames", "\n".join(IMAGES.splitlines()[:2]) + "\n", BOXES.splitlines()[0])
+    frames = metaphase_folder(
+        tmp_path / "frames", "\n".join(IMAGES.splitlines()[:2]) + "\n", "\n".join(BOXES.splitlines()[:3])
+    )
     cutouts = crops_zip(tmp_path / "crops.zip", CROPS.replace("m,d2", "m,a"))
     assert main(["data", "check", str(frames), str(cutouts)]) == 0
     assert capsys.readouterr().err == (

@@ -18,6 +18,7 @@ from trainer.data.mfish import split_of_slide
 from trainer.data.pictures import SkippedWarning
 from trainer.data.rle import mask_of_rle, rle_of
 from trainer.data.sources import read_all
+from trainer.data.strangers import GuessedWarning
 from trainer.errors import DatasetError
 
 BOX: Box = (10, 12, 30, 60)
@@ -42,7 +43,7 @@ def folder_with(folder: Path, segmentation: object, bbox: list[float]) -> Path:
     frame(folder / "a_1.png")
     mark = {"id": 5, "image_id": 1, "category_id": 7, "bbox": bbox, "segmentation": segmentation}
     table: dict[str, Any] = {
-        "images": [{"id": 1, "file_name": "a_1.png", "width": WIDTH_PX, "height": HEIGHT_PX}],
+        "images": [{"id": 1, "file_name": "a_1.png", "case": "a", "width": WIDTH_PX, "height": HEIGHT_PX}],
         "annotations": [mark],
         "categories": [{"id": 7, "name": "chr7"}],
     }
@@ -92,6 +93,23 @@ def test_coco_with_boxes_alone_has_no_masks(tmp_path: Path) -> None:
         read()
 
 
+def test_a_frame_without_a_mark_is_left_out(tmp_path: Path) -> None:
+    data = folder_with(tmp_path, GOOD, [10, 12, 20, 48])
+    table = json.loads((data / "val.json").read_text())
+    frame(data / "a_2.png")
+    table["images"].append({**table["images"][0], "id": 2, "file_name": "a_2.png"})
+    (data / "val.json").write_text(json.dumps(table))
+    with pytest.warns(SkippedWarning, match=r"1 frame\(s\) have no mark .*, first a_2\.png"):
+        (read,) = masked_frames(data)
+    assert read().path.name == "a_1.png"
+    (data / "val.json").write_text(json.dumps(table | {"annotations": []}))
+    with (
+        pytest.warns(SkippedWarning, match=r"2 frame\(s\) have no mark"),
+        pytest.raises(DatasetError, match="with masks as run lengths, found neither"),
+    ):
+        masked_frames(data)
+
+
 def test_a_picture_of_another_size_than_its_masks(tmp_path: Path) -> None:
     data = folder_with(tmp_path / "coco", GOOD, [10, 12, 20, 48])
     cv2.imwrite(str(data / "a_1.png"), np.zeros((180, 240), np.uint8))
@@ -115,7 +133,7 @@ def test_a_picture_of_another_size_than_its_masks(tmp_path: Path) -> None:
 def test_masks_whose_size_is_not_stated(tmp_path: Path, width: object, message: str) -> None:
     data = folder_with(tmp_path, None, [10, 12, 20, 48])
     table = json.loads((data / "val.json").read_text())
-    table["images"][0]["width"], table["annotations"] = width, []
+    table["images"][0]["width"] = width
     (data / "val.json").write_text(json.dumps(table))
     (read,) = masked_frames(data)
     with pytest.raises(DatasetError, match=message):
@@ -124,6 +142,7 @@ def test_masks_whose_size_is_not_stated(tmp_path: Path, width: object, message: 
 
 def test_pictures_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
     data = mask_folder(tmp_path)
+    (data / "cases.csv").unlink()
     for end in ("dapi", "mask"):
         shutil.copy(data / f"A01_1_{end}.png", data / f"A02_1_{end}.png")
     picture = data / "A01_1_dapi.png"
@@ -151,7 +170,8 @@ def test_the_masks_of_a_patient_are_of_one_case(tmp_path: Path) -> None:
         frame(tmp_path / f"{name}_dapi.png", 20)
         shutil.copy(mask_folder(tmp_path / "one") / "A01_1_mask.png", tmp_path / f"{name}_mask.png")
     cases = {"7_1": "7", "7_2": "7", "8_1": "8", "A020402": "A02", "A0205XY": "A02"}
-    assert {f.image.removesuffix("_dapi.png"): f.case for f in read_all(tmp_path).frames} == cases
+    with pytest.warns(GuessedWarning, match="names: 3 pictures, 2 cases;"):  # the other names say it
+        assert {f.image.removesuffix("_dapi.png"): f.case for f in read_all(tmp_path).frames} == cases
     stated = {name: "K0" if case == "7" else "K1" for name, case in cases.items()}
     rows = "".join(f"{name}_dapi.png,{case}\n" for name, case in stated.items())
     (tmp_path / "cases.csv").write_text("image,case\n" + rows)

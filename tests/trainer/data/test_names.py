@@ -59,6 +59,8 @@ def test_case_names(file: str, case: str) -> None:
         ("JPEGImages/meta0.webp", None),
         ("VOC2012/JPEGImages/meta0.webp", None),
         ("train2017/meta0.webp", None),
+        ("testing/meta0.webp", None),
+        ("testdata/meta0.webp", "testdata"),
         ("../images/default/meta0.webp", None),
     ],
 )
@@ -83,6 +85,18 @@ def test_a_case_keeps_its_split_and_most_are_for_training() -> None:
         ("ImageSets/Main/trainval.txt", None),
         ("Annotations/a.xml", None),
         ("testimony/a.xml", None),
+        ("training/a.xml", "train"),
+        ("Training Set/a.xml", "train"),
+        ("trainset/a.xml", "train"),
+        ("testing/a.xml", "test"),
+        ("TestSet/a.xml", "test"),
+        ("valset/a.xml", "val"),
+        ("dev/a.xml", "val"),
+        ("eval/a.xml", "test"),
+        ("evaluation/a.xml", "test"),
+        ("holdout/a.xml", "test"),
+        ("annotations/instances_training.json", "train"),
+        ("VOCdevkit/a.xml", None),
     ],
 )
 def test_splits_stated_by_paths(path: str, split: str | None) -> None:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
-from tests.trainer.data.forms import frame, voc_folder, voc_xml
+from tests.trainer.data.forms import coco_folder, coco_table, frame, voc_folder, voc_xml
 from tests.trainer.drawn import cutouts_zip, rewritten
+from trainer.cli import main
 from trainer.data.corrections import count_edited
-from trainer.data.metaphase import read_tables
+from trainer.data.metaphase import read_frames, read_tables
 from trainer.data.names import case_of, split_of_case
+from trainer.data.pictures import TurnedWarning
 from trainer.data.sources import form_of, read_all
+from trainer.data.strangers import GuessedWarning
 from trainer.data.voc import read_voc
 from trainer.errors import DatasetError
 
@@ -68,11 +75,138 @@ def test_a_folder_a_patient_is_a_case(tmp_path: Path, form: str) -> None:
             (tmp_path / name).with_suffix(".xml").write_text(voc_xml(Path(name).name, [("7", (10, 12, 30, 60))]))
     images = [{"id": k, "file_name": name} for k, name in enumerate(names)]
     if form == "coco":
-        table = {"images": images, "annotations": [], "categories": []}
+        marks = [{"id": k, "image_id": k, "category_id": 7, "bbox": [10, 12, 20, 48]} for k in range(len(names))]
+        table = {"images": images, "annotations": marks, "categories": [{"id": 7, "name": "7"}]}
         (tmp_path / "all.json").write_text(json.dumps(table))
     frames = read_all(tmp_path).frames
     assert len(frames) == 24
     assert all((f.case, f.split) == (f.path.parent.name, split_of_case(f.path.parent.name)) for f in frames)
+
+
+def test_linked_folders_and_suffixes_in_capitals_are_not_passed_over(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "voc")
+    (folder / "Annotations" / "p1_1.xml").rename(folder / "Annotations" / "p1_1.XML")
+    (folder / "Annotations").rename(tmp_path / "elsewhere")
+    (folder / "Annotations").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "again").symlink_to(folder)  # a walk without an end
+    assert sorted(f.image for f in read_all(folder).frames) == ["p1_1.png", "p1_2.png", "p2_1.png"]
+
+    coco = coco_folder(tmp_path / "coco")
+    (coco / "test" / "_annotations.coco.json").rename(coco / "test" / "ALL.JSON")
+    assert len(read_all(coco).frames) == 3
+    assert len(read_all(coco / "test" / "ALL.JSON").frames) == 1
+
+    (tmp_path / "classes" / "7").mkdir(parents=True)
+    (tmp_path / "donors" / "P1").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "donors" / "P1" / "a.png"), np.full((60, 20), 99, np.uint8))
+    (tmp_path / "classes" / "7" / "P1").symlink_to(tmp_path / "donors" / "P1")
+    assert [(c.file, c.donor) for c in read_all(tmp_path / "classes").cutouts] == [("7/P1/a.png", "P1")]
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = voc_folder(tmp_path / "voc")
+    listed = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path.name == "Annotations":  # permissions do not hold back who runs tests as root
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(DatasetError, match=r"Annotations: cannot be listed \(Permission denied\); check its permi"):
+        read_voc(folder)
+
+
+@pytest.mark.parametrize("name", ["train", "instances_train", "instances_train2017"])
+def test_coco_with_a_folder_of_images_a_split(tmp_path: Path, name: str) -> None:
+    frame(tmp_path / "images" / name.split("_")[-1] / "p1_1.png")
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / f"{name}.json").write_text(json.dumps(coco_table(["p1_1.png"])))
+    assert [(f.image, f.split) for f in read_all(tmp_path).frames] == [("p1_1.png", "train")]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_a_tag_that_turns_a_picture_is_told(tmp_path: Path, suffix: str) -> None:
+    folder = voc_folder(tmp_path / "voc")
+    picture, exif = folder / "JPEGImages" / "p2_1.png", Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3
+    Image.open(picture).save(picture.with_suffix(suffix), exif=exif)
+    picture.unlink()
+    for file in (folder / "Annotations" / "p2_1.xml", folder / "cases.csv"):
+        file.write_text(file.read_text().replace("p2_1.png", "p2_1" + suffix))
+    for read in (read_all, lambda path: read_frames(path, "test")):
+        with pytest.warns(
+            TurnedWarning, match=r"1 picture\(s\) have an orientation tag, which is not applied, first p2"
+        ):
+            read(folder)
+    read_frames(folder, "train")
+
+
+@pytest.mark.parametrize("way", [".\\{}", "./{}", "{}"])
+def test_paths_of_cut_outs_as_other_systems_write_them(tmp_path: Path, way: str) -> None:
+    source = cutouts_zip(tmp_path / "cutouts.zip", donors=1)
+    written = rewritten(source, tmp_path / "written.zip", lambda row: row | {"file": way.format(row["file"])})
+    backwards = tmp_path / "backwards.zip"
+    with zipfile.ZipFile(written) as old, zipfile.ZipFile(backwards, "w") as new:
+        for name in old.namelist():
+            new.writestr("./" + name.replace("/", "\\"), old.read(name))
+    with zipfile.ZipFile(written) as old:
+        old.extractall(tmp_path / "unpacked")
+    files = [crop.file for crop in read_all(source).cutouts]
+    for there in (written, backwards, tmp_path / "unpacked"):
+        assert [crop.file for crop in read_all(there).cutouts] == files
+
+
+def test_check_fails_where_nothing_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = rewritten(
+        cutouts_zip(tmp_path / "c.zip", donors=1), tmp_path / "gone.zip", lambda row: row | {"file": row["file"] + "x"}
+    )
+    assert main(["data", "check", str(gone)]) == DatasetError.exit_code
+    assert "found none to learn from (24 left out, first c0/1.pngx: not in the zip)" in capsys.readouterr().err
+
+
+def marked(picture: Path, level: int) -> None:
+    frame(picture, level)
+    picture.with_suffix(".xml").write_text(voc_xml(picture.name, [("7", (10, 12, 30, 60))]))
+
+
+def test_cases_that_are_read_off_files_names_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for second in range(4):
+        marked(tmp_path / f"P7_10-42-0{second}_a.png", 100 + second)
+    marked(tmp_path / "P8" / "a.png", 110)
+    message = "cases were read off the files' names: 4 pictures, 4 cases; state them in cases.csv or give each"
+    with pytest.warns(GuessedWarning, match=message) as told:
+        assert len({truth.case for truth in read_all(tmp_path).frames}) == 5
+    assert len(told) == 1
+    for command in ("check", "report"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            assert main(["data", command, str(tmp_path)]) == 0
+        assert capsys.readouterr().err.count(message) == 1
+    rows = [f"{path.name},P7\n" for path in tmp_path.glob("*.png")]
+    (tmp_path / "cases.csv").write_text("image,case\na.png,P8\n" + "".join(rows))
+    read_all(tmp_path)
+
+
+def test_a_folder_that_may_be_a_split_is_told(tmp_path: Path) -> None:
+    for level, name in enumerate(("testing", "train", "P1")):
+        marked(tmp_path / name / "P9" / f"{name}.png", 100 + level)
+    assert {t.image: t.split for t in read_voc(tmp_path)[0] if t.case == "P9"} == {
+        "testing.png": "test",
+        "train.png": "train",
+    }
+    marked(tmp_path / "testdata" / "t.png", 120)
+    message = r"1 folder\(s\) with a split's name or the like are taken for cases, first 'testdata'; call a split"
+    with pytest.warns(GuessedWarning, match=message):
+        read_voc(tmp_path)
+
+
+def test_a_split_below_a_class_is_no_donor(tmp_path: Path) -> None:
+    for split in ("train", "testing"):
+        (tmp_path / "7" / split).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "7" / split / "a.png"), np.full((60, 20), 99, np.uint8))
+    with pytest.raises(DatasetError, match=r"expected SPLIT/LABEL/DONOR/CELL/PICTURE, got a split in the folder of 7"):
+        read_all(tmp_path)
 
 
 def test_a_class_folder_with_pictures_that_is_no_class_is_told(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from tests.trainer.data.forms import (
     voc_folder,
     voc_xml,
 )
+from tests.trainer.datasets import BOXES as METAPHASE_BOXES
 from tests.trainer.datasets import CROPS, crops_zip, metaphase_folder, webp
 from trainer.cli import main
 from trainer.data.coco import CrowdWarning
@@ -35,8 +36,9 @@ from trainer.data.crops import UnsplitWarning, read_crops
 from trainer.data.metaphase import read_frames
 from trainer.data.mfish import split_of_slide
 from trainer.data.names import split_of_case
-from trainer.data.pictures import SkippedWarning
+from trainer.data.pictures import UNMARKED, SkippedWarning
 from trainer.data.sources import form_of, holds_cutouts, kept_at, marked_owners, read_all, splits_at, stamp_of
+from trainer.data.strangers import GuessedWarning
 from trainer.errors import DatasetError
 
 ABSENT = object()
@@ -128,6 +130,51 @@ def test_a_frame_in_two_image_sets(tmp_path: Path) -> None:
     (folder / "ImageSets" / "Main" / "val.txt").write_text("p2_1\n")
     with pytest.raises(DatasetError, match=r"frame 'p2_1' is in test too"):
         read_all(folder)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "p2_1.png",
+        "JPEGImages/p2_1.png",
+        r"data\p2_1.PNG",
+        '"p2_1.png" 1',
+        "'p2_1'",
+        "p2_1  -1\r",
+        "\ufeffp2_1",
+        " p2_1",
+    ],
+)
+def test_a_list_names_frames_as_programs_do(tmp_path: Path, line: str) -> None:
+    folder = voc_folder(tmp_path / "set")
+    (folder / "ImageSets" / "Main" / "test.txt").write_text(line + "\n", encoding="utf-8")
+    assert {f.image: f.split for f in read_all(folder).frames}["p2_1.png"] == "test"
+
+
+def test_a_listed_name_with_a_dot_and_a_blank(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "set")
+    for file in (folder / "JPEGImages" / "p2_1.png", folder / "Annotations" / "p2_1.xml"):
+        file.rename(file.with_name("p2.3 1" + file.suffix))
+    (folder / "Annotations" / "p2.3 1.xml").write_text(voc_xml("p2.3 1.png", [("7", (10, 12, 30, 60))]))
+    (folder / "cases.csv").unlink()
+    for line in ("p2.3 1", "p2.3 1 1", "p2.3 1.png"):
+        (folder / "ImageSets" / "Main" / "test.txt").write_text(line + "\n")
+        with pytest.warns(GuessedWarning):
+            assert {f.image: f.split for f in read_all(folder).frames}["p2.3 1.png"] == "test"
+
+
+def test_lists_and_frames_that_do_not_belong_together(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "set")
+    lists = folder / "ImageSets" / "Main"
+    (lists / "test.txt").write_text("p2_1\np9_1\n")
+    with pytest.raises(DatasetError, match=r"test\.txt: frame 'p9_1' has no XML; add it, or take it off the list"):
+        read_all(folder)
+    (lists / "test.txt").write_text("")
+    with pytest.raises(DatasetError, match=r"p2_1\.xml: its frame is in no list of .*ImageSets/Main; add it to that"):
+        read_all(folder)
+    for path in lists.iterdir():
+        path.rename(lists / "default.txt")  # as a program does that knows of no splits
+    assert {f.split for f in read_all(folder).frames} == {split_of_case("p1"), split_of_case("p2")}
 
 
 @pytest.mark.parametrize(
@@ -346,8 +393,42 @@ def test_splits_are_marked_where_a_chromosome_has_a_box(tmp_path: Path) -> None:
     folder = metaphase_folder(tmp_path / "set")
     assert marked_owners(folder) == {"train": {"a"}, "test": {"b", "c"}}
     (folder / "boxes.csv").write_text("image,label,xmin,ymin,xmax,ymax\nb1.png,21,10,10,20,40\n")
-    assert splits_at(folder) == ["test", "train"]
     assert marked_owners(folder) == {"test": {"b"}}
+
+
+@pytest.mark.parametrize("form", ["tables", "voc", "coco"])
+def test_a_frame_that_nobody_has_marked_is_left_out(tmp_path: Path, form: str) -> None:
+    folder = {"tables": metaphase_folder, **FORMS}[form](tmp_path / "set")
+    whole = stamp_of(folder)
+    if form == "tables":
+        (folder / "boxes.csv").write_text(METAPHASE_BOXES.replace("a2.png,3,10,10,30,50\n", ""))
+    elif form == "voc":
+        (folder / "Annotations" / "p1_2.xml").write_text(voc_xml("p1_2.png", []))
+    else:
+        table = coco_table(["p1_1.png", "p1_2.png"])
+        table["annotations"] = [mark for mark in table["annotations"] if mark["image_id"] == 10]
+        (folder / "train" / "_annotations.coco.json").write_text(json.dumps(table))
+    marked, bare = ("a1.png", "a2.png") if form == "tables" else ("p1_1.png", "p1_2.png")
+    assert stamp_of(folder) != whole
+    assert [(s.file, s.reason) for s in read_all(folder).skipped] == [(bare, UNMARKED)]
+    with pytest.warns(SkippedWarning, match=rf"set: 1 frame\(s\) have no mark .*, first {bare}; mark them") as told:
+        assert [f.image for f in read_frames(folder, "train")] == [marked]
+    assert len(told) == 1
+
+
+def test_a_split_without_a_mark_is_told(tmp_path: Path) -> None:
+    folder = metaphase_folder(tmp_path / "set", boxes=METAPHASE_BOXES.replace("c1.png", "b1.png").replace("a1", "b1"))
+    (folder / "boxes.csv").write_text((folder / "boxes.csv").read_text().replace("a2.png", "c1.png"))
+    with pytest.raises(DatasetError, match=r"no marked picture in split 'train'; splits here: test"):
+        read_frames(folder, "train")
+
+
+def test_a_frame_in_which_a_person_found_no_chromosome_stays(tmp_path: Path) -> None:
+    folder = corrections_folder(tmp_path / "set")
+    lines = [json.loads(line) for line in (folder / "corrections.jsonl").read_text().splitlines()]
+    lines[1]["chromosomes"] = []
+    (folder / "corrections.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert {f.image: f.labels for f in read_all(folder).frames}["p1_2.png"] == ()
 
 
 def test_the_exports_of_several_cases_are_one_set(tmp_path: Path) -> None:

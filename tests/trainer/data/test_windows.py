@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from edge.camera.files import read_frame
 from edge.locate.decode import Maps, find_boxes
 from edge.locate.grid import STRIDE_PX
 from edge.records import Float32Array
-from tests.trainer.datasets import BOXES, metaphase_folder
+from tests.trainer.data.forms import corrections_folder
 from tests.trainer.drawn import frames_folder
 from trainer.data import framecache
 from trainer.data.framecache import SCALE, CachedFrame, box_margin, box_offset, load_cache, train_frames
@@ -66,11 +67,18 @@ def centres(boxes: Float32Array) -> Float32Array:
 # --- the cache
 
 
+def empty_correction(folder: Path) -> Path:
+    """One frame, of train, in which a person found no chromosome."""
+    file = corrections_folder(folder) / "corrections.jsonl"
+    line = json.loads(file.read_text().splitlines()[0])
+    file.write_text(json.dumps({**line, "case": "case1", "chromosomes": []}) + "\n")
+    return folder
+
+
 def test_nothing_is_learned_where_no_chromosome_is_marked(tmp_path: Path) -> None:
-    marked = BOXES.replace("a1.png", "b1.png")
-    folder = metaphase_folder(tmp_path / "set", boxes=marked)
+    folder = empty_correction(tmp_path / "set")
     with pytest.raises(
-        DatasetError, match=r"none in the 2 frame\(s\) of split 'train'; mark some, or name another set"
+        DatasetError, match=r"none in the 1 frame\(s\) of split 'train'; mark some, or name another set"
     ):
         train_frames(folder, tmp_path)
     assert not list(tmp_path.glob("*.cache"))
@@ -346,10 +354,7 @@ def test_a_frame_without_boxes_is_a_window_of_ground_to_paste_on(frames: list[Ca
 
 
 def test_a_frame_that_is_known_to_be_empty_can_be_cached(tmp_path: Path) -> None:
-    folder = frames_folder(tmp_path / "data", ("train",))
-    table = (folder / "boxes.csv").read_text().splitlines()
-    (folder / "boxes.csv").write_text(table[0] + "\n")
-    (frame,) = load_cache(read_frames(folder, "train"), tmp_path / "cache")
+    (frame,) = load_cache(read_frames(empty_correction(tmp_path / "data"), "train"), tmp_path / "cache")
     assert frame.boxes.shape == (0, 4)
     assert frame.cutouts == ()
     assert (frame.candidates == NOBODY).all()

@@ -104,7 +104,7 @@ def _small() -> Iterator[None]:
         patch.setattr(specimen_module, "ROI_SAMPLES", 24)
         patch.setattr(specimen_module, "PROOF_ROIS", 24)
         for form in ("int8", "onnx int8"):  # an untrained locator is near its threshold everywhere
-            patch.setitem(BOUNDS, form, Bounds(0, 0.1, 1))
+            patch.setitem(BOUNDS, form, Bounds(0, 0.1, 1, 1e3, 1e4))
         yield
 
 
@@ -241,7 +241,7 @@ def test_onnx_bundles_label_a_drawn_frame(runs: Path, shipped: Path, tmp_path: P
 
 
 def test_nothing_is_written_when_parity_breaks(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BOUNDS, "float16", Bounds(1.01, 0, 0))
+    monkeypatch.setitem(BOUNDS, "float16", Bounds(1.01, 0, 0, 0, 0))
     with pytest.raises(ExportError, match="float16 does not say what the trained network says"):
         ship(shipment(runs, "classifier", tmp_path, "float16"))
     assert not list(tmp_path.iterdir())

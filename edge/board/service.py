@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import ipaddress
 import os
+import pwd
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -172,6 +173,8 @@ def _opened(folders: Sequence[Path], user: str) -> Iterator[Path]:
     """Those of ``folders`` that the sandbox is to open. ``ConfigError`` for one that it cannot."""
     for folder in dict.fromkeys(folders):
         place = Path(os.path.realpath(folder))
+        if place == Path("/"):  # it would open all that the sandbox shuts
+            raise ConfigError(f"expected cases, JSON lines and log in a folder of their own, got {folder}; name one")
         if any(place.is_relative_to(temporary) for temporary in TEMPORARY):
             raise ConfigError(
                 f"expected cases, JSON lines and log in a folder that lasts, got {folder}; name another, or none: "
@@ -184,7 +187,25 @@ def _opened(folders: Sequence[Path], user: str) -> Iterator[Path]:
                 f"expected cases, JSON lines and log in a folder that is there, got {folder}; make it: "
                 f"sudo install -d -o {user} {shlex.quote(str(folder))}"
             )
+        if not _may_write(place, user):
+            raise ConfigError(
+                f"expected a folder that {user} may write into, got {folder}; give it: "
+                f"sudo chown {user} {shlex.quote(str(folder))}"
+            )
         yield folder
+
+
+def _may_write(folder: Path, user: str) -> bool:
+    """By owner, group and mode, of ``folder`` and of those that it lies in."""
+    who = pwd.getpwnam(user)
+    groups = os.getgrouplist(user, who.pw_gid)
+
+    def may(place: Path, bits: int) -> bool:
+        there = place.stat()
+        shift = 6 if there.st_uid == who.pw_uid else 3 if there.st_gid in groups else 0
+        return who.pw_uid == 0 or (there.st_mode >> shift) & bits == bits
+
+    return may(folder, 0o3) and all(may(above, 0o1) for above in folder.parents)
 
 
 def _is_network(name: str) -> bool:

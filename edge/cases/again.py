@@ -16,6 +16,8 @@ from edge.records import Cell
 
 SAME_PLACE_IOU = 0.5
 NEAR_PX = 8.0
+ENOUGH_MOVED = 4
+"""Chromosomes that lie alike after some move; for one alone there always is a move, and often for two or three."""
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -50,11 +52,17 @@ def _same_field(one: Cell, other: Cell) -> bool:
     if (one.width_px, one.height_px) != (other.width_px, other.height_px) or not one.count or not other.count:
         return False
     here, there = _boxes(one), _boxes(other)
-    share = box_iou(here + np.tile(_way(here, there), 2), there)
+    moved = _alike(here + np.tile(_way(here, there), 2), there)
+    alike = moved if moved >= ENOUGH_MOVED else _alike(here, there)
+    return 2 * alike > one.count
+
+
+def _alike(here: Float64Array, there: Float64Array) -> int:
+    """How many boxes lie in one place, one to one."""
+    share = box_iou(here, there)
     nearest, back = share.argmax(axis=1), share.argmax(axis=0)
     rows = np.arange(len(share))
-    mutual = (back[nearest] == rows) & (share[rows, nearest] >= SAME_PLACE_IOU)
-    return bool(2 * mutual.sum() > one.count)
+    return int(((back[nearest] == rows) & (share[rows, nearest] >= SAME_PLACE_IOU)).sum())
 
 
 def _way(here: Float64Array, there: Float64Array) -> Float64Array:

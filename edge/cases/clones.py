@@ -55,16 +55,18 @@ def clones_of(complete: Cells, incomplete: Cells) -> Clones:
     clonal = _clonal(complete, incomplete)
     groups: dict[Departures, list[int]] = {}
     for number, shown in complete.items():
-        if all(change.is_loss for change in shown - clonal):
-            groups.setdefault(shown & clonal, []).append(number)
+        own = shown & clonal
+        if any(not change.is_loss for change in own) or all(change.is_loss for change in shown - clonal):
+            groups.setdefault(own, []).append(number)
     sizes = {changes: len(numbers) for changes, numbers in groups.items()}
     lines, lone, joined, lost = dict(groups), [], dict[Departures, list[int]](), dict[Departure, list[int]]()
     for own in sorted(sizes, key=lambda line: (sizes[line], -len(line), sorted(change.rank for change in line))):
         larger = [other for other in sizes if sizes[other] >= MUCH_LARGER * sizes[own]]
-        whole = _largest([other for other in larger if _only_lacks(own, other)], sizes)
+        shown = frozenset.intersection(*(complete[number] for number in groups[own]))
+        whole = _largest([other for other in larger if _only_lacks(own, other, shown)], sizes)
         if whole is not None and sizes[own] < CELLS_FOR_A_LOSS:
             joined.setdefault(whole, []).extend(lines.pop(own))
-            for loss in (own - whole) | {change.undone for change in whole - own}:
+            for loss in (own - whole) | {change.undone for change in whole - own if change.is_gain}:
                 lost.setdefault(loss, []).extend(groups[own])
         elif larger and sizes[own] < CELLS_FOR_A_GAIN and not _alone_shows(own, lines):
             lone.append(Clone(own, tuple(lines.pop(own)), ()))
@@ -100,9 +102,12 @@ def _largest(lines: Sequence[Departures], sizes: Mapping[Departures, int]) -> De
     return largest[0] if len(largest) == 1 else None
 
 
-def _only_lacks(own: Departures, other: Departures) -> bool:
-    """Whether cells that show their ``own`` differ from those of the ``other`` line by missing chromosomes alone."""
-    return all(change.is_loss for change in own - other) and all(change.is_gain for change in other - own)
+def _only_lacks(own: Departures, other: Departures, shown: Departures) -> bool:
+    """Whether cells that show their ``own`` differ from those of the ``other`` line by missing chromosomes alone: where
+    that has a changed one, all that they have ``shown`` is a copy fewer of its kind."""
+    return all(change.is_loss for change in own - other) and all(
+        change.is_gain or any(loss.is_loss and loss.label == change.changed for loss in shown) for change in other - own
+    )
 
 
 def _alone_shows(own: Departures, lines: Mapping[Departures, list[int]]) -> bool:

@@ -36,6 +36,16 @@ class Departure(NamedTuple):
         return self.what.startswith("-")
 
     @property
+    def label(self) -> str:
+        """Of a gain or a loss of a whole chromosome: which."""
+        return self.what.lstrip("+-")
+
+    @property
+    def changed(self) -> str:
+        """Of a derivative: of which chromosome; else empty."""
+        return self.what.partition("der(")[2].rstrip(")")
+
+    @property
     def undone(self) -> Departure:
         """The loss of a gain."""
         return Departure(f"-{self.what.removeprefix('+')}", self.copy, self.ploidy)
@@ -45,19 +55,22 @@ class Departure(NamedTuple):
         return CELLS_FOR_A_LOSS if self.is_loss else CELLS_FOR_A_GAIN
 
     @property
-    def spelled(self) -> str:
-        level = f" at {self.ploidy}n" if self.ploidy > 2 else ""
-        return f"+{self.what}" if self.what == "mar" else f"{self.what}{level}"
-
-    @property
     def rank(self) -> tuple[bool, bool, int, str]:
         """Gains before losses, sex chromosomes before autosomes in numeric order, as ISCN writes them."""
-        label = self.what.lstrip("+-")
-        autosome = LABELS.index(label) + 1 if label in AUTOSOMES else 0
+        autosome = LABELS.index(self.label) + 1 if self.label in AUTOSOMES else 0
         return self.is_loss, not self.is_gain and not self.is_loss, autosome, self.what
 
 
 Departures = frozenset[Departure]
+
+
+def spelled(alike: Sequence[Departure]) -> str:
+    """Copies of one change, as ``+21,+21``, ``+2mar``, ``+8 at 4n``; "another" where the first is not among them."""
+    what, first, ploidy = alike[0]
+    several = len(alike)
+    said = f"+{several if several > 1 else ''}mar" if what == "mar" else ",".join([what] * several)
+    level = f" at {ploidy}n" if ploidy > 2 else ""
+    return f"{'another ' if first > 1 else ''}{said}{level}"
 
 
 def lacking(cell: CellState) -> tuple[int, ...]:
@@ -111,11 +124,10 @@ def made_of(changes: Iterable[Departure], sexes: Mapping[int, str]) -> tuple[dic
     counts = {label: sex.count(label) if label in ("X", "Y") else ploidy for label in LABELS}
     derivatives = []
     for change in changes:
-        changed = change.what.partition("der(")[2].rstrip(")")
-        if changed:
-            derivatives.append(changed)
+        if change.changed:
+            derivatives.append(change.changed)
         for what in SEX_EXCHANGES.get(change.what, (change.what,)):
             if what[0] in "+-":
-                counts[changed or what[1:]] += 1 if what[0] == "+" else -1
+                counts[change.changed or what[1:]] += 1 if what[0] == "+" else -1
     markers = sum(change.what == "mar" for change in changes)
     return counts, markers, derivatives

@@ -1,10 +1,10 @@
 """What the cells of a case say together: the running karyotype, its clones, and what so many cells exclude.
 
 ``edge.cases.clones`` says which changes are clonal and which cells make a line. A cell with a loss that is not clonal
-counts with the line it otherwise belongs to; one with a gain or a structural change that no other cell shares stands
-apart and is never counted as normal. A cell that is incomplete (see ``edge.cell.findings``) or set aside is not counted
-either, though what an incomplete one has too many is seen, and said; but where three reviewed cells lack the very same,
-these are all that they had.
+counts with the line it otherwise belongs to, and so does one of a clone that has a change of its own besides; another
+with a gain or a structural change that no other cell shares stands apart and is never counted as normal. A cell that is
+incomplete (see ``edge.cell.findings``) or set aside is not counted either, though what an incomplete one has too many
+is seen, and said; but where three reviewed cells lack the very same, these are all that they had.
 
 Chimaeras (``chi``) and composite karyotypes (``cp``) are left to the person who signs.
 """
@@ -15,6 +15,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from edge.cases.clones import Clone, Clones, clones_of
 from edge.cases.departures import (
@@ -26,7 +27,7 @@ from edge.cases.departures import (
     lacking,
     made_of,
     reference_sexes,
-    sex_of,
+    spelled,
 )
 from edge.cases.state import CellState
 from edge.cell.findings import MONOSOMY_X, findings_of, is_incomplete, karyotype_of, ploidy_of
@@ -140,7 +141,13 @@ def tally(cells: Sequence[CellState]) -> Tally:
     changes = {cell.captured.number: departures_of(cell, sexes) for cell in complete}
     broken = [cell for cell in kept if cell.captured.number not in changes]
     found = clones_of(changes, {cell.captured.number: _gains(cell, sexes) for cell in broken})
-    beside = _Beside(any(cell.counts["Y"] for cell in complete), any(_has_xxy(cell) for cell in complete))
+    of_lines = {number for clone in found.lines for number in clone.cells}
+    with_y = [cell for cell in complete if cell.counts["Y"]]
+    beside = _Beside(
+        any(cell.captured.number in of_lines for cell in with_y),
+        any(cell.captured.number in of_lines and cell.counts["X"] > 1 for cell in with_y),
+        tuple(cell.captured.number for cell in with_y),
+    )
     clones = sorted(found.lines, key=lambda clone: (len(clone.changes), sorted(c.rank for c in clone.changes)))
     lines = [_line(clone, changes, sexes, beside, alone=len(clones) == 1) for clone in clones]
     lines.sort(key=lambda line: (line.karyotype in ("46,XX", "46,XY"), -len(line.cells)))
@@ -148,7 +155,7 @@ def tally(cells: Sequence[CellState]) -> Tally:
     return Tally(
         karyotype=_written(lines),
         lines=tuple(lines),
-        strays=_strays(found, sexes),
+        strays=_strays(found, changes, sexes),
         besides=_listed(found.besides),
         counted=tuple(counted),
         apart=tuple(number for number in changes if number not in counted),
@@ -165,21 +172,20 @@ def _gains(cell: CellState, sexes: Mapping[int, str]) -> Departures:
     return frozenset(change for change in departures_of(cell, sexes) if not change.is_loss)
 
 
-def _has_xxy(cell: CellState) -> bool:
-    return sex_of(cell.counts).startswith("XX") and cell.counts["Y"] > 0
-
-
-def _strays(found: Clones, sexes: Mapping[int, str]) -> tuple[Stray, ...]:
+def _strays(found: Clones, changes: Mapping[int, Departures], sexes: Mapping[int, str]) -> tuple[Stray, ...]:
     together = {
-        change: tuple(sorted((*found.strays.get(change, ()), *found.lost.get(change, ()))))
+        change: tuple(sorted({*found.strays.get(change, ()), *found.lost.get(change, ())}))
         for change in (*found.strays, *found.lost)
     }
-    lone = [Stray(_karyotype(clone.changes, sexes), clone.cells) for clone in found.lone]
+    lone = [Stray(_karyotype(changes[number], sexes), (number,)) for clone in found.lone for number in clone.own]
     return (*_listed(together), *sorted(lone, key=lambda stray: stray.cells))
 
 
 def _listed(changes: Mapping[Departure, tuple[int, ...]]) -> tuple[Stray, ...]:
-    return tuple(Stray(change.spelled, changes[change]) for change in sorted(changes, key=lambda c: (c.rank, c.copy)))
+    """In order, copies that the same cells show in one."""
+    ordered = sorted(changes, key=lambda change: (change.rank, change.ploidy, change.copy))
+    alike = groupby(ordered, key=lambda change: (change.what, change.ploidy, changes[change]))
+    return tuple(Stray(spelled(tuple(copies)), cells) for (_, _, cells), copies in alike)
 
 
 def _written(lines: Sequence[Line]) -> str:
@@ -190,10 +196,22 @@ def _written(lines: Sequence[Line]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Beside:
-    """Whether some cell of the case has a Y, and whether some has it beside two X."""
+    """Whether a cell of some line has a Y, and whether one has it beside two X; all cells that have one."""
 
     y: bool
     xxy: bool
+    with_y: tuple[int, ...]
+
+    @property
+    def single_x(self) -> str:
+        """What 45,X is then."""
+        if self.y:
+            return LOST_Y
+        return (
+            MONOSOMY_X.replace(")", f"; or a Y was lost, see {cells_named(self.with_y)})")
+            if self.with_y
+            else MONOSOMY_X
+        )
 
 
 def _line(
@@ -205,8 +223,7 @@ def _line(
     shared = frozenset.intersection(*(changes[n] for n in clone.own)) if several else clone.changes
     counts, markers, derivatives = made_of(clone.changes, sexes)
     said = findings_of(counts, markers=markers, derivatives=derivatives)
-    if beside.y:
-        said = tuple(LOST_Y if finding == MONOSOMY_X else finding for finding in said)
+    said = tuple(beside.single_x if finding == MONOSOMY_X else finding for finding in said)
     if any(change.what in SEX_EXCHANGES for change in clone.changes):
         said = (ANOTHER_SEX_BESIDE_XXY if beside.xxy else ANOTHER_SEX, *said)
     gains = [change for change in clone.changes if change.is_gain]

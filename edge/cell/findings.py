@@ -198,7 +198,6 @@ def _said(cell: _Balance) -> tuple[str, ...]:
         lost = {label: copies for label, copies in cell.missing.items() if label in AUTOSOMES or not told}
         if lost:
             said.append(f"not found: {_listed(lost)}; a finding only where three cells lack the same")
-    before = len(said)
     if _tells_sex(cell):
         condition = "" if cell.shared or cell.sex != "X" else _IF_SHARED
         said += [f"{finding}{condition}" for finding in _sex_findings(cell.sex, cell.derivatives)]
@@ -212,7 +211,7 @@ def _said(cell: _Balance) -> tuple[str, ...]:
     gains = [label for label, change in cell.autosome_change.items() if change > 0]
     if len(gains) >= STRANGERS_FROM and cell.ploidy == 2 and not cell.shared:
         said.insert(0, f"{len(gains)} gains: look for part of another cell in the frame")
-    if not cell.shared and not all(finding.endswith(_IF_SHARED) for finding in said[before:]):
+    if not cell.shared and any(not _is_plain(finding) and not finding.endswith(_IF_SHARED) for finding in said):
         said.append(f"{_ONE_CELL}: a finding only where a second shows the same")
     if gains and cell.missing and not (cell.shared or cell.incomplete):  # in several cells alike it is no slip
         said.append(f"gain and loss in one cell: check the labels of {', '.join([*gains, *cell.missing])}")

@@ -48,6 +48,23 @@ def test_a_chromosome_that_is_chosen_before_the_answer_stays_chosen(bench: Bench
     assert selected(bench) == "30"
 
 
+def test_a_number_that_is_typed_across_the_answer_is_whole(bench: Bench) -> None:
+    """It is for the next uncertain one, which the answer selects."""
+    page = bench.page
+    bench.open(1)
+    waiting: list[Route] = []
+    page.route("**/edit", lambda route: waiting.append(route), times=1)
+    page.keyboard.press("8")
+    page.keyboard.press("Enter")
+    until(page, lambda: bool(waiting))
+    page.keyboard.press("1")
+    waiting[0].continue_()
+    expect(page.locator(".chromosome.selected")).to_have_attribute("data-id", "20")
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    expect(bench.place("12").locator('.chromosome[data-id="20"]')).to_have_count(1)
+
+
 def test_what_was_typed_is_not_for_the_next_one(bench: Bench) -> None:
     bench.open(1)
     bench.page.keyboard.press("1")
@@ -79,8 +96,22 @@ def test_a_case_that_another_opened_takes_no_cell_unasked(bench: Bench) -> None:
     expect(page.locator("#live-said")).to_contain_text("is open now, no longer")
     expect(page.locator("#capture")).to_be_enabled()
     page.locator("#capture").click()
-    expect(page.locator("#live-said")).to_contain_text("was opened elsewhere; once more captures into it")
+    expect(page.locator("#live-said")).to_contain_text("nobody opened it here; once more captures into it")
     assert not bench.store.case(f"{bench.case}-other").cells
+
+
+def test_a_case_that_was_opened_here_once_is_still_another_persons_later(bench: Bench) -> None:
+    page = bench.page
+    page.evaluate(FETCH, ["/api/case/open", {"name": f"{bench.case}-other"}])
+    expect(page.locator("#case-name")).to_have_value(f"{bench.case}-other")
+    page.locator("#capture").click()
+    expect(page.locator("#live-said")).to_contain_text("once more captures into it")
+    page.evaluate(FETCH, ["/api/case/open", {"name": bench.case}])  # which this page opened first
+    expect(page.locator("#case-name")).to_have_value(bench.case)
+    expect(page.locator("#capture")).to_be_enabled()
+    page.locator("#capture").click()
+    expect(page.locator("#live-said")).to_contain_text(f"case {bench.case} is open now, and nobody opened it here")
+    assert len(bench.store.case(bench.case).cells) == 2
 
 
 def test_a_cell_of_a_case_that_is_no_longer_open_follows_what_others_do(bench: Bench) -> None:
@@ -116,6 +147,7 @@ def test_what_waits_while_the_board_is_silent_is_not_sent(bench: Bench) -> None:
         page.keyboard.press(key)
     waiting[0].abort()
     expect(page.locator("#said")).to_contain_text("the board does not answer")
+    expect(page.locator("#said")).to_contain_text("; 3 changes after it were not sent")
     page.wait_for_timeout(300)
     assert len(waiting) == 1
     assert bench.edits() == []
@@ -174,6 +206,23 @@ def test_a_captured_picture_that_failed_is_asked_for_again(bench: Bench) -> None
     page.wait_for_timeout(300)
     with page.expect_response("**/picture.png*"):
         bench.chromosome(30).click()
+
+
+def test_an_export_keeps_the_keyboard_while_it_is_made(bench: Bench) -> None:
+    page = bench.page
+    waiting: list[Route] = []
+    page.route("**/export", lambda route: waiting.append(route), times=1)
+    button = page.locator('[data-export="json"]')
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#live-said")).to_have_text(f"Making {bench.case}-case.json")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    expect(button).to_be_focused()
+    waiting[0].continue_()
+    expect(page.locator("#live-said")).to_have_text(f"{bench.case}-case.json saved")
+    assert page.evaluate("document.body.dataset.view") == "live"
+    assert len(waiting) == 1
 
 
 def test_the_picture_is_enlarged_without_a_keyboard(bench: Bench) -> None:

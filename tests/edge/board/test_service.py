@@ -129,6 +129,18 @@ def test_what_it_is_told_to_write_lies_where_the_sandbox_lets_it(
     assert said.count("\n") == 1
 
 
+def test_what_its_user_may_not_write_into_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, lasting: None
+) -> None:
+    own = tmp_path / "logs"
+    own.mkdir(0o700)
+    words = ["install-service", "--show", "--user", "nobody", "--", "--log", f"{own}/run.log"]
+    assert main(words) == ConfigError.exit_code
+    assert f"expected a folder that nobody may write into, got {own}; give it: sudo chown" in capsys.readouterr().err
+    assert main([*words[:-1], "/run.log"]) == ConfigError.exit_code
+    assert "in a folder of their own, got /; name one" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["--cases", "/tmp/c"], ["--log", "/var/tmp/x"], ["--jsonl", "/var/../tmp/a/x"]])
 def test_nothing_is_kept_in_a_folder_that_goes(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     assert main(["install-service", "--show", "--", *words]) == ConfigError.exit_code

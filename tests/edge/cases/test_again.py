@@ -45,6 +45,16 @@ def test_the_same_field_after_the_stage_was_moved(by_px: tuple[int, int], lost: 
     assert seen_before(replace(cell, chromosomes=there), [state]) is state
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_few_chromosomes_elsewhere_are_another_field(count: int) -> None:
+    """Some move brings them onto others, as it would any three."""
+    some = make_cell().chromosomes[:count]
+    boxes = [tuple(np.add(c.region.box_px, (60, 100, 60, 100)).tolist()) for c in some]
+    there = tuple(make_chromosome(k, "1", box_px=box) for k, box in enumerate(boxes))
+    assert seen_before(replace(make_cell(), chromosomes=there), [cell_of()]) is None
+    assert seen_before(replace(make_cell(), chromosomes=some), [cell_of()]) is not None
+
+
 def test_the_first_that_shows_it_is_told() -> None:
     others = [cell_of(number=2), cell_of(number=3, set_aside="poor spread")]
     known = seen_before(make_cell(), others)

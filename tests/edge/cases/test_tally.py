@@ -54,7 +54,7 @@ def valid(karyotype: str) -> bool:
         ({"+21 -8": 1, "+21": 9}, "47,XX,+21[10]", {"-8": 1}),
         ({"+21 +8": 3, "+21": 9}, "mos 47,XX,+21[9]/48,XX,+8,+21[3]", {}),
         ({"+21 +21": 4}, "48,XX,+21,+21[4]", {}),
-        ({"+21 +21": 1, "+21": 3}, "47,XX,+21[3]", {"+21": 1}),
+        ({"+21 +21": 1, "+21": 3}, "47,XX,+21[4]", {"another +21": 1}),
         # what a spread of the larger line comes to that lost one: fewer than three make no line
         ({"+21": 19, "normal": 1}, "47,XX,+21[20]", {"-21": 1}),
         ({"+X": 18, "normal": 2}, "47,XXX[20]", {"-X": 2}),
@@ -70,6 +70,11 @@ def valid(karyotype: str) -> bool:
         ({"-7": 3, "-7 +8": 3}, "mos 45,XX,-7[3]/46,XX,-7,+8[3]", {}),
         # each gain is another line's
         ({"+8": 9, "+21": 3, "+8 +21": 1}, "mos 47,XX,+8[9]/47,XX,+21[3]", {"48,XX,+8,+21": 1}),
+        # of the clone, whatever it has besides
+        ({"+8": 1, "+8 +21": 1, "normal": 18}, "mos 47,XX,+8[2]/46,XX[18]", {"+21": 1}),
+        # two of one kind, in one word
+        ({"+21 +21": 1, "normal": 9}, "46,XX[9]", {"+21,+21": 1}),
+        ({"+X": 18, "-X": 2}, "47,XXX[20]", {"-X": 2}),
         # labels that may be swapped: no cell has 47
         ({"+22 -7": 2, "normal": 18}, "mos 46,XX,-7,+22[2]/46,XX[18]", {"-7": 2}),
         ({"+8": 2, "+X": 2, "+18": 2, "normal": 1}, "mos 47,XXX[2]/47,XX,+8[2]/47,XX,+18[2]/46,XX[1]", {}),
@@ -207,6 +212,16 @@ def test_what_nobody_has_looked_at_is_no_line_of_lost_chromosomes() -> None:
     assert tally(states).incomplete == (1, 2, 3)
 
 
+@pytest.mark.parametrize("few", [1, 2])
+def test_who_lost_a_changed_chromosome_is_no_normal_cell(few: int) -> None:
+    changed = [edited(captured(number=k), Mark(16, "derivative")) for k in range(1, 19)]
+    result = tally([*changed, *(cell_of("-9", number=k) for k in range(19, 19 + few))])
+    assert result.karyotype == f"46,XX,der(9)[{18 + few}]"
+    assert [stray.what for stray in result.strays] == ["-9"]
+    normal = tally([*changed, cell_of(number=19)])
+    assert (normal.karyotype, normal.strays) == ("46,XX,der(9)[18]", (Stray("46,XX", (19,)),))
+
+
 def test_an_extra_derivative_and_an_extra_whole_one_make_no_clone() -> None:
     """No second cell shows either: one cell with a whole third 21 finds no trisomy."""
     three, normal = [*NORMAL_FEMALE, "21"], [cell_of(number=3), cell_of(number=4)]
@@ -252,7 +267,10 @@ def test_a_finding_of_several_lines_is_said_once_with_the_cells_of_all() -> None
     }
 
 
-@pytest.mark.parametrize(("males", "said"), [(17, LOST_Y), (1, LOST_Y), (0, MONOSOMY_X)])
+LOST_IN_ONE = "monosomy X (Turner syndrome; or a Y was lost, see cell 5)"
+
+
+@pytest.mark.parametrize(("males", "said"), [(17, LOST_Y), (2, LOST_Y), (1, LOST_IN_ONE), (0, MONOSOMY_X)])
 def test_a_lost_y_is_no_turner_syndrome(males: int, said: str) -> None:
     single = [cell_of("-X", number=k) for k in range(1, 5)]
     found = tally([*single, *(cell_of(sex="XY", number=k) for k in range(5, 5 + males))]).findings

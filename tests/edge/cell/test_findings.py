@@ -118,7 +118,7 @@ TWO = "seen in one cell: a finding only where a second shows the same"
         ),
         (cell("X", c1=-1, c5=-1), ("incomplete cell: 43 of 46 chromosomes found; missing: 1, 5, X or Y",), False),
         (cell("Y"), ("incomplete cell: 45 of 46 chromosomes found; missing: X or Y; no X found",), False),
-        (cell("XXX", 3), ("triploidy",), True),
+        (cell("XXX", 3), ("triploidy", TWO), True),
         ({}, ("no chromosome found",), False),
     ],
 )

@@ -17,20 +17,18 @@ export const actor = {
   },
 };
 
-async function ask(address, options, within_ms) {
-  return (await answered(address, options, within_ms)).json();
-}
-
-async function answered(address, options, within_ms = ANSWER_MS) {
-  const answer = await fetch(address, { ...options, signal: AbortSignal.timeout(within_ms) }).catch(() => {
+// Nobody knows whether a board that is silent did what it was asked to.
+async function ask(address, options, within_ms = ANSWER_MS, read = (answer) => answer.json()) {
+  let answer, said;
+  try {
+    answer = await fetch(address, { ...options, signal: AbortSignal.timeout(within_ms) });
+    said = await (answer.ok ? read(answer) : answer.json().catch(() => ({ error: `the board answered ${answer.status}` })));
+  } catch {
     const why = `the board does not answer${options ? "; look whether it was done before you repeat it" : ""}`;
-    throw Object.assign(new Error(why), { silent: true });
-  });
-  if (!answer.ok) {
-    const said = await answer.json().catch(() => ({ error: `the board answered ${answer.status}` }));
-    throw Object.assign(new Error(said.error), { cell: said.cell });
+    throw Object.assign(new Error(why), { silent: Boolean(options) });
   }
-  return answer;
+  if (!answer.ok) throw Object.assign(new Error(said.error), { cell: said.cell });
+  return said;
 }
 
 function posting(body) {
@@ -45,8 +43,8 @@ function post(address, body, within_ms) {
 export const api = {
   case: () => ask("/api/case"),
   cell: (id) => ask(`/api/cells/${id}?actor=${encodeURIComponent(actor.name)}`),
-  open: (name) => post("/api/case/open", { name }),
-  export: async (form, shown) => (await answered("/api/case/export", posting({ form, case: shown }), EXPORT_MS)).blob(),
+  open: (name) => post("/api/case/open", { name }, READING_MS), // after a capture that another page waits for
+  export: (form, shown) => ask("/api/case/export", posting({ form, case: shown }), EXPORT_MS, (answer) => answer.blob()),
   capture: (shown, scene) => post("/api/capture", { case: shown, scene }, READING_MS),
   edit: (seen, change) => post(`/api/cells/${seen.id}/edit`, { based_on: seen.revision, change }),
   undo: (cell) => post(`/api/cells/${cell.id}/undo`, { based_on: cell.revision }),

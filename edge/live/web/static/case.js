@@ -61,8 +61,9 @@ export function offerExports(say, onPointer) {
   for (const button of document.querySelectorAll("[data-export]")) {
     button.addEventListener("click", async ({ detail: byPointer }) => {
       if (byPointer) onPointer();
+      if (button.ariaBusy) return; // it can keep the keyboard, which one that is disabled loses
       const name = open; // of the case that was asked for: another may be open when the file comes
-      button.disabled = true;
+      button.ariaBusy = "true";
       say(`Making ${name}-${button.dataset.file}`);
       try {
         const link = document.createElement("a");
@@ -74,7 +75,7 @@ export function offerExports(say, onPointer) {
       } catch (error) {
         say(error.message);
       } finally {
-        button.disabled = false;
+        button.ariaBusy = null;
       }
     });
   }

@@ -54,9 +54,9 @@ export class Karyogram {
     return this.cell?.chromosomes.find((c) => c.id === id);
   }
 
-  select(id, { focus = true } = {}) {
+  select(id, { focus = true, typing = false } = {}) {
     if (this.chromosome(id) === undefined) return;
-    if (id !== this.selected) typed.clear();
+    if (id !== this.selected && !typing) typed.clear();
     this.button(this.selected)?.classList.remove("selected");
     this.button(this.selected)?.setAttribute("tabindex", "-1");
     this.selected = id;

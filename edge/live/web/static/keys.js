@@ -43,7 +43,10 @@ export function listen(page) {
       return page.act(keyOf(event) === "y" || event.shiftKey ? "redo" : "undo");
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey || help.open) return;
-    if (event.repeat && !ARROWS[event.key] && event.key !== "Backspace") return event.preventDefault(); // once is meant
+    if (event.repeat && !ARROWS[event.key] && event.key !== "Backspace") { // once is meant
+      if (["Enter", " "].includes(event.key)) event.preventDefault(); // they also press what has the focus
+      return;
+    }
     if (event.key === "?") return help.showModal();
     if (karyogram) return inKaryogram(event);
     const onButton = event.target.closest("button") !== null && event.target.id !== "to-live";

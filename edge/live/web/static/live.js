@@ -128,13 +128,13 @@ export class Live {
   }
 
   setFault(fault) {
+    $("board").textContent = this.old() && fault; // edits reach no board that is silent; a camera's faults keep none
     if (fault === this.fault) return;
     this.fault = fault;
     const told = $("fault");
     told.hidden = !fault;
     told.textContent = fault;
     $("live-picture").classList.toggle("faulty", Boolean(fault));
-    $("board").textContent = this.old() && fault; // edits reach no board that is silent; a camera's faults keep none
     this.refresh();
   }
 

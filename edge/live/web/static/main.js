@@ -30,6 +30,7 @@ let entering = false;
 
 actor.load();
 const queue = new Queue(say, refused);
+const queued = (work) => queue.ask(work);
 const live = new Live((now) => (now.head !== head || now.name !== caseName) && refreshCase());
 const karyogram = new Karyogram($("rows"), {
   onSelect: (chromosome) => (picture.show(cell, chromosome?.id ?? null), selected.show(cell, chromosome)),
@@ -48,8 +49,12 @@ offerExports(say, () => keysToView());
 offerCases((name) =>
   queued(async () => {
     opening = name;
-    await api.open(name);
-    await refreshCase();
+    try {
+      await api.open(name);
+      await refreshCase();
+    } finally {
+      opening = "";
+    }
     view("live");
     say(cells.length ? `Case ${name} is open` : `Case ${name} is open; it has no cell yet`);
   }),
@@ -159,10 +164,6 @@ function say(text) {
   $("live-said").textContent = text;
 }
 
-function queued(work) {
-  return queue.ask(work);
-}
-
 // What was refused because of a cell as it is now comes with that cell: it is shown, and K opens it.
 async function refused(error) {
   if (error.cell) show(await api.cell(error.cell.id).catch(() => error.cell));
@@ -202,7 +203,7 @@ function next() {
   const waiting = cell.unsure_ids;
   const other = waiting[(waiting.indexOf(karyogram.selected) + 1) % waiting.length];
   if (other === undefined) say(cell.reviewed ? "All reviewed" : "Nothing uncertain: A accepts the cell");
-  else if (other !== karyogram.selected) karyogram.select(other);
+  else if (other !== karyogram.selected) karyogram.select(other, { typing: true }); // what is typed already is for it
 }
 
 const { act, drawn } = toolsOf({
@@ -229,7 +230,7 @@ function capture() {
   }
   if (!live.capturable) return say("Nothing to capture: wait for the labels of a metaphase");
   if (elsewhere) {
-    say(`Nothing captured: case ${elsewhere} was opened elsewhere; once more captures into it`);
+    say(`Nothing captured: case ${elsewhere} is open now, and nobody opened it here; once more captures into it`);
     elsewhere = "";
     return;
   }
@@ -271,10 +272,6 @@ function escape() {
   else view("live");
 }
 
-function enlarge() {
-  picture.enlarge(!document.body.classList.contains("large-picture"));
-}
-
 listen({
   act,
   capture,
@@ -285,14 +282,14 @@ listen({
   turnPage,
   step: (right, down) => karyogram.step(right, down),
   resolution: () => selected.nextResolution(),
-  enlarge,
+  enlarge: () => picture.turnSize(),
   live: () => view("live"),
 });
 $("capture").addEventListener("click", capture);
 $("cancel").addEventListener("click", escape);
 $("enlarge").addEventListener("click", ({ detail: byPointer }) => {
   if (byPointer) focusSelected(); // the next Enter is meant for the chromosome
-  enlarge();
+  picture.turnSize();
 });
 $("to-live").addEventListener("click", () => view("live"));
 $("to-karyogram").addEventListener("click", openKaryogram);

@@ -67,6 +67,10 @@ export class Picture {
     this.draw();
   }
 
+  turnSize() {
+    this.enlarge(!document.body.classList.contains("large-picture"));
+  }
+
   at(event) {
     const box = this.canvas.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * this.cell.width_px, ((event.clientY - box.top) / box.height) * this.cell.height_px];

@@ -17,7 +17,11 @@ export class Queue {
   ask(work, meanwhile = "Waiting for the board") {
     const turn = this.dropped;
     this.last = this.last.then(() => turn === this.dropped && this.done(work, meanwhile)).catch((error) => {
-      if (error.silent) this.dropped += 1;
+      if (error.silent) {
+        this.dropped += 1;
+        const lost = this.unsaved - 1;
+        if (lost) error.message += `; ${lost} ${lost === 1 ? "change" : "changes"} after it ${lost === 1 ? "was" : "were"} not sent`;
+      }
       return this.onRefused(error);
     });
     return this.last;

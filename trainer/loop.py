@@ -13,8 +13,8 @@ import tensorflow as tf
 import tf_keras as keras
 from rich.progress import Progress
 
-from edge.errors import ConfigError
 from trainer.batches import Prefetcher
+from trainer.errors import Diverged
 from trainer.optimise import Averages, cosine_rate
 from trainer.runs import Run
 
@@ -51,7 +51,7 @@ def train(
     ``make`` draws a batch from a generator that depends on the seed and the step alone, so a resumed run sees what an
     uninterrupted one would have seen; but dropout draws from TensorFlow's own, which a resumed run starts anew, so that
     it then comes to the same but for chance. ``check`` measures the network, in its averaged weights, now and then.
-    ``ConfigError`` where the loss is no number any more; the checkpoints before that stay.
+    ``Diverged`` where the loss is no number any more; the checkpoints before that stay.
     """
     optimiser = keras.optimizers.AdamW(plan.rate, weight_decay=plan.decay, clipnorm=plan.clip_norm)
     optimiser.build(network.trainable_variables)
@@ -77,7 +77,7 @@ def train(
             done, last = step + 1, step + 1 == plan.steps
             if done % LOG_EVERY == 0 or last:
                 if not np.isfinite(float(loss)):  # nor will it be again: sound checkpoints must not make way for it
-                    raise ConfigError(
+                    raise Diverged(
                         f"{run.folder}: the loss is {float(loss)} at step {done}, nothing is learned any more; start "
                         "over with a smaller --rate and --fresh"
                     )

@@ -60,7 +60,7 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any, mend: str = FR
     tested = [owner for owners in there.values() for owner in owners.get("test", ())]
     train = _without_held(CropSet.join(trains), tested, "test")
     if vals:
-        val = CropSet.join(vals)
+        val = _without_held(CropSet.join(vals), tested, "test", of="val")
         train = _without_held(train, val.case.tolist(), "val")
     else:  # a laboratory's first cells, all of few cases
         train, val = _held_back(train, "case", ", ".join(map(str, sources)))
@@ -84,22 +84,22 @@ def require_crops(config: ClassifierConfig) -> None:
     stamps_of(config.data)
 
 
-def _without_held(train: CropSet, held: Sequence[str], split: str) -> CropSet:
-    """``train`` less the crops of donors and cases that are ``held`` in ``split``: what one set holds back may stand in
-    another, too."""
-    both = np.isin(train.case, np.array(held, np.str_)) & (train.case != "")
+def _without_held(crops: CropSet, held: Sequence[str], split: str, of: str = "train") -> CropSet:
+    """``crops``, of the split ``of``, less those of donors and cases that are ``held`` in ``split``: what one set holds
+    back may stand in another, too."""
+    both = np.isin(crops.case, np.array(held, np.str_)) & (crops.case != "")
     if not both.any():
-        return train
+        return crops
     if both.all():
-        raise DatasetError(f"every donor or case of train is one of {split} in another set; give sets of more donors")
-    named = sorted(set(train.case[both].tolist()))
+        raise DatasetError(f"every donor or case of {of} is one of {split} in another set; give sets of more donors")
+    named = sorted(set(crops.case[both].tolist()))
     warnings.warn(
-        f"{int(both.sum())} train crops are of {len(named)} donor(s) or case(s) that another set has in {split}, first "
-        f"'{named[0]}'; they are left out of train",
+        f"{int(both.sum())} {of} crops are of {len(named)} donor(s) or case(s) that another set has in {split}, first "
+        f"'{named[0]}'; they are left out of {of}",
         HeldWarning,
         stacklevel=3,
     )
-    return train.pick(~both)
+    return crops.pick(~both)
 
 
 def _owners_of(sources: Iterable[Path], drawn: bool) -> Mapping[Path, Mapping[str, Collection[str]]]:

@@ -36,15 +36,21 @@ def cell_sets(learned: Sequence[str], judged: str) -> list[Stamp]:
     held = [(judged, "val", _owners(Path(judged), "val"))]
     held += [(data, "test", marked_owners(Path(data)).get("test", set()) - {""}) for data in sets]
     for data in dict.fromkeys(learned):
-        train = _owners(Path(data), "train")
-        for other, split, owners in held:
-            both = sorted(train & owners)
-            if both:
-                raise DatasetError(
-                    f"{data}: {len(both)} case(s) or donor(s) of train are {split}'s in {other}, first '{both[0]}'; "
-                    "give them the same split in both"
-                )
+        _require_others(data, "train", held)
+    _require_others(judged, "val", held[1:])
     return stamps_of(sets)
+
+
+def _require_others(data: str, own: str, held: Sequence[tuple[str, str, set[str]]]) -> None:
+    """``DatasetError`` where a case or donor of the set's split ``own`` is ``held``: by a set, in a split."""
+    owners = _owners(Path(data), own)
+    for other, split, theirs in held:
+        both = sorted(owners & theirs)
+        if both:
+            raise DatasetError(
+                f"{data}: {len(both)} case(s) or donor(s) of {own} are {split}'s in {other}, first '{both[0]}'; "
+                "give them the same split in both"
+            )
 
 
 def _owners(data: Path, split: str) -> set[str]:

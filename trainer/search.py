@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from edge.errors import ConfigError
 from trainer.data.sources import stamp_of
 from trainer.data_note import SAME
+from trainer.errors import Diverged
 from trainer.files import share, shipped_models
 from trainer.runs import CROP_FILES
 from trainer.search_results import results_of, write_results
@@ -115,7 +116,7 @@ def _try(study: optuna.Study, trial: optuna.Trial, setting: Setting, config: Sea
     told: dict[str, Any] = {}
     try:
         told["values"] = run_trial(trial, setting, config, out)
-    except ConfigError as error:
+    except Diverged as error:
         trial.set_user_attr(FAULT, str(error).partition("; ")[0])  # without the mend, which is of another command
         told["state"] = optuna.trial.TrialState.FAIL
     except KeyboardInterrupt:

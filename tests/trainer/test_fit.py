@@ -344,6 +344,12 @@ def test_a_donor_that_another_set_tests_on_is_not_learned_from(tmp_path: Path) -
     with pytest.warns(HeldWarning, match=message):
         train, _ = load_crops(classifier_config(first, second), tmp_path / "run", undecided)
     assert "d0" not in train.case
+    vals = rewritten(
+        first, tmp_path / "vals.zip", lambda row: row | {"split": "val" if row["donor"] < "d2" else "train"}
+    )
+    with pytest.warns(HeldWarning, match=r"24 val crops are of 1 donor\(s\) .* in test, first 'd0'; they are left out"):
+        _, val = load_crops(classifier_config(vals, second), tmp_path / "vals", undecided)
+    assert "d0" not in val.case
     here, there = (
         rewritten(first, tmp_path / f"{own[0]}.zip", lambda row, own=own: row | {"split": own[row["donor"] > "d1"]})
         for own in (("train", "test"), ("test", "train"))

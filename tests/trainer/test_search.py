@@ -22,6 +22,7 @@ from edge.errors import ConfigError  # noqa: E402
 from tests.trainer.drawn import cutouts_zip  # noqa: E402
 from trainer import fit_classifier as fit_module  # noqa: E402
 from trainer import search as search_module  # noqa: E402
+from trainer.errors import Diverged  # noqa: E402
 from trainer.runs import LOG_FILE, Run  # noqa: E402
 from trainer.search import SearchConfig, open_study, search  # noqa: E402
 from trainer.search_results import markdown, results_of  # noqa: E402
@@ -211,13 +212,27 @@ def test_a_training_that_comes_to_nothing_ends_its_trial_alone(
     def run_trial(trial: optuna.Trial, setting: search_module.Setting, *_: object) -> float:
         trial.set_user_attr("steps", 1)
         if setting.rate > 0.002:
-            raise ConfigError("trials/0001: the loss is nan at step 50; start over with a smaller --rate and --fresh")
+            raise Diverged("trials/0001: the loss is nan at step 50; start over with a smaller --rate and --fresh")
         return 0.5
 
     monkeypatch.setattr(search_module, "run_trial", run_trial)
     found = results_of(search(config(cutouts), tmp_path))
     assert [row["rate"] for row in found["trials"]] == [0.001]
     assert list(found["failed"].values()) == ["trials/0001: the loss is nan at step 50"]
+
+
+def test_a_folder_that_fails_ends_the_search_and_no_trial(
+    cutouts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untrained: list[float]
+) -> None:
+    def run_trial(*_: object) -> float:
+        raise ConfigError("trials/0001 cannot be used: Stale file handle; choose another --out")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(search_module, "run_trial", run_trial)
+        with pytest.raises(ConfigError, match="Stale file handle"):
+            search(config(cutouts), tmp_path)
+    found = results_of(search(config(cutouts), tmp_path))
+    assert (len(found["trials"]), found["failed"]) == (2, {})
 
 
 def test_a_revived_trial_is_told_by_its_folder_and_with_all_its_time(

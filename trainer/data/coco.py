@@ -18,6 +18,7 @@ from typing import Any
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_named
 from trainer.data.pictures import require_size
+from trainer.data.splits import SPLITS
 from trainer.data.strangers import Strangers, stranger_label
 from trainer.data.tables import LARGEST
 from trainer.errors import DatasetError
@@ -93,7 +94,7 @@ def coco_frames(path: Path) -> list[CocoFrame]:
     frames: list[CocoFrame] = []
     crowds = 0
     for file, table in coco_files(path).items():
-        split = split_named(Path(*file.resolve().parts[-2:]) if path.is_file() else file.relative_to(folder))
+        split = _split_by_name(file) if path.is_file() else split_named(file.relative_to(folder))
         alone = [mark for mark in table["annotations"] if not (isinstance(mark, dict) and mark.get("iscrowd") == 1)]
         crowds += len(table["annotations"]) - len(alone)
         try:
@@ -108,6 +109,12 @@ def coco_frames(path: Path) -> list[CocoFrame]:
             stacklevel=2,
         )
     return frames
+
+
+def _split_by_name(file: Path) -> str | None:
+    """Of a file that is named itself: what its own name says, or its folder's where that is a split's and no other."""
+    above = file.resolve().parent.name
+    return split_named(Path(file.name)) or (split_named(Path(above) / "_") if above in (*SPLITS, "valid") else None)
 
 
 def _field(entry: Any, name: str, where: str) -> Any:

@@ -16,7 +16,7 @@ from edge.camera.decoding import decode_levels
 from edge.camera.pixels import to_8_bit
 from edge.errors import FrameError
 from edge.records import LABELS, UInt8Array
-from trainer.data.names import label_of, label_said_by, split_named, split_of_case
+from trainer.data.names import is_split, label_of, label_said_by, split_named, split_of_case
 from trainer.data.pictures import SHOWN, Skipped
 from trainer.data.splits import SPLITS, check_splits, pick_split
 from trainer.data.tables import Row, parse_table, read_table
@@ -221,7 +221,7 @@ def _require_own(path: Path, below: Path, label: str) -> None:
                 f"{path}: expected a folder a class, LABEL/DONOR/CELL/PICTURE, got chromosome {label_said_by(name)} by "
                 f"its name in the folder of {label}; sort them so, or state their labels in {TABLE}"
             )
-    if split_named(below.parent / "_"):
+    if any(map(is_split, below.parent.parts)):
         raise DatasetError(
             f"{path}: expected SPLIT/LABEL/DONOR/CELL/PICTURE, got a split in the folder of {label}; sort them so"
         )

@@ -59,7 +59,7 @@ def masked_frames(path: Path, split: str = "") -> list[Reader]:
         splits = [split_of_slide(slide_of(picture, strangers)) for picture in pictures]
         named = list(zip([partial(read_mfish_masks, file) for file in files], pictures, splits, strict=True))
         return _readable(named, split, path)
-    frames = coco_frames(path) if path.is_dir() or path.suffix == ".json" else []
+    frames = coco_frames(path) if path.is_dir() or path.suffix.lower() == ".json" else []
     warn_skipped(path, [Skipped(frame.path.name, UNMARKED) for frame in frames if not frame.marks])
     marked = [(partial(read_coco_masks, frame), frame.path, frame.split) for frame in frames if frame.marks]
     if not marked:

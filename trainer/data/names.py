@@ -23,10 +23,11 @@ _SHELF = re.compile(
     re.IGNORECASE,
 )
 """Folders that programs and habits give to any set: JPEGImages, annotations, VOC2012, data ..."""
-_SPLIT_NAMES = {"train": "train", "training": "train"}
-_SPLIT_NAMES |= dict.fromkeys(("val", "valid", "validation", "dev"), "val")
-_SPLIT_NAMES |= dict.fromkeys(("test", "testing", "eval", "evaluation", "holdout"), "test")
-"""What may be to choose by or to test by is to test by."""
+_SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_ALONE = {"training": "train", "dev": "val", "testing": "test"}
+_ALONE |= dict.fromkeys(("eval", "evaluation", "holdout"), "test")
+"""The same of files, and of folders where it is the whole name: Dev K may be a patient. What may be to choose by or to
+test by is to test by."""
 _LIKE_A_SPLIT = re.compile(r"train|test|val|eval|dev|hold|held", re.IGNORECASE)
 
 
@@ -91,10 +92,17 @@ def split_named(path: PurePath) -> str | None:
     "Testing set/")."""
     for part in (path.stem, *reversed(path.parent.parts)):
         words = [word.removesuffix("set") for word in re.split(r"[^a-z]+", part.lower())]
-        stated = {_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES}
+        known = _SPLIT_NAMES | _ALONE if part == path.stem or is_split(part) else _SPLIT_NAMES
+        stated = {known[word] for word in words if word in known}
         if len(stated) == 1:
             return stated.pop()
     return None
+
+
+def is_split(name: str) -> bool:
+    """Whether a folder's whole name is a split's ("test", "Training set"; not "test 12")."""
+    whole = re.sub(r"[ _-]?set$|[ _-]", "", name.lower())
+    return whole in _SPLIT_NAMES or whole in _ALONE
 
 
 def like_a_split(name: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.data.names import case_folder, case_of, label_of, like_a_split, split_of_case
+from trainer.data.names import case_folder, case_of, label_of, like_a_split, split_named, split_of_case
 from trainer.data.tables import read_table
 from trainer.errors import DatasetError
 
@@ -55,7 +55,13 @@ class Strangers:
                 GuessedWarning,
                 stacklevel=3,
             )
-        doubtful = sorted({folder for folder in folders.values() if folder and like_a_split(folder)})
+        doubtful = sorted(
+            {
+                folder
+                for picture, folder in folders.items()
+                if folder and like_a_split(folder) and not split_named(self._within(picture).parent / "_")
+            }
+        )
         if doubtful:
             warnings.warn(
                 f"{self.folder}: {len(doubtful)} folder(s) with a split's name or the like are taken for cases, first "
@@ -65,7 +71,10 @@ class Strangers:
             )
 
     def _folder_of(self, picture: Path) -> str | None:
-        return case_folder(Path(os.path.relpath(picture, self.folder)))
+        return case_folder(self._within(picture))
+
+    def _within(self, picture: Path) -> Path:
+        return Path(os.path.relpath(picture, self.folder))
 
     def split(self, case: str, stated: str | None) -> str:
         return stated or split_of_case(case)

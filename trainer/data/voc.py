@@ -2,9 +2,9 @@
 
 Frames lie beside their XML, in ``JPEGImages/`` or in ``images/``. The split is the one of ``ImageSets/Main/*.txt``,
 whose lines name frames with or without folders and suffix, or the one that a folder above the XML is named by; where
-neither states any, each case has its own (``names.split_of_case``). The case is the
-one of ``cases.csv`` (columns image, case), else a folder that the frame lies in (``names.case_folder``), else read off
-the file's name (``names.case_of``). Corners are taken as labelImg and CVAT write them: edges, not pixel numbers, so
+neither states any, or trainval.txt alone, each case has its own (``names.split_of_case``). The case is the one of
+``cases.csv`` (columns image, case), else a folder that the frame lies in (``names.case_folder``), else read off the
+file's name (``names.case_of``). Corners are taken as labelImg and CVAT write them: edges, not pixel numbers, so
 that the box is half-open. What an object's ``difficult`` says is passed over; that of ``FrameTruth`` is the frame's.
 """
 
@@ -25,6 +25,8 @@ from trainer.errors import DatasetError
 FOLDERS = ("", "JPEGImages", "images")
 LISTS = "ImageSets/Main"
 SUFFIXES = (".xml",)
+LEARNED = "train or val"
+"""The split of frames of which a list says no more than that they are not to test by: each case's own."""
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _FLAG = re.compile(r"\s+-?[01]$")
 """Behind a frame's name: whether it shows what the list is of."""
@@ -47,8 +49,8 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
             skipped.append(Skipped(str(path.relative_to(folder)), f"not readable as XML: {error}"))
             continue
         if root.tag == "annotation":
-            split = stated.get(path.stem) or split_named(path.relative_to(folder).parent / "_")
-            if stated and split is None:
+            split = stated.get(path.stem, split_named(path.relative_to(folder).parent / "_"))
+            if stated and split is None and root.find("object") is not None:
                 raise DatasetError(f"{path}: its frame is in no list of {folder / LISTS}; add it to that of its split")
             truths.append(_frame(root, path, folder, split, strangers))
     strangers.tell_guessed(truth.path for truth in truths)
@@ -68,23 +70,27 @@ def _may_annotate(path: Path) -> bool:
 
 
 def _image_sets(folder: Path, stems: Collection[str]) -> dict[str, str]:
-    """Split of each of the ``stems`` that is in a list, of the lists that are named by one."""
+    """Split of each of the ``stems`` that is in a list, of the lists that are named by one; ``LEARNED`` of those that
+    are in another list, as trainval.txt, alone."""
     lists = sorted(folder.glob(f"{LISTS}/*.txt"))
     sets = [(split_named(path.relative_to(folder)), path) for path in lists if "_" not in path.stem]
     stated: dict[str, str] = {}
+    others: set[str] = set()
     for split, path in sets:
         try:
             lines = path.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, ValueError) as error:
             raise DatasetError(f"{path}: expected the frames' names as UTF-8 text, cannot read it: {error}") from error
         for line in lines:
-            if split is not None and line.strip():
-                stem = _stem_of(line.strip(), stems)
+            stem = _stem_of(line.strip(), stems) if line.strip() else ""
+            if split is None and stem:
+                others.add(stem)
+            elif split is not None and stem != "":
                 if stem is None:
                     raise DatasetError(f"{path}: frame '{line.strip()}' has no XML; add it, or take it off the list")
                 if stated.setdefault(stem, split) != split:
                     raise DatasetError(f"{path}: frame '{stem}' is in {stated[stem]} too; keep it in one list")
-    return stated
+    return dict.fromkeys(others, LEARNED) | stated if stated else {}
 
 
 def _stem_of(line: str, stems: Collection[str]) -> str | None:
@@ -115,4 +121,6 @@ def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strang
             ) from None
         labels.append(stranger_label(one.findtext("name") or "", f"{path}, object {number}"))
     case = strangers.case(picture)
-    return framed(picture, case, strangers.split(case, split), boxes, labels, str(path))
+    own = strangers.split(case, None if split == LEARNED else split)
+    own = "train" if split == LEARNED and own == "test" else own
+    return framed(picture, case, own, boxes, labels, str(path))

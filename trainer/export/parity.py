@@ -134,17 +134,17 @@ def require(parity: Parity) -> Parity:
     """The same, if it keeps the bounds of its form; else ``ExportError`` with the figure that does not."""
     bounds = BOUNDS[parity.form]
     broken = []
-    if parity.agreement_decided < bounds.agreement:
+    if not parity.agreement_decided >= bounds.agreement:  # so written, what is no number breaks it, too
         broken.append(f"agrees on {parity.agreement_decided:.2%} (least {bounds.agreement:.2%})")
-    if parity.mean_difference > bounds.mean:
+    if not parity.mean_difference <= bounds.mean:
         broken.append(f"scores differ by {parity.mean_difference:.4f} on average (most {bounds.mean:g})")
-    if parity.largest_difference > bounds.largest:
+    if not parity.largest_difference <= bounds.largest:
         broken.append(f"a score differs by {parity.largest_difference:.3f} (most {bounds.largest:g})")
     for name, gap in parity.beside.items():
         mean, largest = (bounds.mean_px, bounds.largest_px) if gap.unit == "px" else (bounds.mean, bounds.largest)
-        if gap.mean > mean:
+        if not gap.mean <= mean:
             broken.append(f"{name} differ by {gap.mean:.4f} {gap.unit} on average (most {mean:g})")
-        if gap.largest > largest:
+        if not gap.largest <= largest:
             broken.append(f"{name} differ by {gap.largest:.3f} {gap.unit} (most {largest:g})")
     if broken:
         raise ExportError(

@@ -97,6 +97,8 @@ def test_a_case_keeps_its_split_and_most_are_for_training() -> None:
         ("holdout/a.xml", "test"),
         ("annotations/instances_training.json", "train"),
         ("VOCdevkit/a.xml", None),
+        ("Dev K/a.xml", None),
+        ("Eva L/Evaluation 2/a.xml", None),
     ],
 )
 def test_splits_stated_by_paths(path: str, split: str | None) -> None:

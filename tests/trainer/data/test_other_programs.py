@@ -103,6 +103,44 @@ def test_linked_folders_and_suffixes_in_capitals_are_not_passed_over(tmp_path: P
     assert [(c.file, c.donor) for c in read_all(tmp_path / "classes").cutouts] == [("7/P1/a.png", "P1")]
 
 
+def test_what_a_folder_holds_twice_by_a_link_is_read_once_and_what_a_disk_has_for_itself_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "classes" / "7"
+    (folder / "P1").mkdir(parents=True)
+    cv2.imwrite(str(folder / "P1" / "a.png"), np.full((60, 20), 99, np.uint8))
+    (folder / "A").mkdir()
+    (folder / "A" / "latest").symlink_to(folder / "P1")
+    shutil.copytree(folder / "P1", folder / "lost+found")
+    shutil.copytree(folder / "P1", folder / ".thumbnails")
+    assert [(c.file, c.donor) for c in read_all(tmp_path / "classes").cutouts] == [("7/P1/a.png", "P1")]
+
+
+def test_frames_of_trainval_alone_are_not_to_test_by(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "voc")
+    names = [f"q{case}_1.png" for case in range(40)]
+    for level, name in enumerate(names):
+        frame(folder / "JPEGImages" / name, 100 + level)
+        (folder / "Annotations" / name).with_suffix(".xml").write_text(voc_xml(name, [("7", (10, 12, 30, 60))]))
+    (folder / "Annotations" / "r1_1.xml").write_text(voc_xml("p1_1.png", []))  # of which nobody says anything
+    (folder / "ImageSets" / "Main" / "trainval.txt").write_text(
+        "".join(f"{name[:-4]}\n" for name in ["p1_1.png", *names])
+    )
+    (folder / "cases.csv").unlink()
+    splits = {f.image: f.split for f in read_all(folder).frames}
+    assert {splits[name] for name in names} == {"train", "val"}
+    assert any(split_of_case(case_of(name)) == "test" for name in names)
+    assert (splits["p1_1.png"], splits["p2_1.png"]) == ("train", "test")
+
+
+def test_a_file_of_coco_that_is_named_itself_has_the_splits_of_its_folder(tmp_path: Path) -> None:
+    coco = coco_folder(tmp_path / "coco")
+    (coco / "train").rename(coco / "dev 2")
+    (coco / "dev").mkdir()
+    (coco / "dev 2").rename(coco / "dev" / "one")
+    inside = next((coco / "dev" / "one").glob("*.json"))
+    whole = {f.case: f.split for f in read_all(coco / "dev" / "one").frames}
+    assert {f.case: f.split for f in read_all(inside).frames} == whole
+
+
 def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = voc_folder(tmp_path / "voc")
     listed = Path.iterdir

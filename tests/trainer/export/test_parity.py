@@ -81,6 +81,13 @@ def test_an_output_beside_the_judged_one_is_proved_too(task: Task, output: str, 
         require(measure(task, "int8", trained, trained | {output: np.zeros_like(trained[output])}))
 
 
+@pytest.mark.parametrize(("task", "output"), [("classifier", "label"), ("classifier", "single"), ("locator", "box")])
+def test_what_is_no_number_is_no_proof(task: Task, output: str) -> None:
+    trained = outputs(task)
+    with pytest.raises(ExportError, match="nan"):
+        require(measure(task, "float16", trained, trained | {output: np.full_like(trained[output], np.nan)}))
+
+
 def test_a_lone_output_that_is_far_off_is_named() -> None:
     trained = outputs("classifier")
     off = trained["single"].copy()

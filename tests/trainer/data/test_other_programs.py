@@ -125,7 +125,8 @@ def test_frames_of_trainval_alone_are_not_to_test_by(tmp_path: Path) -> None:
         "".join(f"{name[:-4]}\n" for name in ["p1_1.png", *names])
     )
     (folder / "cases.csv").unlink()
-    splits = {f.image: f.split for f in read_all(folder).frames}
+    with pytest.warns(GuessedWarning):
+        splits = {f.image: f.split for f in read_all(folder).frames}
     assert {splits[name] for name in names} == {"train", "val"}
     assert any(split_of_case(case_of(name)) == "test" for name in names)
     assert (splits["p1_1.png"], splits["p2_1.png"]) == ("train", "test")

@@ -120,7 +120,8 @@ def test_frames_of_trainval_alone_are_not_to_test_by(tmp_path: Path) -> None:
     for level, name in enumerate(names):
         frame(folder / "JPEGImages" / name, 100 + level)
         (folder / "Annotations" / name).with_suffix(".xml").write_text(voc_xml(name, [("7", (10, 12, 30, 60))]))
-    (folder / "Annotations" / "r1_1.xml").write_text(voc_xml("p1_1.png", []))  # of which nobody says anything
+    frame(folder / "JPEGImages" / "r1_1.png", 90)
+    (folder / "Annotations" / "r1_1.xml").write_text(voc_xml("r1_1.png", []))  # in no list, and unmarked
     (folder / "ImageSets" / "Main" / "trainval.txt").write_text(
         "".join(f"{name[:-4]}\n" for name in ["p1_1.png", *names])
     )

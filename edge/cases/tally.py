@@ -59,7 +59,7 @@ class Stray:
 @dataclass(frozen=True, slots=True)
 class Tally:
     """``karyotype`` is empty while no cell counts. ``strays`` make no clone; ``besides`` are clonal gains that
-    incomplete cells show. ``counted`` cells stand in a line; ``apart`` have a gain or a structural change of their own.
+    incomplete cells show; ``of_no_line`` all of either that no line has. ``counted`` cells stand in a line; ``apart`` have a gain or a structural change of their own.
     ``unsure`` are those, but for what is set aside, that wait for a person's eye, as a whole or for some of their
     chromosomes. All are numbers within the case."""
 
@@ -67,6 +67,7 @@ class Tally:
     lines: tuple[Line, ...]
     strays: tuple[Stray, ...]
     besides: tuple[Stray, ...]
+    of_no_line: tuple[Stray, ...]
     counted: tuple[int, ...]
     apart: tuple[int, ...]
     unsure: tuple[int, ...]
@@ -107,7 +108,7 @@ class Tally:
         if not self.counted:
             return ""
         n = len(self.counted)
-        seen = ", ".join(f"{stray.what} ({cells_named(stray.cells)})" for stray in (*self.strays, *self.besides))
+        seen = ", ".join(f"{stray.what} ({cells_named(stray.cells)})" for stray in self.of_no_line)
         low, middle, high = (math.ceil(100 * excluded_share(n, c) - 1e-9) for c in CONFIDENCES)
         but = f", but not one of {seen}" if seen else ""
         return (
@@ -148,6 +149,8 @@ def tally(cells: Sequence[CellState]) -> Tally:
         any(cell.captured.number in of_lines and cell.counts["X"] > 1 for cell in with_y),
         tuple(cell.captured.number for cell in with_y),
     )
+    strays = _strays(found, changes, sexes)
+    of_some_line = frozenset[Departure]().union(*(clone.changes for clone in found.lines))
     clones = sorted(found.lines, key=lambda clone: (len(clone.changes), sorted(c.rank for c in clone.changes)))
     lines = [_line(clone, changes, sexes, beside, alone=len(clones) == 1) for clone in clones]
     lines.sort(key=lambda line: (line.karyotype in ("46,XX", "46,XY"), -len(line.cells)))
@@ -155,8 +158,9 @@ def tally(cells: Sequence[CellState]) -> Tally:
     return Tally(
         karyotype=_written(lines),
         lines=tuple(lines),
-        strays=_strays(found, changes, sexes),
+        strays=strays,
         besides=_listed(found.besides),
+        of_no_line=(*strays, *_listed({c: numbers for c, numbers in found.besides.items() if c not in of_some_line})),
         counted=tuple(counted),
         apart=tuple(number for number in changes if number not in counted),
         unsure=tuple(cell.captured.number for cell in kept if not cell.reviewed),

@@ -162,6 +162,7 @@ def test_gains_of_incomplete_cells_are_said_and_make_clones() -> None:
     with_a_whole_one = tally([*broken, *normal, cell_of("+21", number=20)])
     assert with_a_whole_one.karyotype == "mos 47,XX,+21[1]/46,XX[15]"
     assert with_a_whole_one.findings == ("trisomy 21 (Down syndrome) in 1 of 16 cells", said)
+    assert with_a_whole_one.exclusion.endswith(" at 99 %)")  # +21 is no further line
     assert tally([broken[0], *normal]).strays == (Stray("+21", (1,)),)
 
 

@@ -59,9 +59,9 @@ class Stray:
 @dataclass(frozen=True, slots=True)
 class Tally:
     """``karyotype`` is empty while no cell counts. ``strays`` make no clone; ``besides`` are clonal gains that
-    incomplete cells show; ``of_no_line`` all of either that no line has. ``counted`` cells stand in a line; ``apart`` have a gain or a structural change of their own.
-    ``unsure`` are those, but for what is set aside, that wait for a person's eye, as a whole or for some of their
-    chromosomes. All are numbers within the case."""
+    incomplete cells show; ``of_no_line`` all of either that no line has. ``counted`` cells stand in a line; ``apart``
+    have a gain or a structural change of their own. ``unsure`` are those, but for what is set aside, that wait for a
+    person's eye, as a whole or for some of their chromosomes. All are numbers within the case."""
 
     karyotype: str
     lines: tuple[Line, ...]

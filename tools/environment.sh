@@ -60,7 +60,7 @@ environment() {
     echo "making $folder (once; some minutes) ..." >&2
     if [[ -d $folder ]]; then mv "$folder" "$folder.before"; fi
     (
-        trap put_back EXIT # also of Ctrl-C
+        trap 'trap "" INT TERM; put_back' EXIT # also of Ctrl-C, which may come once more meanwhile
         make
     )
 }

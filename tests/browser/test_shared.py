@@ -37,9 +37,9 @@ def test_a_key_that_is_held_down_is_one_press(bench: Bench) -> None:
 
 
 def test_a_chromosome_that_is_chosen_before_the_answer_stays_chosen(bench: Bench) -> None:
-    bench.open(1)
     waiting: list[Route] = []
     bench.page.route("**/edit", lambda route: waiting.append(route), times=1)
+    bench.open(1)
     bench.page.keyboard.press("Enter")
     until(bench.page, lambda: bool(waiting))
     bench.chromosome(30).click()
@@ -51,9 +51,9 @@ def test_a_chromosome_that_is_chosen_before_the_answer_stays_chosen(bench: Bench
 def test_a_number_that_is_typed_across_the_answer_is_whole(bench: Bench) -> None:
     """It is for the next uncertain one, which the answer selects."""
     page = bench.page
-    bench.open(1)
     waiting: list[Route] = []
     page.route("**/edit", lambda route: waiting.append(route), times=1)
+    bench.open(1)
     page.keyboard.press("8")
     page.keyboard.press("Enter")
     until(page, lambda: bool(waiting))
@@ -137,9 +137,9 @@ def test_a_drop_does_not_undo_what_another_said_meanwhile(bench: Bench) -> None:
 
 def test_what_waits_while_the_board_is_silent_is_not_sent(bench: Bench) -> None:
     page = bench.page
-    bench.open(1)
     waiting: list[Route] = []
     page.route("**/edit", lambda route: waiting.append(route))
+    bench.open(1)
     page.keyboard.press("Enter")
     until(page, lambda: bool(waiting))
     expect(page.locator("#said")).to_have_text("Waiting for the board")
@@ -155,9 +155,9 @@ def test_what_waits_while_the_board_is_silent_is_not_sent(bench: Bench) -> None:
 
 def test_a_page_that_is_left_asks_about_what_the_board_has_not_got_yet(bench: Bench) -> None:
     page = bench.page
-    bench.open(1)
     waiting: list[Route] = []
     page.route("**/edit", lambda route: waiting.append(route), times=1)
+    bench.open(1)
     page.keyboard.press("Enter")
     until(page, lambda: bool(waiting))
     asked: list[str] = []

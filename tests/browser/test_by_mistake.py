@@ -147,8 +147,8 @@ def test_the_cell_that_was_asked_for_last_stays(bench: Bench, why: str) -> None:
 
 def test_a_key_that_is_faster_than_the_next_cell_changes_neither(bench: Bench) -> None:
     page = bench.page
-    bench.open(1)
     waiting = bench.hold(2)
+    bench.open(1)
     for key in ("PageDown", "f", "t"):
         page.keyboard.press(key)
     expect(page.locator("#aside")).to_be_visible()

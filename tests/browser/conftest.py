@@ -156,8 +156,15 @@ class Bench:
 
     def hold(self, number: int) -> list[Route]:
         """What asks for that cell next, which waits for ``release``."""
+        return self._held(self.address(number))
+
+    def hold_edit(self) -> list[Route]:
+        """The next edit, which waits for whoever continues it."""
+        return self._held("**/edit")
+
+    def _held(self, address: str | re.Pattern[str]) -> list[Route]:
         waiting: list[Route] = []
-        self.page.route(self.address(number), lambda route: waiting.append(route), times=1)
+        self.page.route(address, lambda route: waiting.append(route), times=1)
         self.page.evaluate("fetch('/healthz')")  # by its answer requests are held; now and then the next one slipped by
         return waiting
 

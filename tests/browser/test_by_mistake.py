@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from edge.cases.edits import Flip
 from tests.browser.conftest import Bench, until
@@ -262,8 +262,7 @@ def test_a_refused_label_keeps_its_chromosome(bench: Bench) -> None:
 def test_enter_before_the_answer_to_the_last_one_changes_nothing(bench: Bench) -> None:
     page = bench.page
     bench.open(1)
-    waiting: list[Route] = []
-    page.route("**/edit", lambda route: waiting.append(route), times=1)
+    waiting = bench.hold_edit()
     page.keyboard.type("8")
     page.keyboard.press("Enter")
     page.keyboard.type("9")

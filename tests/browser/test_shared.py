@@ -37,8 +37,7 @@ def test_a_key_that_is_held_down_is_one_press(bench: Bench) -> None:
 
 
 def test_a_chromosome_that_is_chosen_before_the_answer_stays_chosen(bench: Bench) -> None:
-    waiting: list[Route] = []
-    bench.page.route("**/edit", lambda route: waiting.append(route), times=1)
+    waiting = bench.hold_edit()
     bench.open(1)
     bench.page.keyboard.press("Enter")
     until(bench.page, lambda: bool(waiting))
@@ -51,8 +50,7 @@ def test_a_chromosome_that_is_chosen_before_the_answer_stays_chosen(bench: Bench
 def test_a_number_that_is_typed_across_the_answer_is_whole(bench: Bench) -> None:
     """It is for the next uncertain one, which the answer selects."""
     page = bench.page
-    waiting: list[Route] = []
-    page.route("**/edit", lambda route: waiting.append(route), times=1)
+    waiting = bench.hold_edit()
     bench.open(1)
     page.keyboard.press("8")
     page.keyboard.press("Enter")
@@ -155,8 +153,7 @@ def test_what_waits_while_the_board_is_silent_is_not_sent(bench: Bench) -> None:
 
 def test_a_page_that_is_left_asks_about_what_the_board_has_not_got_yet(bench: Bench) -> None:
     page = bench.page
-    waiting: list[Route] = []
-    page.route("**/edit", lambda route: waiting.append(route), times=1)
+    waiting = bench.hold_edit()
     bench.open(1)
     page.keyboard.press("Enter")
     until(page, lambda: bool(waiting))

@@ -62,7 +62,7 @@ class Pipeline:
         self.models = {**locator.models, **classifier.models, **keep.models, **judge.models}
 
     def label(self, frame: Frame) -> Cell:
-        """The labelled cell of ``frame``, as well as can be, in up to five readings; any thread may ask. A frame
+        """The labelled cell of ``frame``, read as thoroughly as can be, up to five times; any thread may ask. A frame
         without a chromosome gives a cell of count 0, not an error; ``FrameError`` where its scale would make it too
         large to look at."""
         return self._labelled(frame, "as taken", thorough=True)
@@ -104,7 +104,7 @@ class Pipeline:
         )
 
     def _look(self, frame: Frame, way: Way, clock: _Clock, thorough: bool) -> Reading:
-        """What ``frame``, which was laid that ``way``, shows, as it lies in the frame that was taken."""
+        """One reading of ``frame``, which was laid that ``way``; its regions lie as in the frame that was taken."""
         with clock.stage("locate"):
             regions = self._locator.locate(frame)
         crops, predictions = self._read(frame, regions, (), clock, thorough)
@@ -160,19 +160,17 @@ def load_pipeline(models_dir: Path | None = None, threads: int = 2) -> Pipeline:
 
     Raises ``ModelError`` when one is missing, changed or made for something else.
     """
-    from edge.cell.arbiter import Arbiter as LearnedArbiter
+    from edge.cell.arbiter import load_arbiter
     from edge.cell.assign import assign
-    from edge.cell.keep import Keeper as LearnedKeeper
-    from edge.classify.classifier import Classifier as LearnedClassifier
+    from edge.cell.keep import load_keeper
+    from edge.classify.classifier import load_classifier
     from edge.locate.locator import load_locator
     from edge.locate.straighten import straighten
-    from edge.runtime.bundle import load_bundle
 
     folder = models_dir if models_dir is not None else default_models_dir()
     locator = load_locator(folder, threads)
-    classifier = LearnedClassifier(load_bundle(folder / "classifier", "classifier"), threads)
-    keep = LearnedKeeper.of(load_bundle(folder / "verifier", "verifier"), threads)
-    judge = LearnedArbiter(load_bundle(folder / "arbiter", "arbiter"))
+    classifier = load_classifier(folder, threads)
+    keep, judge = load_keeper(folder, threads), load_arbiter(folder)
     return Pipeline(locator, classifier, straighten, keep, judge, assign)
 
 

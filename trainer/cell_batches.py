@@ -27,8 +27,8 @@ SHORT, OVERFULL = 0.3, 0.6
 """Share of cells that lack one chromosome or two, and that have one to three too many."""
 KNOWN_BOXES = 0.15
 """Share of cells whose boxes somebody drew: nothing but chromosomes, and each of them for sure."""
-STRANGERS = 5000
-"""Lone chromosomes that are put into other cells."""
+GUESTS = 5000
+"""Lone chromosomes, at most, that are put into other cells than their own."""
 SURENESS, NOISE = (-0.1, 0.15), 0.015
 """How much surer or less sure the labels are made, as a normal of the log; and noise on all that is known."""
 ELSEWHERE = 0.35
@@ -42,33 +42,33 @@ LONE_COVERED, LONE_SHARED = 13, 26
 """Of 255: a twentieth of its mask and a tenth of its box, below which a chromosome is alone."""
 MOST_LEVEL = 255
 PLACE_SPREAD = 32.0
-"""Of 255, of places for a stranger."""
+"""Of 255, of places for a guest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Strangers:
+class Guests:
     """``rows`` uint8 (n, 300) of tables, of chromosomes that nothing touches, and their ``label`` (n,)."""
 
     rows: UInt8Array
     label: npt.NDArray[np.int8]
 
 
-def lone_ones(cells: CellSet, rng: np.random.Generator) -> Strangers:
-    """Chromosomes that share next to nothing with others, ``STRANGERS`` of them at most."""
+def lone_ones(cells: CellSet, rng: np.random.Generator) -> Guests:
+    """Chromosomes that share next to nothing with others, ``GUESTS`` of them at most."""
     near = [
         cells.table[..., COLUMNS["weighed"]][..., WEIGHED.index(name)] for name in ("covered", "weaker", "stronger")
     ]
     covered, *shared = near
     lone = cells.whole & (covered < LONE_COVERED) & (shared[0] < LONE_SHARED) & (shared[1] < LONE_SHARED)
     cell, seat = np.nonzero(lone)
-    some = np.sort(rng.permutation(len(cell))[:STRANGERS])
+    some = np.sort(rng.permutation(len(cell))[:GUESTS])
     rows = cells.table[cell[some], seat[some]].copy()
     for name in ("iou", "shared"):
         rows[:, COLUMNS[name]] = 0
-    return Strangers(rows, cells.label[cell[some], seat[some]])
+    return Guests(rows, cells.label[cell[some], seat[some]])
 
 
-def make_batch(cells: CellSet, strangers: Strangers, rng: np.random.Generator, count: int) -> Batch:
+def make_batch(cells: CellSet, guests: Guests, rng: np.random.Generator, count: int) -> Batch:
     """table (B, 96, 300, 1) in 0..1, whole (B, 96), label (B, 96) with NOTHING: some cells with chromosomes too few or
     too many, so that copies tell nothing; some with boxes that are known; labels more or less sure, and noise."""
     picked = rng.integers(len(cells), size=count)
@@ -84,13 +84,13 @@ def make_batch(cells: CellSet, strangers: Strangers, rng: np.random.Generator, c
             gone[rng.choice(np.flatnonzero(whole[k]), rng.integers(1, 3))] = True
         _leave(table[k], gone)
         whole[k, gone], label[k, gone] = False, NOTHING
-        if rng.random() < OVERFULL and len(strangers.rows):
+        if rng.random() < OVERFULL and len(guests.rows):
             free = np.flatnonzero(~there | gone)[: rng.integers(1, 4)]
-            drawn = rng.integers(len(strangers.rows), size=len(free))
-            table[k, free] = strangers.rows[drawn]
+            drawn = rng.integers(len(guests.rows), size=len(free))
+            table[k, free] = guests.rows[drawn]
             places = 127.5 + rng.normal(0, PLACE_SPREAD, (len(free), 2))
             table[k, free, COLUMNS["place"]] = np.clip(places, 0, 255).astype(np.uint8)
-            whole[k, free], label[k, free] = True, strangers.label[drawn]
+            whole[k, free], label[k, free] = True, guests.label[drawn]
     x = table.astype(np.float32) / np.float32(255)
     seated = x[..., :1]
     sureness = np.exp(rng.normal(*SURENESS, (count, 1, 1))).astype(np.float32)

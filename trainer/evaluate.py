@@ -20,7 +20,7 @@ from trainer.data.crops import TURNED_SHARE
 from trainer.data.metaphase import FrameTruth
 from trainer.errors import DatasetError
 from trainer.files import write_result
-from trainer.judged import Judged, judge
+from trainer.judged import JudgedCrops, judge
 from trainer.labelled import LabelledCell
 from trainer.score import score
 from trainer.score_crops import score_crops
@@ -162,20 +162,18 @@ def frame_figures(lines: Sequence[dict[str, Any]], truths: Sequence[FrameTruth])
 
 def box_labeller(models: Path | None, threads: int) -> BoxLabeller:
     """Labels given boxes with the shipped models, so that the classifier is measured without the locator's misses."""
-    from edge.cell.arbiter import Arbiter
+    from edge.cell.arbiter import load_arbiter
     from edge.cell.assign import assign
-    from edge.cell.keep import Keeper
-    from edge.classify.classifier import Classifier
+    from edge.cell.keep import load_keeper
+    from edge.classify.classifier import load_classifier
     from edge.config import default_models_dir
     from edge.locate.locator import load_locator
     from edge.locate.straighten import straighten
-    from edge.runtime.bundle import load_bundle
 
     folder = models if models is not None else default_models_dir()
     locator = load_locator(folder, threads)
-    classifier = Classifier(load_bundle(folder / "classifier", "classifier"), threads)
-    keep = Keeper.of(load_bundle(folder / "verifier", "verifier"), threads)
-    arbiter = Arbiter(load_bundle(folder / "arbiter", "arbiter"))
+    classifier = load_classifier(folder, threads)
+    keep, arbiter = load_keeper(folder, threads), load_arbiter(folder)
 
     def label(frame: Frame, boxes: npt.NDArray[np.int64]) -> tuple[list[str], list[str]]:
         frame = locator.prepared(frame)
@@ -207,10 +205,10 @@ def box_figures(truths: Iterable[FrameTruth], label: BoxLabeller) -> dict[str, f
     }
 
 
-def judge_with(model: Path, cells: Iterable[LabelledCell], threads: int, models: Path) -> Judged:
+def judge_with(model: Path, cells: Iterable[LabelledCell], threads: int, models: Path) -> JudgedCrops:
     """``judge`` with the classifier bundle in ``model``, the arbiter in the folder ``models`` if it has one, and the
     product's assignment."""
-    from edge.cell.arbiter import Arbiter
+    from edge.cell.arbiter import load_arbiter
     from edge.cell.assign import Assigned, assign
     from edge.cell.cutouts import beside_one_another
     from edge.classify.classifier import Classifier
@@ -219,8 +217,7 @@ def judge_with(model: Path, cells: Iterable[LabelledCell], threads: int, models:
     classifier = Classifier(load_bundle(model, "classifier"), threads)
     if not models.is_dir():
         raise ModelError(f"{models}: expected a folder of models, found none; name it with --models")
-    folder = models / "arbiter"
-    arbiter = Arbiter(load_bundle(folder, "arbiter")) if folder.is_dir() else None
+    arbiter = load_arbiter(models) if (models / "arbiter").is_dir() else None
 
     def label(crops: Sequence[Crop], predictions: Sequence[Prediction]) -> Sequence[Assigned]:
         return assign(predictions if arbiter is None else beside_one_another(arbiter, crops, predictions))
@@ -231,7 +228,7 @@ def judge_with(model: Path, cells: Iterable[LabelledCell], threads: int, models:
     return judge(cells, classify, label)
 
 
-def crop_figures(judged: Judged) -> dict[str, Any]:
+def crop_figures(judged: JudgedCrops) -> dict[str, Any]:
     """The measures of single crops: n, accuracy, macro_f1, per_class, confusion, ece; accuracy_assigned and
     ece_assigned, None where cells are not known; polarity, the share of crops known to be upright that are told so,
     None without any."""

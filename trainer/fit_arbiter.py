@@ -88,13 +88,13 @@ def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
     if not config.start:
         rows = known.table[known.table[..., 0] > 0][:, KNOWN]
         network.get_layer("usual").adapt(rows[:: max(1, len(rows) // 100_000)].astype(np.float32) / 255)
-    strangers = lone_ones(known, np.random.default_rng(config.seed))
+    guests = lone_ones(known, np.random.default_rng(config.seed))
     train(
         run,
         network,
         Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed),
         losses,
-        lambda rng: make_batch(known, strangers, rng, config.batch),
+        lambda rng: make_batch(known, guests, rng, config.batch),
         lambda: check(network, held),
     )
     if config.blend:

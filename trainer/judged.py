@@ -33,7 +33,7 @@ Assign = Callable[[Sequence[Crop], Sequence[Prediction]], Sequence[Named]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class JudgedCrops:
     """n crops with truth and answer.
 
     ``names``, ``truth`` and ``cells`` (n,), "" for a cell that is not known; ``pixels`` uint8 (n, 128, 32); ``scores``
@@ -67,7 +67,7 @@ class Judged:
         return float((self.p_arm_up[self.upright] >= 0.5).mean()) if self.upright.any() else None
 
 
-def judge(cells: Iterable[LabelledCell], classify: Classify, assign: Assign) -> Judged:
+def judge(cells: Iterable[LabelledCell], classify: Classify, assign: Assign) -> JudgedCrops:
     """Classify and assign cell by cell. ``DatasetError`` if there is no crop in any."""
     names: list[str] = []
     owners: list[str] = []
@@ -91,7 +91,7 @@ def judge(cells: Iterable[LabelledCell], classify: Classify, assign: Assign) -> 
             assigned += assign(cell.crops, predictions)
     if not truth:
         raise DatasetError("expected labelled chromosomes to judge, found none in this split; name another --split")
-    return Judged(
+    return JudgedCrops(
         tuple(names),
         tuple(owners),
         tuple(truth),

@@ -22,7 +22,7 @@ from trainer.export.bundle import any_bundle
 from trainer.export.edgetpu import check
 from trainer.export.flat import read_flat
 from trainer.export.networks import FIGURES_FILE
-from trainer.judged import Judged
+from trainer.judged import JudgedCrops
 from trainer.report_pictures import confusion_picture, in_few_colours, reliability_picture
 from trainer.runs import LOG_FILE, Run
 from trainer.score_crops import score_crops
@@ -46,7 +46,7 @@ class Judgement:
 
     data: str
     share: str
-    judged: Judged
+    judged: JudgedCrops
     crops: bool = True
 
 
@@ -150,7 +150,7 @@ class WorstCell:
     shifted: int
 
 
-def worst_cells(judged: Judged) -> list[WorstCell]:
+def worst_cells(judged: JudgedCrops) -> list[WorstCell]:
     """The known cells with the most mistakes, at most ``WORST_CELLS``."""
     said, actual, sure = judged.said, judged.actual, judged.scores.max(1) >= SURE
     cells = []
@@ -163,7 +163,7 @@ def worst_cells(judged: Judged) -> list[WorstCell]:
     return sorted(bad, key=lambda cell: (-cell.wrong, cell.name))[:WORST_CELLS]
 
 
-def worst_sheet(judged: Judged) -> bytes:
+def worst_sheet(judged: JudgedCrops) -> bytes:
     """The crops to which their own class seemed least likely, "truth > said" under each, as PNG."""
     own = judged.scores[np.arange(len(judged.truth)), judged.actual]
     order = np.argsort(own, kind="stable")[:WORST]

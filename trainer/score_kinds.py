@@ -60,6 +60,11 @@ class FrameFigures:
     right: int
     corrections: int
 
+    @classmethod
+    def of(cls, outcome: FrameOutcome) -> FrameFigures:
+        names = (outcome.truth.image, outcome.truth.case)
+        return cls(*names, outcome.true, outcome.found, outcome.located, outcome.right, outcome.corrections)
+
 
 def kinds_of(boxes_px: npt.NDArray[np.int64]) -> list[Kind]:
     """The likely kind of each box of one frame, ``boxes_px`` int (n, 4), half-open.
@@ -83,7 +88,7 @@ def detail_figures(outcomes: Sequence[FrameOutcome]) -> dict[str, Any]:
     return {
         "by_kind": {kind: asdict(figures) for kind, figures in by_kind(outcomes).items()},
         "per_class": {label: asdict(figures) for label, figures in per_class(outcomes).items()},
-        "per_frame": [asdict(frame_figures(outcome)) for outcome in outcomes],
+        "per_frame": [asdict(FrameFigures.of(outcome)) for outcome in outcomes],
     }
 
 
@@ -113,14 +118,6 @@ def per_class(outcomes: Sequence[FrameOutcome]) -> dict[str, ClassFigures]:
         shares = _share(located, len(mine)), _share(right, located), _share(right, so_called)
         figures[label] = ClassFigures(len(mine), *shares)
     return figures
-
-
-def frame_figures(outcome: FrameOutcome) -> FrameFigures:
-    """One frame's counts."""
-    truth, located = outcome.truth, len(outcome.found_of)
-    right = located - len(outcome.wrong)
-    counts = (len(truth.labels), outcome.found, located, right, outcome.corrections)
-    return FrameFigures(truth.image, truth.case, *counts)
 
 
 def _labels(outcome: FrameOutcome) -> tuple[Sequence[str], Sequence[str | None]]:

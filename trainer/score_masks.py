@@ -111,7 +111,7 @@ def outcome_by_mask(found: Sequence[Chromosome], frame: MaskedFrame) -> Outcome:
     n = len(frame.pieces)
     iou, right = np.zeros(n), np.zeros(n, np.bool_)
     if found and n:
-        every = mask_iou(found, frame)
+        every = mask_ious(found, frame)
         mine, theirs = one_to_one(every)
         iou[theirs] = every[mine, theirs]
         right[theirs] = [found[i].label == frame.pieces[j].label for i, j in zip(mine, theirs, strict=True)]
@@ -123,7 +123,7 @@ def _score(outcome: Outcome, found: int) -> Score:
     return Score(1, len(outcome.iou), found, located, int(outcome.right.sum()), float(outcome.iou.sum()))
 
 
-def mask_iou(found: Sequence[Chromosome], frame: MaskedFrame) -> npt.NDArray[np.float64]:
+def mask_ious(found: Sequence[Chromosome], frame: MaskedFrame) -> npt.NDArray[np.float64]:
     """Of every chromosome found with every true piece, (n, m), off what is ignored."""
 
     def known(box: Box, mask: BoolArray) -> BoolArray:

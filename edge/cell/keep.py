@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from edge.cell.views import VIEWS, views
 from edge.locate.decode import firsts
 from edge.overlap import SAME_MASK_IOU, box_iou, mask_iou, meet
 from edge.records import BoolArray, Crop, Float32Array, Frame, Prediction, Region
-from edge.runtime.bundle import Bundle
+from edge.runtime.bundle import Bundle, load_bundle
 
 MOST_IOU = 0.7
 """Two objects whose boxes share more than this, and whose masks are the same, are one; the likelier stays. By boxes
@@ -91,12 +92,17 @@ class Keeper:
         crops: Sequence[Crop],
         predictions: Sequence[Prediction],
     ) -> Kept:
-        """The same once more has been found than ``before``, of which ``regions`` are the first: what the verifier said
-        then still holds where nothing has changed."""
+        """The same after more was found: the first of ``regions`` are those looked at ``before``, and what the verifier
+        said of them still holds where nothing beside them has changed."""
         seen = look(self.verifier, frame, regions, crops, predictions, before)
         odds = np.full(len(regions), IMPOSSIBLE_NATS, np.float32)
         odds[seen.rows] = terms(seen.weighed) @ self.weights
         return Kept(seen.rows, seen.weighed, odds)
+
+
+def load_keeper(models: Path, threads: int = 2) -> Keeper:
+    """From the bundle ``verifier`` in ``models``; ``ModelError`` when it is not sound."""
+    return Keeper.of(load_bundle(models / "verifier", "verifier"), threads)
 
 
 def look(
@@ -107,8 +113,8 @@ def look(
     predictions: Sequence[Prediction],
     before: Seen = NOTHING,
 ) -> Seen:
-    """What there is to weigh. Doubles go first: two marks of one chromosome would each count against the other. Of the
-    first regions it may be known what was seen ``before`` there were others."""
+    """What there is to weigh. Doubles go first: two marks of one chromosome would each count against the other.
+    ``before``: what was seen of the first regions when the others were not there yet."""
     found = views(regions, crops, predictions)
     rows, chances = singled(regions, found)
     single = [regions[k] for k in rows]

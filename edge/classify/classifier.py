@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.locate.straighten import MEDIAN_ROWS
 from edge.records import Crop, Float32Array, Prediction, UInt8Array
-from edge.runtime.bundle import Bundle
+from edge.runtime.bundle import Bundle, load_bundle
 from edge.runtime.interpreter import Network
 
 SURE, SURE_POLARITY = 0.99, 2.0
@@ -48,8 +49,8 @@ class Classifier:
         return self._named(crops, 0.0)
 
     def classify_cuts(self, cuts: Sequence[Sequence[Crop]]) -> tuple[Prediction, ...]:
-        """Of chromosomes that were cut out more than once, each time all of them in the same order; time does not
-        count: every cut is read either way round, and what is said on average, in log odds, stands."""
+        """The same of chromosomes that were cut out several times; each of ``cuts`` has all of them, in one order. Slow
+        and thorough: every cut is read either way round, and the mean of what is said, in log odds, stands."""
         pixels = [np.stack([c.pixels for c in crops]) for crops in cuts]
         as_they_lie, turned = ([self._read(p) for p in way] for way in (pixels, [p[:, ::-1, ::-1] for p in pixels]))
         both = as_they_lie + turned
@@ -86,6 +87,11 @@ class Classifier:
     def _sureness(self, reading: CropReadings) -> Float32Array:
         """The probability of the likeliest label, (n,)."""
         return np.asarray(np.exp(_log_softmax(reading.log_scores / self._temperature)).max(1))
+
+
+def load_classifier(models: Path, threads: int = 2) -> Classifier:
+    """From the bundle ``classifier`` in ``models``; ``ModelError`` when it is not sound."""
+    return Classifier(load_bundle(models / "classifier", "classifier"), threads)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ from edge.errors import BundleInvalid, ModelError
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.blocks import blocks_of, in_blocks
 from edge.runtime.bundle import Bundle
-from edge.runtime.network import MOST_AT_ONCE, PictureNetwork, Shape, open_network
+from edge.runtime.network import MOST_AT_ONCE, PictureNetwork, Shape, batch_for, open_network, require_uint8
 from edge.text import first_line
 
 
@@ -77,20 +77,13 @@ class Network:
 
     def run(self, batch: npt.NDArray[np.floating[Any]]) -> dict[str, Float32Array]:
         """Outputs by name, float32 (n, ...), for ``batch`` of real values (n, H, W, C), or (n, H, W) if C is 1."""
-        return self._run(self._quantize(self._shaped(batch)))
+        return self._run(self._quantize(batch_for(self.input_shape, batch)))
 
     def run_uint8(self, pixels: UInt8Array) -> dict[str, Float32Array]:
         """As ``run``, for 8-bit pictures that mean ``pixels / 255``; the usual int8 input costs one flipped bit."""
-        if pixels.dtype != np.uint8:
-            raise ValueError(f"run_uint8 expects uint8 pixels, got {pixels.dtype}")
-        shaped = self._shaped(pixels)
+        require_uint8(pixels)
+        shaped = batch_for(self.input_shape, pixels)
         return self._run((shaped ^ 0x80).view(np.int8) if self._flip_only else self._pixel_table[shaped])
-
-    def _shaped(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        shaped = batch[..., None] if batch.ndim == 3 else batch
-        if shaped.shape[1:] != self.input_shape[1:] or len(shaped) == 0:
-            raise ValueError(f"expected a batch (n >= 1, {self.input_shape[1:]}), got {batch.shape}")
-        return shaped
 
     def _quantize(self, real: npt.NDArray[np.floating[Any]]) -> npt.NDArray[Any]:
         if self.input_dtype.kind == "f" or self._scale == 0:

@@ -48,6 +48,20 @@ class PictureNetwork(Protocol):
         """As ``run``, for 8-bit pictures that mean ``pixels / 255``."""
 
 
+def batch_for(input_shape: Shape, pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """``pictures`` (n, H, W, C), or (n, H, W) if C is 1, as (n, H, W, C). ``ValueError`` unless they are of the
+    network's ``input_shape``, and there is one."""
+    shaped = pictures[..., None] if pictures.ndim == 3 else pictures
+    if shaped.shape[1:] != input_shape[1:] or len(shaped) == 0:
+        raise ValueError(f"expected a batch (n >= 1, {input_shape[1:]}), got {pictures.shape}")
+    return shaped
+
+
+def require_uint8(pixels: npt.NDArray[Any]) -> None:
+    if pixels.dtype != np.uint8:
+        raise ValueError(f"run_uint8 expects uint8 pixels, got {pixels.dtype}")
+
+
 @contextmanager
 def networks_on(delegate: str) -> Iterator[None]:
     """Networks opened within run on ``delegate``, one of ``DELEGATES``, together, all but those ``ON_CPU``: an

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edge.errors import BundleInvalid, DelegateUnavailable, ModelError
 from edge.records import Float32Array, UInt8Array
 from edge.runtime.delegate import mend
-from edge.runtime.network import MOST_AT_ONCE, Shape
+from edge.runtime.network import MOST_AT_ONCE, Shape, batch_for, require_uint8
 from edge.text import first_line
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
@@ -96,10 +96,7 @@ class OnnxNetwork:
             session.run(self._outputs, {self._input: np.zeros((size, *self.input_shape[1:]), np.float32)})
 
     def run(self, batch: npt.NDArray[np.floating[Any]]) -> dict[str, Float32Array]:
-        shaped = batch[..., None] if batch.ndim == 3 else batch
-        if shaped.shape[1:] != self.input_shape[1:] or len(shaped) == 0:
-            raise ValueError(f"expected a batch (n >= 1, {self.input_shape[1:]}), got {batch.shape}")
-        real = np.ascontiguousarray(shaped, np.float32)
+        real = np.ascontiguousarray(batch_for(self.input_shape, batch), np.float32)
         parts = [real[i : i + self._at_once] for i in range(0, len(real), self._at_once)]
         try:
             answers = [self._session.run(self._outputs, {self._input: part}) for part in parts]
@@ -111,8 +108,7 @@ class OnnxNetwork:
         }
 
     def run_uint8(self, pixels: UInt8Array) -> dict[str, Float32Array]:
-        if pixels.dtype != np.uint8:
-            raise ValueError(f"run_uint8 expects uint8 pixels, got {pixels.dtype}")
+        require_uint8(pixels)
         return self.run(pixels * np.float32(1 / 255))
 
 

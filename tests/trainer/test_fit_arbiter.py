@@ -60,9 +60,9 @@ def test_chromosomes_leave_and_join_whole(monkeypatch: pytest.MonkeyPatch) -> No
     table = cells.table.copy()
     table[..., COLUMNS["weighed"]] = 0  # nothing near: all may be put elsewhere
     cells = CellSet(table, cells.whole, cells.label)
-    strangers = lone_ones(cells, np.random.default_rng(0))
-    assert not strangers.rows[:, COLUMNS["iou"].start :].any()
-    x, whole, label = make_batch(cells, strangers, np.random.default_rng(2), 16)
+    guests = lone_ones(cells, np.random.default_rng(0))
+    assert not guests.rows[:, COLUMNS["iou"].start :].any()
+    x, whole, label = make_batch(cells, guests, np.random.default_rng(2), 16)
     there = x[..., 0, 0] > 0
     assert (there.sum(1) != 50).any()
     assert not x[~there].any()
@@ -306,11 +306,11 @@ def test_each_head_learns() -> None:
 def test_cells_are_made_as_if_elsewhere_as_often_as_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cell_batches, "SURENESS", (0.0, 0.0))
     cells = drawn_cells(4)
-    strangers = lone_ones(cells, np.random.default_rng(0))
+    guests = lone_ones(cells, np.random.default_rng(0))
     scores = {}
     for share in (0.0, 1.0):
         monkeypatch.setattr(cell_batches, "ELSEWHERE", share)
-        table = make_batch(cells, strangers, np.random.default_rng(1), 8)[0]
+        table = make_batch(cells, guests, np.random.default_rng(1), 8)[0]
         scores[share] = [rows[rows[:, 0] > 0][:, COLUMNS["scores"]] for rows in table[..., 0]]
     for here, there in zip(scores[0.0], scores[1.0], strict=True):
         assert np.abs(here - there).mean() > 0.05

@@ -20,7 +20,7 @@ from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.cli import main
 from trainer.export.edgetpu import check
 from trainer.export.flat import read_flat
-from trainer.judged import Judged
+from trainer.judged import JudgedCrops
 from trainer.report import card_html, confused_pairs, worst_cells
 from trainer.score_crops import score_crops
 
@@ -183,14 +183,14 @@ def test_figures_are_those_of_scikit_learn() -> None:
         assert [of["precision"], of["recall"], of["f1"]] == pytest.approx([precision[k], recall[k], f1[k]], abs=6e-5)
 
 
-def judged(cells: list[str], truth: list[str], said: list[str], sure: float) -> Judged:
+def judged(cells: list[str], truth: list[str], said: list[str], sure: float) -> JudgedCrops:
     n = len(cells)
     scores = np.full((n, 24), (1 - sure) / 23, np.float32)
     scores[np.arange(n), [LABELS.index(label) for label in said]] = sure
     pixels = np.zeros((n, 128, 32), np.uint8)
     up = np.resize(np.array([0.9, 0.9, 0.1, 0.2], np.float32), n)
     names = tuple(f"{k}.png" for k in range(n))
-    return Judged(names, tuple(cells), tuple(truth), pixels, scores, up, np.arange(n) < 4, ())
+    return JudgedCrops(names, tuple(cells), tuple(truth), pixels, scores, up, np.arange(n) < 4, ())
 
 
 def test_a_cell_with_shifted_labels_stands_out() -> None:

@@ -14,7 +14,6 @@ from trainer.score_kinds import (
     KindFigures,
     by_kind,
     detail_figures,
-    frame_figures,
     kinds_of,
     per_class,
 )
@@ -60,8 +59,8 @@ def test_the_worst_comes_first_and_says_what_is_wrong() -> None:
     worst, best = worst_first(outcomes_of(LINES, TRUTHS))
     assert (worst.truth.image, worst.missed, worst.spurious, worst.wrong) == ("a.png", [1], [0], [0])
     assert [worst.said(j) for j in range(3)] == ["2", None, "X"]
-    assert frame_figures(worst) == FrameFigures("a.png", "A", 3, 3, 2, 1, 3)
-    assert frame_figures(best) == FrameFigures("b.png", "B", 2, 2, 2, 2, 0)
+    assert FrameFigures.of(worst) == FrameFigures("a.png", "A", 3, 3, 2, 1, 3)
+    assert FrameFigures.of(best) == FrameFigures("b.png", "B", 2, 2, 2, 2, 0)
 
 
 def test_equals_stand_in_the_order_of_their_names() -> None:

@@ -16,7 +16,7 @@ from tests.trainer.data.forms import mask_folder
 from trainer.cli import main
 from trainer.data.masked import MaskedFrame, masked_frames
 from trainer.data.mfish import OVERLAP, Piece, pieces_of_mask
-from trainer.score_masks import mask_figures, mask_iou, outcome_by_mask
+from trainer.score_masks import mask_figures, mask_ious, outcome_by_mask
 
 
 def drawn(*boxes: tuple[int, Box]) -> UInt8Array:
@@ -46,7 +46,7 @@ def test_a_piece_is_a_chromosome_and_an_overlap_joins_its_arms() -> None:
 def test_overlaps_are_ignored_on_both_sides() -> None:
     mask = drawn((7, (10, 10, 20, 40)), (23, (5, 20, 60, 26)))
     found = [make_chromosome(0, "7", box_px=(10, 10, 20, 40)), make_chromosome(1, "X", box_px=(5, 20, 60, 26))]
-    np.testing.assert_array_equal(mask_iou(found, masked(mask)), np.eye(2))
+    np.testing.assert_array_equal(mask_ious(found, masked(mask)), np.eye(2))
 
 
 def test_masks_that_share_half_are_located_one_to_one() -> None:

@@ -20,14 +20,13 @@ from edge.cell.arbiter import SEATS, Judged, Known
 from edge.cell.assign import assign
 from edge.cell.compare import one_to_one
 from edge.cell.cutouts import beside_one_another
-from edge.cell.keep import Keeper, Kept
-from edge.classify.classifier import Classifier
+from edge.cell.keep import Kept, load_keeper
+from edge.classify.classifier import load_classifier
 from edge.locate.locator import load_locator
 from edge.locate.straighten import straighten
 from edge.overlap import box_iou
 from edge.pipeline import Pipeline
 from edge.records import LABELS, BoolArray, Crop, Float32Array, Prediction, Region, UInt8Array
-from edge.runtime.bundle import load_bundle
 from trainer.data.columns import Columns
 from trainer.data.cropset import NOTHING
 from trainer.data.looks import changed
@@ -79,8 +78,7 @@ class Hearing:
 def load_hearing(models: Path) -> Hearing:
     """Of the bundles ``locator``, ``separator``, ``classifier`` and ``verifier`` in ``models``."""
     listener = Listener()
-    locator, classifier = load_locator(models), Classifier(load_bundle(models / "classifier", "classifier"))
-    keep = Keeper.of(load_bundle(models / "verifier", "verifier"))
+    locator, classifier, keep = load_locator(models), load_classifier(models), load_keeper(models)
     return Hearing(models, Pipeline(locator, classifier, straighten, keep, listener, assign), listener)
 
 

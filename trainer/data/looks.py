@@ -23,12 +23,11 @@ from edge.cell.compare import one_to_one
 from edge.cell.keep import doubtful, singled
 from edge.cell.verify import looks
 from edge.cell.views import views
-from edge.classify.classifier import Classifier
+from edge.classify.classifier import Classifier, load_classifier
 from edge.locate.locator import Locator, load_locator
 from edge.locate.straighten import straighten
 from edge.overlap import box_iou
 from edge.records import Float32Array, Frame, Region, UInt8Array
-from edge.runtime.bundle import load_bundle
 from trainer.data.columns import Columns
 from trainer.data.cropset import boxes_of
 from trainer.data.metaphase import FrameTruth, read_frames
@@ -69,17 +68,19 @@ def looks_of_frames(source: Path, split: str, models: Path, store: Path, seed: i
 
 @dataclass(frozen=True, slots=True)
 class Lookers:
-    """The models whose finds are looked at, and their ids."""
+    """The models whose finds are looked at."""
 
     locator: Locator
     classifier: Classifier
-    ids: tuple[str, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return (*self.locator.models.values(), *self.classifier.models.values())
 
 
 def load_lookers(models: Path) -> Lookers:
     """Of the bundles in ``models``; ``ModelError`` for one that is missing or damaged."""
-    locator, bundle = load_locator(models), load_bundle(models / "classifier", "classifier")
-    return Lookers(locator, Classifier(bundle), (*locator.models.values(), bundle.model_id))
+    return Lookers(load_locator(models), load_classifier(models))
 
 
 def looks_at(truths: Sequence[FrameTruth], split: str, lookers: Lookers, seed: int) -> LookSet:

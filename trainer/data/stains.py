@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from edge.classify.classifier import Classifier
+from edge.classify.classifier import Classifier, load_classifier
 from edge.locate.cutouts import bright_on_black, crops_from_cutouts
 from edge.records import Crop, UInt8Array
-from edge.runtime.bundle import load_bundle
 from trainer.data.crops import CropTruth
 from trainer.data.grounds import ways_to_read
 
@@ -58,7 +58,10 @@ class Stains:
 
     def __init__(self, models: Path) -> None:
         self._models = models
-        self._opened: list[Classifier] = []
+
+    @cached_property
+    def _classifier(self) -> Classifier:
+        return load_classifier(self._models)
 
     def told(self, pictures: Sequence[UInt8Array]) -> list[UInt8Array]:
         """One cell's cut-outs, uint8 (h, w) each, on a ground such as they were photographed on: the likelier one, but
@@ -71,7 +74,5 @@ class Stains:
         return ways[best if sure[best] > sure[0] + SURER else 0]
 
     def _sureness(self, pictures: Sequence[UInt8Array]) -> float:
-        if not self._opened:
-            self._opened.append(Classifier(load_bundle(self._models / "classifier", "classifier")))
-        named = self._opened[0].classify(crops_from_cutouts(pictures))
+        named = self._classifier.classify(crops_from_cutouts(pictures))
         return float(np.mean([prediction.scores.max() for prediction in named]))

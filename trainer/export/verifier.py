@@ -11,11 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from edge.camera.files import read_frame
 from edge.cell.keep import TERMS, look, terms
 from edge.cell.verify import OBJECT_PX, Verifier
-from edge.classify.classifier import Classifier
+from edge.classify.classifier import load_classifier
 from edge.locate.locator import load_locator
 from edge.locate.straighten import straighten
 from edge.records import BoolArray, Float32Array
-from edge.runtime.bundle import Bundle, load_bundle
+from edge.runtime.bundle import Bundle
 from trainer.data.looks import marks
 from trainer.data.metaphase import read_frames
 from trainer.export.bundle import provisional_bundle, write_bundle
@@ -36,7 +36,7 @@ def ship_verifier(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dic
 
 def _weigh(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, float], dict[str, float]]:
     locator = load_locator(shipment.models)
-    classifier = Classifier(load_bundle(shipment.models / "classifier", "classifier"))
+    classifier = load_classifier(shipment.models)
     verifier = Verifier(bundle)
     weighed, true = [], []
     for index, truth in enumerate(track(read_frames(shipment.data, "val")[: shipment.limit], "weighing on val")):

@@ -51,8 +51,8 @@ def mask_iou(a: Box, mask_a: BoolArray, b: Box, mask_b: BoolArray) -> float:
 
 
 def shared_by_each_two(boxes: Sequence[Box], masks: Sequence[BoolArray], first: int = 0) -> npt.NDArray[np.int64]:
-    """How many pixels every two masks share, (n, n); 0 of each with itself. Of two before the ``first`` nothing is
-    asked: 0."""
+    """How many pixels every two masks share, (n, n); 0 of each with itself. Two that both come before
+    number ``first`` are not looked at: 0."""
     near = np.triu(meet(boxes, boxes), 1)
     near[:, :first] = False
     shared = np.zeros(near.shape, np.int64)
@@ -68,7 +68,8 @@ def meet(a: npt.ArrayLike, b: npt.ArrayLike) -> BoolArray:
 
 
 def crossings(boxes: Sequence[Box], masks: Sequence[BoolArray], first: int = 0) -> list[tuple[int, ...]]:
-    """For each mask, which others it crosses, in order; of two before the ``first`` nothing is asked."""
+    """For each mask, which others it crosses, in order; two that both come before number ``first`` are not looked
+    at."""
     return [tuple(np.flatnonzero(row >= CROSSING_PX).tolist()) for row in shared_by_each_two(boxes, masks, first)]
 
 

@@ -130,7 +130,7 @@ class Crop:
 
     @property
     def shown(self) -> Crop:
-        """As people are to see it: itself, where the classifier sees neither less nor more of its chromosome."""
+        """The crop to show to people: this one, unless the classifier's shows less or more than the chromosome."""
         return self
 
 
@@ -160,7 +160,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chromosome:
-    """One chromosome of a labelled cell. ``label`` is what the whole cell leaves it, ``confidence`` its probability,
+    """One chromosome of a labelled cell. ``label`` was decided over the whole cell, ``confidence`` is its probability,
     0..1; ``status`` ``review`` where a person should look; ``candidates``: (label, probability) from the crop and what
     lies beside it, before labels are assigned, best first; ``p_arm_up``: the crop's first row is the end of the p arm.
     """
@@ -229,7 +229,7 @@ class Cell:
 
 
 def among_themselves(chromosomes: Sequence[Chromosome]) -> tuple[Chromosome, ...]:
-    """``chromosomes`` as a ``Cell`` has them: of all that their regions overlap they name one another only."""
+    """``chromosomes`` as a ``Cell`` has them: ``Region.overlaps`` names only regions that are among them."""
     ids = {c.region.id for c in chromosomes}
     return tuple(c if ids.issuperset(c.region.overlaps) else _within(ids, c) for c in chromosomes)
 

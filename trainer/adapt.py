@@ -32,7 +32,8 @@ RATE = 5e-4
 """Gentle: the network knows chromosomes already."""
 
 Watch = Callable[[Sequence[Path], str], Iterable[Path]]
-"""The same pictures, shown to whoever looks on as they are taken, and what is done with them."""
+"""Pictures and a word for what is done with them to the same pictures, one by one, while somebody is shown how far it
+is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ def adaptation(it: Adaptation, watch: Watch) -> Iterator[Labelled]:
 
 
 def _begin(it: Adaptation, pictures: Sequence[Path]) -> None:
-    """Notes of which work the folder is, or finds it noted. Before anything is written, and before any cell is named:
-    what would fail after that."""
+    """Notes in the folder which work it holds, or checks that it is this one. First, before anything is written and any
+    cell is named, comes all that would fail later."""
     ids = load_pipeline(it.models, it.threads).models
     weights = it.models / "classifier" / WEIGHTS_FILE
     if not weights.is_file():

@@ -14,7 +14,7 @@ from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet
 DOUBTFUL = 0.95
 """A likeliest label below this is in doubt: about one crop in ten."""
 ENOUGH = 500
-"""Crops to tell by how those of a set lie."""
+"""So many crops tell which way up those of a set are."""
 
 
 def undecided(crops: Any, training: bool) -> list[Any]:

@@ -127,7 +127,7 @@ def after_one_correction(found: Counter[str], true: Counter[str]) -> Counter[str
 
 
 def known_counts(counts: Counter[str]) -> Counter[str]:
-    """Less what is no class: another program's word."""
+    """The counts of the 24 classes: another program's lines may have words of their own."""
     return Counter({label: copies for label, copies in counts.items() if label in LABELS})
 
 

@@ -27,7 +27,7 @@ PLACE_IOU = 0.3
 LIKELIER_NATS = 0.5
 """By so much the whole cell must be cheaper for a place to be taken from another reading; 0 to 1 leave as many."""
 ROUNDS = 2
-"""What one place gives may make another's other reading the likelier."""
+"""How often all places are tried: one that is taken from another reading may make the same likelier at the next."""
 MOST_DISPUTED, MOST_OBJECTS = 32, 200
 """Places where readings differ, objects of a reading: with more they see no cell but noise, and to try them all would
 take minutes. Of 706 val and train frames and composites none has more than 9 and 172; of 19 fluorescent cells, in a

@@ -25,8 +25,9 @@ as they are, 1.3 at 1.5 px, 1.7 at 2 px and 3.2 at 3 px. Of 28 enlarged by 1.7 a
 Fluorescence glows beyond the outlines: of the 19 DAPI train frames 14 have as much as the second, one if blurred by
 2 px."""
 WHITE, WHITE_SHARE, FAINTEST_STAIN, UNSURE = 250, 0.6, 160, 0.05
-"""Too much light burns out the ground, then the bands: more than the share of the picture is white, half of what is
-stained is paler than the third, in grey levels, and labels are less sure than the last on average. Of 69 val frames
+"""Too much light burns out the ground, then the bands: more than ``WHITE_SHARE`` of the picture is ``WHITE`` or more,
+half of what is stained is paler than ``FAINTEST_STAIN``, both in grey levels, and labels are wrong with a probability
+of more than ``UNSURE`` on average. Of 69 val frames
 none is so, of the same made 40 and 60 levels brighter 8 and 29, whose labels lack 0.15 and 0.2 on average. A white
 ground alone tells nothing: half of the val frames have one."""
 BANDED_FROM = 0.06
@@ -46,7 +47,7 @@ _EDGE_UM = 0.26
 _BESIDE_PX = 3
 """Frame pixels beyond those that slopes and blur look at."""
 LOOKED_AT = 3
-"""Of so many chromosomes one is looked at for sharpness. On 28 val frames, as they are and blurred by 1.5 and 2 px, it
+"""One chromosome in so many is looked at for sharpness. On 28 val frames, as they are and blurred by 1.5 and 2 px, it
 is within 2.6 % of what all of them say, 0.6 % on average, no verdict differs, and it takes half of the time."""
 _FLATTEST_EDGE = 0.05
 """Absorption that an outline rises by at the least: a flatter one is noise."""

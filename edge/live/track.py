@@ -33,7 +33,7 @@ from edge.records import LABELS, NOMINAL_UM_PER_PX, Box, Cell, Chromosome, Float
 REMEMBERED = 12
 """Looks that are put together: more hardly helps, and a mistake must be forgotten."""
 DOUBT_NATS = 2.0
-"""So much more doubt, and a look counts less by a factor e; from 1 to 4 val gives the same within 0.02."""
+"""A look that doubts so much more counts less by a factor e; from 1 to 4 val gives the same within 0.02."""
 MISSED_NATS = 0.5
 """Doubt of a look that has not found what another has: one of them errs. From 0.35 to 1 val gives the same within
 0.02."""
@@ -79,7 +79,7 @@ class _Track:
         return [MISSED_NATS if look is None else -math.log(max(look.confidence, _LEAST)) for look in self.looks]
 
     def shown_as(self, chromosome: Chromosome, doubt_nats: float) -> None:
-        """As a look of so much doubt sees it, if none had less: or else outlines would tremble."""
+        """Show it as this look saw it, if it doubts less than all before: otherwise outlines would tremble."""
         if doubt_nats < self.doubt_nats:
             self.best, self.doubt_nats = chromosome, doubt_nats
 

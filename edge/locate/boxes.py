@@ -22,9 +22,9 @@ from edge.runtime.bundle import Bundle
 from edge.runtime.interpreter import Network
 
 MOST_BOTH_WAYS = 4
-"""Tiles of a picture that is read both ways: four hold a frame of 1296 x 1296 px at the nominal scale."""
+"""A picture of at most so many tiles is read both ways: four hold a frame of 1296 x 1296 px at the nominal scale."""
 MOST_TURNED = 9
-"""Tiles of a picture that is also read turned, which then takes a third of a second: a frame of 1824 x 1824 px."""
+"""One of at most so many, a frame of 1824 x 1824 px, is also read turned, which then takes a third of a second."""
 OTHER_WAYS = tuple(
     (on_side, upside_down, mirrored)
     for on_side in (False, True)
@@ -34,9 +34,9 @@ OTHER_WAYS = tuple(
 )
 """On its side, upside down, mirrored: all ways to lay a picture but the two that ``find`` reads."""
 SCORES = (0.001, 0.999)
-"""From which on a box may be told to be one."""
+"""Limits of ``least_score``, the score from which on a box is taken for a chromosome's."""
 GROUND_SHARE = 0.8
-"""Of a frame's pixels, about as many are darker than the level that stands for its ground beyond its edges."""
+"""Beyond its edges a picture goes on in its ground's grey level: the one below which this share of its pixels lies."""
 
 
 class BoxFinder:

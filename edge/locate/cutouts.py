@@ -19,16 +19,16 @@ from edge.locate.straighten import STAIN_SHARE, read_crops, rows_per_px
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Crop, Float32Array, UInt8Array
 
 WORKING_AREA = 6000.0
-"""Pixels of a cell's median cut-out where its centre line is found: 150 long, 40 broad."""
+"""A cell's cut-outs are zoomed until the median one has so many pixels, 150 long and 40 broad, to find centre lines."""
 LINE_PITCH = 2
-"""One in so many of these, each way, is enough for the line."""
+"""One row and one column in so many is enough to find a line in."""
 MOST_SIDE_PX = 1000
-"""Of a part that a line is found in; of a larger one fewer pixels are. It is no chromosome's, and all parts of a cell
-take as much room as the largest."""
+"""Of what a line is found in, the longest side that a chromosome can have. Of anything larger fewer rows and columns
+are taken, as all of a cell take as much room as the largest."""
 MOST_AREAS = 4.0
-"""Of the median one, of a chromosome."""
+"""A chromosome has at most so many times the pixels of the cell's median one."""
 AT_ONCE = 256
-"""A set of unknown cells is read as one cell: worked at once, 20,000 would take 5 GB."""
+"""So many cut-outs are worked at once. A set of unknown cells is read as one cell, and 20,000 would take 5 GB."""
 MARGIN_PX = 6
 """Around each: its rim, and room for the line to reach its ends."""
 LIGHT_PERCENTILE = 75.0
@@ -73,12 +73,13 @@ def _upright_lines(masks: Sequence[BoolArray]) -> Float32Array:
 
 
 def _some(values: Float32Array) -> Float32Array:
-    """Of the stain of what is larger than any chromosome as much as of the largest one."""
+    """The stain of a cut-out, thinned if it is larger than any chromosome: it is to count no more than the largest."""
     return values[:: max(1, int(len(values) / (MOST_AREAS * WORKING_AREA)))]
 
 
 def _part(mask: BoolArray) -> tuple[tuple[int, int], BoolArray]:
-    """Of a mask in much room the part around its pixels, and the corner (x, y) of this; of another all."""
+    """What of a mask a line is found in, with its corner (x, y): all of it, or of a larger one the part around its
+    pixels."""
     if max(mask.shape) <= MOST_SIDE_PX:
         return (0, 0), mask
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))

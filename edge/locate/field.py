@@ -69,7 +69,7 @@ def dark_on_bright(frame: Frame) -> Frame:
 
 
 def is_fluorescent(frame: Frame) -> bool:
-    """Whether the stages see the frame's negative."""
+    """Whether it is bright on dark, so that the stages see its negative."""
     return fluorescent_ground(shrunk(frame.pixels, COARSE)) is not None
 
 
@@ -84,8 +84,8 @@ def fluorescent_ground(coarse: UInt8Array) -> float | None:
 
 
 def _field_in_black(coarse: UInt8Array) -> UInt8Array | None:
-    """What is lit, 1, of a picture of which that is less than most and yet nearly all of one or more wide pieces: a
-    bright field that fills little of a black picture. Fluorescence's chromosomes are lit, thin, and apart."""
+    """What is lit, 1, where a bright field fills little of a black picture; else None. There nearly all that is lit
+    belongs to wide pieces. In fluorescence it is the chromosomes that are lit, thin and apart."""
     lit = _little_lit(coarse)
     if lit is None:
         return None
@@ -96,7 +96,8 @@ def _field_in_black(coarse: UInt8Array) -> UInt8Array | None:
 
 
 def _little_lit(coarse: UInt8Array) -> UInt8Array | None:
-    """What is in the upper half of levels, 1, of a picture that shows something and is less than most of it lit."""
+    """What is in the upper half of levels, 1; None where the picture shows nothing, or more than ``MOST_LIT`` is
+    lit."""
     low, high = grey_levels(coarse, EXTREMES)
     lit = (coarse > (low + high) / 2).astype(np.uint8)
     return lit if high - low >= LEAST_CONTRAST and np.count_nonzero(lit) <= MOST_LIT * coarse.size else None

@@ -31,7 +31,7 @@ DEGREES = (1, 2, 3, 4, 6)
 SLACK = 1.04
 """How much worse than the wiggliest curve a simpler one may fit and still be taken."""
 BENT = 1.6
-"""A chromosome may be this much longer than the walk along the inner side of its bends; beyond it is in rags."""
+"""A chromosome may be this much longer than the walk along the inner side of its bends; beyond, its mask is in rags."""
 LONGEST = 1.4
 """A line longer than this times the walk through the mask has run wild: a mask in rags."""
 _EVEN = np.linspace(0, 1, LINE_POINTS, dtype=np.float32)

@@ -15,6 +15,7 @@ HEADS: dict[str, int] = {"heat": SHAPES, "box": 4 * SHAPES}
 """Output name: values per cell."""
 BOX_UNIT_PX = 16.0
 SURE_SCORE = 0.3
-"""What is found with at least this score is spoken for: its pixels are taken, it tells the cell's length and stain."""
+"""An object of at least this score counts as sure: it takes its pixels, and helps to tell the cell's length and
+stain."""
 LOCATOR_UM_PER_PX = 0.0975
 """The frame is brought to two thirds of the nominal 0.065 um/px: chromosomes are then about 13 px wide."""

@@ -50,16 +50,16 @@ OUTLINE_SHARE = 0.5
 """How much a box owes to its outline, the rest to the box that the separator would draw. On 100 val frames either alone
 gives a mean IoU of 0.891 or 0.897 with the boxes that people drew and locates 95.5 %, half of each 0.897 and 95.7 %."""
 LEFTOVER_SCORE = 0.05
-"""What the locator missed, and its pixels or its waist give away: less likely than anything it proposes."""
+"""The score of what the locator missed and left-over pixels or a waist gave away: less than of anything it proposes."""
 CLEARLY_OFF, FURTHEST_OFF, ABSURD = 1.25, 3.0, 3.6
 """Times too large or too small that a frame's chromosomes may seem: from the first on its scale is doubted, up to the
 second it is corrected; beyond the third what was measured are no chromosomes: noise reads 3.7. Twelve val frames three
 times as large leave 1.4 corrections live (10.5 with 2 and 3 in these places), 2.7 times 1.7 (6.0), 0.35 times 1.8
 (5.0); 2.5 times as large or small they read as before, and so do all val frames as they are."""
 CONVINCING = 0.53
-"""Of what the boxes' network believes in, the share that is evidence (see ``_evidence``) from which on a doubted scale
-needs no rival: 9 of the 16 val frames that are doubted have it; of 305 enlarged or shrunk by 1.25 to 2 whose rival was
-believed none has more than 0.516."""
+"""The boxes' evidence (see ``_evidence``) as a share of their summed scores: above this a scale that the chromosomes'
+size makes doubtful stands, and no rival is tried. 9 of the 16 val frames that are doubted have it; of 305 enlarged or
+shrunk by 1.25 to 2 whose rival was believed none has more than 0.516."""
 CLEARLY_BETTER = 1.35
 """Times more evidence that a doubted scale's rival must have. Of the 16 none gains more than 1.29; of all 275 val
 frames, enlarged and shrunk by two, all but one, which is not doubted, gain more than 1.7."""
@@ -140,9 +140,8 @@ class Locator:
     ) -> tuple[Region, ...]:
         """``regions`` and, after them, what is new of: what the boxes' network sees in the picture mirrored and on its
         side, if this is to be ``thorough``; what is dark and belongs to none of those that are ``believed``
-        (n,) at all; what lies around two that may be halves; the parts of those that may be two, whose ``odds`` (n,)
-        leave a doubt and whose waist is the deeper the more their labels are believed; and what is left over on either
-        side of those, joined."""
+        (n,) at all; what lies around two that may be halves; the parts of those that may be two (``parted``), as their
+        ``odds`` (n,) leave a doubt and they have a waist; and what is left over on either side of those, joined."""
         picture, scale = at_scale(frame)
         claimed = _claimed(frame, [regions[k] for k in np.flatnonzero(believed).tolist()], picture.shape)
         left = left_over(_darkness(frame), claimed)

@@ -16,7 +16,7 @@ USUAL_PX, USUAL_WIDTH_PX = 12.8, 10.2
 """Root of width by size of a usual cell's chromosomes at the locator's scale, and width alone, which is a little
 larger where chromosomes touch; medians of those val frames."""
 FEWEST = 8
-"""Single pieces, for a middle that means something; with fewer the width of all stain has to do."""
+"""Single pieces, for a median that means something; with fewer the width of all stain has to do."""
 THINNEST_PX, WIDEST_PX = 1.4, 20.0
 """From a piece's middle line to its rim: less is noise, more is a nucleus at any scale that is looked for."""
 GLANCE_PX, GLANCE_USUAL = 2, 0.517

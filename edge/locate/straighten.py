@@ -25,7 +25,7 @@ from edge.records import BoolArray, Crop, Float32Array, Frame, Region, UInt8Arra
 
 CROP_ROWS, CROP_COLS = 128, 32
 FULL_ROWS = 2 * CROP_ROWS
-"""Of a crop that has its ends: four times the median, and no chromosome is so long."""
+"""Of a crop that has room for the ends: four times the median's, and no chromosome is so long."""
 MEDIAN_ROWS = 60.0
 NOMINAL_MEDIAN_UM = 4.9
 """Median chromosome of a cell in the training frames; the scale where a frame has too few to tell its own."""
@@ -42,7 +42,8 @@ _RIM = np.ones((5, 5), np.uint8)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TwofoldCrop(Crop):
-    """One that people see otherwise: ``display`` uint8 (128 or 256, 32) has its ends, and no other arm beside it."""
+    """A crop of which people are shown another one, ``display`` uint8 (128 or 256, 32): as far as the chromosome's
+    ends, and without its other arm where that is bent back and lies beside it."""
 
     display: UInt8Array
 

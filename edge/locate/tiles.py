@@ -1,5 +1,5 @@
-"""A picture larger than a network's input, in overlapping tiles of that size: each place is answered by the tile in
-whose middle it lies best.
+"""A picture larger than a network's input, in overlapping tiles of that size: where two overlap, each answers for the
+half that is nearer to its middle.
 """
 
 from __future__ import annotations

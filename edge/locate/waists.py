@@ -21,9 +21,9 @@ from edge.records import BoolArray, Box, Crop, Float32Array, Region
 
 Float64Array = npt.NDArray[np.float64]
 DOUBTED_NATS, LEAST_DEPTH, DEPTH_BELIEVED = (0.0, 5.5), 0.1, 0.6
-"""Of an object that may be two: its log odds of being a chromosome, and the depth of its waist if its label is not
-believed at all, and what that must be more if it is for sure. On val its parts, three a frame, leave 1.03 corrections a
-cell instead of 1.16; a depth of -0.1 leaves 1.03, of 0.25 1.07, of 0.4 1.11."""
+"""Of an object that may be two: the limits of its log odds of being a chromosome; the least depth of its waist if its
+label is not believed at all; and how much deeper it must be if the label is believed for sure. On val its parts, three
+a frame, leave 1.03 corrections a cell instead of 1.16; a depth of -0.1 leaves 1.03, of 0.25 1.07, of 0.4 1.11."""
 WAISTS = 2
 LEAST_SHARE = 0.15
 """Of the length, on either side of a waist and between two."""
@@ -47,7 +47,8 @@ def parted(
     regions: Sequence[Region], crops: Sequence[Crop], odds: Float32Array, believed: Float32Array, most: int
 ) -> list[Part]:
     """The parts of those of ``regions`` that may be two: their log ``odds`` (n,) of being a chromosome leave a doubt,
-    and their waist is the deeper the more their labels are ``believed`` (n,), 0..1. At the ``most`` clearest waists."""
+    and they have a waist, which must be the deeper the more their labels are ``believed`` (n,), 0..1. At the ``most``
+    clearest waists."""
     doubted = np.flatnonzero((odds > DOUBTED_NATS[0]) & (odds < DOUBTED_NATS[1])).tolist()
     depths = LEAST_DEPTH + DEPTH_BELIEVED * believed[doubted].astype(np.float64)
     found: list[Part] = []
@@ -62,9 +63,9 @@ def shapes_of(found: Sequence[Part]) -> list[Shape]:
 
 
 def waists(crops: Sequence[Crop], least_depths: Float64Array, most: int) -> list[tuple[float, ...]]:
-    """Where each of the ``crops`` has an object that is narrower and paler than on either side, by more than its own of
-    ``least_depths`` (n,): shares of its length from the top, deepest first. Depth is what is missing of stain, and half
-    of what is missing of breadth: 0..1.5. Of all crops together the ``most`` that are deepest beyond what they must."""
+    """Where the object in each of the ``crops`` is narrower and paler than on either side: shares of its length from
+    the top, deepest first. Depth is what is missing of stain, and half of what is missing of breadth, 0..1.5, and more
+    than the crop's own of ``least_depths`` (n,). Of all crops together the ``most`` that exceed that by most."""
     if not crops:
         return []
     pixels = np.stack([crop.pixels for crop in crops])

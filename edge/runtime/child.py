@@ -28,7 +28,7 @@ class Child:
     be started.
 
     It may be asked once it is ``ready``. ``refused``: networks that it does not take, and why; ``notes``: how it takes
-    others, where that is not as it might; ``proven``: those whose answers were found to be right.
+    others, where that is not in the best way; ``proven``: those whose answers were found to be right.
     """
 
     def __init__(self, command: Sequence[str], order: object) -> None:

@@ -118,7 +118,7 @@ class Accelerator:
         return child is not None and name in child.proven
 
     def note(self, name: str) -> str:
-        """How it computes, where that is not as it might: ``by CUDA, not by TensorRT: ...``."""
+        """How it computes, where that is not in the best way: ``by CUDA, not by TensorRT: ...``."""
         child = self._child
         return "" if child is None else child.notes.get(name, "")
 
@@ -231,7 +231,7 @@ class GuardedNetwork:
 
     @property
     def note(self) -> str:
-        """How the accelerator computes it, where that is not as it might; else nothing."""
+        """How the accelerator computes it, where that is not in the best way; else nothing."""
         return self._accelerator.note(self.name)
 
     @property

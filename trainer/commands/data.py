@@ -76,10 +76,10 @@ def report(
 def check(
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Sets, as for report.")], debug: Debug = False
 ) -> None:
-    """No case or donor of a set, no picture of any two, may be in two splits; an error names the first that is, or a
-    set of which nothing can be read.
+    """See that no case or donor of a set, and no picture of all sets together, is in two splits; an error names the
+    first that is, or a set of which nothing can be read.
 
-    Of cases or donors of one name in different splits of two sets it warns: they may be others, or the same.
+    A warning tells of cases or donors of one name that are in different splits of two sets: they may be the same.
     """
     from trainer.data.census import census, digests, in_two_splits, owners
     from trainer.data.pictures import UNMARKED

@@ -16,7 +16,7 @@ from trainer.errors import ExportError
 
 Outputs = Mapping[str, npt.NDArray[np.float32]]
 MAPS = {"locator": "heat", "separator": "mask", "verifier": "whole", "arbiter": "label"}
-"""The output of theirs that is judged, cell by cell."""
+"""By task, the output that is compared cell by cell; a classifier has one label a picture instead."""
 SCORES: Mapping[Task, tuple[str, ...]] = {"classifier": ("p_arm_up", "single"), "arbiter": ("keep",)}
 """Their other outputs, logits. A locator and a separator also draw boxes."""
 DECIDED = {"classifier": 0.05, "locator": 0.2, "separator": 0.2, "verifier": 0.2, "arbiter": 0.2}

@@ -55,7 +55,7 @@ TEMPERATURE_SPREAD = 0.3
 ARBITERS: tuple[Form, ...] = ("float32", "float16", "dynamic")
 """What an arbiter is exported in: TFLite's runtime takes no int8 one, and has no square root in int16."""
 PAGES = ("card.md", "report.html", "comparison.md")
-"""What was written of the model that lay there."""
+"""They describe the model that lay there, and go with it."""
 FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
 
 

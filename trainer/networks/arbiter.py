@@ -23,12 +23,12 @@ from edge.records import LABELS
 L = keras.layers
 HEADS = 4
 UNSEEN_BANDS = 0.3
-"""Share of cells, in training, whose objects' bands tell only how alike two are: how each chromosome's look is known of
-the laboratories that were learned from, not of the next."""
+"""Share of cells, in training, of whose bands the network is told only how alike those of two objects are: what each
+chromosome looks like is known of the laboratories that were learned from, not of the next."""
 _BLIND = 1e4
 """Nats by which an empty seat is overlooked."""
 KNOWN = slice(COLUMNS["weighed"].start, COLUMNS["profile"].start)
-"""Of an object itself, but its profile."""
+"""The columns of what is known of an object itself, without its profile."""
 
 
 @keras.utils.register_keras_serializable("chromo")

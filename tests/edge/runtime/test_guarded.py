@@ -23,6 +23,7 @@ from edge.runtime.guarded import ANSWER_S, Acceleration, Accelerator, GuardedNet
 from edge.runtime.interpreter import Network
 from edge.runtime.network import ON_CPU, PictureNetwork, compiled_models, networks_on
 from tests.edge.runtime.compiled import compile_beside, compiled_beside
+from tests.edge.runtime.pictures import pixels
 
 HERE = Path(__file__).parent
 TINY = HERE.parent / "tiny"
@@ -60,10 +61,6 @@ def guarded(accelerator: Accelerator, name: str = "locator") -> GuardedNetwork:
 def guard(make: Make) -> Guard:
     """Makes one network on an accelerator of its own."""
     return lambda *fault, **options: guarded(make(*fault, **options))
-
-
-def pixels(n: int = 3) -> np.ndarray:
-    return np.random.default_rng(n).integers(0, 256, (n, 16, 12), dtype=np.uint8)
 
 
 def settle(network: GuardedNetwork) -> None:

@@ -11,15 +11,12 @@ import pytest
 from edge.errors import BundleInvalid, ModelError
 from edge.runtime import interpreter
 from edge.runtime.interpreter import Network, runtime_name
+from tests.edge.runtime.pictures import pixels
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 MODELS = ["tiny", "fixed", "float", "float16", "int16x8"]
 FLOATS = ("float", "float16")
-
-
-def pixels(n: int) -> np.ndarray:
-    return np.random.default_rng(n).integers(0, 256, (n, 16, 12), dtype=np.uint8)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from edge.runtime.network import ON_CPU, PictureNetwork, networks_on
 from edge.runtime.onnx import OnnxNetwork
 from tests.edge.runtime.compiled import with_onnx
 from tests.edge.runtime.jetson import CPU, CUDA, TENSORRT, Session, providers_here
+from tests.edge.runtime.pictures import pixels
 
 HERE = Path(__file__).parent
 MODEL = (HERE / "tiny.onnx").read_bytes()
@@ -68,10 +69,6 @@ def opened(model: bytes = MODEL) -> OnnxNetwork:
 
 def provider(network: OnnxNetwork) -> str:
     return str(network._session.get_providers()[0])
-
-
-def pixels(n: int) -> np.ndarray:
-    return np.random.default_rng(n).integers(0, 256, (n, 16, 12), dtype=np.uint8)
 
 
 def settle(accelerator: Accelerator, networks: list[PictureNetwork]) -> None:

@@ -15,6 +15,7 @@ from edge.runtime.bundle import load_bundle
 from edge.runtime.delegate import accelerated_network
 from edge.runtime.interpreter import Network
 from edge.runtime.onnx import OnnxNetwork
+from tests.edge.runtime.pictures import pixels
 
 HERE = Path(__file__).parent
 MODEL = (HERE / "tiny.onnx").read_bytes()
@@ -23,10 +24,6 @@ MODEL = (HERE / "tiny.onnx").read_bytes()
 @pytest.fixture(autouse=True)
 def _runtime() -> None:
     pytest.importorskip("onnxruntime", reason="pip install 'chromo-edge[onnx]'")
-
-
-def pixels(n: int) -> np.ndarray:
-    return np.random.default_rng(n).integers(0, 256, (n, 16, 12), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("n", [1, 3, 46, 130])

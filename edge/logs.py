@@ -17,8 +17,6 @@ from edge.errors import SinkError
 from edge.text import one_line
 
 BYTES_A_FILE, OLD_FILES = 5_000_000, 4
-
-
 LINES_A_MINUTE = 5
 
 

@@ -25,12 +25,12 @@ Shares = npt.NDArray[np.float64]
 
 
 def box_iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Shares:
-    """Of every box of ``a`` (n, 4) with every one of ``b`` (m, 4): (n, m)."""
+    """What every box of ``a`` (n, 4) shares with every one of ``b`` (m, 4): (n, m)."""
     return _iou(_boxes(a)[:, None], _boxes(b)[None])
 
 
 def paired_iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Shares:
-    """Row by row, of ``a`` (n, 4) with ``b`` (n, 4): (n,)."""
+    """What each box of ``a`` (n, 4) shares with the one in the same row of ``b`` (n, 4): (n,)."""
     return _iou(_boxes(a), _boxes(b))
 
 
@@ -51,8 +51,8 @@ def mask_iou(a: Box, mask_a: BoolArray, b: Box, mask_b: BoolArray) -> float:
 
 
 def shared_by_each_two(boxes: Sequence[Box], masks: Sequence[BoolArray], first: int = 0) -> npt.NDArray[np.int64]:
-    """How many pixels every two masks share, (n, n); 0 of each with itself. Two that both come before
-    number ``first`` are not looked at: 0."""
+    """How many pixels every two masks share, (n, n); 0 of each with itself. Two that both come before number ``first``
+    are not looked at: 0."""
     near = np.triu(meet(boxes, boxes), 1)
     near[:, :first] = False
     shared = np.zeros(near.shape, np.int64)

@@ -143,7 +143,7 @@ def said(why: Exception) -> str:
 
 
 def _turn_to_largest(name: object, picture: Image.Image) -> None:
-    """Of a TIFF's pages others than the picture are smaller: a thumbnail, a pyramid. ``FrameError`` for a stack, of
+    """Go to the largest of a TIFF's pages: others are smaller, a thumbnail, a pyramid. ``FrameError`` for a stack, of
     which all but one picture would be lost."""
     pages = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
     if pages == 1:

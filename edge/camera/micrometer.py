@@ -27,16 +27,17 @@ _MOST_ALONG = 0.6
 """The same along the lines: of drawn rulings, long lines among short ones, at most 0.44; of sheets of pictures, which
 repeat both ways, 0.73 and more."""
 _BANDS, _WIDE = 16, 4
-"""Of the picture's shorter side a band is one of so many parts, thin enough for what little of the short lines may be
-in view; a wide strip is so many bands, enough lines' length to outweigh what lies upon them."""
+"""A band is one of so many parts of the picture's shorter side, thin enough for what little of the short lines may be
+in view; a wide strip is so many bands, where the lines are long enough to outweigh what lies upon them."""
 _LEAST_DEPTH_PX, _MOST_ROWS = 16, 64
-"""Of a band; of a large picture not every row is needed."""
+"""The least height of a band, and the most rows of it that are read: of a large picture not every row is needed."""
 _LEAST_CONTRAST = 0.1
-"""Of the most that another profile varies: fainter ones may repeat for other reasons, as a JPEG's blocks do."""
+"""A profile counts if it varies by this share of what the one that varies most does: fainter ones may repeat for other
+reasons, as a JPEG's blocks do."""
 _LONG_LINES = (1, 5, 10)
 """Lines in this many divisions are longer ones."""
 _TIPS = {2: 0.25, 5: 0.1}
-"""Where the tips of fifth or short lines part the pitch of long ones in so many, the correlation rises there by 0.3 and
+"""Where the tips of shorter lines divide the pitch of long ones in two or five, the correlation rises there by 0.3 and
 more; between a ruling's own lines by at most 0.19 and -0.2, with chromosomes all over it."""
 _FINE = 4
 """Steps of the correlation a pixel, or a pitch between two whole ones would repeat less than its double."""
@@ -45,9 +46,9 @@ _FLAT = 1.0
 rounding."""
 _SAME_PITCH = 0.02
 _MOST_DRIFT = 0.1
-"""Of the first repeat: a pitch that shrinks on and on would never reach the profile's end."""
+"""A further repeat's pitch may differ by this share from the first's: one that shrank on would never reach the end."""
 _LEAST_REACH = 1 / 3
-"""Of the picture's breadth across the lines: a strip near its corner is shorter, and not measured."""
+"""A strip must be this share of the longest one: near the picture's corners they are shorter, and not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,8 @@ def _agreed(seen: list[_Seen]) -> _Seen:
 
 
 def _angle(pixels: UInt8Array) -> float:
-    """Of the lines' normal, radians: the direction that holds most of the spectrum's energy, over the whole picture."""
+    """The angle of the lines' normal, radians: the direction that holds most of the spectrum's energy, over the whole
+    picture."""
     side = min(1024, *pixels.shape)
     window = np.hanning(side).astype(np.float32)
     fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
@@ -250,7 +252,7 @@ def _tips(repeats: npt.NDArray[np.floating], pitch: float) -> bool:
 
 
 def _vertex(values: np.ndarray, k: int) -> float:
-    """Of the parabola through the values around ``k``, at most half a step from it."""
+    """The vertex of the parabola through the values around ``k``, at most half a step from it."""
     left, middle, right = (float(values[i]) for i in (k - 1, k, k + 1))
     bend = left - 2 * middle + right
     return k + (min(max(0.5 * (left - right) / bend, -0.5), 0.5) if bend < 0 else 0.0)

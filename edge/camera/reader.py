@@ -34,10 +34,12 @@ FROZEN_S = 2.0
 CLOSE_S = 2.0
 """How long a driver may take to let go before it is left behind."""
 _TORN_PART = 8
+"""Where a transfer breaks off, at least the lowest of so many parts of the frame is one grey."""
 _BLOCK_PX = 16
 """Rows of JPEG's largest blocks: where a transfer breaks off, so many may be filled in part."""
 _GROUND_SHARE = 0.5
-"""Of what lies above, at least so much is ground where the ground has no noise."""
+"""If this share of what lies above the break is the same grey, nothing is torn: the ground is that grey, without
+noise."""
 _left_behind: dict[str, threading.Thread] = {}
 """By the camera's name, a thread that did not come back from the driver when its camera was closed."""
 

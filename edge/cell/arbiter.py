@@ -32,17 +32,17 @@ MOST_ODDS = 12.0
 STRANGE, FAMILIAR, HALF = 0.85, 0.97, 0.5
 """What the arbiter says of labels counts by ``HALF`` up to ``STRANGE`` and in full from ``FAMILIAR`` on: the mean of a
 cell's likeliest scores, weighted by the chance of each object being a chromosome. Where the classifier is not at home,
-the arbiter knows less too.
-Three in four val cells are beyond 0.966. Of Q-banded cut-outs, in a trial where neither network had seen their
-laboratory, 92.2 % are right within the cell without the arbiter, 91.4 % with all that it says, 92.8 % with half."""
+the arbiter knows less too. Three in four val cells are beyond 0.966. Of Q-banded cut-outs, in a trial where neither
+network had seen their laboratory, 92.2 % are right within the cell without the arbiter, 91.4 % with all that it says,
+92.8 % with half."""
 VIEW_LIMITS = np.array([(-NATS, NATS)] * 3 + [(0, 1)] * 3 + [(0, 2), (0, 1), (0, 3), (-8, 8)], np.float32)
-"""Of each of ``WEIGHED``."""
+"""The limits of each of ``WEIGHED``."""
 MOST_LENGTHS, MOST_RATIO, FARTHEST = 4.0, 2.0, 8.0
 """Limits of a length, of the log of an area or breadth, and of a place, each against the cell's median; places in
 median lengths from the median place."""
 PROFILE_PARTS = 32
 _BREADTH_LEVELS = 4.0
-"""Of 255, for a pixel of a row."""
+"""Levels of 255 for each pixel that a row is broad."""
 
 
 def _columns() -> dict[str, slice]:
@@ -100,7 +100,7 @@ class Known:
     def of(
         cls, regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequence[Prediction], kept: Kept
     ) -> Known:
-        """Of those that are ``heard``; at least one."""
+        """What is known of those that are ``heard``; of one at least."""
         seats = heard(kept)
         single, cut, said = ([each[k] for k in kept.rows[seats]] for each in (regions, crops, predictions))
         areas = np.array([max(int(np.count_nonzero(r.mask)), 1) for r in single], np.float32)

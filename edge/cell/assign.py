@@ -92,7 +92,7 @@ def price_of(predictions: Sequence[Prediction], odds: Float32Array) -> float:
 
 
 def _cost_of(predictions: Sequence[Prediction]) -> npt.NDArray[np.float64]:
-    """Of each label for each prediction, (n, 24), in nats."""
+    """The cost of each label for each prediction, (n, 24), in nats."""
     return np.asarray(-np.log(np.maximum(np.stack([p.scores for p in predictions]).astype(np.float64), FLOOR)))
 
 

@@ -163,7 +163,7 @@ def findings_of_cell(
 
 
 def claims_of(counts: Mapping[str, int]) -> tuple[str, ...]:
-    """Of the findings of one cell with these ``counts`` those that claim something of the patient: gains, unusual sex
+    """Those findings of one cell with these ``counts`` that claim something of the patient: gains, unusual sex
     chromosomes, ploidy. Raises like ``karyotype_of``."""
     return tuple(finding for finding in findings_of_cell(counts) if not _is_plain(finding))
 

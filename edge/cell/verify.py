@@ -24,7 +24,7 @@ LOOK_PX = ROI_PX
 OBJECT_PX = 44.0
 """The object's longer side in the network's input; what is left shows what lies around it."""
 CLAIM_LEVEL = 100.0
-"""Of 255, for a pixel that one sure chromosome claims: where two cross it is twice that."""
+"""The level, of 255, of a pixel that one sure chromosome claims: where two cross it is twice that."""
 
 
 class Verifier:

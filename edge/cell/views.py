@@ -47,7 +47,7 @@ def views(regions: Sequence[Region], crops: Sequence[Crop], predictions: Sequenc
 
 
 def log_odds(p: Float32Array) -> Float32Array:
-    """Of probabilities ``p``, any shape, of which none counts as surer than ``LEAST`` either way."""
+    """The log odds of probabilities ``p``, any shape; none counts as surer than ``LEAST`` either way."""
     p = np.clip(p, LEAST, 1 - LEAST)
     return np.asarray(np.log(p / (1 - p)))
 
@@ -66,7 +66,7 @@ def _looks(crops: Sequence[Crop]) -> tuple[npt.NDArray[np.floating], ...]:
 
 
 def _sums(lines: UInt8Array) -> npt.NDArray[np.integer]:
-    """Of each line of (n, m)."""
+    """The sum of each line of (n, m)."""
     return np.asarray(cv2.reduce(lines, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S), np.int32)
 
 

@@ -96,8 +96,8 @@ def load_classifier(models: Path, threads: int = 2) -> Classifier:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CropReadings:
-    """Of n crops as they lie: ``log_scores`` float32 (n, 24), log probabilities; log odds ``polarity`` (n,), that the
-    p arm is up, and ``single`` (n,)."""
+    """What the network says of n crops as they lie: ``log_scores`` float32 (n, 24), log probabilities; log odds
+    ``polarity`` (n,), that the p arm is up, and ``single`` (n,)."""
 
     log_scores: Float32Array
     polarity: Float32Array

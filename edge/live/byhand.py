@@ -19,7 +19,7 @@ from edge.records import Float32Array, Frame, Region
 WIDTH_UM = 1.3
 """How wide a stroke along a chromosome is taken to reach: a little more than a pair of chromatids."""
 STAINED = 0.35
-"""Of the stain's usual depth along the stroke; what is paler is background."""
+"""What is paler than this share of the stain's usual depth along the stroke is background."""
 SHORTEST_PX = 3.0
 CLOSED = 0.15
 """A stroke whose ends are nearer than this share of its length is an outline."""

@@ -27,9 +27,8 @@ Fluorescence glows beyond the outlines: of the 19 DAPI train frames 14 have as m
 WHITE, WHITE_SHARE, FAINTEST_STAIN, UNSURE = 250, 0.6, 160, 0.05
 """Too much light burns out the ground, then the bands: more than ``WHITE_SHARE`` of the picture is ``WHITE`` or more,
 half of what is stained is paler than ``FAINTEST_STAIN``, both in grey levels, and labels are wrong with a probability
-of more than ``UNSURE`` on average. Of 69 val frames
-none is so, of the same made 40 and 60 levels brighter 8 and 29, whose labels lack 0.15 and 0.2 on average. A white
-ground alone tells nothing: half of the val frames have one."""
+of more than ``UNSURE`` on average. Of 69 val frames none is so, of the same made 40 and 60 levels brighter 8 and 29,
+whose labels lack 0.15 and 0.2 on average. A white ground alone tells nothing: half of the val frames have one."""
 BANDED_FROM = 0.06
 """Contrast along the axes from which a cell counts as well banded (see ``banding_of``). All 275 val frames do,
 and all 220 blurred ones. With the bands of 55 frames brought to half, a third and a fifth of their contrast, outlines

@@ -23,8 +23,8 @@ WORKING_AREA = 6000.0
 LINE_PITCH = 2
 """One row and one column in so many is enough to find a line in."""
 MOST_SIDE_PX = 1000
-"""Of what a line is found in, the longest side that a chromosome can have. Of anything larger fewer rows and columns
-are taken, as all of a cell take as much room as the largest."""
+"""The longest side that a chromosome can have, where its line is found. Of anything larger fewer rows and columns are
+taken, as all of a cell take as much room as the largest."""
 MOST_AREAS = 4.0
 """A chromosome has at most so many times the pixels of the cell's median one."""
 AT_ONCE = 256
@@ -32,7 +32,8 @@ AT_ONCE = 256
 MARGIN_PX = 6
 """Around each: its rim, and room for the line to reach its ends."""
 LIGHT_PERCENTILE = 75.0
-"""Of the values along the edges of a cell's cut-outs: the light, which is white only where somebody made it so."""
+"""This percentile of the values along the edges of a cell's cut-outs is the light, which is white only where somebody
+made it so."""
 
 
 def crops_from_cutouts(pictures: Sequence[UInt8Array]) -> tuple[Crop, ...]:

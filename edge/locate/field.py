@@ -31,8 +31,9 @@ DARK_GROUND = 0.3
 MOST_LIT = 0.4
 """More than this share of the frame in its upper half of levels is bright field behind a black rim or eyepiece."""
 MOST_APART = 0.06
-"""Of what is lit, the share that touches nothing wide: on 60 val frames in the middle of a black picture of four or
-sixteen times their area at most 0.03, on their negatives and on 38 DAPI metaphases at least 0.13."""
+"""The share of what is lit that touches nothing wide is less than this in a bright field, more in fluorescence: on 60
+val frames in the middle of a black picture of four or sixteen times their area it is at most 0.03, on their negatives
+and on 38 DAPI metaphases at least 0.13."""
 LEAST_CONTRAST = 16
 """Grey levels from extreme to extreme; a flatter frame shows nothing, and is left as it is."""
 GROUND_LEVEL, STAIN_DEPTH = 250.0, 130.0
@@ -41,7 +42,7 @@ set's val frames."""
 LEAST_GROUND, LEAST_DEPTH, MOST_DEPTH = 190.0, 65.0, 190.0
 """Of 882 train and val frames 99.5 % lie within and stay as they are; their range is 176 to 255 and 69 to 185."""
 LIT_SHARE = 0.8
-"""Of a bright field's levels: its ground, as that is most of what is lit."""
+"""A bright field's ground is the level that this share of what is lit does not exceed, as most of that is ground."""
 FLAT_DEPTH = 20.0
 """Stain that is no deeper may be noise, which nothing should raise."""
 WIDEST = 15

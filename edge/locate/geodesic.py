@@ -54,7 +54,7 @@ def _off_middle(stack: BoolArray) -> npt.NDArray[np.float32]:
 
 
 def _only(stack: BoolArray, distance: npt.NDArray[np.generic]) -> BoolArray:
-    """Of each mask, the one pixel that is farthest."""
+    """The one pixel of each mask that is farthest."""
     n = len(stack)
     there = np.where(stack, distance, -1 if distance.dtype.kind == "f" else 0).reshape(n, -1).argmax(1)
     farthest = np.zeros((n, stack[0].size), np.bool_)

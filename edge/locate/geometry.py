@@ -46,7 +46,7 @@ def centre_lines(masks: BoolArray | Sequence[BoolArray]) -> Float32Array:
 
 
 def line_length(line: Float32Array) -> Float32Array:
-    """Of each line (..., n, 2)."""
+    """The length of each line (..., n, 2)."""
     pieces = np.diff(line, axis=-2)
     return np.asarray(np.hypot(pieces[..., 0], pieces[..., 1]).sum(-1))
 
@@ -233,7 +233,7 @@ def evenly(line: npt.NDArray[np.floating]) -> Float32Array:
 
 
 def _evenly(lines: Float32Array) -> Float32Array:
-    """Of lines (m, n, 2); twice, since cutting corners makes steps there shorter."""
+    """``evenly`` for lines (m, n, 2); done twice, since cutting corners makes steps there shorter."""
     for _ in range(2):
         pieces = np.diff(lines, axis=1)
         length = np.hypot(pieces[..., 0], pieces[..., 1])

@@ -24,7 +24,7 @@ MOST_SHARED = 0.4
 """Intersection over union of their boxes: more are two marks of the same half."""
 MOST_PAIRS = 4
 _END_POINTS = 6
-"""Of a centre line of 33, which tell the way out."""
+"""So many points of a centre line's 33, from its end inwards, tell the way out."""
 
 
 def joined_boxes(regions: Sequence[Region], odds: Float32Array) -> Float32Array:
@@ -51,6 +51,6 @@ def joined_boxes(regions: Sequence[Region], odds: Float32Array) -> Float32Array:
 
 
 def _of_pairs(ends: Float32Array) -> Float32Array:
-    """Of each two ends (2n, 2n) as (n, n, 4) of each two objects."""
+    """What is told of each two ends, (2n, 2n), as (n, n, 4) for each two objects."""
     n = len(ends) // 2
     return ends.reshape(n, 2, n, 2).transpose(0, 2, 1, 3).reshape(n, n, 4)

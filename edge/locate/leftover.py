@@ -26,7 +26,7 @@ from edge.locate.separate import Outline
 from edge.records import BoolArray, Box, Float32Array, UInt8Array
 
 PALE = 0.55
-"""Of the chromosomes' median darkness: paler is ground."""
+"""What is paler than this share of the chromosomes' median darkness is ground."""
 LEAST_PX2 = 40
 """Smaller pieces are rims and dirt; picture pixels."""
 LONGEST_PX = 130

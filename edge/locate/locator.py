@@ -67,8 +67,8 @@ LIVE_WAISTS = 4
 """Places where one object may be two that a live label goes into, two parts each: crowded frames have up to fifteen,
 and then take 95 ms instead of 109. It leaves the corrections on val as they are."""
 MOST_PIXELS = 100_000_000
-"""Of a picture at the locator's scale: a field of a square millimetre. More would take all memory, and minutes; the
-largest frame that is read has fewer, also where its scale is doubted."""
+"""The most at the locator's scale: a field of a square millimetre. More would take all memory, and minutes; the largest
+frame that is read has fewer, also where its scale is doubted."""
 
 
 class Locator:
@@ -139,9 +139,9 @@ class Locator:
         thorough: bool,
     ) -> tuple[Region, ...]:
         """``regions`` and, after them, what is new of: what the boxes' network sees in the picture mirrored and on its
-        side, if this is to be ``thorough``; what is dark and belongs to none of those that are ``believed``
-        (n,) at all; what lies around two that may be halves; the parts of those that may be two (``parted``), as their
-        ``odds`` (n,) leave a doubt and they have a waist; and what is left over on either side of those, joined."""
+        side, if this is to be ``thorough``; what is dark and belongs to none of those that are ``believed`` (n,) at
+        all; what lies around two that may be halves; the parts of those that may be two (``parted``), as their ``odds``
+        (n,) leave a doubt and they have a waist; and what is left over on either side of those, joined."""
         picture, scale = at_scale(frame)
         claimed = _claimed(frame, [regions[k] for k in np.flatnonzero(believed).tolist()], picture.shape)
         left = left_over(_darkness(frame), claimed)

@@ -16,7 +16,7 @@ from edge.records import BoolArray, UInt8Array
 
 FEWEST_PIXELS = 4
 SMALLEST_PIECE = 0.12
-"""Of a mask; what is smaller and apart is dirt or a neighbour's."""
+"""A piece that is less than this share of its mask is dirt or a neighbour's."""
 
 
 def stacked(masks: BoolArray | Sequence[BoolArray]) -> BoolArray:

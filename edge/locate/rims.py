@@ -19,7 +19,8 @@ from edge.records import BoolArray, Box, Float32Array, Region, UInt8Array
 UNSURE_NATS = 1.0
 """2 or 3 gain another 0.003 on composites, and leave 0.02 or 0.05 more corrections a val cell."""
 DARK_SHARE = 0.85
-"""Of Otsu's level between ground and stain: pale end bands stay in, the blurred rim stays out."""
+"""Stain begins at this share of Otsu's level between ground and stain: pale end bands stay in, the blurred rim stays
+out."""
 _STAINED, _TAKEN = 1, 2
 _LEAST_NATS = np.zeros(256, np.float32)
 """How sure the network must be of a pixel, by whether it is stained and whether it is taken."""

@@ -35,7 +35,7 @@ RIGHT_IOU = 0.7
 CROWDED_IOU = 0.2
 """A box that shares more than this with another lies in a crowd."""
 BIN_PX = 2.0
-"""Of the network's input, between two places where it may put a side of the box."""
+"""Pixels of the network's input between two places where it may put a side of the box."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

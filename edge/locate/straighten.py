@@ -25,7 +25,7 @@ from edge.records import BoolArray, Crop, Float32Array, Frame, Region, UInt8Arra
 
 CROP_ROWS, CROP_COLS = 128, 32
 FULL_ROWS = 2 * CROP_ROWS
-"""Of a crop that has room for the ends: four times the median's, and no chromosome is so long."""
+"""A crop with so many rows has room for the ends: four times the median's, and no chromosome is so long."""
 MEDIAN_ROWS = 60.0
 NOMINAL_MEDIAN_UM = 4.9
 """Median chromosome of a cell in the training frames; the scale where a frame has too few to tell its own."""

@@ -26,7 +26,7 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def tile_count(shape: Shape, side: Shape) -> int:
-    """Of a picture of ``shape`` (H, W)."""
+    """How many tiles a picture of ``shape`` (H, W) has."""
     return len(_starts(shape[0], side[0])) * len(_starts(shape[1], side[1]))
 
 

@@ -26,7 +26,7 @@ label is not believed at all; and how much deeper it must be if the label is bel
 a frame, leave 1.03 corrections a cell instead of 1.16; a depth of -0.1 leaves 1.03, of 0.25 1.07, of 0.4 1.11."""
 WAISTS = 2
 LEAST_SHARE = 0.15
-"""Of the length, on either side of a waist and between two."""
+"""The least share of the length on either side of a waist, and between two."""
 LEAST_ROWS = 16
 """Shorter crops are of no two chromosomes."""
 LEAST_PART_PX = 30
@@ -102,7 +102,7 @@ def _depths(
 
 
 def parts(region: Region, waists_at: Sequence[float]) -> list[Part]:
-    """Of each waist, a share of the centre line of ``region``, the two parts before and after it; none where one has
+    """The two parts of ``region`` before and after each waist, a share of its centre line; none where one of them has
     next to nothing."""
     rows, cols = np.nonzero(region.mask)
     points = np.stack([cols, rows], 1).astype(np.float32) + np.float32(0.5)

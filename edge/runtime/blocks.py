@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 CHANNELS = (1, 2, 4)
-"""Of a picture whose blocks are cheap to make: a row's two pixels move as one number."""
+"""A picture of so many has blocks that are cheap to make: a row's two pixels move as one number."""
 _ALIGNED = 16
 _STRIDE_W, _STRIDE_H, _DATA = 6, 8, 4
 """Places in the vtables of the file's Conv2DOptions and Buffer."""

@@ -277,7 +277,7 @@ class Acceleration:
 
 
 def acceleration() -> Acceleration | None:
-    """Of this program's accelerator; None where all work on the CPU as asked."""
+    """How this program's accelerator is doing; None where all work on the CPU as asked."""
     accelerator = next(iter(_all), None)
     if accelerator is None:
         return None

@@ -26,8 +26,8 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """``refused``: networks that the accelerator does not take, and why in one line; ``notes``: those that it does
-    not take in the best way, and how it takes them."""
+    """``refused``: networks that the accelerator does not take, and why in one line; ``notes``: those that it does not
+    take in the best way, and how it takes them."""
 
     refused: dict[str, str]
     notes: dict[str, str]

@@ -76,11 +76,7 @@ def train(
             progress.advance(bar)
             done, last = step + 1, step + 1 == plan.steps
             if done % LOG_EVERY == 0 or last:
-                if not np.isfinite(float(loss)):  # nor will it be again: sound checkpoints must not make way for it
-                    raise Diverged(
-                        f"{run.folder}: the loss is {float(loss)} at step {done}, nothing is learned any more; start "
-                        "over with a smaller --rate and --fresh"
-                    )
+                _require_number(float(loss), run, done)
                 means = {name: float(np.mean(values)) for name, values in sums.items()}
                 rate, seconds = float(optimiser.learning_rate), time.monotonic() - started_s
                 run.log(done, rate=rate, seconds=seconds, **means)
@@ -94,6 +90,15 @@ def train(
                 run.save(done, **kept)
     averages.copy_to(network)
     run.draw_curves()
+
+
+def _require_number(loss: float, run: Run, done: int) -> None:
+    """``Diverged`` where the loss is none, nor will be again: sound checkpoints must not make way for it."""
+    if not np.isfinite(loss):
+        raise Diverged(
+            f"{run.folder}: the loss is {loss} at step {done}, nothing is learned any more; start over with a smaller "
+            "--rate and --fresh"
+        )
 
 
 def _step(network: Any, optimiser: Any, losses: Losses) -> Any:

@@ -41,26 +41,31 @@ def fault_of(trial: optuna.trial.FrozenTrial) -> str:
 
 
 def revive(study: optuna.Study, out: Path) -> int:
-    """Set in again the trials that died with their process, each with its folder and the time that it took, unless it
-    is too often; how many died. Call with the study's lock held."""
-    import optuna
-
+    """Queue again the trials whose process died, and say how many those are. Call with the study's lock held."""
     dead = 0
     for trial in in_state(study, "RUNNING"):
-        folder = folder_of(trial)
-        with lock(out / "trials" / f"{folder}.lock", wait=False) as mine:
+        folder = out / "trials" / folder_of(trial)
+        with lock(folder.with_suffix(".lock"), wait=False) as mine:
             if mine:
-                study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-                revivals = trial.user_attrs.get(REVIVALS, 0) + (not trial.user_attrs.get(STOPPED))
-                if revivals > MOST_REVIVALS:
-                    tidy(out / "trials" / folder)
-                elif len(trial.params) == len(PARAMETERS):
-                    kept = {FOLDER: folder, REVIVALS: revivals, SECONDS: _seconds(trial, out / "trials" / folder)}
-                    study.enqueue_trial(trial.params, user_attrs=kept)
-                elif "fixed_params" in trial.system_attrs:  # of the grid, and killed before it began
-                    study.enqueue_trial(trial.system_attrs["fixed_params"])
+                _queue_again(study, trial, folder)
                 dead += 1
     return dead
+
+
+def _queue_again(study: optuna.Study, dead: optuna.trial.FrozenTrial, folder: Path) -> None:
+    """A dead trial has failed; another goes on in its ``folder``, with the time that it took, unless it died too
+    often."""
+    import optuna
+
+    study.tell(dead.number, state=optuna.trial.TrialState.FAIL)
+    revivals = dead.user_attrs.get(REVIVALS, 0) + (not dead.user_attrs.get(STOPPED))
+    if revivals > MOST_REVIVALS:
+        tidy(folder)
+    elif len(dead.params) == len(PARAMETERS):
+        kept = {FOLDER: folder.name, REVIVALS: revivals, SECONDS: _seconds(dead, folder)}
+        study.enqueue_trial(dead.params, user_attrs=kept)
+    elif "fixed_params" in dead.system_attrs:  # of the grid, and killed before it began
+        study.enqueue_trial(dead.system_attrs["fixed_params"])
 
 
 def _seconds(dead: optuna.trial.FrozenTrial, folder: Path) -> float:

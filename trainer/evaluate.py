@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import random
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +17,11 @@ from edge.records import LABELS, Cell, Crop, Frame, Prediction
 from trainer.data.crops import TURNED_SHARE
 from trainer.data.metaphase import FrameTruth
 from trainer.errors import DatasetError
-from trainer.files import write_result
 from trainer.judged import JudgedCrops, judge
 from trainer.labelled import LabelledCell
 from trainer.score import score
 from trainer.score_crops import score_crops
-from trainer.worst import OUTLINES, with_outlines
+from trainer.worst import with_outlines
 
 
 class UpsideDownWarning(UserWarning):
@@ -87,60 +84,6 @@ def _after(looks: int, label_live: Callable[[Frame, Way], Cell]) -> Callable[[Fr
         return [steady(frame) for _ in range(looks)][-1]
 
     return label
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON lines of a file; ``DatasetError`` names the first line that is not one, or not of a labelled frame."""
-    lines = []
-    try:
-        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            line = json.loads(text)
-            fault = _fault_of(line)
-            if fault:
-                raise DatasetError(
-                    f"{path}, line {number}: {fault}; give the lines that chromo-edge label --jsonl writes"
-                )
-            lines.append(line)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise DatasetError(f"{path}, line {len(lines) + 1}: not readable as JSON ({error})") from error
-    return lines
-
-
-def _fault_of(line: Any) -> str:
-    """What keeps a JSON value from being a labelled frame's line, or ""."""
-    if not isinstance(line, dict) or not {"frame", "chromosomes"} <= line.keys():
-        return "expected an object with 'frame' and 'chromosomes'"
-    if not isinstance(line["frame"], str):
-        return f"expected the picture's name as 'frame', got {line['frame']!r}"
-    if not isinstance(line["chromosomes"], list):
-        return f"expected a list as 'chromosomes', got {line['chromosomes']!r}"
-    return next(filter(None, map(_chromosome_fault, line["chromosomes"])), "")
-
-
-def _chromosome_fault(entry: Any) -> str:
-    if not isinstance(entry, dict):
-        return f"expected each of 'chromosomes' to be an object, got {entry!r}"
-    box, outlines = entry.get("box_px"), entry.get(OUTLINES, [])
-    if not _numbers(box, 4):
-        return f"expected 4 numbers as a chromosome's 'box_px', got {box!r}"
-    if not isinstance(outlines, list) or not all(
-        isinstance(o, list) and all(_numbers(p, 2) for p in o) for o in outlines
-    ):
-        return f"expected lists of [x, y] as a chromosome's '{OUTLINES}', got {outlines!r}"
-    if not isinstance(entry.get("label"), str):
-        return f"expected a word as a chromosome's 'label', got {entry.get('label')!r}"
-    return ""
-
-
-def _numbers(value: Any, count: int) -> bool:
-    """Whether a JSON value is a list of so many finite numbers."""
-    return (
-        isinstance(value, list)
-        and len(value) == count
-        and all(isinstance(e, int | float) and isfinite(e) for e in value)
-    )
 
 
 def frame_figures(lines: Sequence[dict[str, Any]], truths: Sequence[FrameTruth]) -> dict[str, Any]:
@@ -247,11 +190,6 @@ def warn_of_upside_down(polarity: float | None, named: str) -> None:
             UpsideDownWarning,
             stacklevel=2,
         )
-
-
-def write_figures(path: Path, figures: dict[str, Any]) -> None:
-    """One JSON object; ``SinkError`` if it cannot be written."""
-    write_result(path, (json.dumps(figures, indent=2) + "\n").encode(), "--json")
 
 
 def _alone(predictions: Sequence[Prediction]) -> list[str]:

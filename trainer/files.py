@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
 import shutil
@@ -39,6 +40,11 @@ def write_result(path: Path, data: bytes, option: str) -> None:
         write_atomic(path, data)
     except OSError as error:
         raise SinkError(f"cannot write {path}: {error.strerror}; name another file with {option}") from error
+
+
+def write_figures(path: Path, figures: dict[str, Any]) -> None:
+    """One JSON object, as ``--json`` asks for it; ``SinkError`` if it cannot be written."""
+    write_result(path, (json.dumps(figures, indent=2) + "\n").encode(), "--json")
 
 
 def require_place(path: Path, option: str) -> None:

@@ -17,8 +17,9 @@ from trainer.cli import main
 from trainer.commands.line import command_line
 from trainer.data.metaphase import read_frames
 from trainer.errors import DatasetError
-from trainer.evaluate import read_lines, sample_frames
+from trainer.evaluate import sample_frames
 from trainer.files import shipped_models
+from trainer.lines import read_lines
 
 TINY = Path(__file__).parents[1] / "edge" / "tiny"
 LINES = [

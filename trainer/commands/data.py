@@ -41,8 +41,7 @@ def report(
 
     from trainer.data.census import census, digests, examples
     from trainer.data.sources import read_all
-    from trainer.evaluate import write_figures
-    from trainer.files import require_place, write_result
+    from trainer.files import require_place, write_figures, write_result
     from trainer.sheet import draw_sheet
 
     if json is not None:

@@ -34,8 +34,8 @@ def crops(
     debug: Debug = False,
 ) -> None:
     """Label accuracy and calibration on single chromosomes."""
-    from trainer.evaluate import crop_figures, judge_with, warn_of_upside_down, write_figures
-    from trainer.files import require_place
+    from trainer.evaluate import crop_figures, judge_with, warn_of_upside_down
+    from trainer.files import require_place, write_figures
     from trainer.labelled import labelled_cells
 
     if json is not None:
@@ -69,8 +69,7 @@ def masks(
     """
     from edge.pipeline import load_pipeline
     from trainer.data.masked import masked_frames
-    from trainer.evaluate import write_figures
-    from trainer.files import require_place
+    from trainer.files import require_place, write_figures
     from trainer.score_masks import mask_figures
 
     if json is not None:

@@ -49,16 +49,9 @@ def frames(
     """
     from edge.sinks.files import writable_folder
     from trainer.data.metaphase import read_frames
-    from trainer.evaluate import (
-        box_figures,
-        box_labeller,
-        frame_figures,
-        label_frames,
-        read_lines,
-        sample_frames,
-        write_figures,
-    )
-    from trainer.files import require_place
+    from trainer.evaluate import box_figures, box_labeller, frame_figures, label_frames, sample_frames
+    from trainer.files import require_place, write_figures
+    from trainer.lines import read_lines
     from trainer.outcomes import outcomes_of, worst_first
     from trainer.score_karyotypes import by_karyotype
     from trainer.score_kinds import detail_figures

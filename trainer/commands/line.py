@@ -6,7 +6,7 @@ import re
 import sys
 
 FOLDERS = re.compile(r"(^|=)/(?:[^/]+/)*(?=[^/])")
-"""Of an absolute path, which may stand behind ``--option=`` or ``DATA=``."""
+"""The folders of an absolute path, which may stand behind ``--option=`` or ``DATA=``."""
 
 
 def command_line() -> str:

@@ -15,7 +15,7 @@ from trainer.data.windows import Window, make_window
 from trainer.files import save_network
 from trainer.loop import Batch, Plan, train
 from trainer.losses import box_loss, dense_loss, heat_loss, unfold, vote_loss
-from trainer.networks.locator import TEACHERS, build_locator
+from trainer.networks.locator import AUXILIARY, build_locator
 from trainer.networks.start import take_weights
 from trainer.run_data import frames_for
 from trainer.runs import Run
@@ -68,7 +68,7 @@ def stack_windows(frames: list[CachedFrame], rng: np.random.Generator, config: L
 
 def losses(network: Any, image: Any, heat: Any, box: Any, dense: Any, votes: Any) -> tuple[Any, dict[str, Any]]:
     """What the locator learns by: the weighted sum, and its parts."""
-    outputs = zip((*HEADS, *TEACHERS), network(image, training=True), strict=True)
+    outputs = zip((*HEADS, *AUXILIARY), network(image, training=True), strict=True)
     got = {name: unfold(out, name) for name, out in outputs}
     solid, cross = dense_loss(got["dense"], dense)
     parts = {

@@ -7,12 +7,12 @@ from typing import Any
 import tensorflow as tf
 
 from trainer.data.pixels import MAX_CANDIDATES
-from trainer.networks.locator import TEACHERS
+from trainer.networks.locator import AUXILIARY
 
 
 def unfold(cells: Any, name: str) -> Any:
     """(B, h, w, side*side*c) sub-cell channels to (B, h*side, w*side, c), of an output that has sub-cells."""
-    return tf.nn.depth_to_space(cells, TEACHERS[name][0]) if name in TEACHERS else cells
+    return tf.nn.depth_to_space(cells, AUXILIARY[name][0]) if name in AUXILIARY else cells
 
 
 def heat_loss(logit: Any, heat: Any) -> Any:

@@ -11,7 +11,7 @@ import tf_keras as keras  # noqa: E402
 
 from edge.locate.grid import HEADS  # noqa: E402
 from trainer.losses import box_loss, dense_loss, heat_loss, unfold, vote_loss  # noqa: E402
-from trainer.networks.locator import TEACHERS  # noqa: E402
+from trainer.networks.locator import AUXILIARY  # noqa: E402
 
 CERTAIN = 30.0
 
@@ -42,9 +42,9 @@ def dense_target() -> np.ndarray:
     return dense
 
 
-@pytest.mark.parametrize("name", TEACHERS)
+@pytest.mark.parametrize("name", AUXILIARY)
 def test_unfolding_opens_channels_in_the_order_row_column_value(name: str) -> None:
-    side, values = TEACHERS[name]
+    side, values = AUXILIARY[name]
     cells = np.random.default_rng(0).random((2, 3, 5, side * side * values), np.float32)
     opened = unfold(tf.constant(cells), name).numpy()
     assert opened.shape == (2, 3 * side, 5 * side, values)

@@ -28,7 +28,7 @@ from trainer.data.framecache import SCALE, shrink
 from trainer.export.bundle import write_bundle
 from trainer.export.tflite import to_int8, to_tflite
 from trainer.networks.arbiter import build_arbiter
-from trainer.networks.blocks import without_teachers
+from trainer.networks.blocks import without_auxiliary
 from trainer.networks.enhanced import build_enhanced
 from trainer.networks.locator import build_locator
 from trainer.networks.separator import OUTPUTS, build_separator
@@ -56,7 +56,7 @@ def awaken(network: Any, seed: int) -> Any:
 
 def tiny_locator() -> Any:
     keras.utils.set_random_seed(3)
-    network = without_teachers(awaken(build_locator(SIDE_PX, SIDE_PX, width=0.25), 3), HEADS)
+    network = without_auxiliary(awaken(build_locator(SIDE_PX, SIDE_PX, width=0.25), 3), HEADS)
     pictures = np.stack(drawn_windows(8))[..., None].astype(np.float32) / 255
     # So that it finds something: peaks here and there, boxes of a chromosome's size.
     for name, output, (mean, spread) in zip(
@@ -71,7 +71,7 @@ def tiny_locator() -> Any:
 
 def tiny_separator() -> Any:
     keras.utils.set_random_seed(5)
-    return without_teachers(awaken(build_separator(width=0.5), 5), OUTPUTS)
+    return without_auxiliary(awaken(build_separator(width=0.5), 5), OUTPUTS)
 
 
 def tiny_classifier(seed: int = 4) -> Any:
@@ -121,7 +121,7 @@ def classifier_bundle(folder: Path, temperature: float = 1.0, seed: int = 4) -> 
 
 def tiny_verifier() -> Any:
     keras.utils.set_random_seed(6)
-    return without_teachers(awaken(build_verifier(width=0.5), 6), VERIFIED)
+    return without_auxiliary(awaken(build_verifier(width=0.5), 6), VERIFIED)
 
 
 def drawn_looks(count: int) -> UInt8Array:

@@ -28,7 +28,7 @@ from trainer.data.sources import holds_cutouts
 from trainer.errors import ExportError
 from trainer.export.networks import is_run, task_of
 from trainer.export.shipment import Shipment
-from trainer.networks.blocks import without_teachers
+from trainer.networks.blocks import without_auxiliary
 from trainer.networks.separator import OUTPUTS
 from trainer.networks.verifier import OUTPUTS as VERIFIED
 
@@ -68,7 +68,7 @@ def specimen_of(shipment: Shipment, network: Any, locator_side_px: int) -> Speci
 
 
 def _locator(data: Path, network: Any, side_px: int) -> Specimen:
-    lean = without_teachers(network, HEADS)
+    lean = without_auxiliary(network, HEADS)
     with quantize_scope():
         fixed = keras.models.clone_model(lean, keras.Input((side_px, side_px, 1), name="image"))
     fixed.set_weights(lean.get_weights())
@@ -91,7 +91,7 @@ def _separator(shipment: Shipment, network: Any) -> Specimen:
     train, val = _prepared_frames(shipment)
     samples = draw_rois(train, np.random.default_rng(0), ROI_SAMPLES)
     proof = draw_rois(val, np.random.default_rng(VAL_SEED), PROOF_ROIS)
-    return Specimen("separator", without_teachers(network, OUTPUTS), list(samples.inputs), proof.inputs)
+    return Specimen("separator", without_auxiliary(network, OUTPUTS), list(samples.inputs), proof.inputs)
 
 
 def _prepared_frames(shipment: Shipment) -> tuple[list[CachedFrame], list[CachedFrame]]:
@@ -113,7 +113,7 @@ def _verifier(shipment: Shipment, network: Any) -> Specimen:
             looks_at(some_frames(shipment.data, split, count), split, lookers, seed=0)
             for split, count in FRAMES.items()
         )
-    return Specimen("verifier", without_teachers(network, VERIFIED), list(train.pixels), val.pixels)
+    return Specimen("verifier", without_auxiliary(network, VERIFIED), list(train.pixels), val.pixels)
 
 
 def _arbiter(shipment: Shipment, network: Any) -> Specimen:

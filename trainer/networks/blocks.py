@@ -74,6 +74,6 @@ def join(fine: Any, coarse: Any) -> Any:
     return L.ReLU()(L.Add()([fine, up]))
 
 
-def without_teachers(network: Any, shipped: Collection[str]) -> Any:
-    """The network with the outputs that ship, which come first; the others only teach the trunk."""
+def without_auxiliary(network: Any, shipped: Collection[str]) -> Any:
+    """The network with the outputs that ship, which come first; the auxiliary ones only teach the trunk."""
     return keras.Model(network.inputs, network.outputs[: len(shipped)], name=network.name)

@@ -6,8 +6,8 @@ tensor of its own because int8 gives every tensor one scale:
 - ``heat``: the logits that the centre of a wide and of a tall chromosome's box lies in the cell;
 - ``box``: for either, distances from the cell's centre to the box sides (left, top, right, bottom).
 
-Two more teach the trunk which pixels hang together and are dropped when the network ships; both on stride 2, their
-sub-cells in the channels:
+Two auxiliary ones teach the trunk which pixels hang together and are dropped when the network ships; both on stride 2,
+their sub-cells in the channels:
 
 - ``dense``: the logits of "chromosome" and of "two chromosomes cross here";
 - ``votes``: the vector (x, y) from the pixel to the box centre of its own chromosome, as in Panoptic-DeepLab
@@ -29,8 +29,8 @@ from edge.locate.grid import HEADS
 from trainer.networks.blocks import bottleneck, channels, conv, join, stage
 
 L = keras.layers
-TEACHERS: dict[str, tuple[int, int]] = {"dense": (2, 2), "votes": (2, 2)}
-"""Output name: sub-cells per side and values per sub-cell."""
+AUXILIARY: dict[str, tuple[int, int]] = {"dense": (2, 2), "votes": (2, 2)}
+"""Auxiliary output: sub-cells per side and values per sub-cell."""
 _RARE = {"heat": keras.initializers.Constant(-4.0)}
 """Few cells hold a centre: a fresh head starts from there (Lin 2017), not from one half."""
 
@@ -53,7 +53,7 @@ def build_locator(height_px: int | None = None, width_px: int | None = None, wid
     s4 = join(s4, s8)
     for _ in range(2):
         s4 = conv(s4, ch(32), 3)
-    values = HEADS | {name: side**2 * count for name, (side, count) in TEACHERS.items()}
+    values = HEADS | {name: side**2 * count for name, (side, count) in AUXILIARY.items()}
     heads = [
         L.Conv2D(count, 1, name=name, bias_initializer=_RARE.get(name, "zeros"))(s4) for name, count in values.items()
     ]

@@ -38,7 +38,7 @@ class Architecture:
 
     name: str = ENHANCED
     ingredients: Ingredients = SHIPPED
-    """Of the enhanced network."""
+    """What the enhanced network is made of."""
     imagenet: str = ""
     """A local file of ImageNet weights to start from; empty: from nothing."""
 

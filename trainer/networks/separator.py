@@ -7,7 +7,7 @@ Outputs, all logits:
 - ``rows`` ``(B, 32, 1, 2)`` and ``cols`` ``(B, 1, 32, 2)``: that the true box's top and bottom (left and right) lie
   there, one distribution a side, as in generalized focal loss (Li 2020);
 
-One more teaches the trunk when a box is right, and is dropped when the network ships:
+An auxiliary one teaches the trunk when a box is right, and is dropped when the network ships:
 
 - ``framed`` ``(B, 1, 1, 1)``: how much the box given and the true one share (intersection over union). As a view of
   ``edge.cell.keep`` it told nothing that the others had not told.
@@ -15,8 +15,8 @@ One more teaches the trunk when a box is right, and is dropped when the network 
 Why a second look: where chromosomes cross, the locator's pixels vote for one centre or the other, and the arms beyond
 the crossing go astray. A box whose four sides the chromosome must reach says which arms belong together, and the
 network answers for each box alone, so that crossing chromosomes both keep what they share. And why the box again: a
-locator that answers for a whole frame has one cell to say where a chromosome ends; of the chromosomes that it missed
-on val frames, three in four had a box, but one of the wrong extent.
+locator that answers for a whole frame has one cell to say where a chromosome ends; of the chromosomes that it missed on
+val frames, three in four had a box, but one of the wrong extent.
 """
 
 from __future__ import annotations

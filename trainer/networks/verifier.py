@@ -4,8 +4,8 @@ Input ``(B, 64, 64, 3)`` float32 in 0..1 (``edge.cell.verify``): the picture aro
 the claims of others. Outputs, logits:
 
 - ``whole`` ``(B, 1, 1, 1)``: that it is the mark of a chromosome;
-- ``framed`` ``(B, 1, 1, 1)``: how much its box and the true one share (intersection over union). It teaches that boxes
-  may be nearly right, and is dropped when the network ships.
+- ``framed`` ``(B, 1, 1, 1)``: how much its box and the true one share (intersection over union). This auxiliary
+  one teaches that boxes may be nearly right, and is dropped when the network ships.
 """
 
 from __future__ import annotations

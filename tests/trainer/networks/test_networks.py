@@ -16,9 +16,9 @@ import tf_keras as keras
 from edge.locate.grid import HEADS, STRIDE_PX
 from edge.locate.separate import ROI_PX
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
-from trainer.networks.blocks import without_teachers
+from trainer.networks.blocks import without_auxiliary
 from trainer.networks.enhanced import build_enhanced
-from trainer.networks.locator import TEACHERS, build_locator
+from trainer.networks.locator import AUXILIARY, build_locator
 from trainer.networks.separator import OUTPUTS, build_separator
 from trainer.networks.verifier import build_verifier
 
@@ -40,8 +40,8 @@ QAT_TAKES = {
 def test_the_locator_answers_on_its_grid(height: int, width: int) -> None:
     network = build_locator(width=0.25)
     outputs = network(np.zeros((2, height, width, 1), np.float32), training=False)
-    assert network.output_names == [*HEADS, *TEACHERS]
-    counts = [*HEADS.values(), *(side * side * values for side, values in TEACHERS.values())]
+    assert network.output_names == [*HEADS, *AUXILIARY]
+    counts = [*HEADS.values(), *(side * side * values for side, values in AUXILIARY.values())]
     for output, count in zip(outputs, counts, strict=True):
         assert output.shape == (2, height // STRIDE_PX, width // STRIDE_PX, count)
 
@@ -60,7 +60,7 @@ def test_a_fresh_network_answers_as_the_shipped_one_does_once_it_has_its_weights
 
 def test_what_only_teaches_is_not_shipped() -> None:
     network = build_locator(width=0.25)
-    lean = without_teachers(network, HEADS)
+    lean = without_auxiliary(network, HEADS)
     assert lean.output_names == list(HEADS)
     assert lean.count_params() < network.count_params()
     picture = np.random.default_rng(0).random((1, 64, 64, 1), np.float32)
@@ -84,7 +84,7 @@ def test_the_separator_answers_with_a_mask_and_the_places_of_four_sides() -> Non
     assert network.output_names == [*OUTPUTS, "framed"]
     shapes = [(None, 32, 32, 4), (None, 32, 1, 2), (None, 1, 32, 2), (None, 1, 1, 1)]
     assert [tuple(shape) for shape in network.output_shape] == shapes
-    assert without_teachers(network, OUTPUTS).output_names == list(OUTPUTS)
+    assert without_auxiliary(network, OUTPUTS).output_names == list(OUTPUTS)
 
 
 def test_the_places_of_the_sides_are_told_from_rows_and_columns_apart() -> None:

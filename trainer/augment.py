@@ -34,7 +34,7 @@ class Strengths:
     turn_rad: float = 0.05
     shear: float = 0.04
     zoom_long: float = 0.07
-    """Of the logarithm of the zoom along the axis, as for the other ratios below."""
+    """The deviation of the logarithm of the zoom along the axis, as for the other ratios below."""
     zoom_wide: float = 0.12
     bend_share: float = 0.33
     bend_px: float = 2.0

@@ -39,10 +39,10 @@ towards each label in the whole cell; and in each object besides."""
 BAND_CONTRAST, SMOOTHEST_PARTS = (0.4, 1.5), 1.5
 """There: by what the bands' distance from an object's mean stain is multiplied, and how far they are smeared."""
 LONE_COVERED, LONE_SHARED = 13, 26
-"""Of 255: a twentieth of its mask and a tenth of its box, below which a chromosome is alone."""
+"""A chromosome that shares less is alone: a twentieth of its mask, a tenth of its box, in levels of 255."""
 MOST_LEVEL = 255
 PLACE_SPREAD = 32.0
-"""Of 255, of places for a guest."""
+"""How far the places of guests are spread, as the deviation of a normal, in levels of 255."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -99,7 +99,7 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
 
 
 def strengths_of(config: ClassifierConfig) -> Strengths:
-    """Of the changes that the settings ask for. ``ConfigError`` for one that there is not."""
+    """How strong each change is that the settings ask for. ``ConfigError`` for one that there is not."""
     strengths = replace(DEFAULT, laboratory_share=config.laboratory)
     return strengths.with_strengths(config.augmented).without(config.unaugmented)
 

@@ -17,7 +17,7 @@ Mix = Literal["none", "mixup", "cutmix"]
 MIXES: Mapping[str, Mix] = {"none": "none", "mixup": "mixup", "cutmix": "cutmix"}
 MIXUP_BETA = 0.2
 MIXED_SHARE = 0.5
-"""Of the batches; the others stay as they are, for the network must also see whole chromosomes."""
+"""This share of the batches is mixed; the others stay as they are, for the network must also see whole chromosomes."""
 
 
 def pick_mix(name: str) -> Mix:

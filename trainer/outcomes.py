@@ -40,7 +40,7 @@ class FrameOutcome:
 
     @property
     def right(self) -> int:
-        """Of the located ones, those that carry the right label."""
+        """How many of the located ones carry the right label."""
         return self.located - len(self.wrong)
 
     @property

@@ -104,7 +104,7 @@ class Layer:
     kind: str
     output: str
     number: str
-    """Of what kind its output's numbers are."""
+    """The type of its output's numbers, as ``int8``."""
     weights: int
     zeros: float
     macs: int

@@ -73,7 +73,7 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any, mend: str = FR
 
 
 def _stamps(config: ClassifierConfig) -> list[Stamp]:
-    """Of the sets that are there: crops that are kept need none."""
+    """The stamps of the sets that are there: crops that are kept need no set."""
     return stamps_of(source for source in config.data if Path(source).exists())
 
 
@@ -160,7 +160,7 @@ def held_of(owners: Iterable[str]) -> list[str]:
 
 
 def _by_name(there: Mapping[Path, Mapping[str, Collection[str]]]) -> str:
-    """Of corrections, which state no splits: that a case's name decides, and how it did."""
+    """Words for sets with corrections, which state no splits: that a case's name decides, and how it did."""
     if not any(form_of(source) == "corrections" for source in there):
         return ""
     counts = [sum(len(owners.get(split, ())) for owners in there.values()) for split in ("train", "val", "test")]

@@ -64,7 +64,7 @@ def _owners(data: Path, split: str) -> set[str]:
 
 
 def _frames(data: Path, split: str) -> list[FrameTruth]:
-    """Of those left out it is told when they are read to be learned from."""
+    """The frames of a split, without a word on those left out: that comes when they are read to be learned from."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SkippedWarning)
         return read_frames(data, split)

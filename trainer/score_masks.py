@@ -41,7 +41,8 @@ class Outcome:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def figures(self, which: BoolArray, suffix: str) -> dict[str, Any]:
-        """Of ``which`` (n,): how many, and their shares, each name ending in ``suffix``; None where there is none."""
+        """The figures of ``which`` (n,): how many, and their shares, each name ending in ``suffix``; None where there
+        is none."""
         iou, right, some = self.iou[which], self.right[which], bool(which.any())
         located = iou[iou > 0]
         shares = {
@@ -124,7 +125,7 @@ def _score(outcome: Outcome, found: int) -> Score:
 
 
 def mask_ious(found: Sequence[Chromosome], frame: MaskedFrame) -> npt.NDArray[np.float64]:
-    """Of every chromosome found with every true piece, (n, m), off what is ignored."""
+    """What every chromosome found shares with every true piece, (n, m), off what is ignored."""
 
     def known(box: Box, mask: BoolArray) -> BoolArray:
         x0, y0, x1, y1 = box

@@ -74,7 +74,7 @@ class Traditional:
 
     @classmethod
     def fit(cls, crops: CropSet, samples: int, seed: int) -> Traditional:
-        """Of at most ``samples`` labelled crops; it sees each once, and none is changed."""
+        """Learned from at most ``samples`` labelled crops; it sees each once, and none is changed."""
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
         from sklearn.svm import SVC

@@ -55,7 +55,7 @@ SAMPLES = 256
 """Train crops that set the ranges of int8, every other one upside down."""
 FLOAT64_BYTES = 8
 TUNED_SHARE = 0.1
-"""Of a row's crop-samples, how many more pruning sees, and training for int8."""
+"""Pruning, and training for int8, each see this share of a row's crop-samples in addition."""
 SPARSITY = 0.5
 
 
@@ -158,8 +158,8 @@ def _config(comparison: Comparison, row: Contender) -> ClassifierConfig:
 
 
 def _kept_figures(path: Path, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a row that is done; empty if it is not. ``ConfigError`` where it was done under other settings than ``row``
-    has."""
+    """The figures of a row that is done; empty if it is not. ``ConfigError`` where it was done under other settings
+    than ``row`` has."""
     figures = _stored(path)
     differing = _differing(figures, row) if figures else []
     if differing:

@@ -171,7 +171,7 @@ def tune(run: Run, tuning: Tuning, network: Any, lessons: Lessons) -> None:
 
 
 def weights_sha256(network: Any) -> str:
-    """Of all that a network has learned: a run that goes on from another one's notes which it was."""
+    """The hash of all that a network has learned: a run that goes on from another one's notes which it was."""
     digest = hashlib.sha256()
     for weights in network.get_weights():
         digest.update(np.ascontiguousarray(weights).tobytes())

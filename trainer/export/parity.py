@@ -23,8 +23,8 @@ DECIDED = {"classifier": 0.05, "locator": 0.2, "separator": 0.2, "verifier": 0.2
 """A network is decided between two readings that far apart; closer ones may change places without harm. A locator's
 centre fades out over several cells, and a mask over its edge, so that their rims always lie near the threshold."""
 MAP_SHARE = 0.999
-"""Of a map's cells, which are counted by the million, and of the other outputs, the largest difference leaves out the
-one in a thousand that differs most: where arms cross, a few are any network's guess."""
+"""The largest difference leaves out the one in a thousand that differs most of a map's cells, which are counted by the
+million, and of the other outputs: where arms cross, a few are any network's guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def measure(task: Task, form: str, trained: Outputs, exported: Outputs) -> Parit
 
 
 def _beside(task: Task, trained: Outputs, exported: Outputs) -> dict[str, Gap]:
-    """Of the other outputs: a locator's boxes where it sees a centre, a separator's as the edge reads them."""
+    """The gaps of the other outputs: a locator's boxes where it sees a centre, a separator's as the edge reads them."""
     gaps = {
         name: ("score", np.abs(_sigmoid(trained[name]) - _sigmoid(exported[name])))
         for name in SCORES.get(task, ())

@@ -23,7 +23,8 @@ from trainer.export.shipment import Shipment
 
 EVEN_WEIGHTS = dict.fromkeys(TERMS, 0.0) | {"keep_score": 1.0, "keep_single": 1.0}
 KEEPER_C = 0.1
-"""Of its logistic regression over terms of unit spread; chosen by five-fold cross-validation by case, on val."""
+"""``C`` of the keeper's logistic regression, over terms of unit spread; chosen by five-fold cross-validation by case,
+on val."""
 
 
 def ship_verifier(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:

@@ -33,7 +33,7 @@ MOST_ZOOM = 1.15
 STRENGTH = (0.5, 2.0)
 """Limits within which its stain is brought to the base's."""
 ALIKE = 4
-"""Of those that are most like the base, so many are drawn from."""
+"""One is drawn from so many that are most like the base."""
 OTHER_CASE = 0.2
 """How much another case makes a frame unlike the base, as a difference of 20 % in stain does."""
 

@@ -19,7 +19,7 @@ from trainer.data.pixels import PixelTruth
 RIM_PX = 6
 """How far beyond its dark pixels a chromosome still dims or brightens the ground."""
 RIM_SHARE = 0.6
-"""Of the palest chromosome's darkness: whatever is darker may be one."""
+"""Whatever is darker than this share of the palest chromosome's darkness may be a chromosome."""
 LARGEST_SPECK_PX2, SMALLEST_BLOB_PX2 = 100, 4000
 NUCLEUS_PX = 61
 """A dark body with room for a disc of this diameter, not mostly in boxes, is a nucleus or dirt."""

@@ -19,7 +19,7 @@ GAP_PX = 5
 """Chromosomes farther apart than this lie alone for the eye."""
 TRIES = 250
 MOST_SHARED = 0.4
-"""Of the smaller of two that cross: more than this would lie on top of each other."""
+"""Two that cross share at most this share of the smaller one: with more they would lie on top of each other."""
 
 Corner = tuple[int, int]
 Points = npt.NDArray[np.float64]

@@ -102,11 +102,13 @@ def read_config(path: Path, commands: Mapping[str, Mapping[str, Option]], contex
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"{path}: the settings cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{path}: the settings cannot be read: {error.strerror}; check the path") from error
     except RecursionError as error:
-        raise ConfigError(f"{path}: expected TOML, cannot read it: its values are nested too deeply") from error
+        raise ConfigError(
+            f"{path}: expected TOML, cannot read it: its values are nested too deeply; correct it"
+        ) from error
     except ValueError as error:  # what tomllib and the decoder raise
-        raise ConfigError(f"{path}: expected TOML, cannot read it: {error}") from error
+        raise ConfigError(f"{path}: expected TOML, cannot read it: {error}; correct it") from error
     found: dict[str, dict[str, Any]] = {}
     for command, keys in tables.items():
         _check_known(path, command, commands, "[{}]")

@@ -35,4 +35,6 @@ def require_noted(folder: Path, stamps: Collection[Stamp], made: str, mend: str 
     for name, stamp in stamps:
         if (name, stamp) not in noted:
             was = ", ".join(f"{name} ({stamp})" for name, stamp in noted)
-            raise ConfigError(f"{name} ({stamp}) is not, or not any more, what {made}, {was}; {mend}")
+            raise ConfigError(
+                f"expected what {made}, {was}; got {name} ({stamp}), another set or one that was changed since; {mend}"
+            )

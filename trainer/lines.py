@@ -24,9 +24,11 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
                 )
             lines.append(line)
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}; check the path") from error
     except ValueError as error:
-        raise DatasetError(f"{path}, line {len(lines) + 1}: not readable as JSON ({error})") from error
+        raise DatasetError(
+            f"{path}, line {len(lines) + 1}: not readable as JSON ({error}); write the lines again"
+        ) from error
     return lines
 
 

@@ -170,7 +170,9 @@ def _storage(out: Path, url: str) -> Any:
     try:
         return optuna.storages.RDBStorage(url)
     except (SQLAlchemyError, ImportError, ValueError) as error:
-        raise ConfigError(f"--storage {url}: cannot be opened as an Optuna storage ({error})") from error
+        raise ConfigError(
+            f"--storage {url}: cannot be opened as an Optuna storage ({error}); correct the URL, or leave it out"
+        ) from error
 
 
 def _settings(config: SearchConfig) -> dict[str, Any]:

@@ -95,7 +95,9 @@ class FolderCamera:
             yield Frame(pixels, index, time.monotonic(), source, self._um_per_px)
             index += 1
         if not index and not self._closed.is_set():
-            raise FrameError(f"{self.name}: none of its {len(self._paths)} files could be read as a frame")
+            raise FrameError(
+                f"{self.name}: none of its {len(self._paths)} files could be read as a frame; the warnings say why"
+            )
 
     def close(self) -> None:
         self._closed.set()

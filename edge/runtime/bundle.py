@@ -202,9 +202,9 @@ def _read_json(folder: Path, path: Path) -> dict[str, Any]:
     try:
         fields = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise BundleInvalid(f"{folder}: expected {BUNDLE_FILE} in a model folder, found none") from None
+        raise BundleInvalid(f"{folder}: expected {BUNDLE_FILE} in a model folder, found none; copy it again") from None
     except OSError as error:
-        raise BundleInvalid(f"{path}: cannot be read: {error.strerror}") from error
+        raise BundleInvalid(f"{path}: cannot be read: {error.strerror}; copy the model folder again") from error
     except (ValueError, RecursionError) as error:
         raise BundleInvalid(f"{path}: not readable as JSON ({error}); copy the model folder again") from error
     if not isinstance(fields, dict):

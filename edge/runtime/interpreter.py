@@ -53,7 +53,9 @@ class Network:
         inputs = self._interpreter.get_input_details()
         if len(inputs) != 1 or len(inputs[0]["shape"]) != 4:
             shapes = [tuple(int(v) for v in d["shape"]) for d in inputs]
-            raise BundleInvalid(f"expected a model with one input (n, height, width, channels), got {shapes}")
+            raise BundleInvalid(
+                f"expected a model of one input (n, height, width, channels), got {shapes}; export it again"
+            )
         self._input = inputs[0]["index"]
         self._scale, self._zero = inputs[0]["quantization"]
         self._outputs = self._name_outputs()
@@ -116,7 +118,9 @@ class Network:
             grown = all(int(d["shape"][0]) == size for d in self._interpreter.get_output_details())
         except (ValueError, RuntimeError) as error:
             if size == 1:
-                raise ModelError(f"{runtime_name()} cannot run the model: {first_line(error)}") from error
+                raise ModelError(
+                    f"{runtime_name()} cannot run the model: {first_line(error)}; export it again"
+                ) from error
             self._batch, grown = 0, False
         self._one_by_one = self._one_by_one or not grown
         return grown
@@ -126,7 +130,7 @@ class Network:
             self._interpreter.set_tensor(self._input, blocks_of(batch) if self._in_blocks else batch)
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{runtime_name()} cannot run the model: {first_line(error)}") from error
+            raise ModelError(f"{runtime_name()} cannot run the model: {first_line(error)}; export it again") from error
         return {name: self._real(index, *scaling) for name, (index, scaling) in self._outputs.items()}
 
     def _real(self, index: int, scale: float, zero: int) -> Float32Array:
@@ -195,7 +199,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BundleInvalid(f"{path}: cannot be read: {error.strerror}") from error
+        raise BundleInvalid(f"{path}: cannot be read: {error.strerror}; copy it again") from error
 
 
 def runtime_name() -> str:

@@ -56,7 +56,9 @@ class OnnxNetwork:
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
             found = [(i.type, i.shape) for i in inputs]
-            raise BundleInvalid(f"expected a model with one float input (n, height, width, channels), got {found}")
+            raise BundleInvalid(
+                f"expected a model of one float input (n, height, width, channels), got {found}; export it again"
+            )
         self._input = inputs[0].name
         self._outputs = [o.name for o in self._session.get_outputs()]
         batch, height, width, channels = inputs[0].shape
@@ -101,7 +103,7 @@ class OnnxNetwork:
         try:
             answers = [self._session.run(self._outputs, {self._input: part}) for part in parts]
         except Exception as error:
-            raise ModelError(f"onnxruntime cannot run the model: {first_line(error)}") from error
+            raise ModelError(f"onnxruntime cannot run the model: {first_line(error)}; export it again") from error
         return {
             name.partition(":")[0]: np.concatenate([np.asarray(answer[k], np.float32) for answer in answers])
             for k, name in enumerate(self._outputs)

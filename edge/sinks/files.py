@@ -89,4 +89,4 @@ def write_bytes(path: Path, content: bytes) -> None:
         with replacing(path) as file:
             file.write(content)
     except OSError as error:
-        raise SinkError(f"cannot write {path}: {reason(error)}") from error
+        raise SinkError(f"cannot write {path}: {reason(error)}; free some space, or name another file") from error

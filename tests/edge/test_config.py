@@ -67,7 +67,7 @@ def test_named_by_option_or_variable(
         ('[run]\ncase = ["a"]', "[run] case: "),
         ("[run]\nheadless = 1", "[run] headless: expected true or false, got 1"),
         ("[install-service]\nlisten = [1]", "[install-service] listen: expected text, got 1; write it in quotes"),
-        ("[run]\ncase = " + "[" * 5000 + "]" * 5000, "expected TOML, cannot read it: its values are nested too deeply"),
+        ("[run]\ncase = " + "[" * 5000 + "]" * 5000, "its values are nested too deeply; correct it"),
         ("[run]\ndebug = true", "unknown setting [run] debug; "),  # a word of the command line alone
     ],
 )
@@ -82,7 +82,8 @@ def test_a_file_of_an_editor_that_marks_its_encoding(settings: Path, capsys: pyt
 
 
 def test_a_file_that_is_not_there(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no.toml: the settings cannot be read: No such file" in complaint(capsys, "--config", "no.toml", "doctor")
+    said = complaint(capsys, "--config", "no.toml", "doctor")
+    assert "no.toml: the settings cannot be read: No such file or directory; check the path" in said
 
 
 def test_a_user_whom_the_system_does_not_know(

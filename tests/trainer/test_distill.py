@@ -16,7 +16,6 @@ import tf_keras as keras  # noqa: E402
 
 from edge.errors import ConfigError  # noqa: E402
 from tests.trainer.drawn import cutouts_zip  # noqa: E402
-from trainer import loop  # noqa: E402
 from trainer.distill import TEMPERATURE, distilled, load_teachers, soft_loss  # noqa: E402
 from trainer.fit_classifier import ClassifierConfig, fit_classifier, make_losses  # noqa: E402
 from trainer.networks.enhanced import build_enhanced  # noqa: E402
@@ -64,11 +63,8 @@ def test_the_weight_shares_the_labels_loss(weight: float) -> None:
     assert float(total - plain) == pytest.approx(weight * float(soft - figures["label_loss"]), abs=1e-4)
 
 
-def test_a_run_with_a_teacher_resumes_and_asks_for_the_same_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("LOG_EVERY", "SAVE_EVERY", "CHECK_EVERY"):
-        monkeypatch.setattr(loop, name, 1)
+@pytest.mark.usefixtures("every_step")
+def test_a_run_with_a_teacher_resumes_and_asks_for_the_same_one(tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     teacher = tmp_path / "teacher.keras"
     build_enhanced(width=0.5).save(teacher)

@@ -28,7 +28,6 @@ from tests.trainer.data.forms import corrections_folder  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder, rewritten  # noqa: E402
 from trainer import fit_classifier as classifier_module  # noqa: E402
 from trainer import fit_separator as separator_module  # noqa: E402
-from trainer import loop  # noqa: E402
 from trainer import run_crops as crops_module  # noqa: E402
 from trainer.align import align, predict, undecided, upside_down  # noqa: E402
 from trainer.augment import DEFAULT  # noqa: E402
@@ -64,12 +63,7 @@ from trainer.runs import Run  # noqa: E402
 
 STEPS = 3
 TINY = Path(__file__).parents[1] / "edge" / "tiny"
-
-
-@pytest.fixture(autouse=True)
-def _log_and_save_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOG_EVERY", "SAVE_EVERY", "CHECK_EVERY"):
-        monkeypatch.setattr(loop, name, 1)
+pytestmark = pytest.mark.usefixtures("every_step")
 
 
 def logged(run: Path) -> list[dict[str, str]]:
@@ -513,7 +507,7 @@ def test_a_run_does_not_go_on_with_data_that_have_changed(
         fit(config, tmp_path / "run", resume=True)
     boxes = data / "boxes.csv"
     boxes.write_text(boxes.read_text().replace("train0.png,1,", "train0.png,2,"))
-    with pytest.raises(ConfigError, match=r"data \(\w{8}\) is not, or not any more, what .*run learned"):
+    with pytest.raises(ConfigError, match=r"expected what .*run learned from, .*; got data \(\w{8}\), another"):
         fit(config, tmp_path / "run", resume=True)
 
 
@@ -730,5 +724,5 @@ def test_a_run_does_not_go_on_with_crops_of_data_that_have_changed(cutouts: Path
     config = ClassifierConfig((str(data),), 1)
     load_crops(config, tmp_path / "run", undecided)
     rewritten(cutouts, data, lambda row: row | {"label": "1"})
-    with pytest.raises(ConfigError, match="not any more, what the crops in"):
+    with pytest.raises(ConfigError, match="expected what the crops in"):
         load_crops(config, tmp_path / "run", undecided)

@@ -21,7 +21,6 @@ from edge.records import Frame
 from edge.runtime.bundle import load_bundle
 from edge.runtime.interpreter import Network
 from tests.trainer.drawn import frames_folder
-from trainer import loop
 from trainer.data.looks import LookSet, changed, looks_of_frames
 from trainer.errors import DatasetError
 from trainer.export.networks import task_of
@@ -37,12 +36,7 @@ from trainer.fit_verifier import (
 )
 
 TINY = Path(__file__).parents[1] / "edge" / "tiny"
-
-
-@pytest.fixture(autouse=True)
-def _log_and_save_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOG_EVERY", "SAVE_EVERY", "CHECK_EVERY"):
-        monkeypatch.setattr(loop, name, 1)
+pytestmark = pytest.mark.usefixtures("every_step")
 
 
 def look_set(n: int = 6) -> LookSet:

@@ -65,7 +65,7 @@ def write_bundle(
             if old.suffix in (".tflite", ".onnx") and old.name != file:
                 old.unlink()
     except OSError as error:
-        raise ExportError(f"{folder}: cannot write the model bundle: {error.strerror}") from error
+        raise ExportError(f"{folder}: cannot write the model bundle: {error.strerror}; name another --out") from error
     except ModelError as error:
         raise ExportError(f"{folder}: the bundle written is refused: {error}") from error
     return bundle

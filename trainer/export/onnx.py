@@ -60,7 +60,7 @@ def write_beside(bundle: Bundle, models: Mapping[str, bytes], proofs: Sequence[M
         write_atomic(folder / name, models["onnx float32"])
         write_atomic(folder / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
     except OSError as error:
-        raise ExportError(f"{folder}: cannot write the ONNX files: {error.strerror}") from error
+        raise ExportError(f"{folder}: cannot write the ONNX files: {error.strerror}; name another --out") from error
 
 
 def remove_beside(bundle: Bundle) -> None:

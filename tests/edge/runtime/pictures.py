@@ -8,5 +8,5 @@ from edge.records import UInt8Array
 
 
 def pixels(n: int = 3) -> UInt8Array:
-    """uint8 (n, 16, 12), always the same ``n``."""
+    """uint8 (n, 16, 12), the same each time."""
     return np.random.default_rng(n).integers(0, 256, (n, 16, 12), dtype=np.uint8)

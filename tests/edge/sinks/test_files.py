@@ -60,7 +60,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_device_that_is_full() -> None:
-    with pytest.raises(SinkError, match="cannot write /dev/full: No space left on device"):
+    with pytest.raises(SinkError, match="/dev/full: No space left on device; free some space, or name another file"):
         write_bytes(Path("/dev/full"), b"x")
 
 

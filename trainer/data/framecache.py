@@ -25,7 +25,7 @@ from edge.overlap import BOX_MARGIN_PX
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Float32Array, UInt8Array
 from edge.sinks.files import replacing
 from trainer.data.metaphase import FrameTruth, read_frames
-from trainer.data.pixels import pixel_truth
+from trainer.data.pixels import around, pixel_truth
 from trainer.data.sources import stamp_of_frames
 from trainer.errors import DatasetError
 
@@ -77,10 +77,7 @@ def shrink(pixels: UInt8Array) -> UInt8Array:
 
 def _cut(pixels: UInt8Array, ground: UInt8Array, box: tuple[int, int, int, int], mask: BoolArray) -> CutOut:
     margin = 4
-    height, width = pixels.shape
-    x0, y0, x1, y1 = box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
-    inner = (slice(max(y0, 0), min(y1, height)), slice(max(x0, 0), min(x1, width)))
-    pad = ((inner[0].start - y0, y1 - inner[0].stop), (inner[1].start - x0, x1 - inner[1].stop))
+    inner, pad = around(box, margin, pixels.shape)
     ratio = np.minimum(pixels[inner].astype(np.float32) / np.maximum(ground[inner], 1), 1.0)
     ratio = np.pad(ratio, pad, constant_values=1.0)
     solid = np.pad(mask, margin).astype(np.uint8)

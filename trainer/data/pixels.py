@@ -50,6 +50,17 @@ def pixel_truth(pixels: UInt8Array, boxes: npt.NDArray[np.int64]) -> PixelTruth:
     return _share_out(ground, _fill_specks(dark), boxes)
 
 
+def around(
+    box: tuple[int, int, int, int], margin: int, shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice], tuple[tuple[int, int], tuple[int, int]]]:
+    """A box with ``margin`` pixels on all sides: the rows and columns of it that lie in a picture of ``shape`` (H, W),
+    and the padding, as ``np.pad`` takes it, for what does not."""
+    height, width = shape
+    x0, y0, x1, y1 = box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
+    rows, cols = slice(max(y0, 0), min(y1, height)), slice(max(x0, 0), min(x1, width))
+    return (rows, cols), ((rows.start - y0, y1 - rows.stop), (cols.start - x0, x1 - cols.stop))
+
+
 def _fill_specks(dark: UInt8Array) -> UInt8Array:
     """Pale bands leave pin holes in a chromosome; anything lighter and larger is ground."""
     _, holes, stats, _ = cv2.connectedComponentsWithStats(1 - dark, connectivity=4)

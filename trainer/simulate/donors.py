@@ -17,7 +17,7 @@ from edge.camera.files import read_frame
 from edge.locate.field import dark_on_bright
 from edge.records import BoolArray, Float32Array, UInt8Array
 from trainer.data.metaphase import FrameTruth
-from trainer.data.pixels import PixelTruth, pixel_truth
+from trainer.data.pixels import PixelTruth, around, pixel_truth
 from trainer.simulate.ground import Ground, ground_of
 
 KEPT_PX, FADE_PX = 3.0, 5.0
@@ -98,10 +98,7 @@ def _cut(
     pixels: UInt8Array, ground: Ground, box: tuple[int, int, int, int], mask: BoolArray
 ) -> tuple[npt.NDArray[np.float16], BoolArray]:
     margin = int(KEPT_PX + FADE_PX) + 1
-    height, width = pixels.shape
-    x0, y0, x1, y1 = box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
-    inner = (slice(max(y0, 0), min(y1, height)), slice(max(x0, 0), min(x1, width)))
-    pad = ((inner[0].start - y0, y1 - inner[0].stop), (inner[1].start - x0, x1 - inner[1].stop))
+    inner, pad = around(box, margin, pixels.shape)
     own = np.pad(mask, margin)
     passed = np.clip(pixels[inner] / np.maximum(ground.light[inner], 1), 0, MOST_LIGHT)
     passed = np.pad(passed.astype(np.float32), pad, constant_values=1.0)
@@ -117,7 +114,7 @@ def _cut(
 
 
 def _distance(mask: BoolArray) -> Float32Array:
-    """Of each pixel to the nearest of the mask, px."""
+    """The distance of each pixel to the nearest of the mask, px."""
     return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5))
 
 

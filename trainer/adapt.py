@@ -38,8 +38,8 @@ is."""
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """From whose pictures, which models, into which folder; so many ``rounds`` of so many ``steps`` of ``batch`` crops;
-    the ``command`` that the bundles are to remember."""
+    """``frames`` to learn from, ``models`` to start with, ``out`` for the work; ``rounds`` of ``steps`` of ``batch``
+    crops; the ``command`` that the bundles are to remember."""
 
     frames: Path
     models: Path

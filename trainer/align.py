@@ -18,12 +18,12 @@ ENOUGH = 500
 
 
 def undecided(crops: Any, training: bool) -> list[Any]:
-    """In a classifier's place, one that does not know which end is up: it stays unknown."""
+    """Stands in for a classifier that does not know which end is up, so that it stays unknown."""
     return [tf.zeros((tf.shape(crops)[0], 1, 1, n)) for n in (len(LABELS), 1, 1)]
 
 
 def align(network: Any, crops: CropSet) -> CropSet:
-    """With the polarity of each crop whose own is unknown by the network, given the crop's known label: label-guided
+    """``crops`` with each polarity that was unknown as the network tells it, given the crop's known label: label-guided
     alignment."""
     if not (crops.polarity == UNKNOWN).any():
         return crops

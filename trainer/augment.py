@@ -61,8 +61,9 @@ class Strengths:
                 raise ConfigError(f"{field.name} must be 0 (off) or more, a share at most 1; got {value}")
 
     def with_strengths(self, stated: Iterable[str]) -> Strengths:
-        """With other strengths, each stated as NAME=STRENGTH: ``brightness=0.08``, ``defocus=0.2``. NAME is one of
-        ``CHANGES``, or a strength's own where a change has several. ``ConfigError`` for what cannot be read or be."""
+        """These with some others in their place, each stated as NAME=STRENGTH: ``brightness=0.08``, ``defocus=0.2``.
+        NAME is one of ``CHANGES``, or a strength's own where a change has several. ``ConfigError`` for what cannot be
+        read or be."""
         return replace(self, **dict(_strength(text) for text in stated))
 
     def only(self, name: str) -> Strengths:

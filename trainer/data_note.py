@@ -12,7 +12,7 @@ from trainer.files import write_atomic
 DATA_NOTE = "data.json"
 FRESH = "give the same data, another --out, or --fresh"
 SAME = "give the same data or another --out"
-"""For commands without a ``--fresh``."""
+"""The mend of commands without a ``--fresh``."""
 Stamp = tuple[str, str]
 """Name of a set and what ``trainer.data.sources.stamp_of`` says of it."""
 

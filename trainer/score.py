@@ -101,7 +101,7 @@ def score(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> F
 
 
 def _numerical(outcome: FrameOutcome) -> dict[str, tuple[bool, bool]]:
-    """By each of ``NUMERICAL``: whether there is a numerical finding, and whether one is called."""
+    """Each of ``NUMERICAL`` to whether there is a numerical finding, and whether one is called."""
     corrected = after_one_correction(outcome.found_counts, outcome.true_counts)
     stated, shown = outcome.truth.finding == "numerical", bool(claims_of(outcome.true_counts))
     called, still_called = bool(claims_of(known_counts(outcome.found_counts))), bool(claims_of(corrected))

@@ -22,7 +22,7 @@ ALONE_SHARE = 0.1
 """A box that shares no more than this with any other, as a share 0..1 of the smaller of both, is alone. Boxes are drawn
 with a margin (5 px or more on each side), so that those of neighbours that do not touch share some, too."""
 CROSSING_SHARE = 0.5
-"""From this share of the smaller of both boxes on, they are taken to cross."""
+"""Two boxes that share this much of the smaller one, or more, are taken to cross."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _GAIN = (1.0, 48.0)
 """The widest, the exposure an IMX219's; nvarguscamerasrc narrows them to the sensor's own (L4T 36)."""
 _USUAL_FPS = 30
 _READOUT_US = 1_000
-"""By which a frame outlasts its exposure: sensors need some lines, an IMX477 22 of 29 us."""
+"""How long a frame outlasts its exposure: sensors need some lines, an IMX477 22 of 29 us."""
 
 
 def pipeline_text(number: int, settings: CameraSettings) -> str:

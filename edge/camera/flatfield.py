@@ -69,7 +69,8 @@ class FlatFieldCamera:
 
 
 def read_flat_field(path: Path) -> FlatField:
-    """From a picture of an empty field. Raises ``ConfigError`` or, for what is no picture, ``FrameError``."""
+    """The correction by a picture of an empty field. Raises ``ConfigError`` or, for what is no picture,
+    ``FrameError``."""
     from edge.camera.files import read_frame
 
     return FlatField(read_frame(path, 0).pixels)

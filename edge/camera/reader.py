@@ -41,7 +41,7 @@ _GROUND_SHARE = 0.5
 """If this share of what lies above the break is the same grey, nothing is torn: the ground is that grey, without
 noise."""
 _left_behind: dict[str, threading.Thread] = {}
-"""By the camera's name, a thread that did not come back from the driver when its camera was closed."""
+"""Camera's name to a thread that did not come back from the driver when its camera was closed."""
 
 
 class DeviceCamera:

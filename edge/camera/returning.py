@@ -88,7 +88,7 @@ class ReturningCamera:
 
 
 class AbsentCamera:
-    """In the place of a camera that did not answer; ``why`` is what its frames raise."""
+    """Stands in for a camera that did not answer; ``why`` is what its frames raise."""
 
     name = "camera"
 

@@ -146,7 +146,7 @@ class Known:
         return table
 
     def heeded(self) -> np.float32:
-        """By how much what the arbiter says of labels counts in this cell, 0.5..1."""
+        """How much what the arbiter says of labels counts in this cell, 0.5..1."""
         chance = 1 / (1 + np.exp(-np.clip(self.odds, -MOST_ODDS, MOST_ODDS)))
         sure = float((chance * self.scores.max(1)).sum() / chance.sum())
         return np.float32(np.interp(sure, (STRANGE, FAMILIAR), (HALF, 1)))

@@ -27,17 +27,18 @@ CHROMOSOMES_A_SET = 23
 COPIES = 4
 """Least places a class, enough for tetrasomy; a picture with more objects than they hold gets more."""
 LEAST_OBJECTS = {2: 0, 3: 58, 4: 81}
-"""From how many likely objects on a level of ploidy is tried: near-triploid, near-tetraploid (ISCN)."""
+"""Level of ploidy to how many likely objects there must be to try it: near-triploid, near-tetraploid (ISCN)."""
 LEVEL_PRICE_NATS = 4.0
-"""For another level than diploid. Two val frames side by side, six of six, are then 89 to 92 chromosomes, not 67 to
-70."""
+"""The price of another level than diploid. Two val frames side by side, six of six, are then 89 to 92 chromosomes, not
+67 to 70."""
 EXTRA_PRICE_NATS = (2.0, 2.0)
-"""For the third copy, and how much more for each further one than for the one before, in nats. On the val frames 3
-leaves as many corrections as 2, but of third copies that lie alone 2 finds 97.8 % and 3 finds 96.3 %. A fourth must
+"""The price of the third copy, and how much more each further one costs than the one before, in nats. On the val frames
+3 leaves as many corrections as 2, but of third copies that lie alone 2 finds 97.8 % and 3 finds 96.3 %. A fourth must
 cost less than real objects' odds, 4 to 6 nats: val frames have none, and give the same where it costs 4, 4.5 or 8."""
 MISSING_PRICE_NATS = 3.0
-"""For each expected copy that is not there; chosen on the val frames: 2.25 finds 0.06 points fewer of the chromosomes,
-is 0.11 more precise and leaves 0.97 corrections instead of 1.00, but counts are exact in 76 % of the cells, not 80."""
+"""The price of each expected copy that is not there; chosen on the val frames: 2.25 finds 0.06 points fewer of the
+chromosomes, is 0.11 more precise and leaves 0.97 corrections instead of 1.00, but counts are exact in 76 % of the
+cells, not 80."""
 CERTAIN_NATS = 1e3
 """Log odds of an object that is known to be a chromosome."""
 ACCEPT_CONFIDENCE = 0.90

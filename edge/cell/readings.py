@@ -25,7 +25,7 @@ from edge.stages import Assign, Assigned
 PLACE_IOU = 0.3
 """Boxes that share more than this are of one place; 0.2 and 0.4 leave as many corrections."""
 LIKELIER_NATS = 0.5
-"""By so much the whole cell must be cheaper for a place to be taken from another reading; 0 to 1 leave as many."""
+"""A place is taken from another reading if the whole cell is so much cheaper then; 0 to 1 leave as many corrections."""
 ROUNDS = 2
 """How often all places are tried: one that is taken from another reading may make the same likelier at the next."""
 MOST_DISPUTED, MOST_OBJECTS = 32, 200

@@ -42,7 +42,7 @@ the val frames 208 have no more than 20 and leave 0.9 corrections each, none at 
 _LENS_UM = 0.052
 """What is finer than this is the camera's noise: no lens gives it."""
 _EDGE_UM = 0.26
-"""From an outline to where ground and stain are reached if the frame is sharp; a blur of 2 px needs more."""
+"""The way from an outline to where ground and stain are reached in a sharp frame; a blur of 2 px needs more."""
 _BESIDE_PX = 3
 """Frame pixels beyond those that slopes and blur look at."""
 LOOKED_AT = 3

@@ -198,7 +198,7 @@ def _boxes(chromosomes: Sequence[Chromosome]) -> list[Box]:
 
 
 def _renumbered(chromosome: Chromosome, numbers: Mapping[int, int]) -> Chromosome:
-    """With ids by ``numbers``; what it overlaps that has no number there is left out."""
+    """``chromosome`` with the ids that ``numbers`` gives; what it overlaps that has no number is left out."""
     number = numbers[chromosome.region.id]
     overlaps = tuple(numbers[other] for other in chromosome.region.overlaps if other in numbers)
     region = replace(chromosome.region, id=number, overlaps=overlaps)

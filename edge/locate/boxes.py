@@ -32,7 +32,7 @@ OTHER_WAYS = tuple(
     for mirrored in (False, True)
     if on_side or upside_down != mirrored
 )
-"""On its side, upside down, mirrored: all ways to lay a picture but the two that ``find`` reads."""
+"""All ways to lay a picture (on its side, upside down, mirrored) but the two that ``find`` reads."""
 SCORES = (0.001, 0.999)
 """Limits of ``least_score``, the score from which on a box is taken for a chromosome's."""
 GROUND_SHARE = 0.8

@@ -29,7 +29,8 @@ SMOOTHEST = 0.1
 DARK_GROUND = 0.3
 """Ground below this share of the way from the darkest to the brightest level is fluorescence's."""
 MOST_LIT = 0.4
-"""More than this share of the frame in its upper half of levels is bright field behind a black rim or eyepiece."""
+"""If more than this share of a frame lies in its upper half of levels, it is bright field behind a black rim or
+eyepiece."""
 MOST_APART = 0.06
 """The share of what is lit that touches nothing wide is less than this in a bright field, more in fluorescence: on 60
 val frames in the middle of a black picture of four or sixteen times their area it is at most 0.03, on their negatives
@@ -105,7 +106,7 @@ def _little_lit(coarse: UInt8Array) -> UInt8Array | None:
 
 
 def _depth(coarse: UInt8Array, hat: int) -> float:
-    """By how many levels thin things stand out from what is around them, to the side that ``hat`` says."""
+    """How many levels thin things stand out from what is around them, to the side that ``hat`` says."""
     thin = cv2.morphologyEx(coarse, hat, np.ones((WIDEST, WIDEST), np.uint8))
     _, standing = cv2.threshold(thin, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     return grey_levels(thin, [0.75], standing)[0] if standing.any() else 0.0

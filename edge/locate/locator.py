@@ -195,7 +195,7 @@ class Locator:
 
 
 def _evidence(scores: Float32Array) -> float:
-    """For chromosomes: sure boxes add, doubtful ones take away."""
+    """How much speaks for chromosomes there: sure boxes add, doubtful ones take away."""
     return max(float((scores * (2 * scores - 1)).sum()), 0.0)
 
 

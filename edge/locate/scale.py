@@ -18,10 +18,11 @@ larger where chromosomes touch; medians of those val frames."""
 FEWEST = 8
 """Single pieces, for a median that means something; with fewer the width of all stain has to do."""
 THINNEST_PX, WIDEST_PX = 1.4, 20.0
-"""From a piece's middle line to its rim: less is noise, more is a nucleus at any scale that is looked for."""
+"""Limits of the way from a piece's middle line to its rim: less is noise, more is a nucleus at any scale that is looked
+for."""
 GLANCE_PX, GLANCE_USUAL = 2, 0.517
-"""At half the resolution a usual cell reads so, in a quarter of the time; the median of those val frames. Good enough
-to see that nothing is amiss, but there a cell shrunk by two reads 0.6 of a usual one."""
+"""``relative_size`` of a usual cell at half the resolution, in a quarter of the time: the median of those val frames.
+Good enough to see that nothing is amiss, but there a cell shrunk by two reads 0.6 of a usual one."""
 SMALLEST, LARGEST = 1.5, 14.0
 """Area of a single chromosome in squared widths; smaller pieces are specks, larger ones clusters and nuclei."""
 _SQUARE = np.ones((3, 3), np.uint8)

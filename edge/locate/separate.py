@@ -189,8 +189,8 @@ def in_picture(sides: Float32Array, matrices: Float32Array) -> Float32Array:
 
 
 def roi_matrix(box: Float32Array) -> Float32Array:
-    """From picture to network input, continuous coordinates: float32 (..., 2, 3); ``box`` (..., 4) in picture
-    pixels."""
+    """The matrix from picture to network input, in continuous coordinates: float32 (..., 2, 3); ``box`` (..., 4) in
+    picture pixels."""
     first, last = (box[..., side].astype(np.float64) for side in (slice(2), slice(2, 4)))
     zoom = BOX_PX / np.maximum((last - first).max(-1), 1.0)
     matrix = np.zeros((*zoom.shape, 2, 3), np.float32)

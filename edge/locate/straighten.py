@@ -161,7 +161,7 @@ def come_back(axes: Float32Array, scale: float) -> list[int]:
 
 
 def _nearest_stretch_cols(axis: Float32Array, scale: float) -> float:
-    """From one stretch of an axis (points, 2) to another, in a crop's pixels."""
+    """The least distance from one stretch of an axis (points, 2) to another, in a crop's pixels."""
     along = np.linspace(0, float(line_length(axis)) * scale, len(axis))
     first, second = np.nonzero(along > along[:, None] + ARM_ROWS)
     return float(np.hypot(*(axis[first] - axis[second]).T).min(initial=np.inf)) * scale

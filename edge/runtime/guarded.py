@@ -28,7 +28,8 @@ from edge.runtime.child import Child, Gone
 from edge.runtime.network import PictureNetwork, computed_by
 
 ANSWER_S = 1.0
-"""With the CPU's own time for the batch, labels go on within two seconds; at 1.5 s they came after 2.5."""
+"""How long an answer is waited for. With the CPU's own time for the batch, labels then go on within two seconds; at 1.5
+s they came after 2.5."""
 START_S = 60.0
 ENGINE_START_S = 3600.0
 """TensorRT builds its engines at the first start on a board, two a network."""

@@ -16,7 +16,7 @@ Bfloat16 = Annotated[
 
 
 def convolve_in_bfloat16() -> None:
-    """From here on in this process; weights and all else stay float32."""
+    """Switches it on for this process; weights and all else stay float32."""
     import tensorflow as tf
 
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})

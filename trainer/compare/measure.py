@@ -39,7 +39,7 @@ def bundle_answer(folder: Path) -> Answer:
 
 
 def temperature_of(answer: Answer, val: CropSet) -> float:
-    """At which what ``answer`` says of ``val`` is most likely right."""
+    """The temperature at which what ``answer`` says of ``val`` is most likely right."""
     return fit_temperature(_log_softmax(answer(val.pixels)), val.label)
 
 

@@ -81,7 +81,7 @@ class Parity:
     beside: Mapping[str, Gap] = field(default_factory=dict)
 
     def figures(self) -> dict[str, Any]:
-        """By name, for JSON."""
+        """The fields by name, for JSON."""
         return {name if name == "form" else f"parity_{name}": value for name, value in asdict(self).items()}
 
 

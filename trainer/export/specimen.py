@@ -36,7 +36,7 @@ SAMPLES = 96
 ROI_SAMPLES = 400
 PROOF_FRAMES, PROOF_ROIS, PROOF_CROPS = 8, 400, 2000
 FRAMES = {"train": 24, "val": 40}
-"""From which a bundle's export takes its pictures, as a run's takes them from all or from what the run kept."""
+"""How many frames a bundle's export takes its pictures from; a run's takes them from all, or from what the run kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -102,7 +102,7 @@ def _feed(
 
 
 def _converter(network: Any, height_px: int, width_px: int) -> Any:
-    """From a concrete function of batch 1, so that every shape is static."""
+    """A converter of a concrete function of batch 1, so that every shape is static."""
     names = output_names(network)
 
     def serve(image: Any) -> dict[str, Any]:

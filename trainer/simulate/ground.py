@@ -37,7 +37,7 @@ BLOCKED_LIGHT = 0.8
 """Where less than this share of the light is left, nothing is laid."""
 SHIFTS = 200
 GRAINY = 3.5
-"""In standard deviations: more is no grain but something that lies there."""
+"""What lies more standard deviations off is no grain but something that lies there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

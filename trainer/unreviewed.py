@@ -19,19 +19,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.camera.files import PICTURE_SUFFIXES, read_frame
+from edge.cases.ometiff import is_set_aside
 from edge.errors import ConfigError, FrameError
 from edge.locate.straighten import FEWEST_FOR_SCALE
 from edge.pipeline import Pipeline
 from edge.sinks.files import writable_folder, write_bytes
 from edge.sinks.jsonl import cell_to_json
 from trainer.data.corrections import CORRECTIONS, PLACES, UNREVIEWED
-from trainer.data.pictures import Skipped, warn_skipped
+from trainer.data.pictures import Skipped, description_of, warn_skipped
 from trainer.data.strangers import Strangers
 from trainer.data.walk import files_below
 from trainer.errors import DatasetError
 
 LINES = "unreviewed.jsonl"
 PICTURES = "images"
+KARYOGRAM = "-karyogram.png"
+"""How the name of an exported karyogram ends; the frame beside it has outlines drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +57,21 @@ class Labelled:
 def pictures_in(folder: Path, out: Path) -> list[Path]:
     """The pictures of a folder and of the folders in it, in order. ``DatasetError`` where there is none, or one of no
     known case, and for an export of cases, most of whose pictures are drawn; ``ConfigError`` where what is made of
-    them, in ``out``, would be among them the next time."""
+    them, in ``out``, would be among them the next time. Cells that somebody set aside, as OME-TIFF says, are left out
+    with a warning."""
     if out.resolve().is_relative_to(folder.resolve()):
         raise ConfigError(f"{out}: expected an --out that is not within {folder}, whose pictures are learned from")
+    inside = [path for path in files_below(folder, PICTURE_SUFFIXES) if path.name[0] != "."]
     drawn = [file.parent for place in PLACES for file in folder.glob(place) if file.name == CORRECTIONS]
+    drawn += [path.parent for path in inside if path.name.endswith(KARYOGRAM)]
     if drawn:
         raise DatasetError(
             f"{folder}: expected frames as the camera took them, got {drawn[0]}, an export with karyograms and drawn "
             "outlines; learn from its corrections by trainer fit, or export the frames alone, as ome-tiff"
         )
-    inside = [path for path in files_below(folder, PICTURE_SUFFIXES) if path.name[0] != "."]
+    aside = [path for path in inside if is_set_aside(description_of(path))]
+    warn_skipped(folder, [Skipped(str(path.relative_to(folder)), "a person set this cell aside") for path in aside], "")
+    inside = sorted(set(inside) - set(aside))
     if not inside:
         raise DatasetError(f"{folder}: expected a folder with pictures of metaphases, found none in it; check the path")
     strangers = Strangers.of(folder)

@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 
 from edge.camera.metaphase import draw_metaphase
+from edge.cases.edits import SetAside
+from edge.cases.files import write_case
+from edge.cases.store import CaseStore
 from edge.pipeline import load_pipeline
 from edge.runtime.bundle import BUNDLE_FILE, TASKS
+from tests.builders import make_cell, make_frame
 from trainer.cli import main
 from trainer.data.corrections import UnreviewedWarning
 from trainer.data.metaphase import FrameTruth
+from trainer.data.pictures import SkippedWarning
 from trainer.data.sources import read_all
 from trainer.unreviewed import pictures_in
 
@@ -173,6 +178,24 @@ def test_an_export_is_no_folder_of_frames(frames: Path, tmp_path: Path, capsys: 
     (frames / "a" / "corrections" / "corrections.jsonl").write_text("")
     assert main(["data", "label", str(frames), "--out", str(tmp_path / "own")]) == 8
     assert "expected frames as the camera took them" in capsys.readouterr().err
+    shutil.rmtree(frames / "a" / "corrections")
+    shutil.copy(frames / "a" / "1.png", frames / "b" / "001-karyogram.png")
+    assert main(["data", "label", str(frames), "--out", str(tmp_path / "own")]) == 8
+    assert f"got {frames / 'b'}, an export with karyograms" in capsys.readouterr().err
+
+
+def test_a_cell_that_a_person_set_aside_teaches_nothing(tmp_path: Path) -> None:
+    with CaseStore(tmp_path / "store") as store:
+        store.new_case("24-0815", "kim")
+        for level in (200, 210):
+            store.capture("24-0815", make_frame(300, 340, level=level), make_cell(width_px=340, height_px=300), "kim")
+        last = store.case("24-0815").cells[-1]
+        store.edit(last, SetAside("two spreads; one of them torn"), based_on=0, actor="kim")
+        write_case(store, "24-0815", tmp_path / "frames" / "24-0815", ("ome-tiff",))
+    names = ["001.ome.tiff", "002.ome.tiff"]
+    assert sorted(path.name for path in (tmp_path / "frames" / "24-0815").glob("*.tiff")) == names
+    with pytest.warns(SkippedWarning, match=r"left out: 24-0815/002\.ome\.tiff \(a person set this cell aside\)"):
+        assert [path.name for path in pictures_in(tmp_path / "frames", tmp_path / "out")] == names[:1]
 
 
 def test_a_folder_without_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,8 @@ class Strangers:
 
     def tell_guessed(self, pictures: Iterable[Path]) -> None:
         """One ``GuessedWarning`` where the cases of some ``pictures`` were read off the files' names: a running number
-        or a time of day makes cases that are none. Another where a case's folder may be a split's."""
+        or a time of day makes cases that are none. Another where one folder makes all of them one case, and another
+        where a case's folder may be a split's."""
         if self.cases:
             return
         folders = {picture: self._folder_of(picture) for picture in pictures}
@@ -52,6 +53,15 @@ class Strangers:
             warnings.warn(
                 f"{self.folder}: cases were read off the files' names: {len(unknown)} pictures, {len(cases)} cases; "
                 f"state them in {CASES_FILE} or give each case a folder",
+                GuessedWarning,
+                stacklevel=3,
+            )
+        named = set(folders.values())
+        if len(folders) > 1 and len(named) == 1 and not unknown:
+            warnings.warn(
+                f"{self.folder}: all {len(folders)} pictures are taken for one case, '{named.pop()}', as the folder is "
+                f"called that they lie in; if they are of more, name that folder as the set, or state the cases in "
+                f"{CASES_FILE}",
                 GuessedWarning,
                 stacklevel=3,
             )

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from tests.trainer.data.forms import coco_folder, coco_table, frame, voc_folder, voc_xml
+from tests.trainer.data.forms import BOXES, coco_folder, coco_table, frame, voc_folder, voc_xml
 from tests.trainer.drawn import cutouts_zip, rewritten
 from trainer.cli import main
 from trainer.data.corrections import count_edited
@@ -226,6 +226,17 @@ def test_cases_that_are_read_off_files_names_are_told(tmp_path: Path, capsys: py
     rows = [f"{path.name},P7\n" for path in tmp_path.glob("*.png")]
     (tmp_path / "cases.csv").write_text("image,case\na.png,P8\n" + "".join(rows))
     read_all(tmp_path)
+
+
+def test_a_folder_that_makes_all_of_a_set_one_case_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    voc_folder(folder / "Labor 2026" / "x")
+    for name in ("JPEGImages", "Annotations"):
+        (folder / "Labor 2026" / "x" / name).rename(folder / "Labor 2026" / name)
+    with pytest.warns(GuessedWarning, match=r"set: all 3 pictures are taken for one case, 'Labor 2026', .* as the set"):
+        assert {frame.case for frame in read_all(folder).frames} == {"Labor 2026"}
+    (folder / "cases.csv").write_text("image,case\n" + "".join(f"{name},{name[:2]}\n" for name in BOXES))
+    assert {frame.case for frame in read_all(folder).frames} == {"p1", "p2"}
 
 
 def test_a_folder_that_may_be_a_split_is_told(tmp_path: Path) -> None:

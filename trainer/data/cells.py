@@ -2,6 +2,9 @@
 
 As for the verifier, train frames are changed first, as another laboratory's would be, for the models know them too well
 as they are.
+
+Of a cell in doubt, which is read up to five times (``edge.locate.ways``), the first reading is heard, the one of the
+frame as it lies, and not the one that stands in the end.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def _stem_of(line: str, stems: Collection[str]) -> str | None:
 def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strangers: Strangers) -> FrameTruth:
     name = root.findtext("filename") or path.stem
     beside = [path.parent, *(p / sub for p in (folder, path.parent.parent) for sub in FOLDERS)]
-    picture = strangers.find(Path(name).name, beside, path)
+    picture = strangers.find(PurePosixPath(name.replace("\\", "/")).name, beside, path)
     stated = [root.findtext(f"size/{side}") or "" for side in ("width", "height")]
     if all(side.isdecimal() and int(side) for side in stated):  # some programs write 0 for what they do not know
         require_size(picture, (int(stated[0]), int(stated[1])), str(path))

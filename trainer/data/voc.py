@@ -1,12 +1,12 @@
 """Metaphases in Pascal VOC form: one XML a frame, wherever it lies under the folder.
 
-Frames lie beside their XML, in ``JPEGImages/`` or in ``images/``. The split is the one of ``ImageSets/Main/*.txt``,
-whose lines name frames with or without folders and suffix, or the one that a folder above the XML is named by; where
-neither states any, or trainval.txt alone, each case has its own (``names.split_of_case``). A listed picture without XML
-is one that nobody has marked. The case is the one of ``cases.csv`` (columns image, case), else a folder that the frame
-lies in (``names.case_folder``), else read off the file's name (``names.case_of``). Corners are taken as labelImg and
-CVAT write them: edges, not pixel numbers, so that the box is half-open. What an object's ``difficult`` says is passed
-over; that of ``FrameTruth`` is the frame's.
+Frames lie beside their XML, in ``JPEGImages/`` or in ``images/``, or in a folder there that is called as the XML's own.
+The split is the one of ``ImageSets/Main/*.txt``, whose lines name frames with or without folders and suffix, or the one
+that a folder above the XML is named by; where neither states any, or trainval.txt alone, each case has its own
+(``names.split_of_case``). A listed picture without XML is one that nobody has marked. The case is the one of
+``cases.csv`` (columns image, case), else a folder that the frame lies in (``names.case_folder``), else read off the
+file's name (``names.case_of``). Corners are taken as labelImg and CVAT write them: edges, not pixel numbers, so that
+the box is half-open. What an object's ``difficult`` says is passed over; that of ``FrameTruth`` is the frame's.
 """
 
 from __future__ import annotations
@@ -127,7 +127,10 @@ def _stem_of(line: str, stems: Collection[str]) -> str | None:
 
 def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strangers: Strangers) -> FrameTruth:
     name = root.findtext("filename") or path.stem
-    beside = [path.parent, *(p / sub for p in (folder, path.parent.parent) for sub in FOLDERS)]
+    above = path.parent.relative_to(folder).parts
+    # Annotations/CASE/ beside JPEGImages/CASE/
+    like = [folder.joinpath(*above[:k], sub, *above[k + 1 :]) for k in range(len(above)) for sub in FOLDERS if sub]
+    beside = [path.parent, *like, *(p / sub for p in (folder, path.parent.parent) for sub in FOLDERS)]
     picture = strangers.find(PurePosixPath(name.replace("\\", "/")).name, beside, path)
     stated = [root.findtext(f"size/{side}") or "" for side in ("width", "height")]
     if all(side.isdecimal() and int(side) for side in stated):  # some programs write 0 for what they do not know

@@ -260,6 +260,22 @@ def test_a_picture_by_the_name_that_it_has_on_another_system(tmp_path: Path, for
     ]
 
 
+@pytest.mark.parametrize("wrapper", ["", "job 12"])
+def test_voc_with_a_folder_a_case_below_annotations_and_pictures(tmp_path: Path, wrapper: str) -> None:
+    """As CVAT writes frames that were uploaded in folders."""
+    folder = tmp_path / "set"
+    for name, marks in BOXES.items():
+        case = f"Fall {name[:2]}"
+        frame(folder / wrapper / "JPEGImages" / case / name)
+        path = folder / wrapper / "Annotations" / case / f"{Path(name).stem}.xml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(voc_xml(f"{case}/{name}", marks))
+    lists = folder / wrapper / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "default.txt").write_text("".join(f"Fall {name[:2]}/{Path(name).stem}\n" for name in BOXES))
+    assert [f.case for f in read_all(folder / wrapper).frames] == ["Fall p1", "Fall p1", "Fall p2"]
+
+
 def test_an_umlaut_makes_one_case_however_it_is_written(tmp_path: Path) -> None:
     one, two = "K\u00f6ln", "Ko\u0308ln"
     assert {Strangers(tmp_path, {}).case(tmp_path / name / "1.png") for name in (one, two)} == {one}

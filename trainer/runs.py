@@ -26,8 +26,6 @@ checkpoint restored is cut off again. So ``kill -9`` costs the steps since the l
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shutil
 import warnings
@@ -42,6 +40,7 @@ from edge.text import first_line
 from trainer.curves import drawn_curves
 from trainer.data_note import DATA_NOTE, Stamp, require_noted, write_note
 from trainer.files import write_atomic
+from trainer.run_log import RunLog
 
 KEPT_CHECKPOINTS = 3
 STEP_DIGITS = 8
@@ -79,7 +78,7 @@ class Run:
             if not resume:
                 run._clear()
             run._checkpoints.mkdir(parents=True, exist_ok=True)
-            if run._config_path.exists() and (run._saved() or run._log_path.exists()):
+            if run._config_path.exists() and (run._saved() or run._log.path.exists()):
                 _compare(run._config_path, wanted)
                 require_noted(folder, data, f"the run in {folder} learned from")
             else:
@@ -94,19 +93,11 @@ class Run:
 
     def log(self, step: int, **values: float) -> None:
         """Append one row; a value seen for the first time adds its column. The file is whole after each call."""
-        columns, rows = self._read_log()
-        row = {"step": str(step), **{name: f"{value:.6g}" for name, value in values.items()}}
-        added = [name for name in row if name not in columns]
-        if added:
-            self._write_log([*columns, *added], [*rows, row])
-            return
-        with self._log_path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, columns, restval="", lineterminator="\n").writerow(row)
+        self._log.add(step, values)
 
     def history(self) -> dict[str, list[tuple[int, float]]]:
         """Every logged column as (step, value) pairs, in order."""
-        columns, rows = self._read_log()
-        return {c: [(int(r["step"]), float(r[c])) for r in rows if r[c]] for c in columns if c != "step"}
+        return self._log.history()
 
     def save(self, step: int, **objects: Any) -> None:
         """Write a checkpoint of TensorFlow trackables (models, optimizers, variables), by name; drops older ones.
@@ -147,11 +138,11 @@ class Run:
                 continue
             _load(path, objects)
             step = int(path.name)
-            self._cut_log(step)
+            self._log.cut(step)
             return step
         if saved:
             raise ConfigError(f"{self._checkpoints}: none of {len(saved)} checkpoints is readable; start with --fresh")
-        self._cut_log(0)
+        self._log.cut(0)
         return 0
 
     def draw_curves(self) -> None:
@@ -169,8 +160,8 @@ class Run:
         return self.folder / "config.json"
 
     @property
-    def _log_path(self) -> Path:
-        return self.folder / LOG_FILE
+    def _log(self) -> RunLog:
+        return RunLog(self.folder / LOG_FILE)
 
     @property
     def _checkpoints(self) -> Path:
@@ -212,32 +203,6 @@ class Run:
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:
             (self.folder / name).unlink(missing_ok=True)
-
-    def _read_log(self) -> tuple[list[str], list[dict[str, str]]]:
-        if not self._log_path.exists():
-            return ["step"], []
-        text = self._log_path.read_text(encoding="utf-8", errors="replace")
-        whole = text[: text.rfind("\n") + 1]  # a last line without its end was cut by a kill
-        reader = csv.DictReader(io.StringIO(whole), restval="")
-        if "step" not in (reader.fieldnames or ["step"]):
-            raise ConfigError(f"{self._log_path}: expected a run's log with a column step; start with --fresh")
-        rows = [row for row in reader if row["step"].isdecimal()]
-        if whole != text:
-            self._write_log(list(reader.fieldnames or ["step"]), rows)
-        return list(reader.fieldnames or ["step"]), rows
-
-    def _write_log(self, columns: list[str], rows: list[dict[str, str]]) -> None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_atomic(self._log_path, text.getvalue().encode())
-
-    def _cut_log(self, step: int) -> None:
-        columns, rows = self._read_log()
-        kept = [row for row in rows if int(row["step"]) <= step]
-        if len(kept) < len(rows):
-            self._write_log(columns, kept)
 
 
 def _as_json(config: Mapping[str, Any]) -> bytes:

@@ -47,10 +47,10 @@ class Strangers:
             raise DatasetError(f"{self.folder / CASES_FILE}: no case for {picture.name}; add a line for it")
         return _composed(case)
 
-    def tell_guessed(self, pictures: Iterable[Path]) -> None:
+    def tell_guessed(self, pictures: Iterable[Path], one_will_do: bool = False) -> None:
         """One ``GuessedWarning`` where the cases of some ``pictures`` were read off the files' names: a running number
-        or a time of day makes cases that are none. Another where one folder makes all of them one case, and another
-        where a case's folder may be a split's."""
+        or a time of day makes cases that are none. Another where one folder makes all of them one case, unless
+        ``one_will_do``, and another where a case's folder may be a split's."""
         if self.cases:
             return
         folders = {picture: self._folder_of(picture) for picture in pictures}
@@ -64,7 +64,7 @@ class Strangers:
                 stacklevel=3,
             )
         named = set(folders.values())
-        if len(folders) > 1 and len(named) == 1 and not unknown:
+        if len(folders) > 1 and len(named) == 1 and not unknown and not one_will_do:
             warnings.warn(
                 f"{self.folder}: all {len(folders)} pictures are taken for one case, '{named.pop()}', as the folder is "
                 f"called that they lie in; if they are of more, name that folder as the set, or state the cases in "

@@ -7,6 +7,7 @@ make the classifier see more alone, and then the next ones are better. Figures: 
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 from edge.errors import ConfigError
 from edge.pipeline import load_pipeline
 from edge.runtime.bundle import TASKS
-from edge.sinks.files import writable_folder
+from edge.sinks.files import reason, writable_folder
 from trainer.data.names import split_of_case
 from trainer.data.strangers import Strangers
 from trainer.data_note import DATA_NOTE, require_noted, write_note
@@ -30,6 +31,9 @@ CELLS = "cells"
 STAMP = 8
 RATE = 5e-4
 """Gentle: the network knows chromosomes already."""
+
+_WORK = re.compile(rf"round[1-9]\d*|models|{PICTURES}|{re.escape(DATA_NOTE)}")
+"""What the folder of a work has in it."""
 
 Watch = Callable[[Sequence[Path], str], Iterable[Path]]
 """Pictures and a word for what is done with them to the same pictures, one by one, while somebody is shown how far it
@@ -50,6 +54,8 @@ class Adaptation:
     seed: int
     threads: int
     command: str
+    resume: bool = True
+    """Whether it goes on with the work in ``out``, or takes it away and starts over."""
 
 
 def adaptation(it: Adaptation, watch: Watch) -> Iterator[Labelled]:
@@ -70,8 +76,8 @@ def adaptation(it: Adaptation, watch: Watch) -> Iterator[Labelled]:
 
 
 def _begin(it: Adaptation, pictures: Sequence[Path]) -> None:
-    """Notes in the folder which work it holds, or checks that it is this one. First, before anything is written and any
-    cell is named, comes all that would fail later."""
+    """Notes in the folder which work it holds, or checks that it is this one. First, before anything is written or
+    taken away and any cell is named, comes all that would fail later."""
     ids = load_pipeline(it.models, it.threads).models
     weights = it.models / "classifier" / WEIGHTS_FILE
     if not weights.is_file():
@@ -89,8 +95,10 @@ def _begin(it: Adaptation, pictures: Sequence[Path]) -> None:
         *ids.items(),
         ("--steps, --batch, --seed", f"{it.steps}, {it.batch}, {it.seed}"),
     ]
+    if not it.resume:
+        _clear(it)
     if (it.out / DATA_NOTE).is_file():
-        require_noted(it.out, stamps, f"the work in {it.out} began with", "name another --out, or remove this one")
+        require_noted(it.out, stamps, f"the work in {it.out} began with", "name another --out, or give --fresh")
     elif any(writable_folder(it.out).iterdir()):
         raise ConfigError(
             f"{it.out}: expected a new --out, or one that trainer adapt has begun, got a folder of other things, which "
@@ -98,6 +106,24 @@ def _begin(it: Adaptation, pictures: Sequence[Path]) -> None:
         )
     else:
         write_note(it.out, stamps)
+
+
+def _clear(it: Adaptation) -> None:
+    """Takes the work in the folder away. ``ConfigError`` where other things are there, or what it is to begin with."""
+    if not (it.out / DATA_NOTE).is_file():
+        return
+    work = [path for path in sorted(it.out.iterdir()) if _WORK.fullmatch(path.name)]
+    if len(work) < len(list(it.out.iterdir())):
+        strange = next(path.name for path in sorted(it.out.iterdir()) if path not in work)
+        raise ConfigError(f"{it.out}: expected the work of trainer adapt alone, got {strange} too; name another --out")
+    for needed in (it.frames, it.models):
+        if needed.resolve().is_relative_to(it.out.resolve()):
+            raise ConfigError(f"{needed} is to be learned from, and --fresh would remove it; name another --out")
+    try:
+        for path in sorted(work, key=lambda path: path.name == DATA_NOTE):  # last: what a kill leaves is still a work
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except OSError as error:
+        raise ConfigError(f"{it.out} cannot be cleared: {reason(error)}; name another --out") from error
 
 
 def _require_cases(cases: Collection[str], frames: Path) -> None:

@@ -16,7 +16,7 @@ from edge.cell.arbiter import COLUMNS, NATS, PROFILE_PARTS, SEATS, VIEW_LIMITS
 from edge.cell.keep import WEIGHED
 from edge.cell.views import log_odds
 from edge.records import Float32Array, UInt8Array
-from trainer.data.cells import CellSet
+from trainer.data.cells import CellSet, leave
 from trainer.data.cropset import NOTHING
 from trainer.loop import Batch
 from trainer.networks.arbiter import KNOWN
@@ -82,7 +82,7 @@ def make_batch(cells: CellSet, guests: Guests, rng: np.random.Generator, count: 
             table[k, there, COLUMNS["odds"]] = MOST_LEVEL
         if rng.random() < SHORT and whole[k].any():
             gone[rng.choice(np.flatnonzero(whole[k]), rng.integers(1, 3))] = True
-        _leave(table[k], gone)
+        leave(table[k], gone)
         whole[k, gone], label[k, gone] = False, NOTHING
         if rng.random() < OVERFULL and len(guests.rows):
             free = np.flatnonzero(~there | gone)[: rng.integers(1, 4)]
@@ -119,10 +119,3 @@ def _elsewhere(x: Float32Array, rng: np.random.Generator) -> None:
     middle = bands.mean(1, keepdims=True)
     bands = gaussian_filter1d(bands, rng.uniform(0, SMOOTHEST_PARTS), axis=1)
     x[there, stain] = np.clip(middle + (bands - middle) * np.float32(rng.uniform(*BAND_CONTRAST)), 0, 1)
-
-
-def _leave(table: UInt8Array, gone: npt.NDArray[np.bool_]) -> None:
-    """Objects leave the table (96, 300) and what others share with them, in place."""
-    table[gone] = 0
-    for name in ("iou", "shared"):
-        table[:, COLUMNS[name]][:, gone] = 0

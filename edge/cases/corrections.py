@@ -2,10 +2,11 @@
 
 The line is a frame's own (``tests/contract/cell.schema.json``) with the chromosomes as finally corrected, and besides
 ``case``, ``image`` (the frame, a path beside the JSON lines) and ``edited`` to each chromosome; to one that a person
-turned also ``p_end_px``, where the end of its p arm lies in the frame. Markers and excluded objects are not in it: a
-trainer has no class for them. The karyotype names markers and derivatives all the same, by which a trainer knows the
-frames that it should not learn from. A cell that was set aside, or in which chromosomes still wait for a person's eye,
-is left out: nobody has said that it is right.
+turned also ``p_end_px``, where the end of its p arm lies in the frame. Markers are not among the chromosomes, nor what
+a person excluded: a trainer has no class for them. Excluded objects stand in ``excluded``, where there are any: they
+may be debris, or chromosomes of another cell. The karyotype names markers and derivatives all the same, by which a
+trainer knows the frames that it should not learn from. A cell that was set aside, or in which chromosomes still wait
+for a person's eye, is left out: nobody has said that it is right.
 """
 
 from __future__ import annotations
@@ -58,5 +59,8 @@ def correction_line(state: CellState) -> dict[str, Any]:
         fields["edited"] = place.edited
         if own.p_arm_up != found.get(place.id, own.p_arm_up):
             fields["p_end_px"] = own.region.axis_px[0 if own.p_arm_up else -1].round(1).tolist()
+    excluded = tuple(p.chromosome for p in state.places if p.excluded)
+    if excluded:
+        line["excluded"] = cell_to_json(replace(state.as_cell(), chromosomes=excluded))["chromosomes"]
     image = f"{PICTURES}/{state.captured.frame_sha256}.png"
     return {**line, "image": image, "case": state.captured.case}

@@ -8,6 +8,7 @@ its centre line. Schema 2016-06 of the Open Microscopy Environment.
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 from uuid import UUID, uuid5
 from xml.etree import ElementTree as ET
@@ -27,6 +28,12 @@ from edge.records import Frame, Region
 
 OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 _NAMES_OF_STORES = UUID("4c8b8a8e-6d4b-4c69-9d1e-6368726f6d6f")
+_ASIDE = re.compile(r"<Description>[^<]*, cell \d+: [^;<]*; set aside: ")
+
+
+def is_set_aside(description: str) -> bool:
+    """Whether the ``description`` of a TIFF is that of a cell that was set aside, as ``ome_xml`` writes it."""
+    return OME in description and _ASIDE.search(description) is not None
 
 
 def ome_tiff(frame: Frame, state: CellState) -> bytes:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 optuna = pytest.importorskip("optuna", reason="the trainer's extras are not installed")
 pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
@@ -22,6 +23,7 @@ from edge.errors import ConfigError  # noqa: E402
 from tests.trainer.drawn import cutouts_zip  # noqa: E402
 from trainer import fit_classifier as fit_module  # noqa: E402
 from trainer import search as search_module  # noqa: E402
+from trainer.cli import app  # noqa: E402
 from trainer.errors import Diverged  # noqa: E402
 from trainer.runs import LOG_FILE, Run  # noqa: E402
 from trainer.search import SearchConfig, open_study, search  # noqa: E402
@@ -219,6 +221,22 @@ def test_a_training_that_comes_to_nothing_ends_its_trial_alone(
     found = results_of(search(config(cutouts), tmp_path))
     assert [row["rate"] for row in found["trials"]] == [0.001]
     assert list(found["failed"].values()) == ["trials/0001: the loss is nan at step 50"]
+
+
+def test_a_search_that_comes_to_nothing_fails(
+    cutouts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untrained: list[float]
+) -> None:
+    def run_trial(*_: object) -> float:
+        raise Diverged("trials/0000: the loss is nan at step 50; start over with a smaller --rate and --fresh")
+
+    words = ["search", str(cutouts), "--out", str(tmp_path), *GRID, "--trials"]
+    with monkeypatch.context() as broken:
+        broken.setattr(search_module, "run_trial", run_trial)
+        done = CliRunner().invoke(app, [*words, "1"])
+    assert isinstance(done.exception, ConfigError)
+    assert done.stdout.endswith("\nfailed: trial 0: trials/0000: the loss is nan at step 50\n")
+    assert "got 1 that failed, first trial 0: trials/0000: the loss is nan at step 50; give" in str(done.exception)
+    assert CliRunner().invoke(app, [*words, "2"]).exit_code == 0  # another comes to something
 
 
 def test_a_folder_that_fails_ends_the_search_and_no_trial(

@@ -10,13 +10,19 @@ import numpy as np
 import pytest
 
 from edge.camera.metaphase import draw_metaphase
-from edge.pipeline import load_pipeline
+from edge.cases.edits import SetAside
+from edge.cases.files import write_case
+from edge.cases.store import CaseStore
+from edge.pipeline import Pipeline, load_pipeline
+from edge.records import Cell, Frame
 from edge.runtime.bundle import BUNDLE_FILE, TASKS
+from tests.builders import make_cell, make_frame
 from trainer.cli import main
 from trainer.data.corrections import UnreviewedWarning
 from trainer.data.metaphase import FrameTruth
+from trainer.data.pictures import SkippedWarning
 from trainer.data.sources import read_all
-from trainer.unreviewed import pictures_in
+from trainer.unreviewed import LINES, PART, label_unreviewed, pictures_in
 
 TRUTH = {"a": draw_metaphase(3, "46,XX"), "b": draw_metaphase(4, "46,XY")}
 
@@ -104,7 +110,18 @@ def test_models_learn_a_laboratory_from_frames_that_nobody_labelled(
     assert main(words) == 2
     said = capsys.readouterr().err
     assert "what the work in" in said
-    assert "name another --out, or remove this one" in said
+    assert "name another --out, or give --fresh" in said
+    (out / "notes.txt").write_text("precious")
+    assert main([*words, "--fresh"]) == 2
+    assert "expected the work of trainer adapt alone, got notes.txt too" in capsys.readouterr().err
+    (out / "notes.txt").unlink()
+    assert main([*words, "--fresh", "--models", str(out / "models")]) == 2
+    assert f"{out / 'models'} is to be learned from, and --fresh would remove it" in capsys.readouterr().err
+    assert main([*words, "--fresh", "--models", "misspelled"]) == 5
+    assert (out / "round2" / "models" / "classifier" / "report.json").exists()
+    assert main([*words, "--fresh"]) == 0
+    assert not (out / "round2" / "run").exists()
+    assert "before: 2 cells of 2 cases" in capsys.readouterr().out
 
 
 def test_a_model_without_weights_learns_nothing(
@@ -147,6 +164,45 @@ def test_a_case_that_the_table_lacks_is_told_before_any_cell_is_labelled(
     assert not (tmp_path / "own").exists()
 
 
+@pytest.mark.filterwarnings("default::trainer.data.pictures.SkippedWarning")
+@pytest.mark.filterwarnings("default::trainer.data.corrections.UnreviewedWarning")
+def test_cells_that_were_labelled_before_a_kill_are_not_labelled_again(frames: Path, tmp_path: Path) -> None:
+    class Watched(Pipeline):
+        """The shipped one, stopped by a person after so many cells."""
+
+        labelled, most = 0, 9
+
+        def label(self, frame: Frame) -> Cell:
+            if self.labelled == self.most:
+                raise KeyboardInterrupt
+            self.labelled += 1
+            return super().label(frame)
+
+    def label(out: str, most: int, **changed: str) -> int:
+        pipeline = load_pipeline()
+        pipeline.__class__, pipeline.most = Watched, most
+        pipeline.models |= changed
+        label_unreviewed(frames, pictures, pipeline, tmp_path / out, tmp_path / out / "images")
+        return pipeline.labelled
+
+    pictures = pictures_in(frames, tmp_path / "out")
+    assert label("whole", 9) == 3  # a, b, and an empty field
+    with pytest.raises(KeyboardInterrupt):
+        label("stopped", 1)
+    part = tmp_path / "stopped" / PART
+    with part.open("a") as file:
+        file.write('{"image": "images/torn')
+    assert not (tmp_path / "stopped" / LINES).exists()
+    shutil.copytree(tmp_path / "stopped", tmp_path / "by others")
+    assert label("stopped", 9) == 2
+    assert label("by others", 9, classifier="sha256:other") == 3
+    assert not part.exists()
+    whole, stopped = (read_all(tmp_path / out).frames for out in ("whole", "stopped"))
+    assert [(f.image, f.labels, f.boxes_px.tolist()) for f in whole] == [
+        (f.image, f.labels, f.boxes_px.tolist()) for f in stopped
+    ]
+
+
 def test_what_is_made_of_frames_is_not_among_them(
     frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,11 +224,40 @@ def test_a_folder_of_other_things_is_left_alone(
     assert main(["adapt", str(frames), "--out", str(tmp_path / "a file")]) == 7
 
 
+def test_what_cannot_be_cleared_is_told(frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "own"
+    (tmp_path / "elsewhere").mkdir()
+    out.mkdir()
+    (out / "models").symlink_to(tmp_path / "elsewhere")
+    (out / "data.json").write_text("[]")
+    assert main(["adapt", str(frames), "--out", str(out), "--fresh"]) == 2
+    assert f"{out} cannot be cleared: Cannot call rmtree on a symbolic link; name another" in capsys.readouterr().err
+    assert (out / "data.json").exists()
+
+
 def test_an_export_is_no_folder_of_frames(frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (frames / "a" / "corrections").mkdir()
     (frames / "a" / "corrections" / "corrections.jsonl").write_text("")
     assert main(["data", "label", str(frames), "--out", str(tmp_path / "own")]) == 8
     assert "expected frames as the camera took them" in capsys.readouterr().err
+    shutil.rmtree(frames / "a" / "corrections")
+    shutil.copy(frames / "a" / "1.png", frames / "b" / "001-karyogram.png")
+    assert main(["data", "label", str(frames), "--out", str(tmp_path / "own")]) == 8
+    assert f"got {frames / 'b'}, an export with karyograms" in capsys.readouterr().err
+
+
+def test_a_cell_that_a_person_set_aside_teaches_nothing(tmp_path: Path) -> None:
+    with CaseStore(tmp_path / "store") as store:
+        store.new_case("24-0815", "kim")
+        for level in (200, 210):
+            store.capture("24-0815", make_frame(300, 340, level=level), make_cell(width_px=340, height_px=300), "kim")
+        last = store.case("24-0815").cells[-1]
+        store.edit(last, SetAside("two spreads; one of them torn"), based_on=0, actor="kim")
+        write_case(store, "24-0815", tmp_path / "frames" / "24-0815", ("ome-tiff",))
+    names = ["001.ome.tiff", "002.ome.tiff"]
+    assert sorted(path.name for path in (tmp_path / "frames" / "24-0815").glob("*.tiff")) == names
+    with pytest.warns(SkippedWarning, match=r"left out: 24-0815/002\.ome\.tiff \(a person set this cell aside\)"):
+        assert [path.name for path in pictures_in(tmp_path / "frames", tmp_path / "out")] == names[:1]
 
 
 def test_a_folder_without_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from trainer.commands.bfloat16 import Bfloat16, convolve_in_bfloat16
 from trainer.commands.line import command_line
-from trainer.commands.options import MODELS, Batch, Debug, Seed, Steps, Threads, Unlabelled
+from trainer.commands.options import MODELS, Batch, Debug, Resume, Seed, Steps, Threads, Unlabelled
 from trainer.commands.progress import tracked
 
 
@@ -24,6 +24,7 @@ def adapt(
         Path, typer.Option(metavar="DIR", help="Folder of the models to start from.", show_default="the ones shipped")
     ] = MODELS,
     threads: Threads = 2,
+    resume: Resume = True,
     bfloat16: Bfloat16 = False,
     debug: Debug = False,
 ) -> None:
@@ -36,7 +37,7 @@ def adapt(
 
     if bfloat16:
         convolve_in_bfloat16()
-    it = Adaptation(frames, models, out, rounds, steps, batch, seed, threads, command_line())
+    it = Adaptation(frames, models, out, rounds, steps, batch, seed, threads, command_line(), resume)
     for number, labelled in enumerate(adaptation(it, tracked)):
         print(f"{f'after round {number}' if number else 'before'}: {labelled}")
     print(f"{out / 'models'}: for chromo-edge run --models")

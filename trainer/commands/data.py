@@ -25,6 +25,11 @@ Data = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Decides which chromosomes are shown.")]
 
+MOST_NAMED = 12
+"""Cases of a split that a line still names."""
+USE = {"train": "learned from", "val": "to choose by", "test": "held back to test on"}
+"""What the cases of each split are for."""
+
 
 @data.command()
 def report(
@@ -57,6 +62,8 @@ def report(
         console.print(
             f"median size {width['p50']:g} x {height['p50']:g} px; widths {width['p0']:g} to {width['p100']:g}"
         )
+    if whose := _whose(figures):
+        console.print(whose, markup=False, soft_wrap=True)
     if figures["edited"] is not None:
         console.print(f"{figures['edited']} chromosomes corrected by a person")
     for pair in figures["same_pictures"]:
@@ -100,6 +107,8 @@ def check(
         for split, counts in figures["splits"].items():
             known = f"; no {'donor' if figures['form'] == 'classes' else 'case'} is stated" * (not counts["cases"])
             print(f"{path.name}, {split}: " + ", ".join(f"{n} {what}" for what, n in counts.items()) + known)
+        if whose := _whose(figures):
+            print(f"{path.name}, {whose}")
         if figures["skipped"]:
             unmarked = sum(skipped["reason"] == UNMARKED for skipped in figures["skipped"])
             also = f", {unmarked} of them for want of a mark" * bool(unmarked)
@@ -174,6 +183,16 @@ def _table(figures: dict[str, Any]) -> Table:
     for what in next(iter(splits.values()), {}):
         table.add_row(what, *(str(counts[what]) for counts in splits.values()), "")
     return table
+
+
+def _whose(figures: dict[str, Any]) -> str:
+    """Which cases or donors of a small set are learned from, and which are not; "" of a large one, or where none is
+    stated."""
+    cases: dict[str, list[str]] = figures["cases"]
+    if not any(cases.get(split) for split in USE) or max(map(len, cases.values())) > MOST_NAMED:
+        return ""
+    said = "; ".join(f"{use}: {', '.join(cases.get(split, ())) or 'none'}" for split, use in USE.items())
+    return f"{said} (a case's name decides)" if figures["form"] == "corrections" else said
 
 
 def _pair(pair: dict[str, str]) -> str:

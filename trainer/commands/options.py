@@ -34,7 +34,7 @@ Steps = Annotated[int, typer.Option(min=1, help="Optimizer steps in all.")]
 Batch = Annotated[int, typer.Option(min=1, help="Samples a step.")]
 Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Decides every random choice.")]
 Resume = Annotated[
-    bool, typer.Option("--resume/--fresh", help="Go on with the run there, or remove it and start over.")
+    bool, typer.Option("--resume/--fresh", help="Go on with what is there, or remove it and start over.")
 ]
 Cutters = Annotated[
     Path,

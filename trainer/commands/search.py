@@ -60,6 +60,13 @@ def search(
     )
     results: dict[str, Any] = results_of(run_search(config, out, storage))
     print(markdown(results), end="")
+    failed = results["failed"]
+    if failed and not results["trials"] and not results["running"]:
+        number, why = next(iter(failed.items()))
+        raise ConfigError(
+            f"{out}: expected a trial that comes to something, got {len(failed)} that failed, first trial {number}: "
+            f"{why}; give smaller --rates or --batches and another --out"
+        )
 
 
 def _numbers(text: str, kind: Callable[[str], T], option: str) -> tuple[T, ...]:

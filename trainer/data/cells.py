@@ -2,6 +2,9 @@
 
 As for the verifier, train frames are changed first, as another laboratory's would be, for the models know them too well
 as they are.
+
+Of a cell in doubt, which is read up to five times (``edge.locate.ways``), the first reading is heard, the one of the
+frame as it lies, and not the one that stands in the end.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import numpy.typing as npt
 from rich.progress import track
 
 from edge.camera.files import read_frame
-from edge.cell.arbiter import SEATS, Judged, Known
+from edge.cell.arbiter import COLUMNS, SEATS, Judged, Known
 from edge.cell.assign import assign
 from edge.cell.compare import one_to_one
 from edge.cell.cutouts import beside_one_another
@@ -29,6 +32,7 @@ from edge.pipeline import Pipeline
 from edge.records import LABELS, BoolArray, Crop, Float32Array, Prediction, Region, UInt8Array
 from trainer.data.columns import Columns
 from trainer.data.cropset import NOTHING
+from trainer.data.excluded import teaches_nothing
 from trainer.data.looks import changed
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import holds_cutouts, kept_at
@@ -117,7 +121,8 @@ def cells_at(truths: Sequence[FrameTruth], split: str, hearing: Hearing, seed: i
     """The cells of these frames of a split, as ``cells_of`` makes them."""
     rows = []
     for number, truth in enumerate(track(truths, f"cells of {split} frames")):
-        frame, boxes = read_frame(truth.path, number), truth.boxes_px.astype(np.float32)
+        frame = read_frame(truth.path, number)
+        boxes = np.concatenate([truth.boxes_px, truth.ignored_px]).astype(np.float32)
         thorough = True
         if split == "train":
             rng = np.random.default_rng((seed, number))
@@ -135,9 +140,21 @@ def cells_at(truths: Sequence[FrameTruth], split: str, hearing: Hearing, seed: i
 
 
 def _row(known: Known, boxes: Float32Array, labels: list[int]) -> tuple[UInt8Array, BoolArray, npt.NDArray[np.int8]]:
-    """One cell of a ``CellSet``; ``boxes`` (m, 4) and ``labels`` are the true ones."""
-    whole, label = np.zeros(SEATS, np.bool_), np.full(SEATS, NOTHING, np.int8)
-    mine, theirs = one_to_one(box_iou(known.boxes, boxes))
+    """One cell of a ``CellSet``; ``boxes`` (m, 4) are the true ones, with these ``labels``, and after them those of
+    objects to be ignored, which leave."""
+    whole, label, gone = np.zeros(SEATS, np.bool_), np.full(SEATS, NOTHING, np.int8), np.zeros(SEATS, np.bool_)
+    true, ignored = np.split(boxes, [len(labels)])
+    mine, theirs = one_to_one(box_iou(known.boxes, true))
     whole[mine] = True
     label[mine] = np.array(labels, np.int8)[theirs]
-    return known.table(), whole, label
+    gone[: len(known.boxes)] = teaches_nothing(known.boxes, ignored)
+    table = known.table()
+    leave(table, gone & ~whole)
+    return table, whole, label
+
+
+def leave(table: UInt8Array, gone: BoolArray) -> None:
+    """Objects leave the table (96, 300) and what others share with them, in place."""
+    table[gone] = 0
+    for name in ("iou", "shared"):
+        table[:, COLUMNS[name]][:, gone] = 0

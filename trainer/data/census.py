@@ -36,11 +36,11 @@ class Digest:
 def census(contents: Contents, pictures: Iterable[Digest]) -> dict[str, Any]:
     """The set in figures, ready for JSON; ``pictures`` are its ``digests``.
 
-    ``splits``: pictures, cases (donors of cut-outs), cells and chromosomes of each; ``counts``: chromosomes per class
-    and split; ``size_px``: percentiles of the pictures' width and height, ``length_px``: of each class's longer side
-    (of a frame's boxes or of the cut-outs); ``same_pictures``: pictures that are in two splits, byte for byte in a
-    frame's file or grey level for grey level in a cut-out; ``edited``: of corrections, how many chromosomes somebody
-    changed; ``skipped``: files left out and why.
+    ``splits``: pictures, cases (donors of cut-outs), cells and chromosomes of each; ``cases``: which they are;
+    ``counts``: chromosomes per class and split; ``size_px``: percentiles of the pictures' width and height,
+    ``length_px``: of each class's longer side (of a frame's boxes or of the cut-outs); ``same_pictures``: pictures that
+    are in two splits, byte for byte in a frame's file or grey level for grey level in a cut-out; ``edited``: of
+    corrections, how many chromosomes somebody changed; ``skipped``: files left out and why.
     """
     things: Sequence[FrameTruth | CropTruth] = contents.frames or contents.cutouts
     present = [split for split in (*SPLITS, ANY_SPLIT) if any(t.split == split for t in things)]
@@ -50,6 +50,7 @@ def census(contents: Contents, pictures: Iterable[Digest]) -> dict[str, Any]:
         "name": contents.path.name,
         "form": contents.form,
         "splits": {_shown(s): _split(contents, [t for t in things if t.split == s]) for s in present},
+        "cases": {_shown(s): sorted(o for o, own in owners(contents).items() if own == s) for s in present},
         "counts": {_shown(s): dict(zip(LABELS, _counts(m for m in marks if m[0] == s), strict=True)) for s in present},
         "size_px": {"width": _percentiles(sizes[:, 0]), "height": _percentiles(sizes[:, 1])},
         "length_px": {

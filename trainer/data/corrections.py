@@ -2,7 +2,8 @@
 
 A line is the object of ``tests/contract/cell.schema.json`` with ``image`` (the frame's path beside the JSONL) and
 ``case`` added, and the chromosomes as they were in the end: ``label``, ``box_px``, ``edited``, and where the p arm of
-those that somebody turned ends, ``p_end_px``. Frames that nobody edited teach as well: somebody signed them. Each case
+those that somebody turned ends, ``p_end_px``. What somebody excluded is in ``excluded`` (``trainer/data/excluded.py``
+says what it teaches). Frames that nobody edited teach as well: somebody signed them. Each case
 has its own split (``names.split_of_case``).
 
 ``trainer data label`` writes the same lines of cells that nobody has seen, each marked as ``unreviewed``.
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.records import LABELS
+from trainer.data.excluded import perhaps_anothers
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_of_case
 from trainer.data.pictures import Skipped, require_size
@@ -134,6 +136,7 @@ def _frame(line: dict[str, Any], folder: Path, where: str) -> FrameTruth:
         raise DatasetError(f"{where}: label must be one of 1..22, X, Y, got '{strange[0]}'")
     case = str(line["case"])
     frame = framed(picture, case, split_of_case(case), boxes, labels, where)
+    frame = replace(frame, ignored_px=perhaps_anothers(line.get("excluded", []), frame.boxes_px, where))
     told = {row: c["p_end_px"] for row, c in enumerate(line["chromosomes"]) if "p_end_px" in c}
     try:
         return replace(frame, p_ends_px={row: (float(x), float(y)) for row, (x, y) in told.items()})

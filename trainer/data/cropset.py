@@ -20,6 +20,7 @@ from edge.overlap import box_iou
 from edge.records import LABELS, Frame, Region, UInt8Array
 from trainer.data.columns import Columns
 from trainer.data.crops import read_crops
+from trainer.data.excluded import teaches_nothing
 from trainer.data.grounds import read_together
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.stains import told
@@ -102,7 +103,8 @@ def crops_of(truths: Sequence[FrameTruth], locator: Locator, what: str) -> CropS
     arm a person told. ``what`` is said of it on the bar that shows how far it is.
 
     In every other frame a chromosome's box is the located one, if there is one, as it will be at the microscope; what
-    was located there and is none comes along, labelled NOTHING. In the others the boxes are the people's.
+    was located there and is none comes along, labelled NOTHING, but for what is to be ignored. In the others the boxes
+    are the people's.
     """
     pixels, labels, polarity, cells, cases = [], [], [], [], []
     for number, truth in enumerate(track(truths, what)):
@@ -116,7 +118,8 @@ def crops_of(truths: Sequence[FrameTruth], locator: Locator, what: str) -> CropS
             iou = box_iou(boxes_of(found), truth.boxes_px.astype(np.float32))
             mine, theirs = one_to_one(iou)
             missed = np.setdiff1d(np.arange(len(names)), theirs)
-            wrong = np.flatnonzero(iou.max(1, initial=0) < MISTAKEN_IOU)
+            mistaken = iou.max(1, initial=0) < MISTAKEN_IOU
+            wrong = np.flatnonzero(mistaken & ~teaches_nothing(boxes_of(found), truth.ignored_px))
             regions = [found[k] for k in (*mine, *wrong)]
             regions += locator.regions_for_boxes(frame, truth.boxes_px[missed])
             rows = [*theirs.tolist(), *(NOTHING for _ in wrong), *missed.tolist()]

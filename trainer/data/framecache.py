@@ -32,7 +32,7 @@ from trainer.errors import DatasetError
 SCALE = NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX
 GRID_PITCH_PX = 3
 """Frame pixels per cell of the stored candidate map: two network pixels at 2/3 scale."""
-_FORMAT = 5
+_FORMAT = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ class CutOut:
 class CachedFrame:
     """``pixels`` uint8 (H, W) at locator scale; ``candidates`` uint8 (H/2, W/2, 3) box indices that may own each grid
     pixel; ``boxes`` float32 (n, 4) at locator scale; ``density``: mean optical density of its lone chromosomes;
-    ``proposals`` float32 (m, 4) at locator scale, centred: what a locator proposes here, if one was asked."""
+    ``proposals`` float32 (m, 4) at locator scale, centred: what a locator proposes here, if one was asked; ``ignored``
+    float32 (k, 4) at locator scale: what may be chromosomes or not."""
 
     name: str
     pixels: UInt8Array
@@ -57,6 +58,7 @@ class CachedFrame:
     cutouts: tuple[CutOut, ...]
     density: float
     proposals: Float32Array = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    ignored: Float32Array = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
 
 def _prepare(truth: FrameTruth) -> CachedFrame:
@@ -67,7 +69,8 @@ def _prepare(truth: FrameTruth) -> CachedFrame:
     cutouts = tuple(_cut(frame.pixels, known.ground, box, mask) for box, mask in known.isolated.values())
     density = float(np.median([c.density for c in cutouts])) if cutouts else 0.25
     candidates = np.ascontiguousarray(known.candidates[1::GRID_PITCH_PX, 1::GRID_PITCH_PX])
-    return CachedFrame(truth.image, pixels, candidates, boxes.astype(np.float32) * np.float32(SCALE), cutouts, density)
+    scaled, ignored = (px.astype(np.float32) * np.float32(SCALE) for px in (boxes, truth.ignored_px))
+    return CachedFrame(truth.image, pixels, candidates, scaled, cutouts, density, ignored=ignored)
 
 
 def shrink(pixels: UInt8Array) -> UInt8Array:

@@ -30,6 +30,7 @@ from edge.overlap import box_iou
 from edge.records import Float32Array, Frame, Region, UInt8Array
 from trainer.data.columns import Columns
 from trainer.data.cropset import boxes_of
+from trainer.data.excluded import teaches_nothing
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import kept_at
 from trainer.errors import DatasetError
@@ -88,17 +89,22 @@ def looks_at(truths: Sequence[FrameTruth], split: str, lookers: Lookers, seed: i
     nothing is found."""
     found = []
     for number, truth in enumerate(track(truths, f"looking at {split} frames")):
-        frame, boxes = read_frame(truth.path, number), truth.boxes_px.astype(np.float32)
+        frame = read_frame(truth.path, number)
+        boxes = np.concatenate([truth.boxes_px, truth.ignored_px]).astype(np.float32)
         if split == "train":
             frame, boxes = changed(frame, boxes, np.random.default_rng((seed, number)))
-        found += looks_of(frame, boxes, lookers.locator, lookers.classifier)
+        true, ignored = np.split(boxes, [len(truth.labels)])
+        found += looks_of(frame, true, ignored, lookers.locator, lookers.classifier)
     if not found:
         raise DatasetError(f"nothing doubtful is found in {len(truths)} frames of split '{split}'; give more frames")
     return LookSet.join(found)
 
 
-def looks_of(frame: Frame, boxes: Float32Array, locator: Locator, classifier: Classifier) -> list[LookSet]:
-    """One set, of the doubtful objects in a frame whose chromosomes have these boxes (n, 4); none if it is empty."""
+def looks_of(
+    frame: Frame, boxes: Float32Array, ignored: Float32Array, locator: Locator, classifier: Classifier
+) -> list[LookSet]:
+    """One set, of the doubtful objects in a frame whose chromosomes have these boxes (n, 4), less those that are at the
+    boxes ``ignored`` (k, 4); none if it is empty."""
     frame = locator.prepared(frame)
     regions = locator.locate(frame)
     if not regions:
@@ -107,8 +113,9 @@ def looks_of(frame: Frame, boxes: Float32Array, locator: Locator, classifier: Cl
     found = views(regions, crops, classifier.classify(crops))
     rows, chance = singled(regions, found)
     single = [regions[k] for k in rows]
-    doubted = np.flatnonzero(doubtful(found[rows]))
     whole, share = marks(single, boxes)
+    learned = whole | ~teaches_nothing(boxes_of(single), ignored)
+    doubted = np.flatnonzero(doubtful(found[rows]) & learned)
     return [LookSet(looks(frame, single, chance, doubted), whole[doubted], share[doubted], chance[doubted])]
 
 

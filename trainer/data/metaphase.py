@@ -45,6 +45,8 @@ class FrameTruth:
     labels: tuple[str, ...]
     p_ends_px: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     """Of chromosomes, by their rows, whose p arm a person told: where its end lies, x and y."""
+    ignored_px: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 4), np.int64))
+    """int64 (k, 4), half-open: objects of which nothing is to be learned, see ``trainer/data/excluded.py``."""
 
 
 def read_frames(folder: Path, split: str) -> list[FrameTruth]:

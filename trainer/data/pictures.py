@@ -69,6 +69,17 @@ def fault_of(path: Path) -> str:
     return ""
 
 
+def description_of(path: Path) -> str:
+    """What a TIFF's head says that it shows; "" where there is none that can be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=("TIFF",)) as picture:
+                return str(picture.getexif().get(ExifTags.Base.ImageDescription, ""))
+    except Exception:  # as decoders meet broken files
+        return ""
+
+
 def size_of(path: Path) -> tuple[int, int] | None:
     """Width and height of the picture at ``path``, off its head; None where there is none that can be read."""
     try:

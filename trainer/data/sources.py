@@ -171,8 +171,8 @@ def stamp_of_frames(frames: Sequence[FrameTruth]) -> str:
     digest = hashlib.sha256()
     for frame in frames:
         known = (frame.image, frame.case, frame.split, frame.labels, frame.boxes_px.tolist())
-        turned = [frame.p_ends_px] if frame.p_ends_px else []
-        digest.update(repr((*known, *turned, _digest_of(frame.path))).encode())
+        told = [each for each in (frame.p_ends_px, frame.ignored_px.tolist()) if each]
+        digest.update(repr((*known, *told, _digest_of(frame.path))).encode())
     return digest.hexdigest()[:_STAMP]
 
 

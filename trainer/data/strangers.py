@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
+from edge.camera.files import PICTURE_SUFFIXES
 from trainer.data.names import case_folder, case_of, label_of, like_a_split, split_named, split_of_case
 from trainer.data.tables import read_table
 from trainer.errors import DatasetError
 
 CASES_FILE = "cases.csv"
+_SEX = re.compile(r"(?<!\d)2[34](?=\s*$)")
 
 
 class GuessedWarning(UserWarning):
@@ -25,24 +29,28 @@ class Strangers:
 
     folder: Path
     cases: Mapping[str, str]
+    _pictures: dict[Path, dict[str, list[Path]]] = field(default_factory=dict, repr=False)
+    """Of folders that were looked through, by names that are alike on other systems."""
 
     @classmethod
     def of(cls, folder: Path) -> Strangers:
         table = folder / CASES_FILE
         rows = read_table(table, ("image", "case")) if table.is_file() else []
-        return cls(folder, {row.text("image"): row.text("case") for row in rows})
+        return cls(folder, {_composed(row.text("image")): row.text("case") for row in rows})
 
     def case(self, picture: Path) -> str:
         """The one of ``cases.csv``, else the folder that it is named by, else the one that the file's name has."""
         if not self.cases:
-            return self._folder_of(picture) or case_of(picture.name)
-        if not self.cases.get(picture.name):
+            return _composed(self._folder_of(picture) or case_of(picture.name))
+        case = self.cases.get(_composed(picture.name))
+        if not case:
             raise DatasetError(f"{self.folder / CASES_FILE}: no case for {picture.name}; add a line for it")
-        return self.cases[picture.name]
+        return _composed(case)
 
-    def tell_guessed(self, pictures: Iterable[Path]) -> None:
+    def tell_guessed(self, pictures: Iterable[Path], one_will_do: bool = False) -> None:
         """One ``GuessedWarning`` where the cases of some ``pictures`` were read off the files' names: a running number
-        or a time of day makes cases that are none. Another where a case's folder may be a split's."""
+        or a time of day makes cases that are none. Another where one folder makes all of them one case, unless
+        ``one_will_do``, and another where a case's folder may be a split's."""
         if self.cases:
             return
         folders = {picture: self._folder_of(picture) for picture in pictures}
@@ -52,6 +60,15 @@ class Strangers:
             warnings.warn(
                 f"{self.folder}: cases were read off the files' names: {len(unknown)} pictures, {len(cases)} cases; "
                 f"state them in {CASES_FILE} or give each case a folder",
+                GuessedWarning,
+                stacklevel=3,
+            )
+        named = set(folders.values())
+        if len(folders) > 1 and len(named) == 1 and not unknown and not one_will_do:
+            warnings.warn(
+                f"{self.folder}: all {len(folders)} pictures are taken for one case, '{named.pop()}', as the folder is "
+                f"called that they lie in; if they are of more, name that folder as the set, or state the cases in "
+                f"{CASES_FILE}",
                 GuessedWarning,
                 stacklevel=3,
             )
@@ -80,12 +97,38 @@ class Strangers:
         return stated or split_of_case(case)
 
     def find(self, name: str, places: Iterable[Path], said_by: Path) -> Path:
-        """The picture called ``name`` in the first of ``places`` that has it."""
-        tried = [place / name for place in places]
+        """The picture called ``name`` in the first of ``places`` that has it. A name may be a path of the system that
+        the set was made on, where upper and lower case or the ways to write an umlaut may be the same, and may lack its
+        suffix."""
+        plain = PurePosixPath(name.replace("\\", "/"))
+        tried = [place / own for own in dict.fromkeys((name, str(plain), plain.name)) for place in places]
         for path in tried:
             if path.is_file():
                 return path
+        for folder in dict.fromkeys(path.parent for path in tried):
+            alike = self._alike(folder, plain.name)
+            if len(alike) == 1:
+                return alike[0]
         raise DatasetError(f"{said_by}: its picture {name} is not there; looked in {', '.join(_folders(tried))}")
+
+    def _alike(self, folder: Path, name: str) -> list[Path]:
+        """The pictures in ``folder`` whose names, or names without suffix, are ``name`` but for how it is written."""
+        if folder not in self._pictures:
+            there = self._pictures[folder] = {}
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                if path.suffix.lower() in PICTURE_SUFFIXES:
+                    for own in (path.name, path.stem):
+                        there.setdefault(_folded(own), []).append(path)
+        return self._pictures[folder].get(_folded(name), [])
+
+
+def _composed(name: str) -> str:
+    """With each umlaut as one letter: some systems write it as two, and a case would be two."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _folded(name: str) -> str:
+    return _composed(name).casefold()
 
 
 def _folders(paths: Iterable[Path]) -> list[str]:
@@ -93,7 +136,10 @@ def _folders(paths: Iterable[Path]) -> list[str]:
 
 
 def stranger_label(name: str, where: str) -> str:
-    label = label_of(name)
+    """The class that a mark's ``name`` stands for; 23 is X, and 24 is Y."""
+    label = label_of(name) or label_of(_SEX.sub(lambda found: "XY"[int(found[0]) - 23], name))
     if label is None:
-        raise DatasetError(f"{where}: class '{name}' is none of 1..22, X, Y (chr7 and C7 will do); rename or remove it")
+        raise DatasetError(
+            f"{where}: class '{name}' is none of 1..22, X, Y (chr7, C7, 07 and 23 for X will do); rename or remove it"
+        )
     return label

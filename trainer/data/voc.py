@@ -1,11 +1,12 @@
 """Metaphases in Pascal VOC form: one XML a frame, wherever it lies under the folder.
 
-Frames lie beside their XML, in ``JPEGImages/`` or in ``images/``. The split is the one of ``ImageSets/Main/*.txt``,
-whose lines name frames with or without folders and suffix, or the one that a folder above the XML is named by; where
-neither states any, or trainval.txt alone, each case has its own (``names.split_of_case``). The case is the one of
+Frames lie beside their XML, in ``JPEGImages/`` or in ``images/``, or in a folder there that is called as the XML's own.
+The split is the one of ``ImageSets/Main/*.txt``, whose lines name frames with or without folders and suffix, or the one
+that a folder above the XML is named by; where neither states any, or trainval.txt alone, each case has its own
+(``names.split_of_case``). A listed picture without XML is one that nobody has marked. The case is the one of
 ``cases.csv`` (columns image, case), else a folder that the frame lies in (``names.case_folder``), else read off the
-file's name (``names.case_of``). Corners are taken as labelImg and CVAT write them: edges, not pixel numbers, so
-that the box is half-open. What an object's ``difficult`` says is passed over; that of ``FrameTruth`` is the frame's.
+file's name (``names.case_of``). Corners are taken as labelImg and CVAT write them: edges, not pixel numbers, so that
+the box is half-open. What an object's ``difficult`` says is passed over; that of ``FrameTruth`` is the frame's.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
+from edge.camera.files import PICTURE_SUFFIXES
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_named
-from trainer.data.pictures import Skipped, require_size
+from trainer.data.pictures import UNMARKED, Skipped, require_size
 from trainer.data.strangers import Strangers, stranger_label
 from trainer.data.walk import files_below
 from trainer.errors import DatasetError
@@ -33,15 +35,15 @@ _FLAG = re.compile(r"\s+-?[01]$")
 
 
 def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
-    """All frames, by file name, and the XML that is not well-formed.
+    """All frames, by file name; the XML that is not well-formed, and the listed pictures that have none.
 
     ``DatasetError`` names the file: an unknown class, a box that is not in its frame, a frame without a picture or with
-    one of another size than is stated; a list that names a frame without XML, a frame that is in no list.
+    one of another size than is stated; a list that names what is not there, a frame that is in no list.
     """
     strangers = Strangers.of(folder)
     paths = files_below(folder, SUFFIXES)
-    stated = _image_sets(folder, {path.stem for path in paths})
-    truths, skipped = [], []
+    stated, bare = _image_sets(folder, {path.stem for path in paths})
+    truths, skipped = [], [Skipped(name, UNMARKED) for name in bare]
     for path in paths:
         try:
             root = ET.parse(path).getroot()
@@ -69,28 +71,48 @@ def _may_annotate(path: Path) -> bool:
         return True
 
 
-def _image_sets(folder: Path, stems: Collection[str]) -> dict[str, str]:
+def _image_sets(folder: Path, stems: Collection[str]) -> tuple[dict[str, str], list[str]]:
     """Split of each of the ``stems`` that is in a list, of the lists that are named by one; ``LEARNED`` of those that
-    are in another list, as trainval.txt, alone."""
-    lists = sorted(folder.glob(f"{LISTS}/*.txt"))
-    sets = [(split_named(path.relative_to(folder)), path) for path in lists if "_" not in path.stem]
+    are in another list, as trainval.txt, alone. And the listed pictures that are none of the ``stems``, by name."""
     stated: dict[str, str] = {}
     others: set[str] = set()
-    for split, path in sets:
-        try:
-            lines = path.read_text(encoding="utf-8-sig").split("\n")
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{path}: expected the frames' names as UTF-8 text, cannot read it: {error}") from error
-        for line in lines:
-            stem = _stem_of(line.strip(), stems) if line.strip() else ""
-            if split is None and stem:
+    unknown: list[tuple[Path, str, str | None]] = []
+    for path in sorted(path for path in folder.glob(f"{LISTS}/*.txt") if "_" not in path.stem):
+        split = split_named(path.relative_to(folder))
+        for line in _lines(path):
+            stem = _stem_of(line, stems)
+            if stem is None:
+                unknown.append((path, line, split))
+            elif split is None:
                 others.add(stem)
-            elif split is not None and stem != "":
-                if stem is None:
-                    raise DatasetError(f"{path}: frame '{line.strip()}' has no XML; add it, or take it off the list")
-                if stated.setdefault(stem, split) != split:
-                    raise DatasetError(f"{path}: frame '{stem}' is in {stated[stem]} too; keep it in one list")
-    return dict.fromkeys(others, LEARNED) | stated if stated else {}
+            elif stated.setdefault(stem, split) != split:
+                raise DatasetError(f"{path}: frame '{stem}' is in {stated[stem]} too; keep it in one list")
+    return (dict.fromkeys(others, LEARNED) | stated if stated else {}), _pictures_of(unknown, folder)
+
+
+def _lines(path: Path) -> list[str]:
+    """Of a list, without those that are empty."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: expected the frames' names as UTF-8 text, cannot read it: {error}") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _pictures_of(unknown: Collection[tuple[Path, str, str | None]], folder: Path) -> list[str]:
+    """The pictures below that the lines of lists name, ``unknown`` as XML: (list, line, its split). ``DatasetError``
+    for a line of a split's list that names none."""
+    pictures = {path.stem: path.name for path in files_below(folder, PICTURE_SUFFIXES)} if unknown else {}
+    bare: set[str] = set()
+    for path, line, split in unknown:
+        stem = _stem_of(line, pictures)
+        if stem is not None:
+            bare.add(pictures[stem])
+        elif split is not None:
+            raise DatasetError(
+                f"{path}: frame '{line}' has neither XML nor a picture; add them, or take it off the list"
+            )
+    return sorted(bare)
 
 
 def _stem_of(line: str, stems: Collection[str]) -> str | None:
@@ -105,8 +127,11 @@ def _stem_of(line: str, stems: Collection[str]) -> str | None:
 
 def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strangers: Strangers) -> FrameTruth:
     name = root.findtext("filename") or path.stem
-    beside = [path.parent, *(p / sub for p in (folder, path.parent.parent) for sub in FOLDERS)]
-    picture = strangers.find(Path(name).name, beside, path)
+    above = path.parent.relative_to(folder).parts
+    # Annotations/CASE/ beside JPEGImages/CASE/
+    like = [folder.joinpath(*above[:k], sub, *above[k + 1 :]) for k in range(len(above)) for sub in FOLDERS if sub]
+    beside = [path.parent, *like, *(p / sub for p in (folder, path.parent.parent) for sub in FOLDERS)]
+    picture = strangers.find(PurePosixPath(name.replace("\\", "/")).name, beside, path)
     stated = [root.findtext(f"size/{side}") or "" for side in ("width", "height")]
     if all(side.isdecimal() and int(side) for side in stated):  # some programs write 0 for what they do not know
         require_size(picture, (int(stated[0]), int(stated[1])), str(path))

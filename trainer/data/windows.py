@@ -54,18 +54,20 @@ def make_window(
     if rng.random() < paste:
         boxes = _paste_many(image, candidates, crossing, boxes, frames, frame.density, rng)
         sure |= crossing > 0
-    return _targets(stain(image, rng), candidates, crossing, sure, boxes)
+    return _targets(stain(image, rng), candidates, crossing, sure, boxes, placed.ignored)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
     """A piece of a frame: ``image`` float32 (S, S), 0..255; ``candidates`` uint8 (S/2, S/2, 3); ``boxes`` float32
-    (n, 4) of its frame's chromosomes, centred, and ``proposals`` float32 (m, 4), both in the window's pixels."""
+    (n, 4) of its frame's chromosomes, centred, ``proposals`` float32 (m, 4) and ``ignored`` float32 (k, 4), all in the
+    window's pixels."""
 
     image: Float32Array
     candidates: UInt8Array
     boxes: Float32Array
     proposals: Float32Array
+    ignored: Float32Array
 
 
 def place(frame: CachedFrame, rng: np.random.Generator, most_zoom: float) -> Placed:
@@ -100,10 +102,11 @@ def place(frame: CachedFrame, rng: np.random.Generator, most_zoom: float) -> Pla
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(NOBODY,) * MAX_CANDIDATES,
     )
-    boxes, proposals = (
-        _turned(some, turn, shift) for some in (frame.boxes + np.tile(box_offset(), 2), frame.proposals)
+    offset = np.tile(box_offset(), 2)
+    boxes, proposals, ignored = (
+        _turned(some, turn, shift) for some in (frame.boxes + offset, frame.proposals, frame.ignored + offset)
     )
-    return Placed(image.astype(np.float32), candidates, boxes, proposals)
+    return Placed(image.astype(np.float32), candidates, boxes, proposals, ignored)
 
 
 def _turned(boxes: Float32Array, turn: npt.NDArray[np.floating], shift: npt.NDArray[np.floating]) -> Float32Array:
@@ -215,9 +218,14 @@ def stain(image: Float32Array, rng: np.random.Generator) -> Float32Array:
 
 
 def _targets(
-    image: Float32Array, candidates: UInt8Array, crossing: UInt8Array, sure: BoolArray, boxes: Float32Array
+    image: Float32Array,
+    candidates: UInt8Array,
+    crossing: UInt8Array,
+    sure: BoolArray,
+    boxes: Float32Array,
+    ignored: Float32Array,
 ) -> Window:
-    heat, box = _centres(boxes)
+    heat, box = _centres(boxes, ignored)
     centres = boxes.reshape(-1, 2, 2).mean(1)
     dense = np.stack([candidates[..., 0] != NOBODY, crossing > 0, sure], axis=-1).astype(np.float32)
     half = WINDOW_PX // PIXEL_STRIDE_PX
@@ -231,13 +239,13 @@ def _targets(
     return Window(image, heat, box, dense, votes)
 
 
-def _centres(boxes: Float32Array) -> tuple[Float32Array, Float32Array]:
+def _centres(boxes: Float32Array, ignored: Float32Array) -> tuple[Float32Array, Float32Array]:
     """A box's centre is a peak of 1 in the map of its shape; where wide or tall is hard to tell, the other map is left
-    free to show it too: just below 1, the focal loss asks for nothing."""
+    free to show it too: just below 1, the focal loss asks for nothing. So are both at the centre of what is ignored."""
     cells = WINDOW_PX // STRIDE_PX
     heat = np.zeros((cells, cells, SHAPES), np.float32)
     box = np.zeros((cells, cells, SHAPES, 5), np.float32)
-    for x0, y0, x1, y1 in boxes:
+    for number, (x0, y0, x1, y1) in enumerate(np.concatenate([boxes, ignored])):
         centre = np.array([x0 + x1, y0 + y1]) / 2 / STRIDE_PX
         j, i = (int(v) for v in np.floor(centre))
         if not (0 <= i < cells and 0 <= j < cells):
@@ -246,6 +254,9 @@ def _centres(boxes: Float32Array) -> tuple[Float32Array, Float32Array]:
         yy, xx = np.mgrid[rows, cols]
         bump = np.exp(-((xx + 0.5 - centre[0]) ** 2 + (yy + 0.5 - centre[1]) ** 2) / (2 * HEAT_SIGMA_CELLS**2))
         bump[i - rows.start, j - cols.start] = 1.0
+        if number >= len(boxes):
+            heat[rows, cols] = np.maximum(heat[rows, cols], np.minimum(bump, FREE)[..., None])
+            continue
         px, py = (xx + 0.5) * STRIDE_PX, (yy + 0.5) * STRIDE_PX
         sides = np.stack([px - x0, py - y0, x1 - px, y1 - py], axis=-1) / BOX_UNIT_PX
         own = int(y1 - y0 > x1 - x0)

@@ -16,6 +16,8 @@ from edge.locate.locator import load_locator
 from edge.locate.straighten import straighten
 from edge.records import BoolArray, Float32Array
 from edge.runtime.bundle import Bundle
+from trainer.data.cropset import boxes_of
+from trainer.data.excluded import teaches_nothing
 from trainer.data.looks import marks
 from trainer.data.metaphase import read_frames
 from trainer.export.bundle import provisional_bundle, write_bundle
@@ -45,8 +47,11 @@ def _weigh(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, float], dict[s
         regions = locator.locate(frame)
         crops = straighten(frame, regions)
         seen = look(verifier, frame, regions, crops, classifier.classify(crops))
-        weighed.append(terms(seen.weighed))
-        true.append(marks([regions[k] for k in seen.rows], truth.boxes_px.astype(np.float32))[0])
+        single = [regions[k] for k in seen.rows]
+        whole = marks(single, truth.boxes_px.astype(np.float32))[0]
+        learned = whole | ~teaches_nothing(boxes_of(single), truth.ignored_px)
+        weighed.append(terms(seen.weighed)[learned])
+        true.append(whole[learned])
     return fit_weights(np.concatenate(weighed), np.concatenate(true))
 
 

@@ -180,6 +180,19 @@ def test_the_corrections_are_what_a_trainer_reads(store: CaseStore, tmp_path: Pa
     jsonschema.validate(plain, SCHEMA, cls=jsonschema.Draft202012Validator)
 
 
+def test_what_a_person_excluded_stands_apart_among_the_corrections(store: CaseStore, tmp_path: Path) -> None:
+    state = store.cell_number("A-1", 1)
+    assert "excluded" not in correction_line(state)
+    store.edit(state.id, Exclude(7), based_on=state.revision, actor="kim")
+    write_case(store, "A-1", tmp_path, ("corrections",))
+    line = json.loads((tmp_path / "corrections" / "corrections.jsonl").read_text())
+    assert 7 not in [c["id"] for c in line["chromosomes"]]
+    own = state.places[7].chromosome
+    assert [(c["id"], tuple(c["box_px"])) for c in line["excluded"]] == [(7, own.region.box_px)]
+    (frame,), _ = read_corrections(tmp_path / "corrections")
+    assert frame.ignored_px.tolist() == [list(own.region.box_px)]  # named surely, and apart
+
+
 def test_where_the_p_arm_of_a_turned_one_ends_is_among_the_corrections(store: CaseStore, tmp_path: Path) -> None:
     state = store.cell_number("A-1", 1)
     for chromosome in (5, 6, 6):  # and back again

@@ -15,6 +15,7 @@ from tests.trainer.data.forms import coco_folder, corrections_folder, voc_folder
 from tests.trainer.datasets import BOXES, CROPS, IMAGES, UNSPLIT, crops_zip, metaphase_folder
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.cli import main
+from trainer.data.names import split_of_case
 from trainer.sheet import Tile, draw_sheet
 
 TINY = Path(__file__).parents[2] / "edge" / "tiny"
@@ -64,7 +65,10 @@ def test_check_passes_honest_splits(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["data", "check", str(crops_zip(tmp_path / "crops.zip")), str(coco_folder(tmp_path / "coco"))]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "crops.zip, train: 2 pictures, 1 cases, 1 cells, 2 chromosomes"
-    assert said[-1] == "coco, test: 1 pictures, 1 cases, 2 chromosomes"
+    assert said[-2:] == [
+        "coco, test: 1 pictures, 1 cases, 2 chromosomes",
+        "coco, learned from: p1; to choose by: none; held back to test on: p2",
+    ]
 
 
 def test_check_counts_frames_that_nobody_has_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,6 +78,27 @@ def test_check_counts_frames_that_nobody_has_marked(tmp_path: Path, capsys: pyte
     assert "set: 1 file(s) left out, 1 of them for want of a mark; trainer data report" in capsys.readouterr().out
     assert main(["data", "report", str(data)]) == 0
     assert "left out: p1_2.png: no chromosome is marked in it" in capsys.readouterr().out
+
+
+def test_a_small_laboratory_is_told_which_cases_teach(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"24-08{number}" for number in range(26, 34)]
+    for level, name in enumerate(names):
+        picture = tmp_path / "out" / name / "images" / f"{name}.png"
+        picture.parent.mkdir(parents=True)
+        cv2.imwrite(str(picture), np.full((90, 120), 200 + level, np.uint8))
+        line = {"image": f"images/{name}.png", "case": name, "chromosomes": [{"label": "7", "box_px": [1, 1, 9, 40]}]}
+        (tmp_path / "out" / name / "corrections.jsonl").write_text(json.dumps(line) + "\n")
+    by_split = {split: [n for n in names if split_of_case(n) == split] for split in ("train", "val", "test")}
+    assert all(by_split[split] for split in ("train", "test"))
+    told = "learned from: {}; to choose by: {}; held back to test on: {} (a case's name decides)".format(
+        *(", ".join(some) or "none" for some in by_split.values())
+    )
+    assert main(["data", "report", str(tmp_path / "out"), "--json", str(tmp_path / "f.json")]) == 0
+    assert told in capsys.readouterr().out
+    cases = json.loads((tmp_path / "f.json").read_text())["cases"]
+    assert cases == {split: some for split, some in by_split.items() if some}
+    assert main(["data", "check", str(tmp_path / "out")]) == 0
+    assert f"out, {told}" in capsys.readouterr().out.splitlines()
 
 
 def test_check_compares_each_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from tests.trainer.data.forms import coco_folder, coco_table, frame, voc_folder, voc_xml
+from tests.trainer.data.forms import BOXES, coco_folder, coco_table, frame, voc_folder, voc_xml
 from tests.trainer.drawn import cutouts_zip, rewritten
 from trainer.cli import main
 from trainer.data.corrections import count_edited
@@ -22,7 +22,7 @@ from trainer.data.metaphase import read_frames, read_tables
 from trainer.data.names import case_of, split_of_case
 from trainer.data.pictures import TurnedWarning
 from trainer.data.sources import form_of, read_all
-from trainer.data.strangers import GuessedWarning
+from trainer.data.strangers import GuessedWarning, Strangers, stranger_label
 from trainer.data.voc import read_voc
 from trainer.errors import DatasetError
 
@@ -226,6 +226,91 @@ def test_cases_that_are_read_off_files_names_are_told(tmp_path: Path, capsys: py
     rows = [f"{path.name},P7\n" for path in tmp_path.glob("*.png")]
     (tmp_path / "cases.csv").write_text("image,case\na.png,P8\n" + "".join(rows))
     read_all(tmp_path)
+
+
+@pytest.mark.parametrize("form", ["voc", "coco"])
+@pytest.mark.parametrize(
+    ("said", "there"),
+    [
+        (r"C:\Users\Käthe\Bilder\{}.png", "{}.png"),
+        (r"images\{}.png", "{}.png"),
+        ("{}.PNG", "{}.png"),
+        ("{}", "{}.png"),
+        ("Ko\u0308ln {}.png", "K\u00f6ln {}.png"),
+    ],
+)
+def test_a_picture_by_the_name_that_it_has_on_another_system(tmp_path: Path, form: str, said: str, there: str) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "cases.csv").write_text(
+        "image,case\n" + "".join(f"{there.format(Path(n).stem)},{n[:2]}\n" for n in BOXES)
+    )
+    for name in BOXES:
+        frame(folder / "images" / there.format(Path(name).stem))
+    if form == "voc":
+        for name, marks in BOXES.items():
+            (folder / f"{Path(name).stem}.xml").write_text(voc_xml(said.format(Path(name).stem), marks))
+    else:
+        table = coco_table(list(BOXES))
+        for entry in table["images"]:
+            entry["file_name"] = said.format(Path(entry["file_name"]).stem)
+        (folder / "result.json").write_text(json.dumps(table))
+    assert [(f.image, f.case) for f in read_all(folder).frames] == [
+        (there.format(Path(name).stem), name[:2]) for name in BOXES
+    ]
+
+
+@pytest.mark.parametrize("wrapper", ["", "job 12"])
+def test_voc_with_a_folder_a_case_below_annotations_and_pictures(tmp_path: Path, wrapper: str) -> None:
+    """As CVAT writes frames that were uploaded in folders."""
+    folder = tmp_path / "set"
+    for name, marks in BOXES.items():
+        case = f"Fall {name[:2]}"
+        frame(folder / wrapper / "JPEGImages" / case / name)
+        path = folder / wrapper / "Annotations" / case / f"{Path(name).stem}.xml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(voc_xml(f"{case}/{name}", marks))
+    lists = folder / wrapper / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "default.txt").write_text("".join(f"Fall {name[:2]}/{Path(name).stem}\n" for name in BOXES))
+    assert [f.case for f in read_all(folder / wrapper).frames] == ["Fall p1", "Fall p1", "Fall p2"]
+
+
+def test_an_umlaut_makes_one_case_however_it_is_written(tmp_path: Path) -> None:
+    one, two = "K\u00f6ln", "Ko\u0308ln"
+    assert {Strangers(tmp_path, {}).case(tmp_path / name / "1.png") for name in (one, two)} == {one}
+    assert {Strangers(tmp_path, {}).case(tmp_path / f"{name} 1.png") for name in (one, two)} == {one}
+    (tmp_path / "cases.csv").write_text(f"image,case\n{two}.png,{two}\n", encoding="utf-8")
+    assert {Strangers.of(tmp_path).case(tmp_path / f"{name}.png") for name in (one, two)} == {one}
+
+
+def test_of_two_pictures_that_are_alike_none_is_guessed(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "set")
+    (folder / "JPEGImages" / "p2_1.png").rename(folder / "JPEGImages" / "P2_1.png")
+    frame(folder / "JPEGImages" / "P2_1.PNG")
+    with pytest.raises(DatasetError, match=r"its picture p2_1\.png is not there; looked in "):
+        read_all(folder)
+
+
+@pytest.mark.parametrize(
+    ("written", "label"), [("23", "X"), ("chr24", "Y"), ("C23", "X"), ("Chr 23 ", "X"), ("07", "7"), ("x", "X")]
+)
+def test_the_sex_chromosomes_by_number(written: str, label: str) -> None:
+    assert stranger_label(written, "set") == label
+    for wrong in ("25", "123", "A23", "0"):
+        with pytest.raises(DatasetError, match=f"class '{wrong}' is none of"):
+            stranger_label(wrong, "set")
+
+
+def test_a_folder_that_makes_all_of_a_set_one_case_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    voc_folder(folder / "Labor 2026" / "x")
+    for name in ("JPEGImages", "Annotations"):
+        (folder / "Labor 2026" / "x" / name).rename(folder / "Labor 2026" / name)
+    with pytest.warns(GuessedWarning, match=r"set: all 3 pictures are taken for one case, 'Labor 2026', .* as the set"):
+        assert {frame.case for frame in read_all(folder).frames} == {"Labor 2026"}
+    (folder / "cases.csv").write_text("image,case\n" + "".join(f"{name},{name[:2]}\n" for name in BOXES))
+    assert {frame.case for frame in read_all(folder).frames} == {"p1", "p2"}
 
 
 def test_a_folder_that_may_be_a_split_is_told(tmp_path: Path) -> None:

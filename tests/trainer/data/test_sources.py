@@ -167,7 +167,7 @@ def test_lists_and_frames_that_do_not_belong_together(tmp_path: Path) -> None:
     folder = voc_folder(tmp_path / "set")
     lists = folder / "ImageSets" / "Main"
     (lists / "test.txt").write_text("p2_1\np9_1\n")
-    with pytest.raises(DatasetError, match=r"test\.txt: frame 'p9_1' has no XML; add it, or take it off the list"):
+    with pytest.raises(DatasetError, match=r"test\.txt: frame 'p9_1' has neither XML nor a picture; add them, or "):
         read_all(folder)
     (lists / "test.txt").write_text("")
     with pytest.raises(DatasetError, match=r"p2_1\.xml: its frame is in no list of .*ImageSets/Main; add it to that"):
@@ -414,6 +414,20 @@ def test_a_frame_that_nobody_has_marked_is_left_out(tmp_path: Path, form: str) -
     with pytest.warns(SkippedWarning, match=rf"set: 1 frame\(s\) have no mark .*, first {bare}; mark them") as told:
         assert [f.image for f in read_frames(folder, "train")] == [marked]
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("list_name", ["train.txt", "default.txt"])
+def test_a_listed_picture_without_xml_is_left_out(tmp_path: Path, list_name: str) -> None:
+    folder = voc_folder(tmp_path / "set")
+    for name in ("p1_3.png", "p1_4.png"):  # the second is in no list
+        cv2.imwrite(str(folder / "JPEGImages" / name), np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8))
+    listed = folder / "ImageSets" / "Main" / list_name
+    listed.write_text("p1_1\r\np1_2\r\nJPEGImages\\p1_3.png\r\n")
+    found = read_all(folder)
+    assert [f.image for f in found.frames] == list(BOXES)
+    assert [(s.file, s.reason) for s in found.skipped] == [("p1_3.png", UNMARKED)]
+    with pytest.warns(SkippedWarning, match=r"set: 1 frame\(s\) have no mark .*, first p1_3.png; mark them"):
+        assert [f.image for f in read_frames(folder, "train")] == ["p1_1.png", "p1_2.png"]
 
 
 def test_a_split_without_a_mark_is_told(tmp_path: Path) -> None:

@@ -130,11 +130,16 @@ def test_a_stored_cache_is_made_anew_for_frames_of_the_same_names(folder: Path, 
 # --- targets, exact
 
 
-def drawn_targets(boxes: Sequence[Sequence[float]], candidates: np.ndarray | None = None) -> Window:
+def drawn_targets(
+    boxes: Sequence[Sequence[float]],
+    candidates: np.ndarray | None = None,
+    ignored: Sequence[Sequence[float]] = (),
+) -> Window:
     owners = np.full((HALF, HALF, MAX_CANDIDATES), NOBODY, np.uint8) if candidates is None else candidates
     image = np.zeros((WINDOW_PX, WINDOW_PX, 1), np.float32)
     crossing = np.zeros((HALF, HALF), np.uint8)
-    return _targets(image, owners, crossing, np.ones((HALF, HALF), bool), np.array(boxes, np.float32).reshape(-1, 4))
+    known, free = (np.array(some, np.float32).reshape(-1, 4) for some in (boxes, ignored))
+    return _targets(image, owners, crossing, np.ones((HALF, HALF), bool), known, free)
 
 
 def test_the_decoder_reads_the_boxes_back() -> None:
@@ -169,6 +174,14 @@ def test_what_is_neither_wide_nor_tall_may_show_in_both_maps() -> None:
         assert window.heat[i, j, 1 - own] == pytest.approx(FREE if free else 0)
         if free:
             np.testing.assert_array_equal(window.box[i, j, 0], window.box[i, j, 1])
+
+
+def test_where_something_is_ignored_nothing_is_asked_for() -> None:
+    boxes, ignored = [(100, 100, 120, 180)], [(200, 200, 260, 220), (100, 100, 121, 180)]
+    window, alone = drawn_targets(boxes, ignored=ignored), drawn_targets(boxes)
+    assert window.heat[210 // STRIDE_PX, 230 // STRIDE_PX].tolist() == pytest.approx([FREE, FREE])
+    assert (window.heat == 1).sum() == 1  # nor is it a peak, or takes one away
+    np.testing.assert_array_equal(window.box, alone.box)
 
 
 def test_boxes_beyond_the_window_are_asked_for_only_if_their_centre_is_in_it() -> None:

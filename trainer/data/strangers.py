@@ -10,6 +10,7 @@ from pathlib import Path
 
 from trainer.data.names import case_folder, case_of, label_of, like_a_split, split_named, split_of_case
 from trainer.data.tables import read_table
+from trainer.data.walk import is_there
 from trainer.errors import DatasetError
 
 CASES_FILE = "cases.csv"
@@ -83,7 +84,7 @@ class Strangers:
         """The picture called ``name`` in the first of ``places`` that has it."""
         tried = [place / name for place in places]
         for path in tried:
-            if path.is_file():
+            if is_there(path):
                 return path
         raise DatasetError(f"{said_by}: its picture {name} is not there; looked in {', '.join(_folders(tried))}")
 

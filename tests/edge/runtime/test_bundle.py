@@ -108,6 +108,8 @@ def test_a_calibration_beyond_its_range_is_refused(tmp_path: Path) -> None:
         ("locator", {"preprocessing": {"um_per_px": 1e-9}}),
         ("locator", {"calibration": {"most_iou": -3.0}}),
         ("locator", {"calibration": {"least_score": 0.0}}),
+        ("locator", {"calibration": {"box_shift_x_px": 1e308}}),
+        ("locator", {"calibration": {"box_shift_y_px": -1e308}}),
         ("separator", {"preprocessing": {"box_px": 51.0}}),
         ("classifier", {"preprocessing": {"median_rows": 1e9}}),
         ("classifier", {"calibration": {"temperature": -1.0}}),

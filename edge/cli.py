@@ -23,6 +23,7 @@ try:
     from edge.commands.doctor import doctor
     from edge.commands.label import label
     from edge.commands.models import models as models_commands
+    from edge.commands.options import given_path
     from edge.commands.run import run
     from edge.commands.service import install_service
     from edge.commands.snap import snap
@@ -64,6 +65,7 @@ def _common(
         Path | None,
         typer.Option(
             metavar="FILE",
+            parser=given_path,
             help="Settings in TOML, a table a command (default: $CHROMO_CONFIG, else ./chromo-edge.toml, else "
             "/etc/chromo-edge/chromo-edge.toml).",
         ),

@@ -14,6 +14,7 @@ With ``--debug`` among the words, the failure's traceback is shown instead.
 from __future__ import annotations
 
 import io
+import logging
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,7 @@ def run_app(app: typer.Typer, name: str, argv: Sequence[str] | None = None) -> i
         if isinstance(stream, io.TextIOWrapper):  # a closed one is None
             with suppress(OSError):  # one that says that it can seek and cannot, as some devices do
                 stream.reconfigure(errors="backslashreplace")  # a locale that lacks a letter must not end the work
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it says of a damaged picture, our own line says, too
     try:
         with _warnings_in_one_line():
             code = app(args=words, prog_name=name, standalone_mode=False)

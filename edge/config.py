@@ -68,6 +68,7 @@ def _home(variable: str) -> Path:
 CONFIG_VARIABLE = "CHROMO_CONFIG"
 CONFIG_FILE = "chromo-edge.toml"
 CONFIG_PLACES = (Path(CONFIG_FILE), Path("/etc/chromo-edge") / CONFIG_FILE)
+_MOST_CONFIG_BYTES = 1_000_000
 
 
 class Option(Protocol):
@@ -100,7 +101,13 @@ def read_config(path: Path, commands: Mapping[str, Mapping[str, Option]], contex
     cannot be read, for an unknown command or option (with the nearest known one) and for a value that does not fit.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:  # a device would be read until the memory ends
+            content = file.read(_MOST_CONFIG_BYTES + 1)
+        if len(content) > _MOST_CONFIG_BYTES:
+            raise ConfigError(
+                f"{path}: expected settings of at most {_MOST_CONFIG_BYTES} bytes, got more; check --config"
+            )
+        tables = tomllib.loads(content.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: the settings cannot be read: {error.strerror}; check the path") from error
     except RecursionError as error:

@@ -195,7 +195,7 @@ def card_html(model: Path) -> str:
     path = model / "card.md"
     if not path.is_file():
         return ""
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")  # people write in it
     body = text.split("\n", 1)[1] if text.startswith("# ") else text
     return str(MarkdownIt("commonmark", {"html": False}).enable("table").disable("image").render(body))
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from edge.errors import BundleInvalid, BundleMismatch, ModelError
-from edge.runtime.bundle import BUNDLE_FILE, TASKS, Bundle, Task, load_bundle
+from edge.runtime.bundle import BUNDLE_FILE, TASKS, Bundle, Task, file_content, load_bundle
 from edge.sinks.files import sync_names
 
 PREVIOUS_FILE = "previous.json"
@@ -163,8 +163,10 @@ def _replace(_: Bundle, folder: Path) -> None:
 
 
 def _names(fields: dict[str, Any]) -> set[str]:
-    """The files that a bundle names."""
-    return {str(one["model"]) for one in (fields, *fields.get("compiled", {}).values()) if "model" in one}
+    """The files that a bundle names; it may be one that nobody has verified."""
+    compiled = fields.get("compiled")
+    named = (fields, *compiled.values()) if isinstance(compiled, dict) else (fields,)
+    return {str(one["model"]) for one in named if isinstance(one, dict) and "model" in one}
 
 
 def _identity(fields: dict[str, Any]) -> dict[str, Any]:
@@ -174,7 +176,7 @@ def _identity(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _fields(path: Path) -> dict[str, Any]:
     try:
-        fields = json.loads(path.read_bytes())
+        fields = json.loads(file_content(path))
     except (OSError, ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}

@@ -8,6 +8,8 @@ from edge.records import UInt8Array
 
 WHITE_PERCENT = 99.9
 """The level that so many pixels do not exceed is white: a few hot pixels, or dots of a probe, do not count."""
+_LEAST_WHITE = 1e-30
+"""Float levels below are no light, and too small to be divided by."""
 _SIGNAL = 1 / 5
 """A channel whose white is below this part of the brightest one's holds leaked light and JPEG's rounding."""
 _SAMPLES_A_SIDE = 100
@@ -24,7 +26,9 @@ def to_8_bit(levels: np.ndarray) -> UInt8Array:
     """
     finite = np.nan_to_num(np.asarray(levels, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     white = float(np.percentile(finite, WHITE_PERCENT))
-    if white > 255 or (white > 0 and np.issubdtype(levels.dtype, np.floating) and _are_ratios(finite, white)):
+    if white > 255 or (
+        white > _LEAST_WHITE and np.issubdtype(levels.dtype, np.floating) and _are_ratios(finite, white)
+    ):
         finite = finite * np.float32(255 / white)
     return np.clip(np.rint(finite), 0, 255).astype(np.uint8)
 

@@ -51,6 +51,8 @@ def mask_to_runs(mask: BoolArray) -> list[int]:
 
 def runs_to_mask(runs: Sequence[int], shape: tuple[int, int]) -> BoolArray:
     """Raises ``ValueError`` where the runs do not fill ``shape`` (h, w)."""
+    if any(run < 0 for run in runs) or sum(runs) != shape[0] * shape[1]:  # of sums that wrap round repeat would fail
+        raise ValueError(f"expected runs that fill {shape}, got {len(runs)} of {sum(runs)} in all")
     values = np.arange(len(runs)) % 2 == 1
     return np.repeat(values, runs).reshape(shape)
 

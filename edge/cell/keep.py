@@ -41,6 +41,7 @@ TERMS = (
     *(f"keep_{WEIGHED[a]}_{WEIGHED[b]}" for a, b in zip(_FIRST, _SECOND, strict=True)),
 )
 """Weights in the bundle's calibration, in the order of ``terms``."""
+_MOST_WEIGHT = 1e4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +73,10 @@ class Keeper:
     @classmethod
     def of(cls, bundle: Bundle, threads: int = 2) -> Keeper:
         """The network and the weights in a verifier's bundle."""
-        return cls(Verifier(bundle, threads), np.array([bundle.calibrated(name) for name in TERMS], np.float32))
+        return cls(
+            Verifier(bundle, threads),
+            np.array([bundle.calibrated(name, -_MOST_WEIGHT, _MOST_WEIGHT) for name in TERMS], np.float32),
+        )
 
     @property
     def models(self) -> dict[str, str]:

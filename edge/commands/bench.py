@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.commands.options import Debug, Models, Threads
+from edge.commands.options import Debug, Models, Threads, given_path
 from edge.errors import SinkError
 
 _REFERENCES = Path(__file__).resolve().parents[2] / "tools" / "bench_reference"
@@ -18,10 +18,16 @@ _REFERENCES = Path(__file__).resolve().parents[2] / "tools" / "bench_reference"
 def bench(
     frames: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH", help="Frames and folders of frames (default: drawn cells).", show_default=False),
+        typer.Argument(
+            metavar="PATH",
+            parser=given_path,
+            help="Frames and folders of frames (default: drawn cells).",
+            show_default=False,
+        ),
     ] = None,
     json: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON; - is standard output.")
+        Path | None,
+        typer.Option(metavar="FILE", parser=given_path, help="Write the figures as JSON; - is standard output."),
     ] = None,
     count: Annotated[int, typer.Option(min=1, metavar="N", help="How many frames.")] = 10,
     repeats: Annotated[int, typer.Option(min=1, help="How often each frame is labelled.")] = 3,
@@ -29,7 +35,9 @@ def bench(
     models: Models = None,
     against: Annotated[
         list[Path] | None,
-        typer.Option(metavar="DIR", help="The same with these models too, e.g. the float32 build. Repeatable."),
+        typer.Option(
+            metavar="DIR", parser=given_path, help="The same with these models too, e.g. the float32 build. Repeatable."
+        ),
     ] = None,
     debug: Debug = False,
 ) -> None:

@@ -8,13 +8,16 @@ from typing import Annotated
 
 import typer
 
-from edge.commands.options import NOMINAL_UM_PER_PX, Debug
+from edge.commands.options import NOMINAL_UM_PER_PX, Debug, given_path
 from edge.errors import ConfigError
 
 
 def calibrate(
     picture: Annotated[
-        Path, typer.Argument(metavar="PICTURE", help="A frame that shows the ruling, its short lines too, in focus.")
+        Path,
+        typer.Argument(
+            metavar="PICTURE", parser=given_path, help="A frame that shows the ruling, its short lines too, in focus."
+        ),
     ],
     pitch_um: Annotated[
         float, typer.Option("--pitch-um", help="From line to line, micrometres; most rulings have 10.")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edge.commands.options import Debug
+from edge.commands.options import Debug, given_path
 from edge.text import printable
 
 _COLOURS = {"ok": "green", "warning": "yellow", "fail": "red"}
@@ -22,7 +22,8 @@ def doctor(
         str | None, typer.Option(metavar="NAME", help="Compute a picture on this accelerator too: edgetpu or gpu.")
     ] = None,
     models: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on.")
+        Path | None,
+        typer.Option(metavar="DIR", parser=given_path, help="Folder that holds the models, locator/ and so on."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON array instead.")] = False,
     debug: Debug = False,

@@ -26,13 +26,18 @@ def label(
         list[Path], typer.Argument(metavar="PATH", help="Frames and folders of frames.", parser=given_path)
     ],
     jsonl: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="One JSON line a frame. Replaces FILE; - is standard output.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", parser=given_path, help="One JSON line a frame. Replaces FILE; - is standard output."
+        ),
     ] = None,
     overlay: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="One picture a frame: the frame, outlined and labelled.")
+        Path | None,
+        typer.Option(metavar="DIR", parser=given_path, help="One picture a frame: the frame, outlined and labelled."),
     ] = None,
     karyogram: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="One picture a frame: the chromosomes in their places.")
+        Path | None,
+        typer.Option(metavar="DIR", parser=given_path, help="One picture a frame: the chromosomes in their places."),
     ] = None,
     models: Models = None,
     um_per_px: UmPerPx = NOMINAL_UM_PER_PX,

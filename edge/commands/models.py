@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.commands.options import Debug
+from edge.commands.options import Debug, given_path
 from edge.config import default_models_dir
 from edge.errors import BundleInvalid
 from edge.text import printable
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 models = typer.Typer(help="The models in use: list them, install others, go back.", no_args_is_help=True)
 
 Folder = Annotated[
-    Path | None, typer.Option("--models", metavar="DIR", help="Folder that holds the models, locator/ and so on.")
+    Path | None,
+    typer.Option(
+        "--models", metavar="DIR", parser=given_path, help="Folder that holds the models, locator/ and so on."
+    ),
 ]
 
 
@@ -37,7 +40,10 @@ def list_(folder: Folder = None, debug: Debug = False) -> None:
 @models.command()
 def install(
     source: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="A bundle, or a folder with locator/, classifier/ ...")
+        Path,
+        typer.Argument(
+            metavar="FOLDER", parser=given_path, help="A bundle, or a folder with locator/, classifier/ ..."
+        ),
     ],
     folder: Folder = None,
     debug: Debug = False,

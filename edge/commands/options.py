@@ -42,7 +42,11 @@ def camera_settings(um_per_px: float, exposure_us: int | None, gain: float | Non
 
 Models = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Folder that holds the models, locator/ and so on (default: the models shipped)."),
+    typer.Option(
+        metavar="DIR",
+        parser=given_path,
+        help="Folder that holds the models, locator/ and so on (default: the models shipped).",
+    ),
 ]
 UmPerPx = Annotated[
     float, typer.Option("--um-per-px", help="Scale of the frames, micrometres a pixel; other than 0.065 it is trusted.")

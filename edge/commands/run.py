@@ -46,7 +46,10 @@ def run(
     ] = True,
     frames: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after N frames, skipping none.")] = None,
     jsonl: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="One JSON line a frame, added to FILE; - is standard output.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", parser=given_path, help="One JSON line a frame, added to FILE; - is standard output."
+        ),
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="No live page: one plain line a frame.")] = False,
     host: Annotated[
@@ -73,9 +76,12 @@ def run(
         str, typer.Option(metavar="NAME", help="What the networks run on: cpu, edgetpu or gpu; falls back to cpu.")
     ] = "cpu",
     white: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A picture of an empty field, to even out the light.")
+        Path | None,
+        typer.Option(metavar="FILE", parser=given_path, help="A picture of an empty field, to even out the light."),
     ] = None,
-    log: Annotated[Path | None, typer.Option(metavar="FILE", help="What happens, as JSON lines; rotates.")] = None,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", parser=given_path, help="What happens, as JSON lines; rotates.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Label live: the newest frame of a camera, again and again. Ctrl-C ends it.

@@ -107,10 +107,13 @@ def _written(read: Mapping[str, Any]) -> Iterator[Path]:
 def _check(read: Mapping[str, Any]) -> None:
     """Raises ``ChromoError`` as ``run`` does, short of its camera and its accelerator."""
     from edge.cases.names import checked_name
+    from edge.live.web.server import check_host
     from edge.runtime.bundle import TASKS, load_bundle
     from edge.runtime.network import DELEGATES
 
     check_scale(read["um_per_px"])
+    if not read["headless"]:
+        check_host(read["host"])
     camera_settings(read["um_per_px"], read["exposure_us"], read["gain"], read["size"])
     if read["case"] is not None:
         checked_name(read["case"])

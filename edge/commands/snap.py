@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from edge.commands.options import NOMINAL_UM_PER_PX, USUAL_SIZE, Debug, Exposure, Gain, Size, Source, camera_settings
+from edge.commands.options import (
+    NOMINAL_UM_PER_PX,
+    USUAL_SIZE,
+    Debug,
+    Exposure,
+    Gain,
+    Size,
+    Source,
+    camera_settings,
+    given_path,
+)
 from edge.errors import ConfigError
 
 SETTLING_FRAMES = 10
@@ -16,7 +26,9 @@ SETTLING_FRAMES = 10
 
 
 def snap(
-    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="PNG file to write; one that is there goes.")],
+    picture: Annotated[
+        Path, typer.Argument(metavar="PICTURE", parser=given_path, help="PNG file to write; one that is there goes.")
+    ],
     source: Source = None,
     camera: Annotated[
         bool, typer.Option("--camera", show_default=False, help="Reads well before SOURCE: --camera /dev/video0.")

@@ -33,6 +33,7 @@ OTHER_WAYS = tuple(
     if on_side or upside_down != mirrored
 )
 """All ways to lay a picture (on its side, upside down, mirrored) but the two that ``find`` reads."""
+_MOST_SHIFT_PX = 100.0
 SCORES = (0.001, 0.999)
 """Limits of ``least_score``, the score from which on a box is taken for a chromosome's."""
 GROUND_SHARE = 0.8
@@ -50,7 +51,7 @@ class BoxFinder:
         self._side_px = (bundle.input_height_px, bundle.input_width_px)
         self._least_score = bundle.calibrated("least_score", *SCORES)
         self._most_iou = bundle.calibrated("most_iou", 0, 1)
-        shift = (bundle.calibrated("box_shift_x_px"), bundle.calibrated("box_shift_y_px"))
+        shift = [bundle.calibrated(f"box_shift_{axis}_px", -_MOST_SHIFT_PX, _MOST_SHIFT_PX) for axis in "xy"]
         self.shift = np.array(shift * 2, np.float32)
 
     def find(self, picture: UInt8Array, both_ways: bool = True) -> Found:

@@ -17,10 +17,13 @@ is verified when its accelerator is asked for.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import re
+import stat
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,7 +203,7 @@ def _read_json(folder: Path, path: Path) -> dict[str, Any]:
             "or with --models the folder above it"
         )
     try:
-        fields = json.loads(path.read_bytes())
+        fields = json.loads(file_content(path))
     except FileNotFoundError:
         raise BundleInvalid(f"{folder}: expected {BUNDLE_FILE} in a model folder, found none; copy it again") from None
     except OSError as error:
@@ -214,7 +217,7 @@ def _read_json(folder: Path, path: Path) -> dict[str, Any]:
 
 def _read_model(path: Path, sha256: str) -> bytes:
     try:
-        data = path.read_bytes()
+        data = file_content(path)
     except OSError as error:
         raise BundleInvalid(f"{path}: cannot be read: {error.strerror}; copy the model folder again") from error
     found = hashlib.sha256(data).hexdigest()
@@ -230,12 +233,20 @@ def _read_model(path: Path, sha256: str) -> bytes:
     return data
 
 
+def file_content(path: Path) -> bytes:
+    """``OSError`` for what is no file: a pipe would be waited for, a device read until the memory ends."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "a folder, a device or a pipe in the place of a file")
+    return path.read_bytes()
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # Not by math.isfinite, which fails on a whole number of hundreds of digits.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_size(value: object) -> bool:

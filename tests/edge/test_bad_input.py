@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,14 @@ def one_pixel(folder: Path) -> Path:
     return save(folder / "dot.png", np.zeros((1, 1), np.uint8))
 
 
+def too_many_channels(folder: Path) -> Path:
+    """Of which Pillow logs an error of its own."""
+    tags = ((256, 100), (257, 100), (258, 8), (259, 1), (262, 1), (273, 0), (277, 200), (278, 100), (279, 0))
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    (folder / "channels.tif").write_bytes(b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + b"\0" * 4)
+    return folder / "channels.tif"
+
+
 def far_too_large(folder: Path) -> Path:
     Image.new("1", (20_000, 20_000)).save(folder / "huge.png", compress_level=1)
     return folder / "huge.png"
@@ -72,6 +81,7 @@ BAD_FRAMES = {
     truncated_jpeg: "damaged",
     one_pixel: "1 x 1 px",
     far_too_large: "megapixels",
+    too_many_channels: "begins with b'II*",
     pdf_named_png: "%PDF",
     link_to_itself: "symbolic links",
     folder_without_pictures: "found none",
@@ -101,6 +111,12 @@ def test_a_bad_frame_alone(make: Callable[[Path], Path], tmp_path: Path, capsys:
     line = one_error_line(capsys.readouterr().err)
     assert path.name in line
     assert BAD_FRAMES[make] in line
+
+
+@pytest.mark.usefixtures("bars")
+def test_a_library_says_nothing_beside_our_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    main(["label", str(too_many_channels(tmp_path))])
+    assert not caplog.messages
 
 
 @pytest.mark.usefixtures("bars")

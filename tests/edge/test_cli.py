@@ -381,7 +381,7 @@ def test_an_address_that_cannot_be_served(chromo: Run, camera: Callable[[Bars], 
     bars = camera(Bars())
     code, _, errors = chromo("run", "--host", "203.0.113.1", "--cases", tmp_path, "--models", TINY)
     assert code == 2
-    assert re.fullmatch(r"error: cannot serve the live page at 203\.0\.113\.1 .*\n", errors)
+    assert re.fullmatch(r"error: cannot serve the live page at 203\.0\.113\.1: .*\n", errors)
     assert bars.closed
 
 

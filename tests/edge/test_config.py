@@ -64,6 +64,7 @@ def test_named_by_option_or_variable(
         ("[run]\num-per-px = true", "[run] um-per-px: expected a number, got true"),
         ("[run]\ncase = 24.10", "[run] case: expected text, got 24.1; write it in quotes"),
         ("[run]\njsonl = 3", "[run] jsonl: "),
+        ('[run]\nlog = ""', "[run] log: expected a path, got an empty word"),
         ('[run]\ncase = ["a"]', "[run] case: "),
         ("[run]\nheadless = 1", "[run] headless: expected true or false, got 1"),
         ("[install-service]\nlisten = [1]", "[install-service] listen: expected text, got 1; write it in quotes"),
@@ -79,6 +80,10 @@ def test_what_is_wrong_is_named(settings: Path, capsys: pytest.CaptureFixture[st
 def test_a_file_of_an_editor_that_marks_its_encoding(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings.write_text("[label]\nthreads = 0", encoding="utf-8-sig")
     assert "[label] threads: " in complaint(capsys, "label", "none.png")
+
+
+def test_a_device_in_the_place_of_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "/dev/zero: expected settings of at most" in complaint(capsys, "--config", "/dev/zero", "label", "none.png")
 
 
 def test_a_file_that_is_not_there(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:

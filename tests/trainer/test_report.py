@@ -214,5 +214,10 @@ def test_a_pictures_address_in_a_card_is_not_looked_up(tmp_path: Path) -> None:
     assert ">counts</a>" in html
 
 
+def test_a_card_that_is_not_utf_8_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "card.md").write_bytes("# Title\n\nAus Köln\n".encode("latin-1"))
+    assert "Aus K\ufffdln" in card_html(tmp_path)
+
+
 def test_no_card_is_no_card(tmp_path: Path) -> None:
     assert card_html(tmp_path) == ""

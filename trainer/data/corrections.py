@@ -15,9 +15,11 @@ the derivative that it is a whole one of its class.
 from __future__ import annotations
 
 import json
+import math
 import re
 import warnings
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from trainer.data.excluded import perhaps_anothers
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_of_case
 from trainer.data.pictures import Skipped, require_size
-from trainer.data.walk import files_below
+from trainer.data.walk import files_below, is_there
 from trainer.errors import DatasetError
 
 FIELDS = ("image", "case", "chromosomes")
@@ -120,7 +122,7 @@ def _lines(file: Path) -> list[tuple[str, dict[str, Any]]]:
 
 def _frame(line: dict[str, Any], folder: Path, where: str) -> FrameTruth:
     picture = folder / str(line["image"])
-    if not picture.is_file():
+    if not is_there(picture):
         raise DatasetError(f"{where}: its frame {picture} is not there; copy the frames with their JSONL")
     if "width_px" in line and "height_px" in line:
         require_size(picture, (line["width_px"], line["height_px"]), where)
@@ -139,6 +141,9 @@ def _frame(line: dict[str, Any], folder: Path, where: str) -> FrameTruth:
     frame = replace(frame, ignored_px=perhaps_anothers(line.get("excluded", []), frame.boxes_px, where))
     told = {row: c["p_end_px"] for row, c in enumerate(line["chromosomes"]) if "p_end_px" in c}
     try:
-        return replace(frame, p_ends_px={row: (float(x), float(y)) for row, (x, y) in told.items()})
-    except (TypeError, ValueError) as error:
+        ends_px = {row: (float(x), float(y)) for row, (x, y) in told.items()}
+        if not all(map(math.isfinite, chain.from_iterable(ends_px.values()))):
+            raise ValueError("not finite")
+        return replace(frame, p_ends_px=ends_px)
+    except (TypeError, ValueError, OverflowError) as error:
         raise DatasetError(f"{where}: p_end_px must be two numbers of pixels ({error}); correct it") from error

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from edge.camera.decoding import decode_levels
+from edge.camera.decoding import check_is_file, decode_levels
 from edge.camera.pixels import to_8_bit
 from edge.errors import FrameError
 from edge.records import LABELS, UInt8Array
@@ -124,7 +124,7 @@ def _opened(source: Path) -> Iterator[tuple[list[_Entry], Callable[[str], bytes]
     if source.is_dir():
         listed = (source / TABLE).is_file()
         entries = _table_entries(source) if listed else _folder_entries(source)
-        yield entries, lambda name: (source / name).read_bytes()
+        yield entries, lambda name: _file_in(source, name)
         return
     try:
         archive = zipfile.ZipFile(source)
@@ -140,6 +140,12 @@ def _opened(source: Path) -> Iterator[tuple[list[_Entry], Callable[[str], bytes]
             return _member(archive, names[file])
 
         yield _zip_entries(read, source), read
+
+
+def _file_in(folder: Path, name: str) -> bytes:
+    """``OSError`` and ``FrameError`` for what cannot be read or is no file."""
+    check_is_file(folder / name, (folder / name).stat().st_mode)
+    return (folder / name).read_bytes()
 
 
 def _plain(name: str) -> str:

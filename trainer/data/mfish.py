@@ -88,6 +88,8 @@ def picture_of(path: Path) -> Path:
 
 def read_mask(path: Path) -> UInt8Array | None:
     """The mask in a file, uint8 (H, W), or None where there is none."""
+    if not path.is_file():  # a pipe would be waited for
+        return None
     try:
         mask = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:  # an empty file

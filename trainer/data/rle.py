@@ -30,10 +30,11 @@ def mask_of_rle(rle: object, height_px: int, width_px: int, where: str) -> BoolA
         got = "polygons" if isinstance(rle, list) else "compressed ones" if isinstance(counts, str) else repr(rle)[:40]
         raise DatasetError(f"{where}: expected a segmentation in uncompressed run lengths, got {got}; convert it")
     runs = np.asarray(counts, np.int64)
-    if rle.get("size") != [height_px, width_px] or runs.sum() != height_px * width_px or (runs < 0).any():
+    total = sum(map(int, runs.reshape(-1)))  # NumPy's own wraps round, and repeat would write beyond its array
+    if rle.get("size") != [height_px, width_px] or total != height_px * width_px or (runs < 0).any() or runs.ndim != 1:
         raise DatasetError(
             f"{where}: expected run lengths of {width_px}x{height_px} px in all, as the picture has, "
-            f"got size {rle.get('size')} and {int(runs.sum())} px; correct the table"
+            f"got size {rle.get('size')} and {total} px; correct the table"
         )
     values = np.arange(len(runs)) % 2 == 1
     return np.ascontiguousarray(np.repeat(values, runs).reshape(width_px, height_px).T)

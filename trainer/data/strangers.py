@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from edge.camera.files import PICTURE_SUFFIXES
 from trainer.data.names import case_folder, case_of, label_of, like_a_split, split_named, split_of_case
 from trainer.data.tables import read_table
+from trainer.data.walk import is_there
 from trainer.errors import DatasetError
 
 CASES_FILE = "cases.csv"
@@ -103,7 +104,7 @@ class Strangers:
         plain = PurePosixPath(name.replace("\\", "/"))
         tried = [place / own for own in dict.fromkeys((name, str(plain), plain.name)) for place in places]
         for path in tried:
-            if path.is_file():
+            if is_there(path):
                 return path
         for folder in dict.fromkeys(path.parent for path in tried):
             alike = self._alike(folder, plain.name)

@@ -30,6 +30,10 @@ SUFFIXES = (".xml",)
 LEARNED = "train or val"
 """The split of frames of which a list says no more than that they are not to test by: each case's own."""
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_NO_XML = (ET.ParseError, OSError, ValueError, LookupError)
+"""What reading raises; the last two of a stated encoding that the parser does not know, as GB2312."""
+_MOST_DIGITS = 10
+"""Of a picture's side; Python reads no number of 5,000."""
 _FLAG = re.compile(r"\s+-?[01]$")
 """Behind a frame's name: whether it shows what the list is of."""
 
@@ -47,7 +51,7 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     for path in paths:
         try:
             root = ET.parse(path).getroot()
-        except (ET.ParseError, OSError) as error:
+        except _NO_XML as error:
             skipped.append(Skipped(str(path.relative_to(folder)), f"not readable as XML: {error}"))
             continue
         if root.tag == "annotation":
@@ -67,7 +71,7 @@ def has_annotations(folder: Path) -> bool:
 def _may_annotate(path: Path) -> bool:
     try:
         return bool(next(ET.iterparse(path, ("start",)))[1].tag == "annotation")
-    except (ET.ParseError, OSError, StopIteration):
+    except (*_NO_XML, StopIteration):
         return True
 
 
@@ -133,7 +137,9 @@ def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strang
     beside = [path.parent, *like, *(p / sub for p in (folder, path.parent.parent) for sub in FOLDERS)]
     picture = strangers.find(PurePosixPath(name.replace("\\", "/")).name, beside, path)
     stated = [root.findtext(f"size/{side}") or "" for side in ("width", "height")]
-    if all(side.isdecimal() and int(side) for side in stated):  # some programs write 0 for what they do not know
+    if all(
+        side.isdecimal() and len(side) < _MOST_DIGITS and int(side) for side in stated
+    ):  # some programs write 0 for what they do not know
         require_size(picture, (int(stated[0]), int(stated[1])), str(path))
     labels, boxes = [], []
     for number, one in enumerate(root.iter("object"), 1):

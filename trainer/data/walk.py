@@ -18,6 +18,14 @@ def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
     return sorted(path for path in _walk(folder) if path.suffix.lower() in suffixes)
 
 
+def is_there(path: Path) -> bool:
+    """Whether ``path`` is a file; also of a name that is longer than any can be, on which ``Path.is_file`` fails."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def _walk(top: Path) -> Iterator[Path]:
     seen: set[Path] = set()
     linked = [top]
@@ -30,7 +38,8 @@ def _walk(top: Path) -> Iterator[Path]:
             seen.add(folder.resolve())
             for path in _listed(folder):
                 if not path.is_dir():
-                    yield path
+                    if path.is_file() or not path.exists():  # a pipe or a device would be read without end
+                        yield path
                 elif path.name not in SYSTEMS and path.name[0] != ".":
                     (linked if path.is_symlink() else real).append(path)
 

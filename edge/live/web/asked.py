@@ -59,7 +59,7 @@ def _line(asked: Mapping[str, Any]) -> list[tuple[float, float]]:
         raise EditRefused(f"a line has 2 to {_MOST_POINTS} points, each [x, y]")
     try:
         line = [(float(x), float(y)) for x, y in points]
-    except (TypeError, ValueError) as why:
+    except (TypeError, ValueError, OverflowError) as why:  # the last: a number of hundreds of digits
         raise EditRefused("a line has points [x, y] in the picture's pixels") from why
     if any(not abs(v) < _FAR_PX for point in line for v in point):
         raise EditRefused("a line has points [x, y] in the picture's pixels; these are far outside")

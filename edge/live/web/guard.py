@@ -17,11 +17,11 @@ import secrets
 import socket
 from dataclasses import dataclass
 from functools import partial
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
@@ -147,12 +147,10 @@ class Guard:
 
     @staticmethod
     def _holds_token(headers: Headers, token: str) -> bool:
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(_COOKIE)
-        except CookieError:
-            cookie = None
-        given = cookie.value if cookie is not None else headers.get("authorization", "").removeprefix("Bearer ")
-        return hmac.compare_digest(given.encode(), token.encode())
+        # Not by SimpleCookie, which gives up at what another program on this machine has set; cookies know no port.
+        cookie = cookie_parser(headers.get("cookie", "")).get(_COOKIE, "")
+        bearer = headers.get("authorization", "").removeprefix("Bearer ")
+        return any(hmac.compare_digest(given.encode(), token.encode()) for given in (cookie, bearer))
 
     @staticmethod
     def _first_visit(given: str, token: str) -> Response:

@@ -135,15 +135,21 @@ def _own_addresses() -> list[str]:
     return [address for address in found if not is_loopback(address)]
 
 
-def _listen(host: str, port: int | None) -> socket.socket:
-    if not host:  # to the system: every network
+def check_host(host: str) -> None:
+    """``ConfigError`` for an empty word, which to the system is every network."""
+    if not host:
         raise ConfigError(
             "expected an address for --host, got none; 127.0.0.1 is this board alone, 0.0.0.0 every network"
         )
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    check_host(host)
     tries = [DEFAULT_PORT, 0] if port is None else [port]
     for wanted in tries:
         try:
             return socket.create_server((host, wanted), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         except OSError as error:
             why = error
-    raise ConfigError(f"cannot serve the live page at {host} port {port}: {why}; choose another --host or --port")
+    at = host if port is None else f"{host} port {port}"
+    raise ConfigError(f"cannot serve the live page at {at}: {why}; choose another --host or --port")

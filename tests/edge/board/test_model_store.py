@@ -134,6 +134,16 @@ def test_brackets_without_end(tiny_models: Path, other: Path) -> None:
     assert not any(one.previous for one in list_models(tiny_models))
 
 
+@pytest.mark.parametrize("before", [{"compiled": []}, {"compiled": {"edgetpu": 5}}])
+def test_a_strange_bundle_before_stops_no_install(
+    tiny_models: Path, other: Path, tmp_path: Path, before: dict[str, object]
+) -> None:
+    install(other, tiny_models)
+    (tiny_models / "classifier" / "previous.json").write_text(json.dumps(before))
+    (one,) = install(other, tiny_models)
+    assert (one.role, one.trouble) == ("classifier", "")
+
+
 def test_both_at_once(tiny_models: Path, tmp_path: Path) -> None:
     roles = [one.role for one in install(tiny_models, tmp_path / "new")]
     assert {"locator", "classifier"} <= set(roles)

@@ -50,6 +50,7 @@ def test_a_backslash_reaches_the_program_and_a_line_end_none() -> None:
         (["--", "--delegate", "foo"], 2, "expected --delegate cpu"),
         (["--", "--models", "/nonexistent"], 5, "/nonexistent"),
         (["--", "--case", "a\nb"], 6, "1 to 100 printable"),
+        (["--", "--host", ""], 2, "expected an address for --host, got none"),
         (["--user", "nosuchuser"], 2, "expected --user NAME of a user of this machine, got 'nosuchuser'"),
         (["--listen", "192.168.1.0/99"], 2, "expected --listen NETWORK"),
     ],

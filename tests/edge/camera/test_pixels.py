@@ -45,6 +45,11 @@ def test_an_empty_field_divided_by_itself_is_white() -> None:
     assert (to_8_bit(np.ones((80, 96), np.float32)) == 255).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_is_hardly_above_zero_is_black() -> None:
+    assert not to_8_bit(np.linspace(0, 1e-44, 80 * 96, dtype=np.float32).reshape(80, 96)).any()
+
+
 def test_what_a_division_by_zero_left_does_not_move_white() -> None:
     ratios = np.tile(np.linspace(0, 1.05, 96, dtype=np.float32), (80, 1))
     sound = to_8_bit(ratios)

@@ -104,6 +104,13 @@ def test_masks_survive_their_runs(data: st.DataObject) -> None:
     assert np.array_equal(runs_to_mask(mask_to_runs(mask), shape), mask)
 
 
+@pytest.mark.parametrize("runs", [[3], [7], [-1, 7], [2**62, 2**62, 2**62, 2**62 + 6]])
+def test_runs_that_do_not_fill_a_mask_are_refused(runs: list[int]) -> None:
+    """The last in a sum that wraps round: NumPy's repeat ended the process."""
+    with pytest.raises(ValueError, match="expected runs that fill"):
+        runs_to_mask(runs, (2, 3))
+
+
 @pytest.mark.parametrize(
     ("edits", "karyotype"),
     [

@@ -164,3 +164,5 @@ def test_the_weights_come_from_the_bundle_and_a_bundle_without_them_is_refused()
     assert Keeper.of(replace(bare, calibration=known)).weights.tolist() == list(range(len(TERMS)))
     with pytest.raises(BundleInvalid, match=r"calibration\.keep_bias"):
         Keeper.of(bare)
+    with pytest.raises(BundleInvalid, match=r"calibration\.keep_bias from -10000 to 10000, got 1e\+308"):
+        Keeper.of(replace(bare, calibration=known | {"keep_bias": 1e308}))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,6 +46,18 @@ def write(folder: Path, **changes: Any) -> Path:
     (folder / "tiny.tflite").write_bytes(MODEL)
     (folder / "bundle.json").write_text(json.dumps({**fields(), **changes}))
     return folder
+
+
+def pipe_at(path: Path) -> None:
+    """Who opens it waits for somebody to write."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def device_at(path: Path) -> None:
+    """Who reads it comes to no end."""
+    path.unlink()
+    path.symlink_to("/dev/zero")
 
 
 def test_a_sound_bundle(tmp_path: Path) -> None:
@@ -95,6 +108,8 @@ def test_a_calibration_beyond_its_range_is_refused(tmp_path: Path) -> None:
         ("locator", {"preprocessing": {"um_per_px": 1e-9}}),
         ("locator", {"calibration": {"most_iou": -3.0}}),
         ("locator", {"calibration": {"least_score": 0.0}}),
+        ("locator", {"calibration": {"box_shift_x_px": 1e308}}),
+        ("locator", {"calibration": {"box_shift_y_px": -1e308}}),
         ("separator", {"preprocessing": {"box_px": 51.0}}),
         ("classifier", {"preprocessing": {"median_rows": 1e9}}),
         ("classifier", {"calibration": {"temperature": -1.0}}),
@@ -157,6 +172,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: write(f, calibration={"temperature": float("nan")}),
         "an object of numbers",
     ),
+    "a calibration that no float holds": (
+        lambda f: write(f, calibration={"temperature": 10**400}),
+        "an object of numbers",
+    ),
+    "a pipe as bundle.json": (lambda f: pipe_at(f / "bundle.json"), "a device or a pipe in the place of a file"),
+    "a device as model": (lambda f: device_at(f / "tiny.tflite"), "a device or a pipe in the place of a file"),
     "text as calibration": (lambda f: write(f, calibration={"temperature": "hot"}), "an object of numbers"),
     "an unknown task": (lambda f: write(f, task="segmenter"), "verifier or arbiter, got 'segmenter'"),
 }

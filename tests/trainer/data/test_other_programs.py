@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import warnings
 import zipfile
@@ -195,6 +196,27 @@ def test_paths_of_cut_outs_as_other_systems_write_them(tmp_path: Path, way: str)
     files = [crop.file for crop in read_all(source).cutouts]
     for there in (written, backwards, tmp_path / "unpacked"):
         assert [crop.file for crop in read_all(there).cutouts] == files
+
+
+@pytest.mark.parametrize("form", ["table", "classes", "voc", "mask"])
+def test_a_pipe_among_the_files_is_not_waited_for(tmp_path: Path, form: str) -> None:
+    names = {"table": "pipe.png", "classes": "1/pipe.png", "voc": "pipe.xml", "mask": "a_mask.png"}
+    pipe = tmp_path / names[form]
+    pipe.parent.mkdir(exist_ok=True)
+    os.mkfifo(pipe)
+    if form == "table":
+        (tmp_path / "crops.csv").write_text("file,label,cell,donor,split\npipe.png,1,,,\n")
+        assert ["got a folder, a device or a pipe" in s.reason for s in read_all(tmp_path).skipped] == [True]
+    elif form == "mask":
+        frame(tmp_path / "a_dapi.png")
+        assert [s.file for s in read_all(tmp_path).skipped] == ["a_mask.png"]
+    elif form == "voc":
+        marked(tmp_path / "p1_1.png", 200)
+        (tmp_path / "cases.csv").write_text("image,case\np1_1.png,p1\n")
+        assert [f.image for f in read_all(tmp_path).frames] == ["p1_1.png"]
+    else:
+        frame(tmp_path / "1" / "p1_1.png")
+        assert [c.file for c in read_all(tmp_path).cutouts] == ["1/p1_1.png"]
 
 
 def test_check_fails_where_nothing_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

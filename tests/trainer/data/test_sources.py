@@ -195,6 +195,26 @@ def test_wrong_voc_objects(tmp_path: Path, marks: list[tuple[str, tuple[int, ...
         read_all(folder)
 
 
+@pytest.mark.parametrize("encoding", ["gb2312", "utf-32", "xyz", "rot13"])
+def test_xml_in_an_encoding_that_the_parser_lacks_is_left_out(tmp_path: Path, encoding: str) -> None:
+    folder = voc_folder(tmp_path / "set")
+    path = folder / "Annotations" / "p1_1.xml"
+    path.write_text(f'<?xml version="1.0" encoding="{encoding}"?>' + path.read_text())
+    (skipped,) = read_all(folder).skipped
+    assert (skipped.file, "not readable as XML" in skipped.reason) == ("Annotations/p1_1.xml", True)
+
+
+def test_a_side_and_a_name_that_are_too_long(tmp_path: Path) -> None:
+    folder = voc_folder(tmp_path / "set")
+    path = folder / "Annotations" / "p1_1.xml"
+    sound = path.read_text()
+    path.write_text(sound.replace("</annotation>", f"<size><width>{'9' * 5000}</width></size></annotation>"))
+    assert len(read_all(folder).frames) == 3
+    path.write_text(voc_xml("x" * 300, [("7", (10, 12, 30, 60))]))
+    with pytest.raises(DatasetError, match=r"its picture x{300} is not there"):
+        read_all(folder)
+
+
 def test_a_missing_voc_picture(tmp_path: Path) -> None:
     folder = voc_folder(tmp_path / "set")
     (folder / "JPEGImages" / "p2_1.png").unlink()
@@ -314,6 +334,15 @@ def test_two_frames_of_one_name(tmp_path: Path) -> None:
             '[{"label": "8", "box_px": [0, 0, 9, 9], "p_end_px": 4}]}',
             "p_end_px must be two numbers of pixels",
         ),
+        *(
+            (
+                '{"image": "frames/p1_1.png", "case": "a", "chromosomes": '
+                f'[{{"label": "8", "box_px": [0, 0, 9, 9], "p_end_px": [{end}, 4]}}]}}',
+                "p_end_px must be two numbers of pixels",
+            )
+            for end in ("NaN", "9" * 400)
+        ),
+        (json.dumps({"image": "x" * 300, "case": "a", "chromosomes": []}), "line 4: its frame .* is not there"),
     ],
 )
 def test_wrong_corrections(tmp_path: Path, line: str, message: str) -> None:

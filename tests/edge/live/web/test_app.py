@@ -392,6 +392,7 @@ def test_a_missed_one_is_drawn_along_its_middle(served: Served, http: httpx.Clie
         {"edit": "draw", "line": [["a", 1], [2, 3]]},
         {"edit": "draw", "line": [[1, 1]] * 201},
         {"edit": "draw", "line": [[1e300, 1], [float("1e308"), 4]]},
+        {"edit": "draw", "line": [[10**400, 1], [2, 3]]},
         {"edit": "split", "chromosome": 0, "line": [[0, 0], [1, 1]]},
         {"edit": "split", "chromosome": 999, "line": [[0, 0], [100, 100]]},
         {"edit": "join", "chromosomes": [1]},

@@ -155,6 +155,18 @@ def test_a_program_sends_the_token_as_bearer(guarded: Served) -> None:
     assert get(local(guarded) + "/metrics", headers=bearer).status_code == 200
 
 
+@pytest.mark.parametrize("other", ['view={"grid": 1}', "a b=c", "once", "=x", "ort=Köln"])
+def test_cookies_of_other_programs_on_the_machine_hide_no_token(guarded: Served, other: str) -> None:
+    """A browser sends all of a host's to each of its ports."""
+    cookies = f"{other}; chromo_token={guarded.web.token}".encode()
+    assert get(local(guarded) + "/api/case", headers=[(b"Cookie", cookies)]).status_code == 200
+
+
+def test_an_old_cookie_hides_no_bearer(guarded: Served) -> None:
+    headers = {"Authorization": f"Bearer {guarded.web.token}", "Cookie": "chromo_token=old"}
+    assert get(local(guarded) + "/metrics", headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize("token", ["", "wrong", "ä", "x" * 5000])
 def test_a_wrong_token_is_refused(guarded: Served, token: str) -> None:
     answer = get(local(guarded) + "/", params={"token": token})

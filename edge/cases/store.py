@@ -27,7 +27,8 @@ from edge.cases.names import checked_actor, checked_name
 from edge.cases.schema import IMAGES, connect, told, writing
 from edge.cases.state import CellState, Event, change_of, fold, next_id, refuse_under_others, touching_since
 from edge.cases.verify import Verdict, verify
-from edge.errors import CapturedBefore, CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
+from edge.disk import disk_fault
+from edge.errors import CapturedBefore, CaseNotFound, DiskFault, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import Cell, Frame
 from edge.text import printable
 
@@ -56,22 +57,49 @@ class CaseStore:
     """The store in ``folder``, made if it is not there and ``create``. Close it, or use it in a ``with``.
 
     Without ``create`` it raises ``StoreError`` where there is none, and leaves the disk as it is. Every method raises
-    ``StoreError`` when the disk does not play along and ``CaseNotFound`` for a case or a cell that is not there.
+    ``StoreError`` when the disk does not play along and ``CaseNotFound`` for a case or a cell that is not there. One
+    that ``waits`` for its disk is made although that is full, read-only or failing, and opened when it no longer is.
     """
 
-    def __init__(self, folder: Path, *, create: bool = True) -> None:
+    def __init__(self, folder: Path, *, create: bool = True, waits: bool = False) -> None:
         self.path = folder / DATABASE
-        if create:
-            with told(folder):
-                folder.mkdir(parents=True, exist_ok=True)
         self.images = Images(folder / IMAGES)
+        self._create = create
         self._lock = threading.RLock()
-        self._db = connect(self.path, log.FIRST_SHA256, create=create)
-        self._kept = KeptCells(self._db, self.path)
+        self._connection: sqlite3.Connection | None = None
+        self._kept: KeptCells
+        try:
+            self._db  # noqa: B018
+        except DiskFault:
+            if not waits:
+                raise
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """The database, opened now where it is not. Who asks holds the lock."""
+        if self._connection is None:
+            if self._create:
+                with told(self.path.parent):
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = connect(self.path, log.FIRST_SHA256, create=self._create)
+            self._kept = KeptCells(self._connection, self.path)
+        return self._connection
+
+    @property
+    def fault(self) -> str:
+        """Why nothing can be kept now; empty where it can."""
+        if fault := disk_fault(self.path.parent):
+            return fault
+        try:
+            with self._reading():
+                return ""
+        except StoreError as why:
+            return str(why)
 
     def close(self) -> None:
         with self._lock:
-            self._db.close()
+            if self._connection is not None:
+                self._connection.close()
 
     def __enter__(self) -> CaseStore:
         return self

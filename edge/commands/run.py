@@ -102,12 +102,14 @@ def run(
     # The view leaves standard output alone where the JSON lines go there.
     console = Console(stderr=jsonl is not None and str(jsonl) == "-")
     stored = source is not None and (Path(source).is_dir() or Path(source).is_file())
+    # A program that counts frames or reads lines must hear of a full disk; whoever looks at the page goes on.
+    looked_at = not headless and not stored and frames is None
     with ExitStack() as stack:
         if debug:
             logging.getLogger("edge.live.web").setLevel(logging.DEBUG)
         if log is not None:
             check_replaced(log, "a log of JSON lines", b"{")
-            stack.callback(logging.getLogger("edge").removeHandler, log_to(log))
+            stack.callback(logging.getLogger("edge").removeHandler, log_to(log, lasting=looked_at))
         flat = read_flat_field(white) if white is not None else None
 
         def connect() -> Camera:
@@ -124,8 +126,6 @@ def run(
             pipeline = load_pipeline(models, threads)
         # Nobody waits at a microscope for what is stored.
         label_frame: Callable[[Frame], Cell] = pipeline.label if stored else pipeline.label_live
-        # A program that counts frames or reads lines must hear of a full disk; whoever looks at the page goes on.
-        looked_at = not headless and not stored and frames is None
         sinks = file_sinks(stack, jsonl=jsonl, append=True, lasting=looked_at)
         truth = TruthSink(truth_of) if truth_of is not None else None
         if truth is not None:

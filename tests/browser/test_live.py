@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from edge.live.web.page import LivePage
 from edge.pipeline import load_pipeline
 from edge.records import Frame
 from tests.browser.conftest import PATIENCE_MS, capture, running
+from tests.edge.disks import full
 
 
 def test_labels_appear_on_the_chromosomes(live: Page) -> None:
@@ -251,6 +253,18 @@ PUPPET = """async () => {
     %s
     return held;
 }"""
+
+
+def test_a_full_disk_is_told_beside_the_labels(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    with ExitStack() as stack:
+        with full():  # of which the program has as much as this process at its start
+            address = stack.enter_context(running("--camera", "sim", "--seed", "3", cases=tmp_path))
+        page.goto(address)
+        expect(page.locator("#unkept")).to_contain_text("Nothing can be captured: ")
+        expect(page.locator("#capture")).to_be_enabled()
+        page.keyboard.press("Space")
+        expect(page.locator("#live-said")).to_contain_text("nothing captured: ")
+        expect(page.locator("#karyogram")).to_be_hidden()
 
 
 def test_labels_of_the_scene_before_do_not_come_back_with_the_camera(live: Page) -> None:

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from typing import IO, Any, Protocol
 
@@ -17,7 +18,7 @@ from edge.cases.names import checked_name
 from edge.cases.report import ReportInput, report_pdf
 from edge.cases.store import CaseStore
 from edge.cases.tally import tally
-from edge.errors import CapturedBefore, CaseNotFound, EditRefused
+from edge.errors import CapturedBefore, CaseNotFound, DiskFault, EditRefused
 from edge.live.web.asked import change_asked
 from edge.live.web.cutouts import cutout_png
 from edge.live.web.hub import Hub
@@ -86,6 +87,11 @@ class Desk:
         return self._case or self._today()
 
     @property
+    def unkept(self) -> str:
+        """Why nothing can be captured, edited or exported now; empty where it can."""
+        return self._store.fault
+
+    @property
     def now(self) -> Json:
         """The open case, and the head, which changes whenever anything in the store does, through this page, another or
         the command line."""
@@ -108,8 +114,10 @@ class Desk:
     def capture(self, actor: str, shown: str | None = None, scene: int | None = None) -> Json:
         """Keeps the cell under the lens, which is read once more, thoroughly: what live labels have no time for saves
         corrections. ``scene`` is that of the labels on the page, where it says so. Raises ``EditRefused`` while there
-        is nothing sound to keep, or something else than the page showed, and ``CapturedBefore`` where it is a cell of
-        the case already."""
+        is nothing sound to keep, or something else than the page showed, ``CapturedBefore`` where it is a cell of the
+        case already, and ``DiskFault`` where the store's disk takes nothing."""
+        if self.unkept:  # found out before the reading, which takes a while
+            raise DiskFault(f"nothing captured: {self.unkept}")
         labelled = self._hub.capturable
         if labelled is None:
             why = self._hub.fault or "the stage moves or has just stopped; wait for the labels, then capture"
@@ -196,7 +204,9 @@ class Desk:
         try:
             started_with, chosen = self._memory.read_text(encoding="utf-8").split("\n")
             if started_with == self._started_with:
-                return self._store.case(chosen).name if chosen else None
+                with suppress(DiskFault):  # what it was is known without the store
+                    return self._store.case(chosen).name if chosen else None
+                return checked_name(chosen)
         except (OSError, ValueError, CaseNotFound, EditRefused):
             pass
         return self._started_with or None

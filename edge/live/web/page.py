@@ -34,8 +34,8 @@ class LivePage:
 
     Its ``camera`` and ``label`` are what the live loop should use: the camera given is watched and opened again with
     ``reopen``, the labels of ``labeller`` stand still with the stage. Cells that are captured, and then read once more,
-    go into the case ``case``, or where that is None the one of the day, of the store in ``cases``. Raises
-    ``ConfigError`` for an address that cannot be served, and ``StoreError``.
+    go into the case ``case``, or where that is None the one of the day, of the store in ``cases``; live labels wait for
+    no disk. Raises ``ConfigError`` for an address that cannot be served, and ``StoreError``.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class LivePage:
         self.camera = WatchedCamera(camera, reopen, self.hub)
         self.label = Steady(labeller.label_live, stage.scene_of)
         self._host = host
-        self._store = CaseStore(cases)
+        self._store = CaseStore(cases, waits=True)
         token = None if is_loopback(host) else kept_token(default_state_dir() / "token")
         try:
             place = "" if port is None else f".{port}"

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import tempfile
 import unicodedata
 import zipfile
 from collections.abc import Iterator
@@ -371,6 +372,16 @@ def test_a_case_without_cells(store: CaseStore, tmp_path: Path) -> None:
     write_report(store, "empty", tmp_path / "report.pdf")
     assert "no cell to count yet" in PdfReader(tmp_path / "report.pdf").pages[0].extract_text()
     assert write_case(store, "empty", tmp_path, ("json", "csv", "corrections")).cells == 0
+
+
+def test_an_archive_where_no_temporary_file_can_be_is_refused(
+    store: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk, where ``tempfile`` finds no folder that takes anything."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    with pytest.raises(SinkError, match=r"cannot write temporary files: .*; free some space there"):
+        zipped_case(store, "A-1")
 
 
 def test_all_of_it_in_one_archive(store: CaseStore, tmp_path: Path) -> None:

@@ -1,0 +1,27 @@
+"""Whether a disk takes more."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+NEEDED_BYTES = 8_000_000
+"""A large picture, its record and SQLite's own journal."""
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+"""Of a disk that is full, read-only or failing: no other name, and no right to write, would mend them."""
+
+
+def disk_fault(folder: Path) -> str:
+    """Why nothing more can be kept in ``folder``, which need not be there yet; empty where it can, or none can tell."""
+    try:
+        place = next((path for path in (folder, *folder.parents) if path.exists()), Path())
+        disk = os.statvfs(place)
+    except OSError:
+        return ""
+    if disk.f_flag & os.ST_RDONLY:
+        return f"the disk of {folder} is read-only; see to it"
+    left = disk.f_bavail * disk.f_frsize
+    if left < NEEDED_BYTES:
+        return f"{left / 1e6:.1f} MB are left on the disk of {folder}, {NEEDED_BYTES / 1e6:.0f} are needed; free some"
+    return ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import zip_longest
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 
 def run(
+    context: typer.Context,
     source: Source = None,
     camera: Annotated[
         bool, typer.Option("--camera", show_default=False, help="Reads well before SOURCE: --camera sim.")
@@ -144,10 +146,14 @@ def run(
                 case=case,
                 host=host,
                 port=port,
+                typed=_typed(context, "case"),
             )
             device, label_frame = page.camera, page.label
             for lead, address in zip_longest(("live page:",), page.addresses, fillvalue="       or:"):
                 console.print(f"{lead} {address}", soft_wrap=True, highlight=False)
+            if case is not None and page.case != case.strip():
+                said = f"case: {page.case}, the last one opened on the page; this run was given {case}"
+                console.print(said, soft_wrap=True, highlight=False, markup=False)
             page.open_browser()
         stack.callback(view.close)
         sinks.append(view)
@@ -163,6 +169,12 @@ def run(
             view.close()
             if truth is not None and truth.score.frames:
                 console.print(truth.summary(), soft_wrap=True, highlight=False)
+
+
+def _typed(context: typer.Context, name: str) -> bool:
+    """Whether a person has just typed that option: a service's words and a settings file say the same at each start."""
+    given = context.get_parameter_source(name)
+    return given is not None and given.name == "COMMANDLINE" and sys.stdin is not None and sys.stdin.isatty()
 
 
 def _opened(connect: Callable[[], Camera], *, returns: bool, headless: bool, counted: bool) -> Camera:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +21,9 @@ from edge.errors import CapturedBefore, CaseNotFound, DiskFault, EditRefused
 from edge.live.web.asked import change_asked
 from edge.live.web.cutouts import cutout_png
 from edge.live.web.hub import Hub
+from edge.live.web.memory import Memory
 from edge.live.web.messages import cell_message, cell_summary
 from edge.records import Cell, Crop, Frame, Prediction
-from edge.sinks.files import write_bytes
 from edge.text import printable
 
 FORMS = {
@@ -55,8 +54,7 @@ class Desk:
     """One case open at a time: ``case``, or where that is None the one of the day, by ``today``, until another one is
     opened. It is made when the first cell is captured, unless it is there already.
 
-    Another one that was opened is open again after a restart with the same ``case``, for this machine and its ``place``
-    among those that share the store: the next cell is that patient's.
+    Another one that was opened is open again after a restart with the same ``case``, where there is a ``memory``.
 
     Who captures or exports may say which case the page shows; another one that is open meanwhile refuses it. Raises
     ``EditRefused`` for a ``case`` that cannot be a name.
@@ -70,10 +68,10 @@ class Desk:
         reader: Reader,
         today: Callable[[], str] = today_local,
         *,
-        place: str = "",
+        memory: Memory | None = None,
     ) -> None:
         self._store = store
-        self._memory = store.path.with_name(f"open-case.{socket.gethostname()}{place}")
+        self._memory = memory
         self._started_with = "" if case is None else checked_name(case)
         self._case = self._remembered()
         self._today = today
@@ -107,7 +105,8 @@ class Desk:
             except CaseNotFound:
                 self._store.new_case(name, actor)
             chosen = None if name == self._today() else name
-            write_bytes(self._memory, f"{self._started_with}\n{chosen or ''}".encode())  # first: a full disk opens none
+            if self._memory is not None:
+                self._memory.keep(self._started_with, chosen or "")  # first: a full disk opens none
             self._case = chosen
         return self.case()
 
@@ -201,15 +200,14 @@ class Desk:
     def _remembered(self) -> str | None:
         """The case that was opened before the board lost its power, if it had started as now, else the one that it
         started with; None for that of the day."""
-        try:
-            started_with, chosen = self._memory.read_text(encoding="utf-8").split("\n")
-            if started_with == self._started_with:
-                with suppress(DiskFault):  # what it was is known without the store
-                    return self._store.case(chosen).name if chosen else None
-                return checked_name(chosen)
-        except (OSError, ValueError, CaseNotFound, EditRefused):
-            pass
-        return self._started_with or None
+        chosen = None if self._memory is None else self._memory.chosen(self._started_with)
+        if chosen:
+            with suppress(CaseNotFound, EditRefused):
+                try:
+                    return self._store.case(chosen).name
+                except DiskFault:  # what it was is known without the store
+                    return checked_name(chosen)
+        return None if chosen == "" else self._started_with or None
 
     def _open(self, shown: str | None) -> str:
         """The open case's name. Raises ``EditRefused`` where the page still shows another."""

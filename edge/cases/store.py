@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edge.cases import log
-from edge.cases.again import Kept, kept_cells
+from edge.cases.again import Kept, kept_cells, seen_before
 from edge.cases.apply import require_due
 from edge.cases.codec import canonical, cell_to_document, edit_to_json
 from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered
@@ -135,9 +135,13 @@ class CaseStore:
                 raise CaseNotFound(f"no case is named {name!r}; {there}; 'chromo-edge case new' opens one")
             return self._case(*row)
 
-    def capture(self, case: str, frame: Frame, cell: Cell, actor: str) -> CellState:
+    def capture(
+        self, case: str, frame: Frame, cell: Cell, actor: str, *, seen: Sequence[CellState] | None = None
+    ) -> CellState:
         """Adds ``cell``, as labelled in ``frame``, to the case named ``case``: picture, record and log entry. What
-        cannot be printed of the frame's name is escaped. ``CapturedBefore``: the same picture is a cell of the case."""
+        cannot be printed of the frame's name is escaped. ``seen``: the case's cells, as the caller knows them, of other
+        fields than this one; what came since is compared here. ``CapturedBefore``: the same picture is a cell of the
+        case, or the same field is one that came since."""
         opened, actor = self.case(case), checked_actor(actor)
         cell = replace(cell, frame=printable(cell.frame))
         frame_sha256 = self.images.put(frame.pixels)
@@ -146,6 +150,11 @@ class CaseStore:
             for kept in kept_cells(db, frame_sha256):  # within: another program may add the same
                 if kept.case == opened.name:
                     raise CapturedBefore(self._kept.state(kept.id))
+            if seen is not None:
+                known = {state.id for state in seen}
+                since = [self._kept.state(id) for id in self.case(case).cells if id not in known]
+                if (other := seen_before(cell, since)) is not None:
+                    raise CapturedBefore(other)
             captured = log.utc_now()
             last = db.execute("SELECT coalesce(max(number), 0) FROM cells WHERE case_id = ?", (opened.id,)).fetchone()
             row = (opened.id, last[0] + 1, frame_sha256, frame.um_per_px, captured, document)

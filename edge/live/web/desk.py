@@ -128,13 +128,15 @@ class Desk:
         with self._changing:  # two who press at once mean one cell
             name = self._open(shown)
             try:
-                known = seen_before(labelled.cell, self._store.cells(name))
+                cells = self._store.cells(name)
             except CaseNotFound:
-                known = None
+                cells = ()
                 self._store.new_case(name, actor)
+            known = seen_before(labelled.cell, cells)
             if known is not None:
                 raise CapturedBefore(known)
-            state = self._store.capture(name, labelled.frame, self._reader.label(labelled.frame), actor)
+            cell = self._reader.label(labelled.frame)
+            state = self._store.capture(name, labelled.frame, cell, actor, seen=cells)
         return cell_message(state, actor)
 
     def case(self) -> Json:

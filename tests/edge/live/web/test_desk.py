@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from edge.cases.store import CaseStore
-from edge.errors import EditRefused
+from edge.errors import CapturedBefore, EditRefused
 from edge.live.stage import Stage
 from edge.live.watch import Watch
 from edge.live.web.desk import Desk
 from edge.live.web.hub import Hub
 from edge.live.web.memory import Memory
 from edge.live.web.metrics import Metrics
+from edge.records import Cell, Frame
 from tests.edge.disks import full
 from tests.edge.live.web.serving import Clock, SameAgain, Served, serving
 
@@ -116,3 +117,18 @@ def test_the_open_case_is_known_while_the_stores_disk_takes_nothing(served: Serv
         memory = Memory(folder)
         assert Desk(store, None, served.hub, SameAgain(served.hub), memory=memory).name == "S24-117"
         memory.close()
+
+
+def test_another_run_captures_the_same_field_while_this_one_reads_it(served: Served) -> None:
+    class Slow(SameAgain):
+        def label(self, frame: Frame) -> Cell:
+            with CaseStore(served.store.path.parent) as other:
+                other.capture("A-1", served.frame(), served.cell(), "lee")
+            return super().label(frame)
+
+    served.store.new_case("A-1", "kim")
+    desk = Desk(served.store, "A-1", served.hub, Slow(served.hub))
+    served.show()
+    with pytest.raises(CapturedBefore, match="it is cell 1 already"):
+        desk.capture("kim")
+    assert len(served.store.cells("A-1")) == 1

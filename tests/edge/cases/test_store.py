@@ -794,3 +794,8 @@ def test_a_case_of_more_cells_than_are_kept_decoded_is_not_decoded_anew(
         assert [state.captured.number for state in store.cells(name)] == [1, 2, 3, 4, 5]
         counts.append(len(decoded))
     assert counts[1:] == [1, 5, 1, 1]
+    decoded.clear()
+    newest = store.cells("B")[-1]
+    assert store.edit(newest.id, Relabel(0, "2"), based_on=0, actor="kim").revision == 1
+    store.cell(newest.id)
+    assert len(decoded) == 1  # the first of the five

@@ -20,7 +20,7 @@ def disk_fault(folder: Path) -> str:
     except OSError:
         return ""
     if disk.f_flag & os.ST_RDONLY:
-        return f"the disk of {folder} is read-only; see to it"
+        return f"the disk of {folder} is read-only; 'sudo dmesg' may say why, a worn card is replaced"
     left = disk.f_bavail * disk.f_frsize
     if left < NEEDED_BYTES:
         return f"{left / 1e6:.1f} MB are left on the disk of {folder}, {NEEDED_BYTES / 1e6:.0f} are needed; free some"

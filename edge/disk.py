@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-NEEDED_BYTES = 8_000_000
+NEEDED_BYTES = 4_000_000
 """A large picture, its record and SQLite's own journal."""
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 """Of a disk that is full, read-only or failing: no other name, and no right to write, would mend them."""

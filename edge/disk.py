@@ -20,8 +20,12 @@ def disk_fault(folder: Path) -> str:
     except OSError:
         return ""
     if disk.f_flag & os.ST_RDONLY:
-        return f"the disk of {folder} is read-only; 'sudo dmesg' may say why, a worn card is replaced"
+        return (
+            f"the disk of {folder} is read-only; 'sudo dmesg' may say why, as a worn card; a service writes only where "
+            "install-service was told"
+        )
     left = disk.f_bavail * disk.f_frsize
     if left < NEEDED_BYTES:
-        return f"{left / 1e6:.1f} MB are left on the disk of {folder}, {NEEDED_BYTES / 1e6:.0f} are needed; free some"
+        needed = f"{NEEDED_BYTES / 1e6:.0f} are needed"
+        return f"no space left on the disk of {folder}: {left / 1e6:.1f} MB, {needed}; free some"
     return ""

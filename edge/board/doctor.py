@@ -243,7 +243,7 @@ def _disk() -> tuple[Check, ...]:
 
     cases = default_cases_dir().absolute()
     there = next(folder for folder in (cases, *cases.parents) if folder.is_dir())
-    said, _, mend = disk_fault(cases).rpartition("; ")
+    said, _, mend = disk_fault(cases).partition("; ")
     if said:
         return (Check("disk", "fail", said, mend),)
     free_mb = shutil.disk_usage(there).free / 2**20

@@ -261,6 +261,7 @@ def test_a_full_disk_is_told_beside_the_labels(models_dir: Path, tmp_path: Path,
             address = stack.enter_context(running("--camera", "sim", "--seed", "3", cases=tmp_path))
         page.goto(address)
         expect(page.locator("#unkept")).to_contain_text("Nothing can be captured: ")
+        expect(page.locator("#unkept")).to_be_in_viewport(ratio=1)
         expect(page.locator("#capture")).to_be_enabled()
         page.keyboard.press("Space")
         expect(page.locator("#live-said")).to_contain_text("nothing captured: ")

@@ -121,7 +121,7 @@ def test_a_disk_that_went_read_only_is_told(machine: Path, tmp_path: Path, monke
     monkeypatch.setattr(os, "statvfs", lambda _: remounted)
     found = states()["disk"]
     assert (found.state, found.said) == ("fail", f"the disk of {tmp_path} is read-only")
-    assert "worn card" in found.mend
+    assert "a worn card" in found.mend
 
 
 def at_work(models: Path, delegate: str) -> doctor.Check:

@@ -422,7 +422,7 @@ def test_a_disk_that_is_nearly_full_is_told_before_it_is(
 ) -> None:
     assert store.fault == ""
     monkeypatch.setattr(disk, "NEEDED_BYTES", 1 << 60)
-    assert f" MB are left on the disk of {folder}, " in store.fault
+    assert store.fault.startswith(f"no space left on the disk of {folder}: ")
 
 
 def test_a_read_only_disk_is_told(store: CaseStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from edge.live.loop import run
 from edge.live.web.page import LivePage
 from edge.pipeline import load_pipeline
 from edge.records import Frame
-from tests.browser.conftest import PATIENCE_MS, capture, running
+from tests.browser.conftest import PATIENCE_MS, capture, running, until
 from tests.edge.disks import full
 
 
@@ -263,8 +263,13 @@ def test_a_full_disk_is_told_beside_the_labels(models_dir: Path, tmp_path: Path,
         expect(page.locator("#unkept")).to_contain_text("Nothing can be captured: ")
         expect(page.locator("#unkept")).to_be_in_viewport(ratio=1)
         expect(page.locator("#capture")).to_be_enabled()
-        page.keyboard.press("Space")
-        expect(page.locator("#live-said")).to_contain_text("nothing captured: ")
+
+        def refused() -> bool:
+            page.keyboard.press("Space")  # again where the stage moved at that very moment
+            page.wait_for_timeout(300)
+            return "nothing captured: " in (page.locator("#live-said").text_content() or "")
+
+        until(page, refused)
         expect(page.locator("#karyogram")).to_be_hidden()
 
 

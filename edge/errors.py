@@ -18,6 +18,7 @@
     │   ├── EditRefused                   an edit that cannot be made of this cell
     │   ├── CapturedBefore                the same field is a cell of the case already
     │   ├── EditConflict                  someone else edited the same chromosome first
+    │   ├── DiskFault                     the disk is full, read-only or failing; it may be better soon
     │   └── StoreDamaged                  a picture, a record or the log is not what was written
     └── SinkError                exit 7   a result cannot be written
 
@@ -110,6 +111,10 @@ class EditConflict(StoreError):
     def __init__(self, message: str, newer: CellState) -> None:
         super().__init__(message)
         self.newer = newer
+
+
+class DiskFault(StoreError):
+    pass
 
 
 class StoreDamaged(StoreError):

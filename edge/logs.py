@@ -10,9 +10,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from edge.disk import DISK_ERRORS
 from edge.errors import SinkError
 from edge.text import one_line
 
@@ -91,22 +93,30 @@ class _Rotating(RotatingFileHandler):
 
     said = False
 
+    def _open(self) -> TextIOWrapper:
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        return super()._open()
+
     def handleError(self, record: logging.LogRecord) -> None:
         if not self.said:
             self.said = True
             print(f"warning: cannot write the log {self.baseFilename}: {sys.exc_info()[1]}", file=sys.stderr)
 
 
-def log_to(path: Path) -> logging.Handler:
+def log_to(path: Path, *, lasting: bool = False) -> logging.Handler:
     """Adds ``path`` to where the program's messages of level info and above go; five files of 5 MB at most.
 
-    Raises ``SinkError`` when it cannot be opened. The handler is the caller's to remove.
+    Raises ``SinkError`` when it cannot be opened; not so a ``lasting`` one, where that is its disk's fault. The handler
+    is the caller's to remove.
     """
+    handler = _Rotating(path, maxBytes=BYTES_A_FILE, backupCount=OLD_FILES, encoding="utf-8", delay=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = _Rotating(path, maxBytes=BYTES_A_FILE, backupCount=OLD_FILES, encoding="utf-8")
+        handler.stream = handler._open()
     except OSError as error:
-        raise SinkError(f"cannot write the log {path}: {error.strerror}; name another file with --log") from error
+        if not lasting or error.errno not in DISK_ERRORS:
+            raise SinkError(f"cannot write the log {path}: {error.strerror}; name another file with --log") from error
+        handler.said = True
+        print(f"warning: cannot write the log {path}: {error.strerror}; it begins when it can be", file=sys.stderr)
     handler.setFormatter(JsonLines())
     handler.setLevel(logging.INFO)
     logger = logging.getLogger("edge")

@@ -23,6 +23,25 @@ fetch() {
     }
 }
 
+# One at a time makes environments in this folder. Python has locks where the system has no flock; a lock goes with who
+# holds it, so that none is left after a power cut.
+LOCK='
+import fcntl, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+try:
+    fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print(f"{sys.argv[1]}: waiting for another one that is making an environment here ...", file=sys.stderr)
+    fcntl.flock(9, fcntl.LOCK_EX)
+except OSError as why:
+    print(f"warning: this folder cannot be locked ({why}); start nothing else in it meanwhile", file=sys.stderr)
+'
+
+# Whether $folder, of the caller, is the one of $stamp.
+made() {
+    [[ -f $folder/stamp && $(<"$folder/stamp") == "$stamp" ]]
+}
+
 # From $python, $options, $jpeg and $extras, of the caller; the stamp comes last.
 make() {
     "$python" -m venv "${options[@]}" "$folder" || return 1
@@ -52,17 +71,17 @@ environment() {
         options+=(--system-site-packages)
         if "$python" -c 'import simplejpeg' 2>/dev/null; then jpeg=simplejpeg; fi
     fi
-    put_back # after a power cut
     stamp="$(cat pyproject.toml tools/environment.sh | cksum) $extras $("$python" --version 2>&1) ${options[*]} $jpeg $PWD"
-    if [[ -f $folder/stamp && $(<"$folder/stamp") == "$stamp" ]]; then
-        return
-    fi
-    echo "making $folder (once; some minutes) ..." >&2
-    if [[ -d $folder ]]; then mv "$folder" "$folder.before"; fi
+    if made && [[ ! -d $folder.before ]]; then return; fi
     (
+        "$python" -c "$LOCK" "$folder" || exit 1
+        put_back # after a power cut
+        if made; then exit; fi # by the one that was waited for
+        echo "making $folder (once; some minutes) ..." >&2
         trap 'trap "" INT TERM; put_back' EXIT # also of Ctrl-C, which may come once more meanwhile
+        if [[ -d $folder ]]; then mv "$folder" "$folder.before"; fi
         make
-    )
+    ) 9<. # the lock, for as long as anything of this runs
 }
 
 # The browser tests need a Chromium. CI installs Debian's; elsewhere they say that it is missing, and are skipped.

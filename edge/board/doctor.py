@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge.board import host
+from edge.disk import disk_fault
 from edge.errors import ChromoError, ModelError
 
 State = Literal["ok", "warning", "fail"]
@@ -242,6 +243,9 @@ def _disk() -> tuple[Check, ...]:
 
     cases = default_cases_dir().absolute()
     there = next(folder for folder in (cases, *cases.parents) if folder.is_dir())
+    said, _, mend = disk_fault(cases).partition("; ")
+    if said:
+        return (Check("disk", "fail", said, mend),)
     free_mb = shutil.disk_usage(there).free / 2**20
     said = f"{free_mb / 1024:.1f} GB free for cases in {cases}"
     mend = "delete or move old results: df -h, du -sh *"

@@ -128,4 +128,5 @@ def _write(node: Any, value: Any) -> None:
 
 def open_genicam(settings: CameraSettings = USUAL, number: int = 0) -> DeviceCamera:
     """Camera ``number``, running. Raises ``CameraNotFound``, ``CameraTimeout`` or ``ConfigError``."""
-    return DeviceCamera(GenicamDevice(number, settings), um_per_px=settings.um_per_px, timeout_s=10.0)
+    device = GenicamDevice(number, settings)
+    return DeviceCamera(device, um_per_px=settings.um_per_px, timeout_s=10.0, read_s=FRAME_S)

@@ -47,17 +47,26 @@ _left_behind: dict[str, threading.Thread] = {}
 class DeviceCamera:
     """A live camera. Made only when the device has given its first frame, so one that exists works.
 
-    Half frames are left out; one picture again and again is ``CameraLost``.
+    ``close`` waits for a ``read`` that no frame ends, which takes ``read_s``. Half frames are left out; one
+    picture again and again is ``CameraLost``.
 
     Raises what the device's ``open`` raises, and ``CameraTimeout`` when no first frame comes within ``timeout_s``, or
     while the driver still hangs in what the last camera of that name asked of it: each try would leave a thread behind.
     """
 
-    def __init__(self, device: Device, *, um_per_px: float = NOMINAL_UM_PER_PX, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        device: Device,
+        *,
+        um_per_px: float = NOMINAL_UM_PER_PX,
+        timeout_s: float = 5.0,
+        read_s: float = 0.0,
+    ) -> None:
         self.name = device.name
         self._device = device
         self._um_per_px = um_per_px
         self._timeout_s = timeout_s
+        self._read_s = read_s
         self._changed = threading.Condition()
         self._newest: tuple[UInt8Array, float] | None = None
         self._count = 0
@@ -97,7 +106,7 @@ class DeviceCamera:
             self._failure = None
             self._changed.notify_all()
         if threading.current_thread() is not self._thread:
-            self._thread.join(CLOSE_S)
+            self._thread.join(self._read_s + CLOSE_S)
             if self._thread.is_alive():
                 _left_behind[self.name] = self._thread
 

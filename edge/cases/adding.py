@@ -26,10 +26,11 @@ def captured(store: CaseStore, case: str, path: Path, frame: Frame, pipeline: Pi
         raise FrameError(
             f"{path}: expected a metaphase, found no chromosome; it was not added, check the picture and --um-per-px"
         )
-    known = seen_before(cell, store.cells(case))
+    cells = store.cells(case)
+    known = seen_before(cell, cells)
     if known is not None:
         raise CapturedBefore(known)
-    return store.capture(case, frame, cell, by)
+    return store.capture(case, frame, cell, by, seen=cells)
 
 
 def listed(paths: Sequence[Path]) -> Iterator[Path | FrameError]:

@@ -71,6 +71,13 @@ def waiting(state: CellState) -> str:
     return str(len(state.unsure)) if state.unsure else "" if state.reviewed else "all"
 
 
+def to_review(state: CellState) -> int:
+    """The same as a number: all that are counted where ``waiting`` says ``all``."""
+    if state.set_aside or state.reviewed:
+        return 0
+    return len(state.unsure or state.counted)
+
+
 def scale_of(cell: Cell) -> str:
     """``0.045 µm per pixel``; of a scale that nobody stated it is said where it comes from."""
     if cell.scale_stated:
@@ -185,7 +192,7 @@ def _cell_row(state: CellState) -> tuple[object, ...]:
         len(state.counted),
         state.karyotype,
         "; ".join(state.findings),
-        len(state.unsure),
+        to_review(state),
         state.corrections,
         state.set_aside,
         "; ".join(editors(state)),

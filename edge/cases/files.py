@@ -116,7 +116,7 @@ def zipped_case(store: CaseStore, case: str) -> IO[bytes]:
                 archive.write(path, path.relative_to(folder))
         file.seek(0)
     except OSError as error:
-        raise SinkError(f"cannot write in {tempfile.gettempdir()}: {reason(error)}; free some space there") from error
+        raise SinkError(f"cannot write temporary files: {reason(error)}; free some space there") from error
     return file
 
 

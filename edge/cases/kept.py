@@ -64,10 +64,10 @@ class KeptCells:
         return known
 
     def _forget_one(self, case: str) -> None:
-        """Of another ``case``, the one asked for longest ago; else the one asked for last: a case is read from its
-        first cell to its last, and the one asked for longest ago is the next."""
+        """Of another ``case``, the one asked for longest ago; else the oldest of this one, not that asked for longest
+        ago: a case is read from its first cell to its last, and that would be the next. The newest are worked on."""
         others = (id for id, kept in self._remembered.items() if kept.case != case)
-        del self._remembered[next(others, next(reversed(self._remembered)))]
+        del self._remembered[next(others, min(self._remembered))]
 
     def _events(self, id: int) -> tuple[Event, ...]:
         found = log.entries(self._db, "cell_id = ? AND revision IS NOT NULL", id)

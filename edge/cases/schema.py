@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge.errors import StoreDamaged, StoreError
+from edge.disk import DISK_ERRORS, disk_fault
+from edge.errors import DiskFault, StoreDamaged, StoreError
 from edge.sinks.files import reason
 
 VERSION = 1
@@ -76,7 +77,7 @@ def connect(path: Path, first_sha256: str, *, create: bool = True) -> sqlite3.Co
     """The open database at ``path``, made if it is not there and ``create``; ``first_sha256`` starts the log's chain.
 
     Raises ``StoreError`` when it cannot be opened, is newer than this version, is no case store, or is not there;
-    ``StoreDamaged`` when it is lost or emptied, and its pictures are there.
+    ``StoreDamaged`` when it is lost or emptied, and its pictures are there; ``DiskFault`` as ``told``.
     """
     with told(path):
         _refuse_lost(path)
@@ -159,27 +160,30 @@ def _statements(script: str) -> Iterator[str]:
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """SQLite's own failures as ``StoreError``, with what to do about them."""
+    """SQLite's own failures as ``StoreError``, with what to do about them; ``DiskFault`` where it is the disk's."""
     try:
         yield
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_FULL:
-            raise StoreError(f"{path}: no space left on its disk; free some and try again, nothing was lost") from error
+            raise DiskFault(f"{path}: no space left on its disk; free some and try again, nothing was lost") from error
         if code == sqlite3.SQLITE_BUSY:
             raise StoreError(f"{path}: another program kept it locked for {BUSY_S:.0f} s; try again") from error
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise StoreDamaged(f"{path}: not a sound case store ({error}); restore it from a copy") from error
         if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            if fault := disk_fault(path.parent):
+                raise DiskFault(fault) from error
             raise StoreError(
                 f"{path}: cannot be opened ({error}); its folder must be one that can be written, also to read it: "
                 "copy the whole folder to such a place"
             ) from error
-        raise StoreError(
+        raise (DiskFault if code == sqlite3.SQLITE_IOERR else StoreError)(
             f"{path}: cannot be read or written ({error}); its disk may be full or failing, nothing written was lost"
         ) from error
     except OSError as error:
-        raise StoreError(f"{path}: cannot be opened: {reason(error)}; name another store") from error
+        kind = DiskFault if error.errno in DISK_ERRORS else StoreError
+        raise kind(f"{path}: cannot be opened: {reason(error)}; name another store") from error
 
 
 @contextmanager

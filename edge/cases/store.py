@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edge.cases import log
-from edge.cases.again import Kept, kept_cells
+from edge.cases.again import Kept, kept_cells, seen_before
 from edge.cases.apply import require_due
 from edge.cases.codec import canonical, cell_to_document, edit_to_json
 from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered
@@ -27,7 +27,8 @@ from edge.cases.names import checked_actor, checked_name
 from edge.cases.schema import IMAGES, connect, told, writing
 from edge.cases.state import CellState, Event, change_of, fold, next_id, refuse_under_others, touching_since
 from edge.cases.verify import Verdict, verify
-from edge.errors import CapturedBefore, CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
+from edge.disk import disk_fault
+from edge.errors import CapturedBefore, CaseNotFound, DiskFault, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import Cell, Frame
 from edge.text import printable
 
@@ -56,22 +57,49 @@ class CaseStore:
     """The store in ``folder``, made if it is not there and ``create``. Close it, or use it in a ``with``.
 
     Without ``create`` it raises ``StoreError`` where there is none, and leaves the disk as it is. Every method raises
-    ``StoreError`` when the disk does not play along and ``CaseNotFound`` for a case or a cell that is not there.
+    ``StoreError`` when the disk does not play along and ``CaseNotFound`` for a case or a cell that is not there. One
+    that ``waits`` for its disk is made although that is full, read-only or failing, and opened when it no longer is.
     """
 
-    def __init__(self, folder: Path, *, create: bool = True) -> None:
+    def __init__(self, folder: Path, *, create: bool = True, waits: bool = False) -> None:
         self.path = folder / DATABASE
-        if create:
-            with told(folder):
-                folder.mkdir(parents=True, exist_ok=True)
         self.images = Images(folder / IMAGES)
+        self._create = create
         self._lock = threading.RLock()
-        self._db = connect(self.path, log.FIRST_SHA256, create=create)
-        self._kept = KeptCells(self._db, self.path)
+        self._connection: sqlite3.Connection | None = None
+        self._kept: KeptCells
+        try:
+            self._db  # noqa: B018
+        except DiskFault:
+            if not waits:
+                raise
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """The database, opened now where it is not. Who asks holds the lock."""
+        if self._connection is None:
+            if self._create:
+                with told(self.path.parent):
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = connect(self.path, log.FIRST_SHA256, create=self._create)
+            self._kept = KeptCells(self._connection, self.path)
+        return self._connection
+
+    @property
+    def fault(self) -> str:
+        """Why nothing can be kept now; empty where it can."""
+        if fault := disk_fault(self.path.parent):
+            return fault
+        try:
+            with self._reading():
+                return ""
+        except StoreError as why:
+            return str(why)
 
     def close(self) -> None:
         with self._lock:
-            self._db.close()
+            if self._connection is not None:
+                self._connection.close()
 
     def __enter__(self) -> CaseStore:
         return self
@@ -107,9 +135,13 @@ class CaseStore:
                 raise CaseNotFound(f"no case is named {name!r}; {there}; 'chromo-edge case new' opens one")
             return self._case(*row)
 
-    def capture(self, case: str, frame: Frame, cell: Cell, actor: str) -> CellState:
+    def capture(
+        self, case: str, frame: Frame, cell: Cell, actor: str, *, seen: Sequence[CellState] | None = None
+    ) -> CellState:
         """Adds ``cell``, as labelled in ``frame``, to the case named ``case``: picture, record and log entry. What
-        cannot be printed of the frame's name is escaped. ``CapturedBefore``: the same picture is a cell of the case."""
+        cannot be printed of the frame's name is escaped. ``seen``: the case's cells, as the caller knows them, of other
+        fields than this one; what came since is compared here. ``CapturedBefore``: the same picture is a cell of the
+        case, or the same field is one that came since."""
         opened, actor = self.case(case), checked_actor(actor)
         cell = replace(cell, frame=printable(cell.frame))
         frame_sha256 = self.images.put(frame.pixels)
@@ -118,6 +150,11 @@ class CaseStore:
             for kept in kept_cells(db, frame_sha256):  # within: another program may add the same
                 if kept.case == opened.name:
                     raise CapturedBefore(self._kept.state(kept.id))
+            if seen is not None:
+                known = {state.id for state in seen}
+                since = [self._kept.state(id) for id in self.case(case).cells if id not in known]
+                if (other := seen_before(cell, since)) is not None:
+                    raise CapturedBefore(other)
             captured = log.utc_now()
             last = db.execute("SELECT coalesce(max(number), 0) FROM cells WHERE case_id = ?", (opened.id,)).fetchone()
             row = (opened.id, last[0] + 1, frame_sha256, frame.um_per_px, captured, document)

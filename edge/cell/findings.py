@@ -3,7 +3,8 @@
 The string follows ISCN for whole chromosomes: how many, sex chromosomes, then autosomes in numeric order, ``+`` for a
 gain and ``-`` for a loss, one term a copy: ``47,XY,+21``. Gains and losses are told against the nearest ploidy level
 (ISCN: 35 to 57 near-diploid, 58 to 80 near-triploid, 81 to 103 near-tetraploid), which is written, ``70<3n>,XXX,+21``,
-where the reader could not know it.
+where the reader could not know it. Near-haploid, up to 34, ``26<1n>,X,+4,+6,+21``, is only what several cells share:
+one that shows so few has lost the others on the slide.
 
 One frame is one cell, and a spread often loses chromosomes on the slide. So a string never claims what was not seen:
 
@@ -38,7 +39,7 @@ STRANGERS_FROM = 4
 AUTOSOMES = LABELS[:22]
 _SYNDROMES = {"13": "Patau syndrome", "18": "Edwards syndrome", "21": "Down syndrome"}
 _SOMIES = ("nullisomy", "monosomy", "disomy", "trisomy", "tetrasomy", "pentasomy")
-_PLOIDIES = {3: "triploidy", 4: "tetraploidy, or two cells in one frame"}
+_PLOIDIES = {1: "near-haploidy", 3: "triploidy", 4: "tetraploidy, or two cells in one frame"}
 _IF_SHARED = ", if three cells show it"
 _ONE_CELL = "seen in one cell"
 NOBODY_YET = "no person has reviewed this cell yet"
@@ -102,7 +103,7 @@ def _balance(counts: Mapping[str, int], markers: int, derivatives: Sequence[str]
     if spare or markers < 0:
         raise ValueError(f"markers must be >= 0 and derivatives among counts; got {markers} and {', '.join(spare)}")
     whole = sum(counts.values())
-    ploidy = max(2, round(whole / 23))
+    ploidy = max(1 if shared else 2, round(whole / 23))
     changes = {label: counts.get(label, 0) - ploidy for label in AUTOSOMES}
     return _Balance(
         total=whole + markers,
@@ -140,7 +141,7 @@ def karyotype_of(
     if cell.markers:
         terms.append("+mar" if cell.markers == 1 else f"+{cell.markers}mar")
     level = (
-        f"<{cell.ploidy}n>" if cell.ploidy > 2 and (terms or cell.incomplete or len(cell.sex) != cell.ploidy) else ""
+        f"<{cell.ploidy}n>" if cell.ploidy != 2 and (terms or cell.incomplete or len(cell.sex) != cell.ploidy) else ""
     )
     parts = [f"{cell.total}{level}", *([sex] if sex else []), *terms, *(["inc"] if cell.incomplete else [])]
     return ",".join(parts)
@@ -185,7 +186,7 @@ def _said(cell: _Balance) -> tuple[str, ...]:
     if cell.total == 0:
         return ("no chromosome found",)
     said: list[str] = []
-    if cell.ploidy > 2:
+    if cell.ploidy != 2:
         said.append(
             _PLOIDIES.get(cell.ploidy, f"about {cell.ploidy} sets of chromosomes, or several cells in one frame")
         )
@@ -281,7 +282,7 @@ def _derivative_finding(cell: _Balance, label: str) -> str:
 
 def _autosome_finding(label: str, ploidy: int, change: int) -> str:
     copies = ploidy + change
-    if ploidy > 2:
+    if ploidy != 2:
         return f"{'extra' if change > 0 else 'missing'} {label} ({copies} copies at the {ploidy}n level)"
     name = f"{_SOMIES[copies]} {label}" if copies < len(_SOMIES) else f"{copies} copies of {label}"
     return f"{name} ({_SYNDROMES[label]})" if copies == 3 and label in _SYNDROMES else name

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import zip_longest
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 
 def run(
+    context: typer.Context,
     source: Source = None,
     camera: Annotated[
         bool, typer.Option("--camera", show_default=False, help="Reads well before SOURCE: --camera sim.")
@@ -108,12 +110,14 @@ def run(
     # The view leaves standard output alone where the JSON lines go there.
     console = Console(stderr=jsonl is not None and str(jsonl) == "-")
     stored = source is not None and (Path(source).is_dir() or Path(source).is_file())
+    # A program that counts frames or reads lines must hear of a full disk; whoever looks at the page goes on.
+    looked_at = not headless and not stored and frames is None
     with ExitStack() as stack:
         if debug:
             logging.getLogger("edge.live.web").setLevel(logging.DEBUG)
         if log is not None:
             check_replaced(log, "a log of JSON lines", b"{")
-            stack.callback(logging.getLogger("edge").removeHandler, log_to(log))
+            stack.callback(logging.getLogger("edge").removeHandler, log_to(log, lasting=looked_at))
         flat = read_flat_field(white) if white is not None else None
 
         def connect() -> Camera:
@@ -130,8 +134,6 @@ def run(
             pipeline = load_pipeline(models, threads)
         # Nobody waits at a microscope for what is stored.
         label_frame: Callable[[Frame], Cell] = pipeline.label if stored else pipeline.label_live
-        # A program that counts frames or reads lines must hear of a full disk; whoever looks at the page goes on.
-        looked_at = not headless and not stored and frames is None
         sinks = file_sinks(stack, jsonl=jsonl, append=True, lasting=looked_at)
         truth = TruthSink(truth_of) if truth_of is not None else None
         if truth is not None:
@@ -150,10 +152,14 @@ def run(
                 case=case,
                 host=host,
                 port=port,
+                typed=_typed(context, "case"),
             )
             device, label_frame = page.camera, page.label
             for lead, address in zip_longest(("live page:",), page.addresses, fillvalue="       or:"):
                 console.print(f"{lead} {address}", soft_wrap=True, highlight=False)
+            if case is not None and page.case != case.strip():
+                said = f"case: {page.case}, the last one opened on the page; this run was given {case}"
+                console.print(said, soft_wrap=True, highlight=False, markup=False)
             page.open_browser()
         stack.callback(view.close)
         sinks.append(view)
@@ -169,6 +175,12 @@ def run(
             view.close()
             if truth is not None and truth.score.frames:
                 console.print(truth.summary(), soft_wrap=True, highlight=False)
+
+
+def _typed(context: typer.Context, name: str) -> bool:
+    """Whether a person has just typed that option: a service's words and a settings file say the same at each start."""
+    given = context.get_parameter_source(name)
+    return given is not None and given.name == "COMMANDLINE" and sys.stdin is not None and sys.stdin.isatty()
 
 
 def _opened(connect: Callable[[], Camera], *, returns: bool, headless: bool, counted: bool) -> Camera:

@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -181,7 +180,7 @@ def _without_chatter() -> Iterator[None]:
     except OSError:  # a service without stderr
         yield
         return
-    with tempfile.TemporaryFile() as held, warnings.catch_warnings():
+    with os.fdopen(os.memfd_create("chatter"), "w+b") as held, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         os.dup2(held.fileno(), 2)
         try:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+from edge.disk import DISK_ERRORS
 from edge.errors import SinkError
 from edge.records import Cell, Chromosome, Frame
 from edge.sinks.files import reason
@@ -113,13 +114,18 @@ class LastingJsonlSink:
     """Continues the JSON lines of the file ``path`` for as long as the live page labels: a full disk costs lines,
     not the labels. The log says so once, and when there is room again; the next line then begins on one of its own.
 
-    Raises ``SinkError`` as ``JsonlSink`` does, but only when it is made and closed.
+    Raises ``SinkError`` as ``JsonlSink`` does, but only when it is made, for another reason than its disk, and closed.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._sink: JsonlSink | None = JsonlSink(path, append=True)
+        self._sink: JsonlSink | None = None
         self._left_out = 0
+        try:
+            self._sink = JsonlSink(path, append=True)
+        except SinkError as why:
+            if not isinstance(why.__cause__, OSError) or why.__cause__.errno not in DISK_ERRORS:
+                raise  # else each line tries again, and the first says why it is left out
 
     def put(self, frame: Frame, cell: Cell) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from edge.live.loop import run
 from edge.live.web.page import LivePage
 from edge.pipeline import load_pipeline
 from edge.records import Frame
-from tests.browser.conftest import PATIENCE_MS, capture, running
+from tests.browser.conftest import PATIENCE_MS, capture, running, until
+from tests.edge.disks import full
 
 
 def test_labels_appear_on_the_chromosomes(live: Page) -> None:
@@ -251,6 +253,24 @@ PUPPET = """async () => {
     %s
     return held;
 }"""
+
+
+def test_a_full_disk_is_told_beside_the_labels(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    with ExitStack() as stack:
+        with full():  # of which the program has as much as this process at its start
+            address = stack.enter_context(running("--camera", "sim", "--seed", "3", cases=tmp_path))
+        page.goto(address)
+        expect(page.locator("#unkept")).to_contain_text("Nothing can be captured: ")
+        expect(page.locator("#unkept")).to_be_in_viewport(ratio=1)
+        expect(page.locator("#capture")).to_be_enabled()
+
+        def refused() -> bool:
+            page.keyboard.press("Space")  # again where the stage moved at that very moment
+            page.wait_for_timeout(300)
+            return "nothing captured: " in (page.locator("#live-said").text_content() or "")
+
+        until(page, refused)
+        expect(page.locator("#karyogram")).to_be_hidden()
 
 
 def test_labels_of_the_scene_before_do_not_come_back_with_the_camera(live: Page) -> None:

@@ -11,8 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -22,9 +24,11 @@ from PIL import Image
 import edge.camera
 import edge.pipeline
 from edge.camera.returning import ReturningCamera
+from edge.cases.store import CaseStore
 from edge.cli import main
 from edge.errors import BundleInvalid, CameraLost, CameraNotFound, FrameError
 from edge.live.watch import WatchedCamera
+from edge.live.web.memory import Memory
 from edge.pipeline import Pipeline
 from edge.records import Frame
 from tests.edge.stages import bar_pipeline, draw_bars
@@ -245,6 +249,23 @@ def test_a_full_disk_ends_only_what_a_program_reads(
     camera(Bars(3))
     page = ("--port", 0, "--cases", tmp_path)
     assert chromo("run", "--camera", "sim", *page, "--models", TINY, "--jsonl", "/dev/full", *words)[0] == code
+
+
+@pytest.mark.parametrize("typed", [False, True])
+def test_the_case_at_hand_goes_on_unless_a_person_typed_another(
+    chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: bool
+) -> None:
+    camera(Bars())
+    with CaseStore(tmp_path) as store, closing(Memory(tmp_path, ".0")) as memory:
+        store.new_case("S24-2", "kim")
+        memory.keep("S24-1", "S24-2")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: typed))
+    words = ("--port", 0, "--cases", tmp_path, "--models", TINY, "--case", "S24-1", "--frames", 1)
+    code, said, _ = chromo("run", "--camera", "sim", *words)
+    assert code == 0
+    assert ("case: S24-2, the last one opened on the page; this run was given S24-1\n" in said) is not typed
+    with closing(Memory(tmp_path, ".0")) as memory:
+        assert memory.chosen("S24-1") == (None if typed else "S24-2")
 
 
 def test_an_unplugged_camera(chromo: Run, camera: Callable[[Bars], Bars]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,3 +107,31 @@ def test_a_library_that_says_the_same_again_and_again_fills_no_log(caplog: pytes
         "page: Something else",
         "page: Refused 0 (and 995 more before this one)",
     ]
+
+
+def test_a_lasting_log_begins_when_its_disk_takes_it(
+    logger: logging.Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "logs" / "edge.log"
+    mkdir = Path.mkdir
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "mkdir", read_only)
+    with pytest.raises(SinkError, match="Read-only file system; name another file"):
+        logs.log_to(path)
+    logs.log_to(path, lasting=True)
+    _log.warning("lost")
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    _log.warning("kept")
+    assert [json.loads(line)["message"] for line in path.read_text().splitlines()] == ["kept"]
+    assert (
+        capsys.readouterr().err
+        == f"warning: cannot write the log {path}: Read-only file system; it begins when it can be\n"
+    )
+
+
+def test_a_lasting_log_at_no_usable_place_is_refused(logger: logging.Logger) -> None:
+    with pytest.raises(SinkError, match="name another file with --log"):
+        logs.log_to(Path("/dev/null/edge.log"), lasting=True)

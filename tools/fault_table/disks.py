@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from edge.disk import NEEDED_BYTES
 from fault_table.live import Live
 from fault_table.record import Bench, Fault, Try
 
 DAY_S = 86_400
-_DISK = "6m"
+_DISK = "12m"
 
 
 @contextmanager
 def _small_disk(folder: Path) -> Iterator[Path]:
-    """A real file system of 6 MB, in memory. Raises ``RuntimeError`` where none may be mounted."""
+    """A real file system of 12 MB, in memory. Raises ``RuntimeError`` where none may be mounted."""
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(folder)], capture_output=True)
     if done.returncode:
         raise RuntimeError("a small disk cannot be mounted without root")
@@ -64,7 +65,7 @@ def _full(bench: Bench, times: int) -> Iterator[Try]:
             codes, told = _work(bench, live)
             said += ["with space again both are taken"] if max(codes) < 400 else [f"STILL REFUSED: {told}"]
             yield Try(live.wrong_s(since_s), (*said, *live.page.faults_since(since_s)), back_s)
-            if shutil.disk_usage(disk).free < 1_500_000:  # room for the tries to come
+            if shutil.disk_usage(disk).free < NEEDED_BYTES + 1_500_000:  # room for the tries to come
                 break
         missing = tuple(live.ledger.missing(live.cases))
     if missing:
@@ -125,7 +126,7 @@ def _jumps(bench: Bench, times: int) -> Iterator[Try]:
 FAULTS = [
     Fault(
         "disk-full",
-        "Disk full: a real file system of 6 MB under the case store, filled to the last 0 to 5 blocks (as the first)",
+        "Disk full: a real file system of 12 MB under the case store, filled to the last 0 to 5 blocks (as the first)",
         _full,
     ),
     Fault(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
@@ -27,6 +28,7 @@ from edge.live.web.messages import cell_message
 from edge.runtime.guarded import acceleration
 from edge.text import one_line
 
+_log = logging.getLogger(__name__)
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 _HEAD_EVERY_S = 1.0
@@ -157,12 +159,14 @@ class _Pages:
         return JSONResponse(_bands(resolution), headers=_KEPT)
 
     async def health(self, _: Request) -> Response:
-        fault = self._hub.fault
-        return JSONResponse({"ok": not fault, "fault": fault}, 503 if fault else 200)
+        fault, unkept = self._hub.fault, self._hub.unkept
+        ok = not fault and not unkept
+        return JSONResponse({"ok": ok, "fault": fault, "unkept": unkept}, 200 if ok else 503)
 
     async def metrics(self, _: Request) -> Response:
-        fault = bool(self._hub.fault)
-        text = self._hub.metrics.text(clients=self._hub.clients, fault=fault, computed=acceleration())
+        fault, unkept = bool(self._hub.fault), bool(self._hub.unkept)
+        clients = self._hub.clients
+        text = self._hub.metrics.text(clients=clients, fault=fault, unkept=unkept, computed=acceleration())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     async def _json(self, ask: Callable[[], Json]) -> Response:
@@ -175,10 +179,16 @@ class _Pages:
 
 
 async def _follow_store(hub: Hub, desk: Desk) -> None:
-    """Tells the pages when somebody else changed the store, another page's server or the command line, and when the day
-    changed the case."""
+    """Tells the pages when somebody else changed the store, another page's server or the command line, when the day
+    changed the case, and while nothing can be kept."""
     known: Json = {}
     while True:
+        unkept = one_line(await run_in_threadpool(lambda: desk.unkept))
+        if unkept and not hub.unkept:
+            _log.warning("nothing can be captured: %s; labelling goes on", unkept)
+        elif hub.unkept and not unkept:
+            _log.warning("cells can be captured again")
+        hub.unkept = unkept
         with suppress(StoreError):  # whoever asks the store is told; the next moment may be better
             now = await run_in_threadpool(lambda: desk.now)
             if now != known:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from typing import IO, Any, Protocol
 
@@ -17,13 +17,13 @@ from edge.cases.names import checked_name
 from edge.cases.report import ReportInput, report_pdf
 from edge.cases.store import CaseStore
 from edge.cases.tally import tally
-from edge.errors import CapturedBefore, CaseNotFound, EditRefused
+from edge.errors import CapturedBefore, CaseNotFound, DiskFault, EditRefused
 from edge.live.web.asked import change_asked
 from edge.live.web.cutouts import cutout_png
 from edge.live.web.hub import Hub
+from edge.live.web.memory import Memory
 from edge.live.web.messages import cell_message, cell_summary
 from edge.records import Cell, Crop, Frame, Prediction
-from edge.sinks.files import write_bytes
 from edge.text import printable
 
 FORMS = {
@@ -54,8 +54,7 @@ class Desk:
     """One case open at a time: ``case``, or where that is None the one of the day, by ``today``, until another one is
     opened. It is made when the first cell is captured, unless it is there already.
 
-    Another one that was opened is open again after a restart with the same ``case``, for this machine and its ``place``
-    among those that share the store: the next cell is that patient's.
+    Another one that was opened is open again after a restart with the same ``case``, where there is a ``memory``.
 
     Who captures or exports may say which case the page shows; another one that is open meanwhile refuses it. Raises
     ``EditRefused`` for a ``case`` that cannot be a name.
@@ -69,10 +68,10 @@ class Desk:
         reader: Reader,
         today: Callable[[], str] = today_local,
         *,
-        place: str = "",
+        memory: Memory | None = None,
     ) -> None:
         self._store = store
-        self._memory = store.path.with_name(f"open-case.{socket.gethostname()}{place}")
+        self._memory = memory
         self._started_with = "" if case is None else checked_name(case)
         self._case = self._remembered()
         self._today = today
@@ -84,6 +83,11 @@ class Desk:
     def name(self) -> str:
         """The open case's."""
         return self._case or self._today()
+
+    @property
+    def unkept(self) -> str:
+        """Why nothing can be captured, edited or exported now; empty where it can."""
+        return self._store.fault
 
     @property
     def now(self) -> Json:
@@ -101,15 +105,18 @@ class Desk:
             except CaseNotFound:
                 self._store.new_case(name, actor)
             chosen = None if name == self._today() else name
-            write_bytes(self._memory, f"{self._started_with}\n{chosen or ''}".encode())  # first: a full disk opens none
+            if self._memory is not None:
+                self._memory.keep(self._started_with, chosen or "")  # first: a full disk opens none
             self._case = chosen
         return self.case()
 
     def capture(self, actor: str, shown: str | None = None, scene: int | None = None) -> Json:
         """Keeps the cell under the lens, which is read once more, thoroughly: what live labels have no time for saves
         corrections. ``scene`` is that of the labels on the page, where it says so. Raises ``EditRefused`` while there
-        is nothing sound to keep, or something else than the page showed, and ``CapturedBefore`` where it is a cell of
-        the case already."""
+        is nothing sound to keep, or something else than the page showed, ``CapturedBefore`` where it is a cell of the
+        case already, and ``DiskFault`` where the store's disk takes nothing."""
+        if self.unkept:  # found out before the reading, which takes a while
+            raise DiskFault(f"nothing captured: {self.unkept}")
         labelled = self._hub.capturable
         if labelled is None:
             why = self._hub.fault or "the stage moves or has just stopped; wait for the labels, then capture"
@@ -121,13 +128,15 @@ class Desk:
         with self._changing:  # two who press at once mean one cell
             name = self._open(shown)
             try:
-                known = seen_before(labelled.cell, self._store.cells(name))
+                cells = self._store.cells(name)
             except CaseNotFound:
-                known = None
+                cells = ()
                 self._store.new_case(name, actor)
+            known = seen_before(labelled.cell, cells)
             if known is not None:
                 raise CapturedBefore(known)
-            state = self._store.capture(name, labelled.frame, self._reader.label(labelled.frame), actor)
+            cell = self._reader.label(labelled.frame)
+            state = self._store.capture(name, labelled.frame, cell, actor, seen=cells)
         return cell_message(state, actor)
 
     def case(self) -> Json:
@@ -193,13 +202,14 @@ class Desk:
     def _remembered(self) -> str | None:
         """The case that was opened before the board lost its power, if it had started as now, else the one that it
         started with; None for that of the day."""
-        try:
-            started_with, chosen = self._memory.read_text(encoding="utf-8").split("\n")
-            if started_with == self._started_with:
-                return self._store.case(chosen).name if chosen else None
-        except (OSError, ValueError, CaseNotFound, EditRefused):
-            pass
-        return self._started_with or None
+        chosen = None if self._memory is None else self._memory.chosen(self._started_with)
+        if chosen:
+            with suppress(CaseNotFound, EditRefused):
+                try:
+                    return self._store.case(chosen).name
+                except DiskFault:  # what it was is known without the store
+                    return checked_name(chosen)
+        return None if chosen == "" else self._started_with or None
 
     def _open(self, shown: str | None) -> str:
         """The open case's name. Raises ``EditRefused`` where the page still shows another."""

@@ -78,6 +78,8 @@ class Hub:
         self._newest: dict[str, Json] = {}
         self._latency_ms = 0
         self.labelled: Labelled | None = None
+        self.unkept = ""
+        """Why nothing can be captured whatever is under the lens, for the technician: the store's disk."""
 
     # The loop's side.
 
@@ -223,6 +225,7 @@ class Hub:
         state = {
             "type": "state",
             "fault": self.fault,
+            "unkept": self.unkept,
             "scene": self._stage.scene,
             "frames_per_s": _rate(self._frame_times_s),
             "labels_per_s": _rate(self._label_times_s),

@@ -37,7 +37,7 @@ class Metrics:
         with self._lock:
             return dict(self._counts)
 
-    def text(self, *, clients: int, fault: bool, computed: Acceleration | None = None) -> str:
+    def text(self, *, clients: int, fault: bool, unkept: bool, computed: Acceleration | None = None) -> str:
         with self._lock:
             lines = [
                 line
@@ -53,7 +53,12 @@ class Metrics:
                 f"chromo_capture_to_drawn_seconds_sum {self._latency_sum_s:.6f}",
                 f"chromo_capture_to_drawn_seconds_count {so_far}",
             ]
-        gauges = {"clients": clients, "camera_fault": int(fault), "resident_bytes": _resident_bytes()}
+        gauges = {
+            "clients": clients,
+            "camera_fault": int(fault),
+            "store_fault": int(unkept),
+            "resident_bytes": _resident_bytes(),
+        }
         for name, value in gauges.items():
             lines += [f"# TYPE chromo_{name} gauge", f"chromo_{name} {value}"]
         if computed is not None:

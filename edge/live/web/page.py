@@ -18,6 +18,7 @@ from edge.live.web.app import make_app
 from edge.live.web.desk import Desk, Reader
 from edge.live.web.guard import is_loopback, kept_token
 from edge.live.web.hub import Hub
+from edge.live.web.memory import Memory
 from edge.live.web.metrics import Metrics
 from edge.live.web.server import WebServer
 from edge.locate.ways import Way
@@ -34,8 +35,10 @@ class LivePage:
 
     Its ``camera`` and ``label`` are what the live loop should use: the camera given is watched and opened again with
     ``reopen``, the labels of ``labeller`` stand still with the stage. Cells that are captured, and then read once more,
-    go into the case ``case``, or where that is None the one of the day, of the store in ``cases``. Raises
-    ``ConfigError`` for an address that cannot be served, and ``StoreError``.
+    go into the case ``case``, or where that is None the one of the day, of the store in ``cases``; live labels wait for
+    no disk. Another case that was opened on the page goes on after a restart, unless a person has just ``typed`` this
+    one; the page's ``case`` is the one that it starts with. Raises ``ConfigError`` for an address that cannot
+    be served, and ``StoreError``.
     """
 
     def __init__(
@@ -48,21 +51,24 @@ class LivePage:
         case: str | None,
         host: str,
         port: int | None,
+        typed: bool = False,
     ) -> None:
         stage = Stage()
         self.hub = Hub(stage, Watch(), Metrics())
         self.camera = WatchedCamera(camera, reopen, self.hub)
         self.label = Steady(labeller.label_live, stage.scene_of)
         self._host = host
-        self._store = CaseStore(cases)
+        self._store = CaseStore(cases, waits=True)
+        self._memory = Memory(cases, "" if port is None else f".{port}", typed=typed)
         token = None if is_loopback(host) else kept_token(default_state_dir() / "token")
         try:
-            place = "" if port is None else f".{port}"
-            desk = Desk(self._store, case, self.hub, labeller, place=place)
+            desk = Desk(self._store, case, self.hub, labeller, memory=self._memory)
             self._server = WebServer(make_app(self.hub, desk), host, port, token)
         except BaseException:
+            self._memory.close()
             self._store.close()
             raise
+        self.case = desk.name
         self.address, self.addresses = self._server.address, self._server.addresses
 
     def put(self, frame: Frame, cell: Cell) -> None:
@@ -71,6 +77,7 @@ class LivePage:
     def close(self) -> None:
         self.hub.close()
         self._server.close()
+        self._memory.close()
         self._store.close()
 
     def open_browser(self) -> None:

@@ -114,6 +114,16 @@ def test_the_disk_is_the_one_that_cases_go_to(machine: Path, tmp_path: Path, mon
     assert asked == [tmp_path]
 
 
+def test_a_disk_that_went_read_only_is_told(machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHROMO_CASES", str(tmp_path))
+    now = os.statvfs(tmp_path)
+    remounted = os.statvfs_result((*now[:8], now.f_flag | os.ST_RDONLY, now.f_namemax))
+    monkeypatch.setattr(os, "statvfs", lambda _: remounted)
+    found = states()["disk"]
+    assert (found.state, found.said) == ("fail", f"the disk of {tmp_path} is read-only")
+    assert "a worn card" in found.mend
+
+
 def at_work(models: Path, delegate: str) -> doctor.Check:
     return {one.name: one for one in examine(models, None, delegate)}[f"{delegate} at work"]
 

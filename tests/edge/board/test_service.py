@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pwd
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -15,7 +18,7 @@ import pytest
 
 import edge.pipeline
 from edge.board.notify import Heartbeat, notify
-from edge.board.service import Machine, unit_text
+from edge.board.service import Machine, _may_write, unit_text
 from edge.camera.simulated import SimulatedCamera
 from edge.cli import main
 from edge.commands.service import write_unit
@@ -140,6 +143,24 @@ def test_what_its_user_may_not_write_into_is_refused(
     assert f"expected a folder that nobody may write into, got {own}; give it: sudo chown" in capsys.readouterr().err
     assert main([*words[:-1], "/run.log"]) == ConfigError.exit_code
     assert "in a folder of their own, got /; name one" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask in another user's name")
+def test_an_access_control_list_gives_a_right_too(tmp_path: Path) -> None:
+    for above in (tmp_path, *tmp_path.parents[:2]):
+        above.chmod(0o755)
+    own = tmp_path / "logs"
+    own.mkdir(0o700)
+    assert not _may_write(own, "nobody")
+    nobody = pwd.getpwnam("nobody").pw_uid
+    # acl(5): the owner, one user more, the group, the mask, others; each tag, rights and id.
+    entries = ((1, 7, -1), (2, 7, nobody), (4, 0, -1), (16, 7, -1), (32, 0, -1))
+    rights = b"".join(struct.pack("<HHi", *entry) for entry in entries)
+    try:
+        os.setxattr(own, "system.posix_acl_access", struct.pack("<I", 2) + rights)
+    except OSError as why:
+        pytest.skip(f"this disk has no access control lists: {why}")
+    assert _may_write(own, "nobody")
 
 
 @pytest.mark.parametrize("words", [["--cases", "/tmp/c"], ["--log", "/var/tmp/x"], ["--jsonl", "/var/../tmp/a/x"]])

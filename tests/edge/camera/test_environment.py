@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ PYTHON = r"""#!/usr/bin/env bash
 # Importing NAME works where $0.NAME exists; in an environment, simplejpeg where it sees the system's and that fits.
 case "$*" in
     "-c import sys"* | --version) ;;
+    "-c "*fcntl*) exec python3 "$@" ;;
     "-c import "*) [[ -f $0.${2#import } ]] ;;
     "-m venv "*)
         mkdir -p "${@: -1}/bin"
@@ -42,16 +46,21 @@ class Board:
         for name in system:
             (self.folder / f"python.{name}").touch()
 
-    def make(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def start(self, **variables: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             ["bash", "-c", MAKE],
             cwd=self.folder,
             env=self.variables | variables,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
             start_new_session=True,  # of which a test may end every process
         )
+
+    def make(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        with self.start(**variables) as making:
+            said = making.communicate(timeout=60)
+        return subprocess.CompletedProcess(making.args, making.returncode, *said)
 
     def fetched(self) -> list[str]:
         return (self.folder / "fetched").read_text().splitlines()
@@ -122,3 +131,45 @@ def test_offline_an_environment_that_was_made_by_hand_stays(tmp_path: Path) -> N
     (tmp_path / "fetched.offline").touch()
     assert board.make().returncode != 0
     assert (tmp_path / ".venv" / "works").exists()
+
+
+@pytest.mark.parametrize("end", ["true", "false", "kill -KILL 0"])
+def test_a_second_start_waits_for_the_one_that_makes_the_environment(tmp_path: Path, end: str) -> None:
+    board = Board(tmp_path)
+    (tmp_path / "fetched.offline").touch()
+    go = tmp_path / "go"
+    first = board.start(OFFLINE=f"until [[ -f {go} ]]; do sleep 0.02; done; {end}")
+    while not (tmp_path / "fetched").exists():
+        time.sleep(0.02)
+    (tmp_path / "fetched.offline").unlink()
+    second = board.start()
+    assert second.stderr is not None
+    assert "waiting" in second.stderr.readline()
+    assert board.folders() == [".venv"]
+    assert len(board.fetched()) == 1
+    go.touch()
+    first.communicate(timeout=60)
+    second.communicate(timeout=60)
+    assert second.returncode == 0
+    assert board.folders() == [".venv"]
+    assert (tmp_path / ".venv" / "stamp").exists()
+    assert len(board.fetched()) == (1 if end == "true" else 2)
+
+
+def test_who_waits_for_another_may_give_up(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    (tmp_path / "fetched.offline").touch()
+    go = tmp_path / "go"
+    first = board.start(OFFLINE=f"until [[ -f {go} ]]; do sleep 0.02; done")
+    while not (tmp_path / "fetched").exists():
+        time.sleep(0.02)
+    second = board.start()
+    assert second.stderr is not None
+    assert "waiting" in second.stderr.readline()
+    os.killpg(second.pid, signal.SIGINT)
+    assert second.communicate(timeout=60)[1] == ""
+    assert second.returncode != 0
+    go.touch()
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert board.folders() == [".venv"]

@@ -7,18 +7,20 @@ import importlib
 import inspect
 import logging
 import sys
+import threading
+import time
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from edge.camera import open_camera
+from edge.camera import genicam, open_camera, reader
 from edge.camera.genicam import GenicamDevice, open_genicam
 from edge.camera.settings import CameraSettings
 from edge.errors import CameraLost, CameraNotFound, CameraTimeout, ConfigError
 from tests.edge.camera import fake_harvesters
-from tests.edge.camera.fake_harvesters import Component2DImage, Harvester, ImageAcquirer, Missing, Node
+from tests.edge.camera.fake_harvesters import Buffer, Component2DImage, Harvester, ImageAcquirer, Missing, Node
 
 
 @pytest.fixture
@@ -49,6 +51,26 @@ def test_frames_are_copies_and_the_camera_is_freed(harvester: type[Harvester]) -
     assert made.remote_device.node_map.ExposureTime.value == 5000.0
     assert made.remote_device.node_map.ExposureAuto.value == "Off"
     assert made.remote_device.node_map.PixelFormat.value == "Mono8"
+
+
+def test_a_camera_that_waits_for_its_trigger_is_freed(
+    harvester: type[Harvester], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(self: ImageAcquirer, *, timeout: float = 0) -> Buffer:
+        if not self._script:
+            waiting.set()
+            time.sleep(timeout)
+        return triggered(self, timeout=timeout)
+
+    triggered = ImageAcquirer.fetch
+    waiting = threading.Event()
+    monkeypatch.setattr(ImageAcquirer, "fetch", fetch)
+    monkeypatch.setattr(genicam, "FRAME_S", 0.3)
+    monkeypatch.setattr(reader, "CLOSE_S", 0.2)
+    camera = open_genicam()
+    assert waiting.wait(10)
+    camera.close()
+    assert harvester.made[0].destroyed
 
 
 @pytest.mark.parametrize(("least", "taken"), [(1, 2), (5, 5)])

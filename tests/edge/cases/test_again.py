@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge.camera.metaphase import draw_metaphase
+from edge.cases.adding import captured as captured_frame
 from edge.cases.again import seen_before
 from edge.cases.edits import Exclude
-from edge.cases.state import Captured
-from edge.records import Cell
+from edge.cases.state import Captured, CellState
+from edge.cases.store import CaseStore
+from edge.errors import CapturedBefore
+from edge.records import Cell, Frame
 from tests.builders import make_cell, make_chromosome
 from tests.edge.cases.states import captured, cell_of, edited
 from tests.edge.live.test_focus import true_cell
+from tests.edge.stages import bar_pipeline, draw_bars
 
 
 def moved(cell: Cell, by_px: float, *, lost: int = 0) -> Cell:
@@ -90,3 +95,26 @@ def test_each_of_the_other_stands_for_one_alone() -> None:
     """Many on one place are not the many that lay apart."""
     heap = tuple(make_chromosome(k, "1", box_px=(10, 10, 24, 34)) for k in range(9))
     assert seen_before(replace(make_cell(), chromosomes=heap), [cell_of()]) is None
+
+
+class Meanwhile(CaseStore):
+    """While it looks which cells there are, another program adds one, which it does not see."""
+
+    def cells(self, case: str) -> tuple[CellState, ...]:
+        found = super().cells(case)
+        with CaseStore(self.path.parent) as other:
+            other.capture(case, picture(1), bar_pipeline().label(picture(1)), "lee")
+        return found
+
+
+def picture(number: int) -> Frame:
+    """The same field in a light of its own."""
+    return Frame(draw_bars(range(1, 9)) - np.uint8(number), 0, 0.0, f"{number}.png")
+
+
+def test_two_programs_add_two_pictures_of_one_field_once(tmp_path: Path) -> None:
+    with Meanwhile(tmp_path) as store:
+        store.new_case("A-1", "kim")
+        with pytest.raises(CapturedBefore, match="it is cell 1 already"):
+            captured_frame(store, "A-1", Path("0.png"), picture(0), bar_pipeline(), "kim")
+        assert len(store.case("A-1").cells) == 1

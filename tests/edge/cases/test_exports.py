@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import tempfile
 import unicodedata
 import zipfile
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from edge.camera.metaphase import draw_metaphase
 from edge.cases.cli import Form
 from edge.cases.corrections import correction_line
 from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAside
-from edge.cases.export import CELL_COLUMNS, NOTICE, editors, scale_of, waiting
+from edge.cases.export import CELL_COLUMNS, NOTICE, editors, scale_of, to_review, waiting
 from edge.cases.files import EVERY_FORM, write_case, write_report, zipped_case
 from edge.cases.ometiff import OME, ome_tiff, ome_xml
 from edge.cases.state import CellState
@@ -34,6 +35,7 @@ from edge.errors import SinkError
 from edge.records import NOMINAL_UM_PER_PX, Cell, Frame
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
 from tests.edge.cases.older import unchecked
+from tests.edge.cases.states import captured, edited
 from trainer.data.corrections import read_corrections
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "contract" / "cell.schema.json").read_text())
@@ -152,6 +154,7 @@ def test_the_tables(store: CaseStore, tmp_path: Path) -> None:
     assert [c["set_aside"] for c in cells] == ["", "", "two spreads"]
     assert [c["edited_by"] for c in cells] == ["kim; lee", "", "lee"]
     assert [c["reviewed"] for c in cells] == ["1", "0", "0"]
+    assert [c["to_review"] for c in cells] == ["0", "3", "0"]
     assert cells[1]["frame"] == "'=2.png"  # a spreadsheet must not take a file's name for a formula
     rows = list(csv.DictReader(io.StringIO((tmp_path / "chromosomes.csv").read_text())))
     assert len(rows) == 47 + 47 + 46
@@ -386,6 +389,16 @@ def test_a_case_without_cells(store: CaseStore, tmp_path: Path) -> None:
     assert write_case(store, "empty", tmp_path, ("json", "csv", "corrections")).cells == 0
 
 
+def test_an_archive_where_no_temporary_file_can_be_is_refused(
+    store: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk, where ``tempfile`` finds no folder that takes anything."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    with pytest.raises(SinkError, match=r"cannot write temporary files: .*; free some space there"):
+        zipped_case(store, "A-1")
+
+
 def test_all_of_it_in_one_archive(store: CaseStore, tmp_path: Path) -> None:
     """What ``case export`` writes when it is asked for nothing in particular."""
     assert set(EVERY_FORM) == set(Form)
@@ -438,6 +451,13 @@ def test_what_is_set_aside_says_so(store: CaseStore) -> None:
     doubtful = store.capture("A-1", make_frame(300, 340, level=230), make_cell(review=[1]), "lee")
     assert waiting(doubtful) == "1"
     assert waiting(store.edit(doubtful.id, SetAside("two spreads"), based_on=0, actor="lee")) == ""
+
+
+def test_a_cell_that_nobody_has_seen_is_all_to_review() -> None:
+    assert to_review(edited(captured())) == 46  # the machine is sure of all of it
+    assert to_review(edited(captured(review=[3, 5]))) == 2
+    assert to_review(edited(captured(review=[3, 5]), Accept((3, 5)))) == 0
+    assert to_review(edited(captured(), SetAside("two spreads"))) == 0
 
 
 def test_whose_edits_were_undone_is_no_editor(store: CaseStore) -> None:

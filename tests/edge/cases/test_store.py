@@ -20,17 +20,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge import disk
 from edge.cases import kept, log
 from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, Restore, SetAside, Split, Swap
 from edge.cases.log import Entry
 from edge.cases.schema import told
 from edge.cases.store import CaseStore
-from edge.errors import CapturedBefore, CaseNotFound, EditConflict, EditRefused, StoreDamaged, StoreError
+from edge.errors import CapturedBefore, CaseNotFound, DiskFault, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import NOMINAL_UM_PER_PX
 from edge.runtime.bundle import TASKS
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
 from tests.edge.cases.older import unchecked
 from tests.edge.cases.tampering import tamper
+from tests.edge.disks import full
 
 KILLS = 50
 
@@ -386,6 +388,49 @@ def test_a_full_disk_loses_nothing_and_is_survived(store: CaseStore, folder: Pat
     assert int(went_on) == int(last) + 1
     assert store.cell(1).revision == int(went_on)
     assert store.verify().faults == ()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_store_may_wait_for_its_disk(tmp_path: Path, there: bool) -> None:
+    if there:
+        CaseStore(tmp_path).close()
+    with full():
+        with pytest.raises(DiskFault):
+            CaseStore(tmp_path)
+        store = CaseStore(tmp_path, waits=True)
+        assert "cases.sqlite" in store.fault
+        with pytest.raises(DiskFault):
+            store.cases()
+    assert store.fault == ""
+    store.new_case("a", "kim")
+    store.close()
+    with CaseStore(tmp_path) as again:
+        assert [case.name for case in again.cases()] == ["a"]
+
+
+def test_what_no_disk_mends_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "cases.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(StoreDamaged):
+        CaseStore(tmp_path, waits=True)
+    with pytest.raises(StoreError, match="name another store"):
+        CaseStore(tmp_path / "file" / "cases", waits=True)
+
+
+def test_a_disk_that_is_nearly_full_is_told_before_it_is(
+    store: CaseStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.fault == ""
+    monkeypatch.setattr(disk, "NEEDED_BYTES", 1 << 60)
+    assert store.fault.startswith(f"no space left on the disk of {folder}: ")
+
+
+def test_a_read_only_disk_is_told(store: CaseStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = os.statvfs(folder)
+    remounted = os.statvfs_result((*now[:8], now.f_flag | os.ST_RDONLY, now.f_namemax))
+    monkeypatch.setattr(os, "statvfs", lambda _: remounted)
+    assert store.fault.startswith(f"the disk of {folder} is read-only; ")
+    assert "such is read-only; " in disk.disk_fault(folder / "no" / "such")
 
 
 def test_a_picture_that_cannot_be_written_leaves_no_cell(store: CaseStore, folder: Path) -> None:
@@ -749,3 +794,8 @@ def test_a_case_of_more_cells_than_are_kept_decoded_is_not_decoded_anew(
         assert [state.captured.number for state in store.cells(name)] == [1, 2, 3, 4, 5]
         counts.append(len(decoded))
     assert counts[1:] == [1, 5, 1, 1]
+    decoded.clear()
+    newest = store.cells("B")[-1]
+    assert store.edit(newest.id, Relabel(0, "2"), based_on=0, actor="kim").revision == 1
+    store.cell(newest.id)
+    assert len(decoded) == 1  # the first of the five

@@ -346,3 +346,17 @@ def test_markers_stand_for_what_is_missing() -> None:
 def test_cells_that_all_lack_an_x_are_not_written_as_46_xx(count: int) -> None:
     result = tally(cells(**{"-X": count}))
     assert (result.karyotype, result.findings) == (f"45,X[{count}]", ())
+
+
+def test_a_near_haploid_line_is_told_against_the_haploid_set() -> None:
+    """ISCN: 34 chromosomes and fewer."""
+    labels = [*NORMAL_FEMALE[:44:2], "X", "4", "6", "21"]
+    few = [edited(captured(labels, number=n), Accept((0,))) for n in (1, 2, 3)]
+    result = tally([*few, cell_of(number=4), cell_of(number=5)])
+    assert result.karyotype == "mos 26<1n>,X,+4,+6,+21[3]/46,XX[2]"
+    assert result.findings == tuple(
+        f"{finding} in 3 of 5 cells"
+        for finding in ("near-haploidy", *(f"extra {label} (2 copies at the 1n level)" for label in ("4", "6", "21")))
+    )
+    assert few[0].karyotype == "26,X,inc"  # one alone has lost the others
+    assert tally(few[:2]).karyotype == ""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +103,11 @@ def test_foreign_bytes_are_refused_in_one_line(content: bytes) -> None:
 def test_truncated_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleInvalid, match="cannot be read"):
         Network(tmp_path / "absent.tflite")
+
+
+def test_a_model_is_loaded_where_no_disk_takes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    Network(HERE / f"{MODELS[0]}.tflite")
 
 
 def test_runtime_is_named() -> None:

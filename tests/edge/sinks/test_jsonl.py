@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from edge.errors import SinkError
 from edge.sinks.jsonl import JsonlSink, LastingJsonlSink, cell_to_json
 from tests.builders import make_cell, make_frame
+from tests.edge.disks import full
 
 
 def test_each_line_is_there_before_the_next_frame(tmp_path: Path) -> None:
@@ -69,17 +70,6 @@ def test_a_full_disk_is_told_once() -> None:
     sink.close()
 
 
-@contextmanager
-def full(spare_bytes: int, path: Path) -> Iterator[None]:
-    """No file grows by more than ``spare_bytes`` beyond what ``path`` has: the system's own refusal, of any user."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + spare_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_full_disk_costs_lines_and_not_the_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text("{}\n" * 100)
@@ -109,6 +99,26 @@ def test_a_full_disk_costs_lines_and_not_the_labels(tmp_path: Path, caplog: pyte
 def test_a_file_that_cannot_be_written_is_told_before_the_first_frame() -> None:
     with pytest.raises(SinkError, match="name another file"):
         LastingJsonlSink(Path("/dev/null/out.jsonl"))
+
+
+def test_a_disk_that_is_read_only_at_the_start_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "out.jsonl"
+    opened = Path.open
+
+    def read_only(self: Path, mode: str = "r", **words: str) -> IO[str]:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "open", read_only)
+    sink = LastingJsonlSink(path)
+    sink.put(make_frame(), make_cell(index=0))
+    monkeypatch.setattr(Path, "open", opened)
+    sink.put(make_frame(), make_cell(index=1))
+    sink.close()
+    assert [json.loads(line)["index"] for line in path.read_text().splitlines()] == [1]
+    assert "Read-only file system" in caplog.messages[0]
+    assert caplog.messages[1].endswith("lines are written again; 1 were left out")
 
 
 def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,6 +108,9 @@ export class Live {
     $("rates").textContent =
       `${message.frames_per_s.toFixed(1)} frames/s · ${message.labels_per_s.toFixed(1)} labels/s · ` +
       `${message.latency_ms} ms from capture to label` + (message.computed && ` · ${message.computed}`);
+    const unkept = message.unkept ? `Nothing can be captured: ${message.unkept}` : "";
+    if ($("unkept").textContent !== unkept) $("unkept").textContent = unkept;
+    $("unkept").hidden = !unkept;
     if (message.scene !== this.scene) this.scene = 0; // the picture on the screen is no longer what is under the lens
     this.setFault(message.fault || this.old());
   }

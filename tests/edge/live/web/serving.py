@@ -90,7 +90,7 @@ class SameAgain:
 def serving(folder: Path, host: str = "127.0.0.1", reader_of: Callable[[Hub], Reader] = SameAgain) -> Iterator[Served]:
     clock = Clock()
     hub = Hub(Stage(), Watch(clock), Metrics())
-    with CaseStore(folder) as store:
+    with CaseStore(folder, waits=True) as store:
         app = make_app(hub, Desk(store, None, hub, reader_of(hub), lambda: clock.day))
         web = WebServer(app, host, 0)
         try:

@@ -29,6 +29,7 @@ from edge.live.web.hub import MOST_CLIENTS
 from edge.records import Cell, Frame
 from edge.runtime.guarded import Acceleration
 from tests.edge.cases.older import unchecked
+from tests.edge.disks import full
 from tests.edge.live.web.serving import DRAWN, SameAgain, Served, serving
 
 Json = dict[str, Any]
@@ -170,11 +171,36 @@ def test_a_late_and_a_lost_camera_are_told_and_forgiven(served: Served, http: ht
         assert http.post("/api/capture", json={"actor": "kim"}).status_code == 422
         served.show()
         told(socket, fault_is(""))
-        assert http.get("/healthz").json() == {"ok": True, "fault": ""}
+        assert http.get("/healthz").json() == {"ok": True, "fault": "", "unkept": ""}
         served.hub.lost(CameraLost("unplugged"))
         told(socket, fault_is("unplugged"))
         served.show()
         told(socket, lambda m: m["type"] == "labels" and m["scene"] == 2)
+
+
+def test_a_full_disk_costs_captures_and_not_the_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with ExitStack() as stack:
+        with full():
+            served = stack.enter_context(serving(tmp_path / "new"))
+            http = stack.enter_context(httpx.Client(base_url=served.base, timeout=PATIENCE_S))
+            with live(served) as socket:
+                served.show()
+                assert told(socket, lambda m: m["type"] == "labels")["count"] == 46
+                why = told(socket, lambda m: m["type"] == "state" and m["unkept"])["unkept"]
+            assert "cases.sqlite" in why
+            health = http.get("/healthz")
+            assert (health.status_code, health.json()) == (503, {"ok": False, "fault": "", "unkept": why})
+            assert "chromo_store_fault 1\n" in http.get("/metrics").text
+            refused = http.post("/api/capture", json={"actor": "kim", "case": ""})
+            assert (refused.status_code, refused.json()) == (500, {"error": f"nothing captured: {why}"})
+            assert http.get("/api/case").status_code == 500
+        with live(served) as socket:
+            told(socket, lambda m: m["type"] == "case")
+            told(socket, lambda m: m["type"] == "state" and not m["unkept"])
+        assert http.get("/healthz").json()["ok"]
+        assert http.post("/api/capture", json={"actor": "kim", "case": "today"}).status_code == 201
+    said = [record.getMessage() for record in caplog.records if record.name == "edge.live.web.app"]
+    assert said == [f"nothing can be captured: {why}; labelling goes on", "cells can be captured again"]
 
 
 def test_a_camera_that_is_back_is_not_sound_with_its_old_scene(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge.cases.store import CaseStore
-from edge.errors import EditRefused
+from edge.errors import CapturedBefore, EditRefused
 from edge.live.stage import Stage
 from edge.live.watch import Watch
 from edge.live.web.desk import Desk
 from edge.live.web.hub import Hub
+from edge.live.web.memory import Memory
 from edge.live.web.metrics import Metrics
+from edge.records import Cell, Frame
+from tests.edge.disks import full
 from tests.edge.live.web.serving import Clock, SameAgain, Served, serving
 
 
@@ -38,23 +42,93 @@ def test_a_name_that_cannot_be_one_is_refused_at_the_start(tmp_path: Path, name:
         Desk(store, name, hub, SameAgain(hub))
 
 
+class Start:
+    """A desk of a run that has just started in ``served``'s store."""
+
+    def __init__(
+        self, served: Served, case: str | None = None, place: str = "", day: str = "2026-01-02", *, typed: bool = False
+    ) -> None:
+        self._memory = Memory(served.store.path.parent, place, typed=typed)
+        self._desk = Desk(served.store, case, served.hub, SameAgain(served.hub), lambda: day, memory=self._memory)
+
+    def __enter__(self) -> Desk:
+        return self._desk
+
+    def __exit__(self, *_: object) -> None:
+        self._memory.close()
+
+
+def name_after(*words: Any, **more: Any) -> str:
+    with Start(*words, **more) as desk:
+        return desk.name
+
+
 def test_the_case_that_was_open_is_open_after_a_restart(served: Served) -> None:
-    desk = Desk(served.store, None, served.hub, SameAgain(served.hub), lambda: "2026-01-02")
-    desk.open("S24-117", "kim")
-    again = Desk(served.store, None, served.hub, SameAgain(served.hub), lambda: "2026-01-03")
-    assert again.name == "S24-117"
-    again.open("2026-01-03", "kim")
-    assert Desk(served.store, None, served.hub, SameAgain(served.hub), lambda: "2026-01-04").name == "2026-01-04"
+    with Start(served) as desk:
+        desk.open("S24-117", "kim")
+    with Start(served, day="2026-01-03") as again:
+        assert again.name == "S24-117"
+        again.open("2026-01-03", "kim")
+    assert name_after(served, day="2026-01-04") == "2026-01-04"
 
 
 def test_a_case_opened_after_the_stated_one_is_open_again_after_a_restart(served: Served) -> None:
-    def desk(case: str | None = "S24-1", place: str = "") -> Desk:
-        return Desk(served.store, case, served.hub, SameAgain(served.hub), lambda: "2026-01-02", place=place)
+    with Start(served, "S24-1") as desk:
+        desk.open("S24-2", "kim")
+    assert name_after(served, "S24-1") == "S24-2"
+    assert name_after(served, "S24-3") == "S24-3"  # asked for on purpose
+    assert name_after(served) == "2026-01-02"
+    assert name_after(served, "S24-1", ".8766") == "S24-1"  # another microscope of the same machine
+    with Start(served, "S24-1") as desk:
+        desk.open("2026-01-02", "kim")
+    # That of the day was opened, too: the next cell is none of S24-1.
+    assert name_after(served, "S24-1") == "2026-01-02"
 
-    desk().open("S24-2", "kim")
-    assert desk().name == "S24-2"
-    assert desk("S24-3").name == "S24-3"  # asked for on purpose
-    assert desk(None).name == "2026-01-02"
-    assert desk(place=".8766").name == "S24-1"  # another microscope of the same machine
-    desk().open("2026-01-02", "kim")
-    assert desk().name == "2026-01-02"  # that of the day was opened, too: the next cell is none of S24-1
+
+def test_a_person_who_types_a_case_means_that_one(served: Served) -> None:
+    with Start(served, "S24-1") as desk:
+        desk.open("S24-2", "kim")
+    assert name_after(served, "S24-1", typed=True) == "S24-1"
+    assert name_after(served, "S24-1") == "S24-1"  # nor does the old one come back
+    with Start(served, "S24-1", typed=True) as desk:
+        desk.open("S24-2", "kim")
+    assert name_after(served, "S24-1") == "S24-2"
+
+
+def test_two_runs_in_one_place_do_not_share_what_is_open(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    with Start(served) as first:
+        first.open("S24-1", "kim")
+        with Start(served) as second:
+            assert second.name == "2026-01-02"
+            second.open("S24-2", "lee")
+            second.open("S24-3", "lee")
+        assert [message[:40] for message in caplog.messages] == ["another run on this machine remembers its"[:40]]
+        with Start(served, place=".8766") as elsewhere:
+            elsewhere.open("S24-4", "lee")
+    assert name_after(served) == "S24-1"
+    assert name_after(served, place=".8766") == "S24-4"
+
+
+def test_the_open_case_is_known_while_the_stores_disk_takes_nothing(served: Served) -> None:
+    with Start(served) as desk:
+        desk.open("S24-117", "kim")
+    folder = served.store.path.parent
+    with full(), CaseStore(folder, waits=True) as store:
+        memory = Memory(folder)
+        assert Desk(store, None, served.hub, SameAgain(served.hub), memory=memory).name == "S24-117"
+        memory.close()
+
+
+def test_another_run_captures_the_same_field_while_this_one_reads_it(served: Served) -> None:
+    class Slow(SameAgain):
+        def label(self, frame: Frame) -> Cell:
+            with CaseStore(served.store.path.parent) as other:
+                other.capture("A-1", served.frame(), served.cell(), "lee")
+            return super().label(frame)
+
+    served.store.new_case("A-1", "kim")
+    desk = Desk(served.store, "A-1", served.hub, Slow(served.hub))
+    served.show()
+    with pytest.raises(CapturedBefore, match="it is cell 1 already"):
+        desk.capture("kim")
+    assert len(served.store.cells("A-1")) == 1

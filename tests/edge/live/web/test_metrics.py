@@ -19,4 +19,4 @@ def test_resident_memory_is_what_the_kernel_says(
         (tmp_path / "proc/self").mkdir(parents=True)
         (tmp_path / "proc/self/status").write_text(status)
     monkeypatch.setattr(host, "ROOT", tmp_path)
-    assert f"chromo_resident_bytes {expected}\n" in Metrics().text(clients=0, fault=False)
+    assert f"chromo_resident_bytes {expected}\n" in Metrics().text(clients=0, fault=False, unkept=False)

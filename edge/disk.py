@@ -1,0 +1,31 @@
+"""Whether a disk takes more."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+NEEDED_BYTES = 4_000_000
+"""A large picture, its record and SQLite's own journal."""
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+"""Of a disk that is full, read-only or failing: no other name, and no right to write, would mend them."""
+
+
+def disk_fault(folder: Path) -> str:
+    """Why nothing more can be kept in ``folder``, which need not be there yet; empty where it can, or none can tell."""
+    try:
+        place = next((path for path in (folder, *folder.parents) if path.exists()), Path())
+        disk = os.statvfs(place)
+    except OSError:
+        return ""
+    if disk.f_flag & os.ST_RDONLY:
+        return (
+            f"the disk of {folder} is read-only; 'sudo dmesg' may say why, as a worn card; a service writes only where "
+            "install-service was told"
+        )
+    left = disk.f_bavail * disk.f_frsize
+    if left < NEEDED_BYTES:
+        needed = f"{NEEDED_BYTES / 1e6:.0f} are needed"
+        return f"no space left on the disk of {folder}: {left / 1e6:.1f} MB, {needed}; free some"
+    return ""

@@ -1,0 +1,76 @@
+"""Which case was opened last on the live page, over a power cut: the next cell is that patient's."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from edge.sinks.files import write_bytes
+
+_log = logging.getLogger(__name__)
+
+
+class Memory:
+    """A file in the store's ``folder``, for this machine and the ``place`` among its runs that share the store. Of
+    several runs in one place the first alone has it, until it ends; the others remember nothing, and say so.
+
+    ``typed``: a person has just typed which case they mean, so nothing from before holds.
+    """
+
+    def __init__(self, folder: Path, place: str = "", *, typed: bool = False) -> None:
+        self._path = folder / f"open-case.{socket.gethostname()}{place}"
+        self._typed = typed
+        self._lock: IO[str] | None = None
+        self._warned = False
+
+    def chosen(self, started_with: str) -> str | None:
+        """The case that was opened last by a run that ``started_with`` the same one; "" is that of the day, None where
+        nothing is remembered."""
+        if not self._ours():
+            return None
+        with suppress(OSError, ValueError):
+            if self._typed:
+                self._path.unlink(missing_ok=True)
+                return None
+            before, chosen = self._path.read_text(encoding="utf-8").split("\n")
+            if before == started_with:
+                return chosen
+        return None
+
+    def keep(self, started_with: str, chosen: str) -> None:
+        """Raises ``SinkError`` where it cannot be kept."""
+        if self._ours():
+            write_bytes(self._path, f"{started_with}\n{chosen}".encode())
+
+    def close(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _ours(self) -> bool:
+        """Whether no other run has it. Where the disk or its kind knows no locks, as a read-only one, it is ours."""
+        if self._lock is not None:
+            return True
+        try:
+            lock = self._path.with_name(f"{self._path.name}.lock").open("a")
+        except OSError:
+            return True
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            if not self._warned:
+                self._warned = True
+                _log.warning(
+                    "another run on this machine remembers its open case here, so this one cannot; give each its --port"
+                )
+            return False
+        except OSError:
+            lock.close()
+            return True
+        self._lock = lock
+        return True

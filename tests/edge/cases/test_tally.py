@@ -49,7 +49,7 @@ def valid(karyotype: str) -> bool:
         ({"-X": 3, "normal": 17}, "mos 45,X[3]/46,XX[17]", {}),
         ({"-X": 5, "+X": 2, "normal": 13}, "mos 45,X[5]/47,XXX[2]/46,XX[13]", {}),
         ({"+X": 20}, "47,XXX[20]", {}),
-        ({"-22": 1, "-7": 2, "normal": 17}, "46,XX[20]", {"-22": 1, "-7": 2}),
+        ({"-22": 1, "-7": 2, "normal": 17}, "46,XX[20]", {"-7": 2, "-22": 1}),
         ({"-3 +5": 1, "normal": 9}, "46,XX[9]", {"+5": 1, "-3": 1}),
         ({"+21 -8": 1, "+21": 9}, "47,XX,+21[10]", {"-8": 1}),
         ({"+21 +8": 3, "+21": 9}, "mos 47,XX,+21[9]/48,XX,+8,+21[3]", {}),
@@ -57,23 +57,34 @@ def valid(karyotype: str) -> bool:
         ({"+21 +21": 1, "+21": 3}, "47,XX,+21[4]", {"another +21": 1}),
         # what a spread of the larger line comes to that lost one: fewer than three make no line
         ({"+21": 19, "normal": 1}, "47,XX,+21[20]", {"-21": 1}),
-        ({"+X": 18, "normal": 2}, "47,XXX[20]", {"-X": 2}),
+        ({"normal": 2, "+X": 18}, "47,XXX[20]", {"-X": 2}),
         ({"+21": 17, "normal": 3}, "mos 47,XX,+21[17]/46,XX[3]", {}),
         ({"+21": 2, "normal": 1}, "mos 47,XX,+21[2]/46,XX[1]", {}),
         ({"+21": 2, "normal": 2}, "mos 47,XX,+21[2]/46,XX[2]", {}),
         ({"+8": 9, "-7 +8": 3, "-7": 2}, "mos 47,XX,+8[11]/46,XX,-7,+8[3]", {"-7": 2, "-8": 2}),
+        # of the larger of two, where one is
+        ({"+21": 4, "+8": 9, "normal": 1}, "mos 47,XX,+8[10]/47,XX,+21[4]", {"-8": 1}),
+        ({"+21": 4, "+8": 4, "normal": 1}, "mos 47,XX,+8[4]/47,XX,+21[4]", {"46,XX": 1}),
         # but nothing that was lost: one makes no line either, and none of the other cells explains it
         ({"-X": 19, "normal": 1}, "45,X[19]", {"46,XX": 1}),
         ({"-X": 18, "normal": 2}, "mos 45,X[18]/46,XX[2]", {}),
         # lost at random in either line
         ({"+21": 9, "normal": 8, "-22": 2, "+21 -22": 1}, "mos 47,XX,+21[10]/46,XX[10]", {"-22": 3}),
         ({"-7": 3, "-7 +8": 3}, "mos 45,XX,-7[3]/46,XX,-7,+8[3]", {}),
+        # what all of two lines lack was not lost at random, few as they are
+        ({"-7": 2, "-7 +8": 2}, "mos 45,XX,-7[2]/46,XX,-7,+8[2]", {}),
         # each gain is another line's
         ({"+8": 9, "+21": 3, "+8 +21": 1}, "mos 47,XX,+8[9]/47,XX,+21[3]", {"48,XX,+8,+21": 1}),
         # of the clone, whatever it has besides
         ({"+8": 1, "+8 +21": 1, "normal": 18}, "mos 47,XX,+8[2]/46,XX[18]", {"+21": 1}),
         # two of one kind, in one word
         ({"+21 +21": 1, "normal": 9}, "46,XX[9]", {"+21,+21": 1}),
+        # in the order of a karyotype
+        (
+            {"+2": 1, "+10": 1, "+1": 1, "-X": 1, "+X": 1, "normal": 9},
+            "46,XX[10]",
+            {"+X": 1, "+1": 1, "+2": 1, "+10": 1, "-X": 1},
+        ),
         ({"+X": 18, "-X": 2}, "47,XXX[20]", {"-X": 2}),
         # labels that may be swapped: no cell has 47
         ({"+22 -7": 2, "normal": 18}, "mos 46,XX,-7,+22[2]/46,XX[18]", {"-7": 2}),
@@ -83,8 +94,9 @@ def valid(karyotype: str) -> bool:
 def test_running_karyotype(seen: dict[str, int], karyotype: str, strays: dict[str, int]) -> None:
     result = tally(cells(**seen))
     assert result.karyotype == karyotype
-    assert {s.what: len(s.cells) for s in result.strays} == strays
+    assert [(s.what, len(s.cells)) for s in result.strays] == list(strays.items())
     assert valid(karyotype)
+    assert all(list(line.cells) == sorted(line.cells) for line in result.lines)
     assert len(result.counted) + len(result.apart) == sum(seen.values())
 
 
@@ -130,6 +142,9 @@ def test_markers_and_derivatives_make_clones() -> None:
     states = [edited(captured([*NORMAL_FEMALE, "21"], number=k), Mark(46, "marker")) for k in (1, 2)]
     assert tally(states).karyotype == "47,XX,+mar[2]"
     assert (tally(states[:1]).karyotype, tally(states[:1]).apart) == ("", (1,))
+    two = edited(captured([*NORMAL_FEMALE, "21", "21"], number=2), Mark(46, "marker"), Mark(47, "marker"))
+    for odd, said in ((states[0], "+mar"), (two, "+2mar")):
+        assert tally([odd, *(cell_of(number=k) for k in range(3, 9))]).strays == (Stray(said, (odd.captured.number,)),)
     changed = [edited(captured(number=k), Mark(16, "derivative")) for k in (1, 2)]
     assert tally(changed).karyotype == "46,XX,der(9)[2]"
     assert valid("47,XX,+mar[2]")
@@ -221,6 +236,13 @@ def test_who_lost_a_changed_chromosome_is_no_normal_cell(few: int) -> None:
     assert [stray.what for stray in result.strays] == ["-9"]
     normal = tally([*changed, cell_of(number=19)])
     assert (normal.karyotype, normal.strays) == ("46,XX,der(9)[18]", (Stray("46,XX", (19,)),))
+    assert tally([*changed, cell_of("-8", number=19)]).apart == (19,)  # another is missing
+
+
+def test_a_normal_cell_has_not_lost_a_gain_and_a_change_at_once() -> None:
+    both = [edited(captured([*NORMAL_FEMALE, "8"], number=k), Mark(16, "derivative")) for k in range(1, 19)]
+    assert tally([*both, cell_of(number=19)]).apart == (19,)
+    assert tally([*both, cell_of("-9", number=19)]).karyotype == "47,XX,+8,der(9)[19]"
 
 
 def test_an_extra_derivative_and_an_extra_whole_one_make_no_clone() -> None:

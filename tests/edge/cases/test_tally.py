@@ -129,11 +129,25 @@ def test_a_gain_and_a_loss_in_a_clone_are_what_they_are() -> None:
     assert (result.karyotype, result.findings) == ("46,XX,-7,+8[3]", ("monosomy 7", "trisomy 8"))
 
 
+def triploid(sex: str, *, number: int, more: str = "") -> CellState:
+    labels = [*(label for label in NORMAL_FEMALE[:44:2] for _ in range(3)), *sex, *more]
+    return edited(captured(labels, number=number), Accept((0,)))
+
+
+@pytest.mark.parametrize(
+    ("most", "other", "stray"), [("XXY", "XXX", "X instead of Y"), ("XXX", "XXY", "Y instead of X")]
+)
+def test_triploid_cells_are_told_against_the_sex_of_most(most: str, other: str, stray: str) -> None:
+    result = tally([triploid(other, number=1), *(triploid(most, number=k) for k in (2, 3, 4))])
+    assert (result.karyotype, result.strays) == (f"69,{most}[4]", (Stray(stray, (1,)),))
+
+
 def test_triploid_cells() -> None:
-    triploid = [label for label in [str(n) for n in range(1, 23)] for _ in range(3)] + ["X", "X", "Y"]
-    three = [edited(captured(triploid, number=k), Accept((0,))) for k in range(1, 4)]
+    three = [triploid("XXY", number=k) for k in (1, 2, 3)]
     assert tally(three).karyotype == "69,XXY[3]"
     assert tally(three).findings == ("triploidy",)
+    beside = tally([*three, cell_of(number=4), cell_of(number=5)])  # two X there are no Y lost
+    assert (beside.karyotype, beside.findings) == ("mos 69,XXY[3]/46,XX[2]", ("triploidy in 3 of 5 cells",))
     lone = tally([three[0], *(cell_of(number=k) for k in range(2, 6))])
     assert (lone.karyotype, [s.what for s in lone.strays]) == ("46,XX[4]", ["3n"])
 
@@ -157,6 +171,8 @@ def test_the_same_gain_at_another_ploidy_is_another() -> None:
     result = tally([cell_of("+8", number=1), doubled, *(cell_of(number=k) for k in range(3, 20))])
     assert (result.karyotype, result.findings, result.apart) == ("46,XX[17]", (), (1, 2))
     assert [s.what for s in result.strays] == ["+8", "+8 at 4n", "4n"]
+    three = tally([triploid("XXY", number=1, more="8"), *(cell_of(number=k) for k in (2, 3))])
+    assert [s.what for s in three.strays] == ["+8 at 3n", "3n"]
 
 
 def test_labels_that_may_be_swapped_are_told() -> None:
@@ -311,6 +327,8 @@ def test_the_order_of_capture_decides_nothing() -> None:
     cells += [cell_of(number=5), cell_of("+X", number=6)]
     said = {tally(order).karyotype for order in permutations(cells)}
     assert said == {"mos 47,XXY[4]/46,XX[1]"}
+    halves = [triploid(sex, number=k) for k, sex in enumerate(("XXY", "XXY", "XXX", "XXX"), start=1)]
+    assert tally(halves).findings == tally(halves[::-1]).findings
 
 
 def test_nothing_yet() -> None:

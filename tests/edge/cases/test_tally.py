@@ -319,6 +319,7 @@ def test_a_lost_y_is_no_turner_syndrome(males: int, said: str) -> None:
 def test_why_there_is_no_karyotype() -> None:
     assert tally([]).headline == "no cell to count yet"
     assert tally([cell_of("+21")]).headline == "no clone: cell 1 stands apart"
+    assert tally(cells(**{"+21": 1, "+8": 1})).headline == "no clone: cells 1 and 2 stand apart"
     assert tally(cells(normal=2)).headline == "46,XX[2]"
 
 
@@ -352,6 +353,7 @@ def test_mosaicism_that_n_cells_exclude(n: int, percents: tuple[int, int, int]) 
 
 def test_what_a_cell_shows_is_not_excluded() -> None:
     assert tally(cells(**{"-X": 2, "normal": 18})).exclusion.endswith(", but not one of -X (cells 1 and 2)")
+    assert tally(cells(normal=1)).exclusion.startswith("1 cell excludes a further cell line in 95 % or more")
     one = tally(cells(**{"+21": 1, "normal": 19})).exclusion
     assert one.startswith("19 cells exclude")
     assert one.endswith(", but not one of +21 (cell 1)")

@@ -44,7 +44,7 @@ def valid(karyotype: str) -> bool:
         ({"+21": 8, "normal": 12}, "mos 47,XX,+21[8]/46,XX[12]", {}),
         ({"+21": 15}, "47,XX,+21[15]", {}),
         ({"+21": 1, "normal": 19}, "46,XX[19]", {"+21": 1}),
-        ({"+21": 2, "normal": 18}, "mos 47,XX,+21[2]/46,XX[18]", {}),
+        ({"normal": 18, "+21": 2}, "mos 47,XX,+21[2]/46,XX[18]", {}),
         ({"-X": 2, "normal": 18}, "46,XX[20]", {"-X": 2}),
         ({"-X": 3, "normal": 17}, "mos 45,X[3]/46,XX[17]", {}),
         ({"-X": 5, "+X": 2, "normal": 13}, "mos 45,X[5]/47,XXX[2]/46,XX[13]", {}),
@@ -75,6 +75,11 @@ def valid(karyotype: str) -> bool:
         ({"-7": 2, "-7 +8": 2}, "mos 45,XX,-7[2]/46,XX,-7,+8[2]", {}),
         # each gain is another line's
         ({"+8": 9, "+21": 3, "+8 +21": 1}, "mos 47,XX,+8[9]/47,XX,+21[3]", {"48,XX,+8,+21": 1}),
+        (
+            {"+8": 9, "+21": 9, "+X": 9, "+8 +21": 1, "+8 +X": 1},
+            "mos 47,XXX[9]/47,XX,+8[9]/47,XX,+21[9]",
+            {"48,XX,+8,+21": 1, "48,XXX,+8": 1},
+        ),
         # of the clone, whatever it has besides
         ({"+8": 1, "+8 +21": 1, "normal": 18}, "mos 47,XX,+8[2]/46,XX[18]", {"+21": 1}),
         # two of one kind, in one word
@@ -96,7 +101,7 @@ def test_running_karyotype(seen: dict[str, int], karyotype: str, strays: dict[st
     assert result.karyotype == karyotype
     assert [(s.what, len(s.cells)) for s in result.strays] == list(strays.items())
     assert valid(karyotype)
-    assert all(list(line.cells) == sorted(line.cells) for line in result.lines)
+    assert all(list(numbers) == sorted(numbers) for numbers in (result.counted, *(line.cells for line in result.lines)))
     assert len(result.counted) + len(result.apart) == sum(seen.values())
 
 
@@ -197,6 +202,24 @@ def test_gains_of_incomplete_cells_are_said_and_make_clones() -> None:
     assert tally([broken[0], *normal]).strays == (Stray("+21", (1,)),)
 
 
+def test_incomplete_cells_do_not_say_what_sex_the_others_are_told_against() -> None:
+    lost = ("-1 -2 -3", "-4 -5 -6", "-7 -8 -9")
+    males = [cell_of(what, number=k, sex="XY") for k, what in enumerate(lost, start=3)]
+    result = tally([cell_of(number=1), cell_of(number=2), *males])
+    assert (result.karyotype, result.findings[1:]) == ("46,XX[2]", ())
+    assert result.findings[0].startswith("Y instead of X in cells 3 to 5")
+
+
+def test_an_incomplete_triploid_cell_may_be_parts_of_several() -> None:
+    """What it has too many is not said, beside no other of its level too."""
+    labels = [place.label for place in triploid("XXY", number=1, more="8").places]
+    for lost in "123":
+        labels.remove(lost)
+    broken = [edited(captured(labels, number=k), Accept((0,))) for k in (1, 2)]
+    result = tally([*broken, cell_of(number=3)])
+    assert (result.karyotype, result.incomplete, result.strays, result.besides) == ("46,XX[1]", (1, 2), (), ())
+
+
 def test_an_incomplete_cell_that_nobody_has_seen_leaves_it_provisional() -> None:
     labels = list(NORMAL_FEMALE[6:])
     result = tally([*(cell_of(number=k) for k in (1, 2, 3)), edited(captured(labels, number=4))])
@@ -208,6 +231,9 @@ def test_another_sex_beside_klinefelter_may_be_of_the_same_person() -> None:
     result = tally([*xxy, *(cell_of(number=k) for k in range(15, 20))])
     assert result.karyotype == "mos 47,XXY[15]/46,XX[5]"
     assert f"{ANOTHER_SEX_BESIDE_XXY} in 5 of 20 cells" in result.findings
+    males = [cell_of(number=k, sex="XY") for k in range(1, 15)]
+    one = tally([xxy[0], *males, *(cell_of(number=k) for k in range(15, 19))])
+    assert one.findings == (f"{ANOTHER_SEX} in 4 of 18 cells",)  # one cell is no Klinefelter syndrome
 
 
 def test_broken_and_set_aside_cells_do_not_count() -> None:

@@ -397,7 +397,13 @@ def test_so_many_cells_exclude_just_the_share_said(confidence: float) -> None:
 
 @pytest.mark.parametrize(
     ("numbers", "text"),
-    [((), "no cells"), ((3,), "cell 3"), ((1, 2, 3, 4, 7), "cells 1 to 4 and 7"), ((1, 2, 5), "cells 1, 2 and 5")],
+    [
+        ((), "no cells"),
+        ((3,), "cell 3"),
+        ((1, 2, 3, 4, 7), "cells 1 to 4 and 7"),
+        ((1, 2, 5), "cells 1, 2 and 5"),
+        ((1, 2, 3), "cells 1 to 3"),
+    ],
 )
 def test_cells_by_name(numbers: tuple[int, ...], text: str) -> None:
     assert cells_named(numbers) == text

@@ -194,11 +194,24 @@ def test_doubtful_objects_make_no_cell_triploid() -> None:
     debris = random_predictions(np.random.default_rng(3), 40)
     odds = np.array([5.0] * 46 + [-1.0] * 40, np.float32)
     assert labels_of(assign([*predictions_of(NORMAL_FEMALE), *debris], odds)) == NORMAL_FEMALE
+    thirds = AUTOSOMES[:28:2]
+    odds = np.array([5.0] * 46 + [0.5] * len(thirds), np.float32)  # sixty that are likely, and no third set
+    assert labels_of(assign(predictions_of([*NORMAL_FEMALE, *thirds]), odds)) == NORMAL_FEMALE
+
+
+def test_a_whole_further_set_is_no_heap_of_extra_copies() -> None:
+    """Of less odds than a lone fourth copy needs."""
+    labels = [*AUTOSOMES, *AUTOSOMES, *"XXXX"]
+    odds = np.full(92, EXTRA_PRICE_NATS[0] + 1, np.float32)
+    assert labels_of(assign(predictions_of(labels), odds)) == labels
+    lone = [*NORMAL_FEMALE, "X", "X"]
+    assert len(assign(predictions_of(lone), odds[:48])) == 47
 
 
 def test_nothing_and_a_single_one() -> None:
     assert assign([]) == ()
     assert price_of([], np.zeros(0, np.float32)) == np.inf
+    assert assign([make_prediction(0, "9")], -9.0) == ()
     (only,) = assign([torn(0, {"9": 0.6, "10": 0.3})])
     assert only.label == "9"
     assert only.confidence == pytest.approx(0.6, abs=0.01)  # alone, the cell adds nothing

@@ -143,6 +143,9 @@ def test_what_an_accelerator_is_given(tmp_path: Path) -> None:
         bundle.given_to("edgetpu")
     onnx = replace(bundle, model_path=bundle.model_path.with_suffix(".onnx"))
     assert onnx.given_to("edgetpu") == (MODEL, ".onnx", "")  # no compiler takes it: the accelerator says what to do
+    (tmp_path / "tiny_edgetpu.tflite").write_bytes(MODEL)
+    with pytest.raises(BundleInvalid, match="expected its SHA-256 under 'compiled'"):
+        bundle.given_to("edgetpu")
     digest = hashlib.sha256(MODEL + b" ").hexdigest()
     (tmp_path / "tpu.tflite").write_bytes(MODEL + b" ")
     compiled = load_bundle(

@@ -153,6 +153,10 @@ def test_triploid_cells() -> None:
     assert tally(three).findings == ("triploidy",)
     beside = tally([*three, cell_of(number=4), cell_of(number=5)])  # two X there are no Y lost
     assert (beside.karyotype, beside.findings) == ("mos 69,XXY[3]/46,XX[2]", ("triploidy in 3 of 5 cells",))
+    xxx = [triploid("XXX", number=k) for k in (1, 2, 3)]
+    assert tally([*xxx, *(cell_of(number=k, sex="XY") for k in (4, 5))]).findings == ("triploidy in 3 of 5 cells",)
+    lost = tally([*(triploid("XX", number=k) for k in (4, 5, 6)), three[0]])  # three are expected, whatever most have
+    assert (lost.karyotype, lost.strays) == ("68<3n>,XX[3]", (Stray("69,XXY", (1,)),))
     lone = tally([three[0], *(cell_of(number=k) for k in range(2, 6))])
     assert (lone.karyotype, [s.what for s in lone.strays]) == ("46,XX[4]", ["3n"])
 
@@ -297,6 +301,8 @@ def test_an_extra_derivative_and_an_extra_whole_one_make_no_clone() -> None:
     alike = tally([*changed, *normal])
     assert alike.karyotype == "mos 47,XX,+der(21)[2]/46,XX[2]"
     assert alike.findings == ("extra structurally changed 21 in 2 of 4 cells",)
+    third_x = edited(captured([*NORMAL_FEMALE, "X"], number=1), Mark(46, "derivative"))  # 47,XX,der(X)
+    assert [stray.what for stray in tally([third_x, *normal]).strays] == ["+X", "der(X)"]
 
 
 def test_unreviewed_cells_make_it_provisional() -> None:

@@ -188,6 +188,12 @@ def test_closing_ends_the_wait_for_a_lost_camera() -> None:
     assert list(frames) == []
 
 
+def test_closing_closes_the_camera() -> None:
+    sound = Breaks(1, None)
+    WatchedCamera(sound, lambda: sound, Seen()).close()
+    assert sound.closed
+
+
 def test_a_camera_that_opens_while_all_is_closed_is_closed_too() -> None:
     late = Breaks(1, None)
 

@@ -177,6 +177,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "truncated model": (lambda f: (f / "tiny.tflite").write_bytes(MODEL[:100]), "100 bytes with sha256"),
     "a path as name": (lambda f: write(f, model="../tiny.tflite"), "a plain file name ending in .tflite"),
     "a hidden name": (lambda f: write(f, model=".tflite"), "a plain file name ending in .tflite"),
+    "a number as name": (lambda f: write(f, model=5), "a plain file name ending in .tflite"),
+    "a number as hash": (lambda f: write(f, sha256=5), "64 hex digits"),
     "a short hash": (lambda f: write(f, sha256="abc"), "64 hex digits"),
     "no size": (lambda f: write(f, input={"height_px": 0, "width_px": 12}), "height_px and width_px, whole numbers"),
     "a yes as size": (lambda f: write(f, input={"height_px": 16, "width_px": True}), "height_px and width_px, whole"),

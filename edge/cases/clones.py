@@ -74,7 +74,7 @@ def clones_of(complete: Cells, incomplete: Cells) -> Clones:
         tuple(Clone(own, tuple(numbers), tuple(joined.get(own, ()))) for own, numbers in lines.items()),
         tuple(lone),
         _by_change({**complete, **incomplete}, lambda change: change not in clonal),
-        {change: tuple(sorted(numbers)) for change, numbers in lost.items()},
+        {change: tuple(numbers) for change, numbers in lost.items()},
         _by_change(incomplete, lambda change: change in clonal),
     )
 
@@ -117,7 +117,7 @@ def _alone_shows(own: Departures, lines: Mapping[Departures, list[int]]) -> bool
 
 def _by_change(cells: Cells, wanted: Callable[[Departure], bool]) -> dict[Departure, tuple[int, ...]]:
     found: dict[Departure, list[int]] = {}
-    for number, shown in sorted(cells.items()):
+    for number, shown in cells.items():
         for change in filter(wanted, shown):
             found.setdefault(change, []).append(number)
     return {change: tuple(numbers) for change, numbers in found.items()}

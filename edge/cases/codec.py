@@ -51,7 +51,7 @@ def mask_to_runs(mask: BoolArray) -> list[int]:
 
 def runs_to_mask(runs: Sequence[int], shape: tuple[int, int]) -> BoolArray:
     """Raises ``ValueError`` where the runs do not fill ``shape`` (h, w)."""
-    if any(run < 0 for run in runs) or sum(runs) != shape[0] * shape[1]:  # of sums that wrap round repeat would fail
+    if any(run < 0 for run in runs) or sum(runs) != shape[0] * shape[1]:  # before room is made; repeat's sum would wrap
         raise ValueError(f"expected runs that fill {shape}, got {len(runs)} of {sum(runs)} in all")
     values = np.arange(len(runs)) % 2 == 1
     return np.repeat(values, runs).reshape(shape)
@@ -65,8 +65,12 @@ def png_of(pixels: UInt8Array) -> bytes:
 
 
 def pixels_of(png: bytes) -> UInt8Array:
-    with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
-        return np.array(picture.convert("L"), np.uint8)
+    """Raises ``ValueError`` or ``OSError`` where ``png`` is none."""
+    try:
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
+            return np.array(picture.convert("L"), np.uint8)
+    except SyntaxError as why:  # Pillow's word for a broken piece
+        raise ValueError(str(why)) from why
 
 
 def chromosome_to_json(chromosome: Chromosome) -> Json:

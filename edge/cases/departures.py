@@ -58,7 +58,7 @@ class Departure(NamedTuple):
     def rank(self) -> tuple[bool, bool, int, str]:
         """Gains before losses, sex chromosomes before autosomes in numeric order, as ISCN writes them."""
         autosome = LABELS.index(self.label) + 1 if self.label in AUTOSOMES else 0
-        return self.is_loss, not self.is_gain and not self.is_loss, autosome, self.what
+        return self.is_loss, not self.is_gain, autosome, self.what
 
 
 Departures = frozenset[Departure]

@@ -52,7 +52,7 @@ class KeptCells:
             try:
                 cell = cell_from_document({**_scale_as_taken(um_per_px), **json.loads(document)})
                 cell = replace(cell, frame=printable(cell.frame))
-            except (KeyError, TypeError, ValueError, OSError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OSError) as error:
                 raise StoreDamaged(
                     f"{self._path}: the record of cell {id} is damaged; restore it from a copy"
                 ) from error

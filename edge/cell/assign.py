@@ -136,8 +136,7 @@ def _makes(likely: int, copies: int) -> list[_Make]:
             expected = np.full(len(LABELS), level)
             expected[LABELS.index("X")], expected[LABELS.index("Y")] = level - y, y
             beyond = np.arange(copies)[None] - expected[:, None]
-            extra = np.where(beyond == 0, first, first + further * beyond)
-            found.append(_Make(np.where(beyond < 0, -MISSING_PRICE_NATS, extra), price))
+            found.append(_Make(np.where(beyond < 0, -MISSING_PRICE_NATS, first + further * beyond), price))
     return found
 
 
@@ -145,8 +144,6 @@ def _belief(cost: npt.NDArray[np.float64], labels: npt.NDArray[np.intp], likely:
     """How sure each label is: its weight against that of what it could be instead. Either another class, all others
     as they are, at the price of the cell that this makes; or the class of one of the others, which takes this one's
     for it."""
-    if not len(labels):
-        return np.zeros(0)
     counts = np.bincount(labels, minlength=len(LABELS))
     classes = np.arange(len(LABELS))
     makes = _makes(likely, int(counts.max()) + 1)

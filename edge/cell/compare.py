@@ -68,8 +68,6 @@ class Score:
 
 def match(found: Sequence[Box], truth: Sequence[Box]) -> list[tuple[int, int, float]]:
     """One-to-one pairs (index in ``found``, index in ``truth``, IoU) with IoU >= 0.5."""
-    if not found or not truth:
-        return []
     # Truth by rows: where two pairings are as good, the solver's choice depends on it, and scores should not differ.
     overlap = box_iou(truth, found)
     pairs = zip(*one_to_one(overlap), strict=True)

@@ -135,7 +135,7 @@ def karyotype_of(
         change, changed = cell.autosome_change.get(label, 0), cell.derivatives.count(label)
         gained = cell.extra_derivatives(label)  # +der(9)
         terms += [f"+{label}"] * (change - gained)
-        if change < 0 and not cell.incomplete:
+        if not cell.incomplete:
             terms += [f"-{label}"] * -change
         terms += [f"+der({label})"] * gained + [f"der({label})"] * (changed - gained)
     if cell.markers:

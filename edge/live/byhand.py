@@ -30,7 +30,7 @@ def missed(frame: Frame, stroke: Points) -> Region:
     stained beside it belongs to it. Raises ``EditRefused`` where there is none."""
     path = np.asarray(stroke, np.float32).reshape(-1, 2)
     height, width = frame.pixels.shape
-    length = line_length(path) if len(path) > 1 else 0.0
+    length = float(line_length(path))
     if not np.isfinite(path).all() or length < SHORTEST_PX:
         raise EditRefused(f"expected a line of two points or more, at least {SHORTEST_PX:g} pixels long")
     if len(path) > 3 and float(np.hypot(*(path[0] - path[-1]))) < CLOSED * length:

@@ -23,7 +23,7 @@ class TerminalSink:
     """Shows each cell on ``console``: a table that is redrawn in place, or with ``live=False`` or where the console is
     no screen (a pipe, a log file) one line a frame."""
 
-    def __init__(self, console: Console, *, live: bool = True) -> None:
+    def __init__(self, console: Console, *, live: bool) -> None:
         self._console = console
         self._times_s: deque[float] = deque(maxlen=_RATE_OVER_FRAMES)
         self._live = (

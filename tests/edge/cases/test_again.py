@@ -82,6 +82,7 @@ def test_another_field_is_another_cell() -> None:
 def test_a_frame_of_another_size_and_an_empty_one_are_none_of_it() -> None:
     assert seen_before(make_cell(width_px=341), [cell_of()]) is None
     assert seen_before(make_cell([]), [cell_of(), edited(captured([]))]) is None
+    assert seen_before(make_cell(), [edited(captured([]))]) is None
 
 
 def test_half_of_them_in_other_places_is_another_field() -> None:

@@ -32,7 +32,7 @@ from edge.cases.edits import (
     touched,
 )
 from edge.cases.places import Kind
-from edge.cases.state import CellState, Event, fold, next_id
+from edge.cases.state import CellState, Event, change_of, fold, next_id, touching_since
 from edge.errors import EditRefused
 from edge.records import LABELS, Chromosome
 from tests.builders import NORMAL_FEMALE, make_chromosome
@@ -240,6 +240,28 @@ def test_a_cell_that_was_only_set_aside_has_been_reviewed_by_nobody() -> None:
     for edits in ([SetAside("two cells")], [SetAside("two cells"), TakeBack()]):
         assert not edited(captured(), *edits).reviewed
         assert edited(captured(), *edits, Accept((0,))).reviewed
+
+
+def test_an_undo_and_a_redo_are_about_what_they_undo_and_redo() -> None:
+    events = edited(captured(), Relabel(3, "X"), Flip(0), Undo(2), Redo(2)).events
+    assert [change_of(events, event.edit) for event in events] == [Relabel(3, "X"), Flip(0), Flip(0), Flip(0)]
+    for revision in (3, 4):
+        for edit in (Undo(revision), Redo(revision)):
+            with pytest.raises(EditRefused, match=f"edit {revision} is itself an undo or a redo"):
+                change_of(events, edit)
+
+
+def test_who_touched_the_same_chromosome_since() -> None:
+    events = edited(captured(), Relabel(3, "X"), Flip(0), Undo(2)).events
+    assert touching_since(events, 0, Flip(3)) is events[0]
+    assert touching_since(events, 1, Flip(3)) is None
+    assert touching_since(events, 2, Mark(0, "marker")) is events[2]
+
+
+def test_an_id_is_used_once_whatever_was_undone() -> None:
+    gone = edited(captured(), Draw(make_chromosome(49, "Y")), Undo(1))
+    assert next_id(gone.captured, gone.events) == 50
+    assert (next_id(captured(), ()), next_id(captured([]), ())) == (46, 0)
 
 
 def test_undo_and_redo_go_in_turn() -> None:

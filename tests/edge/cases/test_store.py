@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import os
@@ -22,6 +23,7 @@ import pytest
 
 from edge import disk
 from edge.cases import kept, log
+from edge.cases.codec import png_of
 from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, Restore, SetAside, Split, Swap
 from edge.cases.log import Entry
 from edge.cases.schema import told
@@ -29,7 +31,7 @@ from edge.cases.store import CaseStore
 from edge.errors import CapturedBefore, CaseNotFound, DiskFault, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import NOMINAL_UM_PER_PX
 from edge.runtime.bundle import TASKS
-from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
+from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame, make_stain
 from tests.edge.cases.older import unchecked
 from tests.edge.cases.tampering import tamper
 from tests.edge.disks import full
@@ -658,6 +660,37 @@ def test_a_log_entry_that_cannot_be_read_is_damage(store: CaseStore, folder: Pat
         with pytest.raises(StoreDamaged, match="entry 3"):
             after.cell(id)
         assert len([line for line in after.verify().faults if "was changed after it was written" in line]) == 3
+
+
+def broken_crop() -> str:
+    """A crop of whose picture a length was changed: Pillow has an error of its own for it."""
+    png = png_of(make_stain())
+    at = png.index(b"IDAT")
+    return base64.b64encode(png[: at - 4] + (5).to_bytes(4, "big") + png[at:]).decode()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "'no JSON'",
+        "'[]'",
+        "'{}'",
+        f"'{'[' * 100_000}'",
+        "json_set(document, '$.frame', json('[[]]'))",
+        "json_set(document, '$.chromosomes[0].mask_runs[0]', json('1e400'))",
+        "json_set(document, '$.chromosomes[0].mask_runs[0]', 10000000000000)",
+        f"json_set(document, '$.chromosomes[0].crop_png', '{broken_crop()}')",
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_damage(store: CaseStore, folder: Path, document: str) -> None:
+    id = capture(store)
+    other = capture(store, level=221)
+    store.close()
+    tamper(folder, f"UPDATE cells SET document = {document} WHERE id = {id}")
+    with CaseStore(folder) as after:
+        with pytest.raises(StoreDamaged, match=f"the record of cell {id} is damaged; restore it from a copy"):
+            after.cell(id)
+        assert after.cell(other).karyotype == "46,XX"
 
 
 def test_a_log_without_head_is_damage(store: CaseStore, folder: Path) -> None:

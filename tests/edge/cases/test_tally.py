@@ -44,12 +44,12 @@ def valid(karyotype: str) -> bool:
         ({"+21": 8, "normal": 12}, "mos 47,XX,+21[8]/46,XX[12]", {}),
         ({"+21": 15}, "47,XX,+21[15]", {}),
         ({"+21": 1, "normal": 19}, "46,XX[19]", {"+21": 1}),
-        ({"+21": 2, "normal": 18}, "mos 47,XX,+21[2]/46,XX[18]", {}),
+        ({"normal": 18, "+21": 2}, "mos 47,XX,+21[2]/46,XX[18]", {}),
         ({"-X": 2, "normal": 18}, "46,XX[20]", {"-X": 2}),
         ({"-X": 3, "normal": 17}, "mos 45,X[3]/46,XX[17]", {}),
         ({"-X": 5, "+X": 2, "normal": 13}, "mos 45,X[5]/47,XXX[2]/46,XX[13]", {}),
         ({"+X": 20}, "47,XXX[20]", {}),
-        ({"-22": 1, "-7": 2, "normal": 17}, "46,XX[20]", {"-22": 1, "-7": 2}),
+        ({"-22": 1, "-7": 2, "normal": 17}, "46,XX[20]", {"-7": 2, "-22": 1}),
         ({"-3 +5": 1, "normal": 9}, "46,XX[9]", {"+5": 1, "-3": 1}),
         ({"+21 -8": 1, "+21": 9}, "47,XX,+21[10]", {"-8": 1}),
         ({"+21 +8": 3, "+21": 9}, "mos 47,XX,+21[9]/48,XX,+8,+21[3]", {}),
@@ -57,23 +57,39 @@ def valid(karyotype: str) -> bool:
         ({"+21 +21": 1, "+21": 3}, "47,XX,+21[4]", {"another +21": 1}),
         # what a spread of the larger line comes to that lost one: fewer than three make no line
         ({"+21": 19, "normal": 1}, "47,XX,+21[20]", {"-21": 1}),
-        ({"+X": 18, "normal": 2}, "47,XXX[20]", {"-X": 2}),
+        ({"normal": 2, "+X": 18}, "47,XXX[20]", {"-X": 2}),
         ({"+21": 17, "normal": 3}, "mos 47,XX,+21[17]/46,XX[3]", {}),
         ({"+21": 2, "normal": 1}, "mos 47,XX,+21[2]/46,XX[1]", {}),
         ({"+21": 2, "normal": 2}, "mos 47,XX,+21[2]/46,XX[2]", {}),
         ({"+8": 9, "-7 +8": 3, "-7": 2}, "mos 47,XX,+8[11]/46,XX,-7,+8[3]", {"-7": 2, "-8": 2}),
+        # of the larger of two, where one is
+        ({"+21": 4, "+8": 9, "normal": 1}, "mos 47,XX,+8[10]/47,XX,+21[4]", {"-8": 1}),
+        ({"+21": 4, "+8": 4, "normal": 1}, "mos 47,XX,+8[4]/47,XX,+21[4]", {"46,XX": 1}),
         # but nothing that was lost: one makes no line either, and none of the other cells explains it
         ({"-X": 19, "normal": 1}, "45,X[19]", {"46,XX": 1}),
         ({"-X": 18, "normal": 2}, "mos 45,X[18]/46,XX[2]", {}),
         # lost at random in either line
         ({"+21": 9, "normal": 8, "-22": 2, "+21 -22": 1}, "mos 47,XX,+21[10]/46,XX[10]", {"-22": 3}),
         ({"-7": 3, "-7 +8": 3}, "mos 45,XX,-7[3]/46,XX,-7,+8[3]", {}),
+        # what all of two lines lack was not lost at random, few as they are
+        ({"-7": 2, "-7 +8": 2}, "mos 45,XX,-7[2]/46,XX,-7,+8[2]", {}),
         # each gain is another line's
         ({"+8": 9, "+21": 3, "+8 +21": 1}, "mos 47,XX,+8[9]/47,XX,+21[3]", {"48,XX,+8,+21": 1}),
+        (
+            {"+8": 9, "+21": 9, "+X": 9, "+8 +21": 1, "+8 +X": 1},
+            "mos 47,XXX[9]/47,XX,+8[9]/47,XX,+21[9]",
+            {"48,XX,+8,+21": 1, "48,XXX,+8": 1},
+        ),
         # of the clone, whatever it has besides
         ({"+8": 1, "+8 +21": 1, "normal": 18}, "mos 47,XX,+8[2]/46,XX[18]", {"+21": 1}),
         # two of one kind, in one word
         ({"+21 +21": 1, "normal": 9}, "46,XX[9]", {"+21,+21": 1}),
+        # in the order of a karyotype
+        (
+            {"+2": 1, "+10": 1, "+1": 1, "-X": 1, "+X": 1, "normal": 9},
+            "46,XX[10]",
+            {"+X": 1, "+1": 1, "+2": 1, "+10": 1, "-X": 1},
+        ),
         ({"+X": 18, "-X": 2}, "47,XXX[20]", {"-X": 2}),
         # labels that may be swapped: no cell has 47
         ({"+22 -7": 2, "normal": 18}, "mos 46,XX,-7,+22[2]/46,XX[18]", {"-7": 2}),
@@ -83,8 +99,9 @@ def valid(karyotype: str) -> bool:
 def test_running_karyotype(seen: dict[str, int], karyotype: str, strays: dict[str, int]) -> None:
     result = tally(cells(**seen))
     assert result.karyotype == karyotype
-    assert {s.what: len(s.cells) for s in result.strays} == strays
+    assert [(s.what, len(s.cells)) for s in result.strays] == list(strays.items())
     assert valid(karyotype)
+    assert all(list(numbers) == sorted(numbers) for numbers in (result.counted, *(line.cells for line in result.lines)))
     assert len(result.counted) + len(result.apart) == sum(seen.values())
 
 
@@ -117,11 +134,29 @@ def test_a_gain_and_a_loss_in_a_clone_are_what_they_are() -> None:
     assert (result.karyotype, result.findings) == ("46,XX,-7,+8[3]", ("monosomy 7", "trisomy 8"))
 
 
+def triploid(sex: str, *, number: int, more: str = "") -> CellState:
+    labels = [*(label for label in NORMAL_FEMALE[:44:2] for _ in range(3)), *sex, *more]
+    return edited(captured(labels, number=number), Accept((0,)))
+
+
+@pytest.mark.parametrize(
+    ("most", "other", "stray"), [("XXY", "XXX", "X instead of Y"), ("XXX", "XXY", "Y instead of X")]
+)
+def test_triploid_cells_are_told_against_the_sex_of_most(most: str, other: str, stray: str) -> None:
+    result = tally([triploid(other, number=1), *(triploid(most, number=k) for k in (2, 3, 4))])
+    assert (result.karyotype, result.strays) == (f"69,{most}[4]", (Stray(stray, (1,)),))
+
+
 def test_triploid_cells() -> None:
-    triploid = [label for label in [str(n) for n in range(1, 23)] for _ in range(3)] + ["X", "X", "Y"]
-    three = [edited(captured(triploid, number=k), Accept((0,))) for k in range(1, 4)]
+    three = [triploid("XXY", number=k) for k in (1, 2, 3)]
     assert tally(three).karyotype == "69,XXY[3]"
     assert tally(three).findings == ("triploidy",)
+    beside = tally([*three, cell_of(number=4), cell_of(number=5)])  # two X there are no Y lost
+    assert (beside.karyotype, beside.findings) == ("mos 69,XXY[3]/46,XX[2]", ("triploidy in 3 of 5 cells",))
+    xxx = [triploid("XXX", number=k) for k in (1, 2, 3)]
+    assert tally([*xxx, *(cell_of(number=k, sex="XY") for k in (4, 5))]).findings == ("triploidy in 3 of 5 cells",)
+    lost = tally([*(triploid("XX", number=k) for k in (4, 5, 6)), three[0]])  # three are expected, whatever most have
+    assert (lost.karyotype, lost.strays) == ("68<3n>,XX[3]", (Stray("69,XXY", (1,)),))
     lone = tally([three[0], *(cell_of(number=k) for k in range(2, 6))])
     assert (lone.karyotype, [s.what for s in lone.strays]) == ("46,XX[4]", ["3n"])
 
@@ -130,6 +165,9 @@ def test_markers_and_derivatives_make_clones() -> None:
     states = [edited(captured([*NORMAL_FEMALE, "21"], number=k), Mark(46, "marker")) for k in (1, 2)]
     assert tally(states).karyotype == "47,XX,+mar[2]"
     assert (tally(states[:1]).karyotype, tally(states[:1]).apart) == ("", (1,))
+    two = edited(captured([*NORMAL_FEMALE, "21", "21"], number=2), Mark(46, "marker"), Mark(47, "marker"))
+    for odd, said in ((states[0], "+mar"), (two, "+2mar")):
+        assert tally([odd, *(cell_of(number=k) for k in range(3, 9))]).strays == (Stray(said, (odd.captured.number,)),)
     changed = [edited(captured(number=k), Mark(16, "derivative")) for k in (1, 2)]
     assert tally(changed).karyotype == "46,XX,der(9)[2]"
     assert valid("47,XX,+mar[2]")
@@ -142,6 +180,8 @@ def test_the_same_gain_at_another_ploidy_is_another() -> None:
     result = tally([cell_of("+8", number=1), doubled, *(cell_of(number=k) for k in range(3, 20))])
     assert (result.karyotype, result.findings, result.apart) == ("46,XX[17]", (), (1, 2))
     assert [s.what for s in result.strays] == ["+8", "+8 at 4n", "4n"]
+    three = tally([triploid("XXY", number=1, more="8"), *(cell_of(number=k) for k in (2, 3))])
+    assert [s.what for s in three.strays] == ["+8 at 3n", "3n"]
 
 
 def test_labels_that_may_be_swapped_are_told() -> None:
@@ -166,6 +206,24 @@ def test_gains_of_incomplete_cells_are_said_and_make_clones() -> None:
     assert tally([broken[0], *normal]).strays == (Stray("+21", (1,)),)
 
 
+def test_incomplete_cells_do_not_say_what_sex_the_others_are_told_against() -> None:
+    lost = ("-1 -2 -3", "-4 -5 -6", "-7 -8 -9")
+    males = [cell_of(what, number=k, sex="XY") for k, what in enumerate(lost, start=3)]
+    result = tally([cell_of(number=1), cell_of(number=2), *males])
+    assert (result.karyotype, result.findings[1:]) == ("46,XX[2]", ())
+    assert result.findings[0].startswith("Y instead of X in cells 3 to 5")
+
+
+def test_an_incomplete_triploid_cell_may_be_parts_of_several() -> None:
+    """What it has too many is not said, beside no other of its level too."""
+    labels = [place.label for place in triploid("XXY", number=1, more="8").places]
+    for lost in "123":
+        labels.remove(lost)
+    broken = [edited(captured(labels, number=k), Accept((0,))) for k in (1, 2)]
+    result = tally([*broken, cell_of(number=3)])
+    assert (result.karyotype, result.incomplete, result.strays, result.besides) == ("46,XX[1]", (1, 2), (), ())
+
+
 def test_an_incomplete_cell_that_nobody_has_seen_leaves_it_provisional() -> None:
     labels = list(NORMAL_FEMALE[6:])
     result = tally([*(cell_of(number=k) for k in (1, 2, 3)), edited(captured(labels, number=4))])
@@ -177,6 +235,9 @@ def test_another_sex_beside_klinefelter_may_be_of_the_same_person() -> None:
     result = tally([*xxy, *(cell_of(number=k) for k in range(15, 20))])
     assert result.karyotype == "mos 47,XXY[15]/46,XX[5]"
     assert f"{ANOTHER_SEX_BESIDE_XXY} in 5 of 20 cells" in result.findings
+    males = [cell_of(number=k, sex="XY") for k in range(1, 15)]
+    one = tally([xxy[0], *males, *(cell_of(number=k) for k in range(15, 19))])
+    assert one.findings == (f"{ANOTHER_SEX} in 4 of 18 cells",)  # one cell is no Klinefelter syndrome
 
 
 def test_broken_and_set_aside_cells_do_not_count() -> None:
@@ -221,6 +282,13 @@ def test_who_lost_a_changed_chromosome_is_no_normal_cell(few: int) -> None:
     assert [stray.what for stray in result.strays] == ["-9"]
     normal = tally([*changed, cell_of(number=19)])
     assert (normal.karyotype, normal.strays) == ("46,XX,der(9)[18]", (Stray("46,XX", (19,)),))
+    assert tally([*changed, cell_of("-8", number=19)]).apart == (19,)  # another is missing
+
+
+def test_a_normal_cell_has_not_lost_a_gain_and_a_change_at_once() -> None:
+    both = [edited(captured([*NORMAL_FEMALE, "8"], number=k), Mark(16, "derivative")) for k in range(1, 19)]
+    assert tally([*both, cell_of(number=19)]).apart == (19,)
+    assert tally([*both, cell_of("-9", number=19)]).karyotype == "47,XX,+8,der(9)[19]"
 
 
 def test_an_extra_derivative_and_an_extra_whole_one_make_no_clone() -> None:
@@ -233,6 +301,8 @@ def test_an_extra_derivative_and_an_extra_whole_one_make_no_clone() -> None:
     alike = tally([*changed, *normal])
     assert alike.karyotype == "mos 47,XX,+der(21)[2]/46,XX[2]"
     assert alike.findings == ("extra structurally changed 21 in 2 of 4 cells",)
+    third_x = edited(captured([*NORMAL_FEMALE, "X"], number=1), Mark(46, "derivative"))  # 47,XX,der(X)
+    assert [stray.what for stray in tally([third_x, *normal]).strays] == ["+X", "der(X)"]
 
 
 def test_unreviewed_cells_make_it_provisional() -> None:
@@ -281,6 +351,7 @@ def test_a_lost_y_is_no_turner_syndrome(males: int, said: str) -> None:
 def test_why_there_is_no_karyotype() -> None:
     assert tally([]).headline == "no cell to count yet"
     assert tally([cell_of("+21")]).headline == "no clone: cell 1 stands apart"
+    assert tally(cells(**{"+21": 1, "+8": 1})).headline == "no clone: cells 1 and 2 stand apart"
     assert tally(cells(normal=2)).headline == "46,XX[2]"
 
 
@@ -289,6 +360,8 @@ def test_the_order_of_capture_decides_nothing() -> None:
     cells += [cell_of(number=5), cell_of("+X", number=6)]
     said = {tally(order).karyotype for order in permutations(cells)}
     assert said == {"mos 47,XXY[4]/46,XX[1]"}
+    halves = [triploid(sex, number=k) for k, sex in enumerate(("XXY", "XXY", "XXX", "XXX"), start=1)]
+    assert tally(halves).findings == tally(halves[::-1]).findings
 
 
 def test_nothing_yet() -> None:
@@ -312,6 +385,7 @@ def test_mosaicism_that_n_cells_exclude(n: int, percents: tuple[int, int, int]) 
 
 def test_what_a_cell_shows_is_not_excluded() -> None:
     assert tally(cells(**{"-X": 2, "normal": 18})).exclusion.endswith(", but not one of -X (cells 1 and 2)")
+    assert tally(cells(normal=1)).exclusion.startswith("1 cell excludes a further cell line in 95 % or more")
     one = tally(cells(**{"+21": 1, "normal": 19})).exclusion
     assert one.startswith("19 cells exclude")
     assert one.endswith(", but not one of +21 (cell 1)")
@@ -329,7 +403,13 @@ def test_so_many_cells_exclude_just_the_share_said(confidence: float) -> None:
 
 @pytest.mark.parametrize(
     ("numbers", "text"),
-    [((), "no cells"), ((3,), "cell 3"), ((1, 2, 3, 4, 7), "cells 1 to 4 and 7"), ((1, 2, 5), "cells 1, 2 and 5")],
+    [
+        ((), "no cells"),
+        ((3,), "cell 3"),
+        ((1, 2, 3, 4, 7), "cells 1 to 4 and 7"),
+        ((1, 2, 5), "cells 1, 2 and 5"),
+        ((1, 2, 3), "cells 1 to 3"),
+    ],
 )
 def test_cells_by_name(numbers: tuple[int, ...], text: str) -> None:
     assert cells_named(numbers) == text

@@ -18,6 +18,7 @@ from edge.cell.assign import (
     Assigned,
     assign,
     best_labels,
+    price_of,
 )
 from edge.records import LABELS, Prediction
 from tests.builders import NORMAL_FEMALE, make_prediction
@@ -110,6 +111,13 @@ def test_a_crop_between_two_classes_goes_where_a_place_is_missing() -> None:
     assert assign([*rest, torn(45, {"8": 0.55, "X": 0.42})])[45].label == "X"
 
 
+def test_so_does_one_of_a_triploid_cell() -> None:
+    three = [*AUTOSOMES, *AUTOSOMES[::2], *"XXX"]
+    unsure = torn(68, {"8": 0.42, "X": 0.55})
+    assigned = assign([*predictions_of(without(three, "8")), unsure], np.full(69, 5.0, np.float32))[68]
+    assert (assigned.label, assigned.status) == ("8", "accepted")
+
+
 def test_a_third_copy_costs_its_price_and_no_more() -> None:
     """With all other places taken by clear crops, the odds of 21 against the free place must beat e to the price."""
     first = EXTRA_PRICE_NATS[0] + MISSING_PRICE_NATS  # the copy it takes, and the one it leaves empty
@@ -186,10 +194,24 @@ def test_doubtful_objects_make_no_cell_triploid() -> None:
     debris = random_predictions(np.random.default_rng(3), 40)
     odds = np.array([5.0] * 46 + [-1.0] * 40, np.float32)
     assert labels_of(assign([*predictions_of(NORMAL_FEMALE), *debris], odds)) == NORMAL_FEMALE
+    thirds = AUTOSOMES[:28:2]
+    odds = np.array([5.0] * 46 + [0.5] * len(thirds), np.float32)  # sixty that are likely, and no third set
+    assert labels_of(assign(predictions_of([*NORMAL_FEMALE, *thirds]), odds)) == NORMAL_FEMALE
+
+
+def test_a_whole_further_set_is_no_heap_of_extra_copies() -> None:
+    """Of less odds than a lone fourth copy needs."""
+    labels = [*AUTOSOMES, *AUTOSOMES, *"XXXX"]
+    odds = np.full(92, EXTRA_PRICE_NATS[0] + 1, np.float32)
+    assert labels_of(assign(predictions_of(labels), odds)) == labels
+    lone = [*NORMAL_FEMALE, "X", "X"]
+    assert len(assign(predictions_of(lone), odds[:48])) == 47
 
 
 def test_nothing_and_a_single_one() -> None:
     assert assign([]) == ()
+    assert price_of([], np.zeros(0, np.float32)) == np.inf
+    assert assign([make_prediction(0, "9")], -9.0) == ()
     (only,) = assign([torn(0, {"9": 0.6, "10": 0.3})])
     assert only.label == "9"
     assert only.confidence == pytest.approx(0.6, abs=0.01)  # alone, the cell adds nothing

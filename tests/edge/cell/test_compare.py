@@ -41,6 +41,7 @@ def test_half_an_overlap_counts_and_less_does_not() -> None:
 def test_empty_frames() -> None:
     nothing = compare([], [], [], [])
     assert (nothing.located_share, nothing.precision, nothing.end_to_end) == (1, 1, 1)
+    assert (nothing.mean_iou, nothing.corrections_per_cell, Score().corrections_per_cell) == (0, 0, 0)
     assert compare([], [], [A], ["1"]).end_to_end == 0
     assert compare([A], ["1"], [], []).precision == 0
 
@@ -48,9 +49,10 @@ def test_empty_frames() -> None:
 def test_scores_add_up() -> None:
     total = sum([compare([A], ["1"], [A], ["1"]), compare([], [], [A], ["1"])], Score())
     assert (total.frames, total.truth, total.right) == (2, 2, 1)
-    assert total.end_to_end == 0.5
+    assert (total.end_to_end, total.mean_iou) == (0.5, 1)
 
 
 def test_labels_must_belong_to_boxes() -> None:
-    with pytest.raises(ValueError, match="every box needs one label"):
-        compare([A], [], [], [])
+    for boxes in (([A], [], [], []), ([], [], [A], [])):
+        with pytest.raises(ValueError, match="every box needs one label"):
+            compare(*boxes)

@@ -52,6 +52,7 @@ def cell(sex: str, ploidy: int = 2, **changes: int) -> dict[str, int]:
         (cell("XX", c22=-1), "45,XX,-22", ("monosomy 22",)),
         (cell("XX", c7=-2), "44,XX,-7,-7", ("nullisomy 7",)),
         (cell("XX", c21=2), "48,XX,+21,+21", ("tetrasomy 21",)),
+        (cell("XX", c9=4), "50,XX,+9,+9,+9,+9", ("6 copies of 9",)),
         (cell("XX", c9=5), "51,XX,+9,+9,+9,+9,+9", ("7 copies of 9",)),
         (cell("X", c22=-1), "44,X,-22", ("monosomy X (Turner syndrome)", "monosomy 22")),
         (cell("XXX", 3), "69,XXX", ("triploidy",)),
@@ -119,6 +120,11 @@ TWO = "seen in one cell: a finding only where a second shows the same"
         (cell("X", c1=-1, c5=-1), ("incomplete cell: 43 of 46 chromosomes found; missing: 1, 5, X or Y",), False),
         (cell("Y"), ("incomplete cell: 45 of 46 chromosomes found; missing: X or Y; no X found",), False),
         (cell("XXX", 3), ("triploidy", TWO), True),
+        (
+            cell("XX", 3),
+            ("triploidy, or parts of two cells in one frame", f"not found: X or Y{THREE}", TWO),
+            True,
+        ),
         ({}, ("no chromosome found",), False),
     ],
 )

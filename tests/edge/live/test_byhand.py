@@ -39,7 +39,35 @@ def test_a_stroke_reaches_as_wide_as_the_scale_says() -> None:
     assert widths[1] == pytest.approx(true, rel=0.2)
 
 
-@pytest.mark.parametrize("stroke", [[(5, 5)], [(5, 5), (6, 5)], [(400, 400), (500, 400)]])
-def test_a_stroke_that_shows_nothing_is_refused(stroke: list[tuple[float, float]]) -> None:
-    with pytest.raises(EditRefused):
+def test_a_stroke_of_a_hand_has_many_points() -> None:
+    frame = Frame(one_chromosome(), 0, 0.0, "a.png")
+    many = [(60 + 10 * k, 60 + 6 * k) for k in range(11)]
+    by_two, by_many = missed(frame, [many[0], many[-1]]), missed(frame, many)
+    assert by_two.box_px == by_many.box_px
+    assert np.array_equal(by_two.mask, by_many.mask)
+
+
+def test_a_stroke_that_comes_back_to_its_beginning_is_an_outline() -> None:
+    """All within belongs to it, stained or not; the ends of a hand's circle need not meet."""
+    around = [(20, 30), (80, 30), (80, 130), (20, 130), (20, 50)]
+    region = missed(Frame(one_chromosome(), 0, 0.0, "a.png"), around)
+    assert (region.box_px, bool(region.mask.all())) == ((20, 30, 81, 131), True)
+    three_sides = missed(Frame(one_chromosome(), 0, 0.0, "a.png"), [(60, 60), (110, 90), (160, 120), (160, 60)])
+    assert not three_sides.mask.all()
+
+
+@pytest.mark.parametrize(
+    ("stroke", "said"),
+    [
+        ([], "expected a line of two points or more, at least 3 pixels long"),
+        ([(5, 5)], "expected a line of two points or more, at least 3 pixels long"),
+        ([(5, 5), (6, 5)], "expected a line of two points or more, at least 3 pixels long"),
+        ([(5, 5), (float("nan"), 5)], "expected a line of two points or more"),
+        ([(5, 5), (float("inf"), 5)], "expected a line of two points or more"),
+        ([(400, 400), (500, 400)], "the line lies outside the picture"),
+        ([(200, 200), (300, 210)], "there is no chromosome along that line"),
+    ],
+)
+def test_a_stroke_that_shows_nothing_is_refused(stroke: list[tuple[float, float]], said: str) -> None:
+    with pytest.raises(EditRefused, match=said):
         missed(Frame(one_chromosome(), 0, 0.0, "a.png"), stroke)

@@ -25,7 +25,7 @@ from edge.live.focus import (
 from edge.locate.field import dark_on_bright
 from edge.locate.straighten import straighten
 from edge.records import Cell, Chromosome, Frame, Region
-from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame, make_region
+from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame, make_region, make_stain
 
 
 def true_cell(drawn: SimulatedMetaphase, frame: Frame | None = None) -> Cell:
@@ -202,3 +202,9 @@ def test_weak_bands_are_called_so_and_not_out_of_focus() -> None:
 def test_an_empty_field_or_debris_is_no_metaphase(labels: list[str]) -> None:
     guidance = guide(make_frame(300, 340), make_cell(labels))
     assert guidance.verdict == "no metaphase"
+
+
+def test_cells_of_which_nothing_can_be_told() -> None:
+    short = replace(make_cell(["21"]), chromosomes=(make_chromosome(0, "21", stain=make_stain(12)),))
+    assert (banding_of(short), banding_of(make_cell([]))) == (0, 0)
+    assert sharpness_of(make_frame(), make_cell([])) == 0

@@ -115,6 +115,18 @@ def test_a_frame_is_passed_over_for_one_that_is_about_to_come(
     assert frame.index == taken
 
 
+def test_who_waits_is_woken_by_the_frame() -> None:
+    """Not when it looks for Ctrl-C the next time, which is 0.2 s after it began to wait."""
+    waits_s = []
+    for index in range(5):
+        mailbox = Mailbox()
+        threading.Timer(0.02, mailbox.put, [make_frame(index=index)]).start()
+        began_s = time.monotonic()
+        assert mailbox.take() is not None
+        waits_s.append(time.monotonic() - began_s)
+    assert min(waits_s) < 0.18
+
+
 @pytest.mark.parametrize("every_frame", [True, False])
 def test_max_frames_ends_an_endless_camera(every_frame: bool) -> None:
     kept, camera = Kept(), FewFrames(10**6, pause_s=0.001)

@@ -69,6 +69,13 @@ def test_an_unknown_frame_has_no_scene() -> None:
     assert Stage().scene_of(7) == MOVING
 
 
+def test_a_frame_long_gone_is_forgotten_and_no_other() -> None:
+    stage = Stage()
+    for k in range(1000):
+        stage.seen(make_frame(16, 16, index=k))
+    assert [stage.scene_of(k) for k in (1, 500, 900, 999)] == [MOVING, MOVING, 1, 1]
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_simulated_scope(seed: int) -> None:
     """Every frame but the first of each rest is told right; the first looks like the end of the movement."""

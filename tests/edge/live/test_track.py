@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
+import pytest
+
 from edge.live.stage import MOVING
-from edge.live.track import Steady, Tracks
+from edge.live.track import DOUBT_NATS, Steady, Tracks
 from edge.locate.ways import WAYS, Way
 from edge.records import Cell, Chromosome, Frame
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
@@ -42,6 +45,8 @@ def test_one_dissenting_frame_does_not_change_a_label() -> None:
     fused = tracks.fuse(saying(cell, 7, "9"), 1)
     assert [c.label for c in fused.chromosomes] == before == NORMAL_FEMALE
     assert fused.karyotype == "46,XX"
+    # four are 0.9 sure of it, one is 0.9 sure of another
+    assert (fused.chromosomes[7].confidence, fused.chromosomes[7].status) == (pytest.approx(0.74), "review")
 
 
 def test_the_evidence_of_many_frames_does() -> None:
@@ -72,7 +77,9 @@ def test_one_that_blinks_stays_and_a_third_copy_that_flashes_is_not_shown() -> N
     for shown in (cell, cell, cell, three):
         fused = tracks.fuse(shown, 1)
     assert fused.karyotype == "46,XX"
-    assert tracks.fuse(without(cell, 5), 1).karyotype == "46,XX"
+    fused = tracks.fuse(without(cell, 5), 1)
+    assert fused.karyotype == "46,XX"
+    assert fused.chromosomes[5].confidence == pytest.approx(0.9)  # as sure as those that found it
     for _ in range(8):
         fused = tracks.fuse(three, 1)
     assert fused.karyotype == "47,XX,+21"
@@ -96,6 +103,15 @@ def test_a_look_that_doubts_itself_counts_less() -> None:
         fused = tracks.fuse(look, 1)
         assert [c.label for c in fused.chromosomes] == NORMAL_FEMALE
         assert [c.region.box_px for c in fused.chromosomes] == [c.region.box_px for c in cell.chromosomes]
+
+
+def test_so_much_more_doubt_counts_less_by_a_factor_e() -> None:
+    tracks, cell = Tracks(), make_cell()
+    tracks.fuse(cell, 1)
+    doubted = replace(cell.chromosomes[7], confidence=0.9 * math.exp(-DOUBT_NATS))
+    fused = tracks.fuse(replace(cell, chromosomes=(*cell.chromosomes[:7], doubted, *cell.chromosomes[8:])), 1)
+    mean = (0.9 + doubted.confidence / math.e) / (1 + 1 / math.e)
+    assert fused.chromosomes[7].confidence == pytest.approx(mean)
 
 
 def test_no_label_is_surer_than_the_looks_are() -> None:
@@ -129,9 +145,9 @@ def test_a_moving_stage_is_passed_through() -> None:
 def test_which_end_is_up_is_voted() -> None:
     tracks, cell = Tracks(), make_cell(["1", "1"])
     flipped = replace(cell, chromosomes=(replace(cell.chromosomes[0], p_arm_up=False), cell.chromosomes[1]))
-    for shown in (cell, flipped, cell):
+    for shown, up in ((flipped, False), (flipped, False), (cell, False), (cell, True), (cell, True)):
         fused = tracks.fuse(shown, 1)
-    assert fused.chromosomes[0].p_arm_up
+        assert [c.p_arm_up for c in fused.chromosomes] == [up, True]
 
 
 def test_one_that_is_not_one_whole_chromosome_stays_to_review() -> None:
@@ -146,7 +162,7 @@ def test_overlaps_keep_naming_the_same_pair() -> None:
     cell = make_cell(["1", "2", "3"])
     a, b, c = cell.chromosomes
     a = replace(a, region=replace(a.region, overlaps=(2,)))
-    c = replace(c, region=replace(c.region, overlaps=(0,)))
+    c = replace(c, region=replace(c.region, overlaps=(0, 9)))  # nothing is known of 9
     fused = Tracks().fuse(replace(cell, chromosomes=(a, b, c)), 1)
     assert [x.region.overlaps for x in fused.chromosomes] == [(2,), (), (0,)]
 

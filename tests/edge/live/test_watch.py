@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from edge.camera.base import Camera
 from edge.errors import CameraLost, CameraNotFound, ChromoError
@@ -86,6 +87,11 @@ def test_a_camera_that_is_back_is_measured_anew() -> None:
         clock.now_s += 0.1
     clock.now_s += 0.7
     assert watch.fault.startswith("Camera late")
+    watch.lost(CameraLost("unplugged"))
+    for level in (204, 205):  # back with a longer exposure
+        watch.seen(frame(clock, level))
+        clock.now_s += 2.0
+    assert watch.fault == ""
 
 
 def test_a_frozen_camera_keeps_coming_with_the_same_picture() -> None:
@@ -152,9 +158,9 @@ class Seen:
         self.events.append(str(why))
 
 
-def test_a_lost_camera_is_opened_again_and_frames_are_numbered_on() -> None:
+def test_a_lost_camera_is_opened_again_and_frames_are_numbered_on(caplog: pytest.LogCaptureFixture) -> None:
     first = Breaks(2, CameraLost("unplugged"))
-    answers: list[Camera | ChromoError] = [CameraNotFound("not yet"), Breaks(2, None)]
+    answers: list[Camera | ChromoError] = [CameraNotFound("not yet"), CameraNotFound("not yet"), Breaks(2, None)]
 
     def reopen() -> Camera:
         answer = answers.pop(0)
@@ -165,8 +171,13 @@ def test_a_lost_camera_is_opened_again_and_frames_are_numbered_on() -> None:
     seen = Seen()
     camera = WatchedCamera(first, reopen, seen, retry_s=0.001)
     assert [f.index for f in camera.frames()] == [0, 1, 2, 3]
-    assert seen.events == [0, 1, "unplugged", "not yet", 2, 3]
+    assert seen.events == [0, 1, "unplugged", "not yet", "not yet", 2, 3]
     assert first.closed
+    assert caplog.messages == [
+        "unplugged; waiting for it",
+        "not yet; waiting for it",
+        "the camera gives frames again",
+    ]
 
 
 def test_closing_ends_the_wait_for_a_lost_camera() -> None:
@@ -175,3 +186,21 @@ def test_closing_ends_the_wait_for_a_lost_camera() -> None:
     next(frames)
     camera.close()
     assert list(frames) == []
+
+
+def test_closing_closes_the_camera() -> None:
+    sound = Breaks(1, None)
+    WatchedCamera(sound, lambda: sound, Seen()).close()
+    assert sound.closed
+
+
+def test_a_camera_that_opens_while_all_is_closed_is_closed_too() -> None:
+    late = Breaks(1, None)
+
+    def reopen() -> Camera:
+        camera.close()
+        return late
+
+    camera = WatchedCamera(Breaks(1, CameraLost("unplugged")), reopen, Seen(), retry_s=0.001)
+    assert [f.index for f in camera.frames()] == [0]
+    assert late.closed

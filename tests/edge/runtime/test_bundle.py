@@ -98,6 +98,7 @@ def test_a_calibration_beyond_its_range_is_refused(tmp_path: Path) -> None:
     bundle = load_bundle(write(tmp_path, calibration={"temperature": 0.0}), "classifier")
     assert bundle.calibrated("temperature") == 0.0
     assert bundle.calibrated("temperature", 0, 1) == 0.0
+    assert bundle.calibrated("temperature", -1, 0) == 0.0
     with pytest.raises(BundleInvalid, match=r"expected calibration\.temperature from 0\.01 to 100, got 0; export"):
         bundle.calibrated("temperature", 0.01, 100.0)
 
@@ -141,9 +142,31 @@ def test_the_compiled_file_is_named_with_its_hash(tmp_path: Path) -> None:
     (folder / "tpu.tflite").write_bytes(MODEL[:-1])
     with pytest.raises(BundleInvalid, match="truncated or changed"):
         named.read()
-    for wrong in ("tpu.tflite", {"edgetpu": {"model": "../tpu.tflite", "sha256": fields()["sha256"]}}):
+    for wrong in (
+        "tpu.tflite",
+        {"edgetpu": "tpu.tflite"},
+        {"edgetpu": {"model": "../tpu.tflite", "sha256": fields()["sha256"]}},
+    ):
         with pytest.raises(BundleInvalid, match="field 'compiled' must be an object of model and sha256"):
             load_bundle(write(tmp_path, compiled=wrong), "classifier")
+
+
+def test_what_an_accelerator_is_given(tmp_path: Path) -> None:
+    bundle = load_bundle(write(tmp_path), "classifier")
+    assert bundle.given_to("gpu") == (MODEL, ".tflite", "")
+    with pytest.raises(BundleInvalid, match="expected a model compiled for edgetpu, found none"):
+        bundle.given_to("edgetpu")
+    onnx = replace(bundle, model_path=bundle.model_path.with_suffix(".onnx"))
+    assert onnx.given_to("edgetpu") == (MODEL, ".onnx", "")  # no compiler takes it: the accelerator says what to do
+    (tmp_path / "tiny_edgetpu.tflite").write_bytes(MODEL)
+    with pytest.raises(BundleInvalid, match="expected its SHA-256 under 'compiled'"):
+        bundle.given_to("edgetpu")
+    digest = hashlib.sha256(MODEL + b" ").hexdigest()
+    (tmp_path / "tpu.tflite").write_bytes(MODEL + b" ")
+    compiled = load_bundle(
+        write(tmp_path, compiled={"edgetpu": {"model": "tpu.tflite", "sha256": digest}}), "classifier"
+    )
+    assert compiled.given_to("edgetpu") == (MODEL + b" ", ".tflite", f"sha256:{digest}")
 
 
 def flip(folder: Path) -> None:
@@ -154,6 +177,10 @@ def flip(folder: Path) -> None:
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no bundle.json": (lambda f: (f / "bundle.json").unlink(), "expected bundle.json in a model folder"),
+    "a folder as bundle.json": (
+        lambda f: ((f / "bundle.json").unlink(), (f / "bundle.json").mkdir()),
+        "bundle.json: cannot be read: Is a directory",
+    ),
     "no model": (lambda f: (f / "tiny.tflite").unlink(), "tiny.tflite: cannot be read"),
     "empty json": (lambda f: (f / "bundle.json").write_text(""), "not readable as JSON"),
     "truncated json": (lambda f: (f / "bundle.json").write_text(json.dumps(fields())[:100]), "not readable as JSON"),
@@ -165,8 +192,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "truncated model": (lambda f: (f / "tiny.tflite").write_bytes(MODEL[:100]), "100 bytes with sha256"),
     "a path as name": (lambda f: write(f, model="../tiny.tflite"), "a plain file name ending in .tflite"),
     "a hidden name": (lambda f: write(f, model=".tflite"), "a plain file name ending in .tflite"),
+    "a number as name": (lambda f: write(f, model=5), "a plain file name ending in .tflite"),
+    "a number as hash": (lambda f: write(f, sha256=5), "64 hex digits"),
     "a short hash": (lambda f: write(f, sha256="abc"), "64 hex digits"),
     "no size": (lambda f: write(f, input={"height_px": 0, "width_px": 12}), "height_px and width_px, whole numbers"),
+    "a yes as size": (lambda f: write(f, input={"height_px": 16, "width_px": True}), "height_px and width_px, whole"),
     "labels as text": (lambda f: write(f, labels="X"), "a list of texts"),
     "a calibration that is no number": (
         lambda f: write(f, calibration={"temperature": float("nan")}),

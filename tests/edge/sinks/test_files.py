@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import threading
 from pathlib import Path
 
 import pytest
 
 from edge.errors import SinkError
-from edge.sinks.files import replacing, write_bytes
+from edge.sinks.files import check_replaced, replacing, sync_names, writable_folder, write_bytes
 from trainer.files import write_atomic
 
 
@@ -62,6 +63,57 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
 def test_a_device_that_is_full() -> None:
     with pytest.raises(SinkError, match="/dev/full: No space left on device; free some space, or name another file"):
         write_bytes(Path("/dev/full"), b"x")
+
+
+@pytest.fixture
+def on_disk(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, os.stat_result]]:
+    """What the disk was told to keep, as it was by then."""
+    kept: list[tuple[int, os.stat_result]] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        kept.append((descriptor, os.fstat(descriptor)))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return kept
+
+
+def test_all_of_it_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, on_disk: list[tuple[int, os.stat_result]]
+) -> None:
+    write_bytes(tmp_path / "file", b"x" * 1000)
+    assert [seen.st_size for _, seen in on_disk] == [1000]
+
+
+def test_a_folders_names_are_on_the_disk_and_it_is_let_go(
+    tmp_path: Path, on_disk: list[tuple[int, os.stat_result]]
+) -> None:
+    sync_names(tmp_path)
+    ((descriptor, seen),) = on_disk
+    assert stat.S_ISDIR(seen.st_mode)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_a_folder_is_made_with_those_above_it_and_may_be_there(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert writable_folder(tmp_path / "a" / "b").is_dir()
+
+
+def test_only_an_earlier_result_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    for content in (None, b"", b"%PDF-1.7", b"%PDF"):
+        if content is not None:
+            path.write_bytes(content)
+        check_replaced(path, "a PDF", b"%PDF")
+    check_replaced(Path("/dev/null"), "a PDF", b"%PDF")
+    for other in (b"SQLite format 3", b"%P"):
+        path.write_bytes(other)
+        with pytest.raises(SinkError, match=r"report\.pdf: expected a PDF there or nothing, got a file"):
+            check_replaced(path, "a PDF", b"%PDF")
+    with pytest.raises(SinkError, match="File name too long; name another file"):
+        check_replaced(tmp_path / ("n" * 300), "a PDF", b"%PDF")
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o664])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -37,6 +39,14 @@ def test_what_was_seen_is_what_is_written() -> None:
     assert line["stage_ms"]["locate"] == 9.12
 
 
+def test_numbers_are_as_short_as_they_were() -> None:
+    cell = make_cell(["21"], um_per_px=0.0654321098)
+    sure = replace(cell.chromosomes[0], confidence=0.98765432, candidates=(("21", 0.98765432), ("22", 0.00004321)))
+    line = cell_to_json(replace(cell, chromosomes=(sure,)))
+    assert (line["um_per_px"], line["chromosomes"][0]["confidence"]) == (0.065432, 0.9877)
+    assert line["chromosomes"][0]["candidates"] == [["21", 0.9877], ["22", 0.0]]
+
+
 @pytest.mark.parametrize(("append", "lines"), [(False, 1), (True, 2)])
 def test_an_earlier_file_is_replaced_or_continued(tmp_path: Path, append: bool, lines: int) -> None:
     path = tmp_path / "out.jsonl"
@@ -65,7 +75,9 @@ def test_a_place_that_cannot_be_written(path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_told_once() -> None:
     sink = JsonlSink(Path("/dev/full"))
-    with pytest.raises(SinkError, match="No space left on device"):
+    with pytest.raises(
+        SinkError, match="cannot write /dev/full: No space left on device; the lines before it are kept"
+    ):
         sink.put(make_frame(), make_cell())
     sink.close()
 
@@ -149,6 +161,31 @@ def test_a_torn_line_spoils_no_other(tmp_path: Path) -> None:
     before, torn, after = path.read_text().splitlines()
     assert (before, torn) == ("{}", '{"frame": "a.p')
     assert json.loads(after) == cell_to_json(make_cell())
+    path.write_text('{"frame": "a.p')
+    sink = JsonlSink(path)
+    sink.put(make_frame(), make_cell())
+    sink.close()
+    assert json.loads(path.read_text()) == cell_to_json(make_cell())
+    assert path.read_text().count("\n") == 1
+
+
+def test_what_cannot_be_written_at_the_end_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text('{"frame": "a.p')
+    with full(0, path), pytest.raises(SinkError, match=r"cannot write .*out\.jsonl: File too large"):
+        JsonlSink(path, append=True).close()
+
+
+def test_a_reader_that_has_enough_is_no_error_of_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``| head -1``: the command line ends quietly on Python's own error."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    out = open(writer, "w")  # noqa: PTH123, SIM115  a descriptor, closed below
+    monkeypatch.setattr("sys.stdout", out)
+    with pytest.raises(BrokenPipeError):
+        JsonlSink(Path("-")).put(make_frame(), make_cell())
+    with suppress(BrokenPipeError):
+        out.close()
 
 
 def test_standard_output_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,14 @@ def test_a_pipe_gets_one_line_a_frame() -> None:
     assert "frames/s" in lines[1]
 
 
+def test_the_rate_is_that_of_the_last_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten seconds apart, then half a second."""
+    times_s = iter([*range(100, 200, 10), *(200 + k / 2 for k in range(30))])
+    monkeypatch.setattr("edge.sinks.terminal.time.monotonic", lambda: next(times_s))
+    rates = [line.partition(" frames/s")[0].split()[-1] for line in shown(screen=False, frames=40).splitlines()]
+    assert (rates[1], rates[2], rates[-1]) == ("0.1", "0.1", "2.0")
+
+
 def test_what_an_accelerator_does_not_compute_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     fallen = Acceleration("edgetpu", {"classifier": False, "locator": False}, 2)
     monkeypatch.setattr("edge.sinks.terminal.acceleration", lambda: fallen)
@@ -47,7 +55,7 @@ def test_a_screen_gets_every_chromosome_with_its_confidence() -> None:
     text = shown(screen=True)
     assert "46,XX" in text
     assert text[text.rfind("46,XX") :].count(".90") == 46
-    assert ".90?" in text
+    assert " 1 .90? .90" in text
     assert "locate 9 ms" in text
 
 

@@ -34,6 +34,7 @@ FORMS = {
     "all": "application/zip",
 }
 """What a case can be taken away as, and its media type."""
+_NO_CHROMOSOME = "there is no chromosome under the lens; move to a metaphase, then capture"
 
 
 def today_local() -> str:
@@ -117,17 +118,22 @@ class Desk:
         if scene is not None and scene != labelled.scene:
             raise EditRefused("the stage has moved since; look at what is under the lens now, then capture")
         if labelled.cell.count == 0:
-            raise EditRefused("there is no chromosome under the lens; move to a metaphase, then capture")
+            raise EditRefused(_NO_CHROMOSOME)
         with self._changing:  # two who press at once mean one cell
             name = self._open(shown)
             try:
-                known = seen_before(labelled.cell, self._store.cells(name))
+                cells = self._store.cells(name)
             except CaseNotFound:
-                known = None
-                self._store.new_case(name, actor)
+                cells = None
+            known = seen_before(labelled.cell, cells or ())
             if known is not None:
                 raise CapturedBefore(known)
-            state = self._store.capture(name, labelled.frame, self._reader.label(labelled.frame), actor)
+            read = self._reader.label(labelled.frame)
+            if read.count == 0:  # a speck that live labels took for one
+                raise EditRefused(_NO_CHROMOSOME)
+            if cells is None:
+                self._store.new_case(name, actor)
+            state = self._store.capture(name, labelled.frame, read, actor)
         return cell_message(state, actor)
 
     def case(self) -> Json:

@@ -178,6 +178,8 @@ def _event_json(event: Event, state: CellState) -> dict[str, Any]:
     for name in MADE_PARTS & edit.keys():
         made = edit[name]
         edit[name] = [part["id"] for part in made] if isinstance(made, list) else made["id"]
+    if "revision" in edit:
+        edit["of"] = edit.pop("revision")  # what an undo or a redo is about; its own number is another
     holds = event.revision in state.history.holding
     return {"revision": event.revision, "by": event.actor, "at_utc": event.at_utc, "holds": holds, **edit}
 

@@ -120,8 +120,9 @@ def karyogram(live: Page) -> Page:
 
 def capture(page: Page) -> None:
     """Captures with the keyboard; again where the stage moved at that very moment, or the cell is captured already."""
+    ready = "#live:not([hidden]) #capture:enabled, #karyogram:not([hidden]) .chromosome"  # of a capture that was slow
     for _ in range(10):
-        expect(page.locator("#capture")).to_be_enabled()
+        expect(page.locator(ready).first).to_be_visible()
         page.keyboard.press("Space")
         page.wait_for_timeout(300)
         if page.locator("#karyogram").is_visible():

@@ -33,6 +33,32 @@ def test_only_a_chromosome_can_be_dropped_and_only_elsewhere(bench: Bench) -> No
     expect(bench.place("9").locator(".chromosome")).to_have_count(3)
 
 
+def test_what_is_dropped_onto_another_with_shift_is_said_to_be_swapped(bench: Bench) -> None:
+    bench.open(1)
+    bench.chromosome(14).hover()
+    bench.page.mouse.down()
+    bench.page.keyboard.down("Shift")
+    bench.chromosome(16).hover()
+    bench.chromosome(16).hover()
+    bench.page.mouse.up()
+    expect(bench.page.locator("#said")).to_have_text("Swapped")
+    assert bench.edits() == [(1, "swap")]
+
+
+def test_where_nothing_waits_the_arrows_start_at_the_first_in_the_sheet(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    bench.chromosome(0).drag_to(bench.place("22").locator(".number"))
+    expect(page.locator("#said")).to_have_text("1 is now 22")
+    page.keyboard.press("a")
+    expect(page.locator("#left")).to_have_text("All reviewed")
+    page.keyboard.press("l")
+    bench.open(2)
+    page.keyboard.press("l")
+    bench.open(1)
+    expect(bench.place("1").locator(".chromosome").first).to_have_class(re.compile("selected"))
+
+
 def test_what_is_there_already_is_no_correction(bench: Bench) -> None:
     page = bench.page
     bench.open(1)
@@ -369,11 +395,15 @@ def test_a_finger_reaches_all_of_the_picture_and_can_cancel(bench: Bench, width:
     page.locator('[data-do="draw"]').click()
     expect(page.locator("#cell-frame")).to_have_class("drawing")
     expect(page.locator("#cell-frame")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#cancel")).to_have_text("Cancel")
     page.locator("#cancel").click()
     expect(page.locator("#said")).to_have_text("Nothing changed")
     expect(page.locator("#cell-frame")).not_to_have_class("drawing")
     expect(page.locator("body")).not_to_have_class("large-picture")
     expect(page.locator("#cancel")).to_be_hidden()
+    page.locator("#enlarge").click()
+    page.get_by_role("button", name="Close", exact=True).click()  # there is nothing to cancel
+    expect(page.locator("body")).not_to_have_class("large-picture")
     assert bench.edits() == []
 
 

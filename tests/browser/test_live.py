@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -144,8 +145,8 @@ class Tap:
 
     name = "tap"
 
-    def __init__(self) -> None:
-        self._camera = SimulatedCamera(seed=3, hold_s=3600.0, size_px=(500, 500))
+    def __init__(self, size_px: tuple[int, int]) -> None:
+        self._camera = SimulatedCamera(seed=3, hold_s=3600.0, size_px=size_px)
         self.hold = threading.Event()
         self.stop = threading.Event()
 
@@ -162,8 +163,8 @@ class Tap:
 
 
 @pytest.fixture
-def tapped(models_dir: Path, tmp_path: Path) -> Iterator[tuple[Tap, str]]:
-    tap = Tap()
+def tapped(models_dir: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Tap, str]]:
+    tap = Tap(getattr(request, "param", (500, 500)))
     pipeline = load_pipeline(models_dir)
     page = LivePage(
         tap,
@@ -200,6 +201,24 @@ def test_a_failing_camera_blanks_the_labels_and_says_why(
     expect(page.locator("#fault")).to_be_hidden()
     expect(page.locator("#overlay")).not_to_have_class("gone")
     expect(page.locator("#capture")).to_be_enabled()
+
+
+@pytest.mark.parametrize("tapped", [(450, 900), (900, 450)], ids=["broad", "tall"], indirect=True)
+def test_the_picture_is_never_stretched(tapped: tuple[Tap, str], page: Page) -> None:
+    """It fills the room that it has, and keeps its form; in one column the room has that form, too."""
+    page.goto(tapped[1])
+    expect(page.locator("#frame")).to_have_attribute("width", re.compile("^(450|900)$"))
+    for width, height in [(1280, 720), (1024, 768), (800, 1280)]:
+        page.set_viewport_size({"width": width, "height": height})
+        shown, stage, aspect = page.evaluate(
+            """() => [...["#frame", ".stage"].map((what) => document.querySelector(what).getBoundingClientRect())
+                .map(({ width, height }) => [width, height]), frame.width / frame.height]"""
+        )
+        assert shown[0] / shown[1] == pytest.approx(aspect, rel=0.01), (width, height)
+        filled = shown[0] / stage[0], shown[1] / stage[1]
+        assert max(filled) == pytest.approx(1, abs=0.01)
+        if width == 800 and aspect > 1:
+            assert min(filled) == pytest.approx(1, abs=0.01)
 
 
 def test_a_still_field_is_one_cell(tapped: tuple[Tap, str], page: Page) -> None:

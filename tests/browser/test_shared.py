@@ -165,6 +165,30 @@ def test_a_page_that_is_left_asks_about_what_the_board_has_not_got_yet(bench: Be
     expect(page.locator("#said")).to_have_text("Accepted")
 
 
+def test_who_reads_a_cell_second_leaves_a_word_too(bench: Bench) -> None:
+    """As on the command line; the page says whose words a cell has."""
+    page = bench.page
+    accept = page.locator('[data-do="accept-rest"]')
+    work = page.locator("#corrections")
+    bench.open(1)
+    expect(work).not_to_contain_text("seen by")
+    page.keyboard.press("a")
+    expect(work).to_contain_text("seen by technician")
+    expect(accept).to_be_disabled()
+    page.keyboard.press("a")
+    expect(page.locator("#said")).to_have_text("Nothing changed: it is reviewed, and you have seen it")
+    page.locator("#actor").fill("lee")
+    page.locator("#actor").press("Enter")
+    expect(accept).to_be_enabled()
+    accept.click()
+    expect(work).to_contain_text("seen by technician, lee")
+    expect(accept).to_be_disabled()
+    assert bench.edits() == [(1, "accept"), (1, "accept")]
+    page.keyboard.press("u")
+    expect(work).not_to_contain_text("lee")
+    expect(page.locator("#left")).to_have_text("All reviewed")
+
+
 @pytest.mark.parametrize(("key", "code", "said"), [("ф", "KeyA", "All accepted"), ("Ф", "KeyA", "All accepted")])
 def test_keys_of_another_alphabet_stand_for_their_places(bench: Bench, key: str, code: str, said: str) -> None:
     bench.open(1)
@@ -176,6 +200,17 @@ def test_keys_of_another_alphabet_stand_for_their_places(bench: Bench, key: str,
         [key, code],
     )
     expect(bench.page.locator("#said")).to_have_text(said)
+
+
+def test_digits_need_no_shift_where_the_keyboard_wants_it(bench: Bench) -> None:
+    """On a French one the first row gives accents and signs without it."""
+    bench.open(1)
+    for key, code in [("&", "Digit1"), ("_", "Digit8")]:
+        bench.page.evaluate(
+            "(keys) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { ...keys, bubbles: true }))",
+            {"key": key, "code": code},
+        )
+    expect(bench.page.locator("#typed")).to_have_text("→ 18 ⏎")
 
 
 def test_a_live_picture_that_nobody_sees_is_not_sent(bench: Bench) -> None:
@@ -228,3 +263,34 @@ def test_the_picture_is_enlarged_without_a_keyboard(bench: Bench) -> None:
         bench.page.locator("#enlarge").click()
         assert bench.page.evaluate("document.body.classList.contains('large-picture')") is large
         assert bench.page.evaluate("document.activeElement.matches('.chromosome')")
+
+
+NAMED = """() => {
+    const named = [];
+    const { fillText } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.fillText = function (text, ...where) {
+        if (this.canvas.id === "cell-frame") named.push(text);
+        fillText.call(this, text, ...where);
+    };
+    window.named = () => named.splice(0);
+}"""
+
+
+def test_the_large_picture_names_each_that_counts(bench: Bench) -> None:
+    """The small one has no room for names, and under a line that is drawn they would be in the way."""
+    page = bench.page
+    page.evaluate(NAMED)
+    bench.open(1)
+    assert page.evaluate("named()") == []
+    page.keyboard.press("p")
+    assert {"1", "3", "3?", "11?", "X"} < set(page.evaluate("named()"))
+    page.keyboard.press("m")
+    expect(page.locator("#said")).to_have_text("Marked as a marker")
+    assert {"mar"} < set(page.evaluate("named()"))
+    page.keyboard.press("Delete")
+    expect(page.locator("#said")).to_have_text("Removed")
+    assert "mar" not in page.evaluate("named()")
+    page.keyboard.press("d")
+    page.evaluate("named()")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("named()") == []

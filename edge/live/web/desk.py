@@ -34,6 +34,7 @@ FORMS = {
     "all": "application/zip",
 }
 """What a case can be taken away as, and its media type."""
+_NO_CHROMOSOME = "there is no chromosome under the lens; move to a metaphase, then capture"
 
 
 def today_local() -> str:
@@ -124,19 +125,22 @@ class Desk:
         if scene is not None and scene != labelled.scene:
             raise EditRefused("the stage has moved since; look at what is under the lens now, then capture")
         if labelled.cell.count == 0:
-            raise EditRefused("there is no chromosome under the lens; move to a metaphase, then capture")
+            raise EditRefused(_NO_CHROMOSOME)
         with self._changing:  # two who press at once mean one cell
             name = self._open(shown)
             try:
                 cells = self._store.cells(name)
             except CaseNotFound:
-                cells = ()
-                self._store.new_case(name, actor)
-            known = seen_before(labelled.cell, cells)
+                cells = None
+            known = seen_before(labelled.cell, cells or ())
             if known is not None:
                 raise CapturedBefore(known)
             cell = self._reader.label(labelled.frame)
-            state = self._store.capture(name, labelled.frame, cell, actor, seen=cells)
+            if cell.count == 0:  # a speck that live labels took for one
+                raise EditRefused(_NO_CHROMOSOME)
+            if cells is None:
+                self._store.new_case(name, actor)
+            state = self._store.capture(name, labelled.frame, cell, actor, seen=cells or ())
         return cell_message(state, actor)
 
     def case(self) -> Json:

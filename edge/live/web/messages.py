@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from edge.cases.codec import Json
-from edge.cases.export import NOTICE
+from edge.cases.export import NOTICE, editors
 from edge.cases.places import Placed
 from edge.cases.state import CellState
 from edge.cell.drawing import trimmed
@@ -49,6 +49,7 @@ def guidance_message(guidance: Guidance, scene: int) -> Json:
 def cell_message(state: CellState, actor: str) -> Json:
     """A captured cell as ``actor`` may work on it now, places in the karyogram's order."""
     cell = state.captured.cell
+    people = editors(state)
     return {
         **cell_summary(state),
         "case": state.captured.case,
@@ -60,6 +61,8 @@ def cell_message(state: CellState, actor: str) -> Json:
         "can_undo": state.can_undo(actor),
         "can_redo": state.can_redo(actor),
         "corrections": state.corrections,
+        "seen_by": list(people),
+        "seen": actor in people,
         "chromosomes": [_placed(p) for p in state.places],
     }
 

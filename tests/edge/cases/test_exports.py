@@ -102,6 +102,17 @@ def test_the_json_is_the_frames_line_and_the_edits(store: CaseStore, tmp_path: P
         jsonschema.validate(line, SCHEMA, cls=jsonschema.Draft202012Validator)
 
 
+def test_an_undo_in_the_json_has_its_own_number_and_that_of_what_it_is_about(store: CaseStore, tmp_path: Path) -> None:
+    first = store.cell_number("A-1", 1)
+    store.edit(first.id, Exclude(7), based_on=first.revision, actor="lee")
+    store.undo(first.id, based_on=first.revision + 1, actor="lee")
+    store.redo(first.id, based_on=first.revision + 2, actor="lee")
+    write_case(store, "A-1", tmp_path, ("json",))
+    edits = json.loads((tmp_path / "case.json").read_text())["cells"][0]["edits"]
+    assert [e["revision"] for e in edits] == list(range(1, len(edits) + 1))
+    assert [(e["edit"], e.get("of")) for e in edits[-3:]] == [("exclude", None), ("undo", 4), ("redo", 4)]
+
+
 def test_an_export_is_of_one_moment(store: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its head vouches for its cells, and its corrections are of these, whatever a colleague does meanwhile."""
     head, read = store.head(), CaseStore.cells

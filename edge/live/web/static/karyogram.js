@@ -10,6 +10,7 @@ const ROWS = [
   [["D", ["13", "14", "15"]], ["E", ["16", "17", "18"]]],
   [["F", ["19", "20"]], ["G", ["21", "22"]], ["sex", ["X", "Y"]], ["other", ["marker", "removed"]]],
 ];
+const PLACES = ROWS.flat().flatMap(([, places]) => places);
 const PLACE_OF = (c) => (c.excluded ? "removed" : c.kind === "marker" ? "marker" : c.label);
 const WORDS_OF = { marker: "The selected one is a marker", removed: "Remove the selected one" };
 const PAIRED = new Set(Array.from({ length: 22 }, (_, k) => String(k + 1)));
@@ -41,7 +42,7 @@ export class Karyogram {
     this.cell = cell;
     if (!cell.chromosomes.some((c) => c.id === this.selected)) {
       typed.clear(); // it was for the one that has gone
-      this.selected = cell.unsure_ids[0] ?? cell.chromosomes[0]?.id ?? null;
+      this.selected = cell.unsure_ids[0] ?? firstOf(cell) ?? null;
     }
     const focused = this.root.contains(document.activeElement);
     this.root.replaceChildren(...ROWS.map((row) => this.row(row)));
@@ -230,6 +231,12 @@ export class Karyogram {
     button.addEventListener("dragend", () => this.letGo());
     return button;
   }
+}
+
+// The id of the first in the sheet, which the arrows start from.
+function firstOf({ chromosomes }) {
+  const rank = (c) => PLACES.indexOf(PLACE_OF(c));
+  return [...chromosomes].sort((a, b) => rank(a) - rank(b))[0]?.id;
 }
 
 // Whether it would change nothing to put it there, or to say that it is right where it is.

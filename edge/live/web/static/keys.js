@@ -6,8 +6,9 @@ const TOOLS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s:
 const PRESSED = "a, summary, button:not(.chromosome)"; // Enter there is that control's
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-// On a keyboard of other letters than these the key's place stands for it.
-function keyOf({ key, code }) {
+// On a keyboard of other letters than these the key's place stands for it, and for a digit where that takes Shift.
+function keyOf({ key, code, shiftKey }) {
+  if (/^Digit[0-9]$/.test(code) && !shiftKey) return code[5];
   const latin = /^Key[A-Z]$/.test(code) && key.length === 1 && key > "~";
   return (latin ? code[3] : key).toLowerCase();
 }

@@ -19,16 +19,21 @@ export function drawLabels(canvas, labels, spots) {
   const scale = fitted(canvas, labels.width_px, labels.height_px);
   const pen = canvas.getContext("2d");
   pen.clearRect(0, 0, canvas.width, canvas.height);
-  const paths = labels.chromosomes.map((c) => pathOf(c.outlines, scale));
-  labels.chromosomes.forEach((c, k) => stroke(pen, paths[k], STYLES[certainty(c)], devicePixelRatio));
+  labels.chromosomes.forEach((c) => stroke(pen, pathOf(c.outlines, scale), STYLES[certainty(c)], devicePixelRatio));
+  drawNames(canvas, labels.chromosomes, scale, spots);
+}
+
+// The name of each beside it, where it hides least.
+export function drawNames(canvas, chromosomes, scale, spots) {
+  const pen = canvas.getContext("2d");
   const size = Math.max(13, Math.min(20, canvas.width / devicePixelRatio / 44)) * devicePixelRatio;
   pen.font = `600 ${size}px system-ui, sans-serif`;
   pen.textAlign = "center";
   pen.textBaseline = "middle";
   pen.lineJoin = "round";
-  const room = new Room(canvas, paths);
-  for (const chromosome of labels.chromosomes) {
-    const text = chromosome.label + (chromosome.status === "review" ? "?" : "");
+  const room = new Room(canvas, chromosomes.map((c) => pathOf(c.outlines, scale)));
+  for (const chromosome of chromosomes) {
+    const text = nameOf(chromosome) + (chromosome.status === "review" ? "?" : "");
     const [w, h] = [pen.measureText(text).width + 2, size];
     const places = spotsAround(chromosome.outlines, scale, w, h);
     const [x, y] = room.take(places, spots.get(chromosome.id), w, h);
@@ -39,6 +44,12 @@ export function drawLabels(canvas, labels, spots) {
     pen.fillStyle = chromosome.status === "review" ? STYLES.review.colour : "#ffffff";
     pen.fillText(text, x, y);
   }
+}
+
+// As ISCN writes it.
+function nameOf({ kind, label }) {
+  if (kind === "marker") return "mar";
+  return kind === "derivative" ? `der(${label})` : label;
 }
 
 // What of the picture is taken, on a coarse grid.

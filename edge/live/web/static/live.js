@@ -87,6 +87,7 @@ export class Live {
       if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
         canvas.width = bitmap.width;
         canvas.height = bitmap.height;
+        document.body.style.setProperty("--aspect", bitmap.width / bitmap.height);
       }
       canvas.getContext("bitmaprenderer").transferFromImageBitmap(bitmap); // hands it on as it is, without a copy
       this.scene = scene;

@@ -35,7 +35,7 @@ const live = new Live((now) => (now.head !== head || now.name !== caseName) && r
 const karyogram = new Karyogram($("rows"), {
   onSelect: (chromosome) => (picture.show(cell, chromosome?.id ?? null), selected.show(cell, chromosome)),
   onMove: (id, place, seen) => moveTo(id, place, seen),
-  onSwap: (first, second, seen) => edit({ edit: "swap", first, second }, "", seen),
+  onSwap: (first, second, seen) => edit({ edit: "swap", first, second }, "Swapped", seen),
 });
 const picture = new Picture($("cell-frame"), {
   onPick: (id) => karyogram.select(id),
@@ -116,7 +116,7 @@ async function refresh() {
   const { selected } = karyogram;
   const now = await api.cell(id);
   if (cell.id !== id) return;
-  if (["revision", "can_undo", "can_redo"].some((what) => now[what] !== cell[what])) show(now);
+  if (["revision", "can_undo", "can_redo", "seen"].some((what) => now[what] !== cell[what])) show(now);
   if (selected !== null && karyogram.selected !== selected && !karyogram.chromosome(selected)) {
     say("Somebody changed the chromosome that was selected; another one is selected now");
   }
@@ -198,21 +198,12 @@ function moveTo(id, place, seen = null) {
   return edit({ edit: "relabel", chromosome: id, label: place }, done, seen);
 }
 
-// Round all that wait: the one after the selected, or the first.
-function next() {
-  const waiting = cell.unsure_ids;
-  const other = waiting[(waiting.indexOf(karyogram.selected) + 1) % waiting.length];
-  if (other === undefined) say(cell.reviewed ? "All reviewed" : "Nothing uncertain: A accepts the cell");
-  else if (other !== karyogram.selected) karyogram.select(other, { typing: true }); // what is typed already is for it
-}
-
-const { act, drawn } = toolsOf({
+const { act, drawn, next } = toolsOf({
   karyogram,
   picture,
   aside,
   cell: () => cell,
   edit,
-  next,
   undo: () => onThis(async () => (show(await api.undo(cell)), say("Undone"))),
   redo: () => onThis(async () => (show(await api.redo(cell)), say("Done again"))),
   escape,

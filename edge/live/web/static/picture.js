@@ -1,7 +1,7 @@
 // The captured picture with its outlines: find a chromosome in it, cut one, draw one, by pointer or by keyboard.
 
 import { api } from "./api.js";
-import { STYLES, boundsOf, certainty, fitted, pathOf, stroke } from "./labels.js";
+import { STYLES, boundsOf, certainty, drawNames, fitted, pathOf, stroke } from "./labels.js";
 
 const STEP_PX = 3;
 const FAR_PX = 15;
@@ -19,6 +19,7 @@ export class Picture {
     this.tool = null; // "cut" or "draw"
     this.line = [];
     this.cross = null;
+    this.spots = new Map(); // where names stand
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
     canvas.addEventListener("pointerup", (event) => this.up(event));
@@ -31,6 +32,7 @@ export class Picture {
   show(cell, selected) {
     if (this.cell?.id !== cell.id || this.failed) {
       this.failed = false;
+      this.spots.clear();
       this.image = new Image();
       this.image.onload = () => this.draw();
       this.image.onerror = () => (this.failed = true); // asked for again when the cell is next shown
@@ -64,11 +66,16 @@ export class Picture {
   // Over the karyogram, as large as that; or back in its corner.
   enlarge(large) {
     document.body.classList.toggle("large-picture", large);
+    document.getElementById("cancel").textContent = this.tool ? "Cancel" : "Close";
     this.draw();
   }
 
+  get large() {
+    return document.body.classList.contains("large-picture");
+  }
+
   turnSize() {
-    this.enlarge(!document.body.classList.contains("large-picture"));
+    this.enlarge(!this.large);
   }
 
   at(event) {
@@ -147,6 +154,7 @@ export class Picture {
       stroke(pen, pathOf(chromosome.outlines, scale), shown, devicePixelRatio);
     }
     if (this.tool) this.drawTool(pen, scale);
+    else if (this.large) drawNames(this.canvas, this.cell.chromosomes.filter((c) => !c.excluded), scale, this.spots);
   }
 
   drawTool(pen, scale) {

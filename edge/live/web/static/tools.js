@@ -2,16 +2,26 @@
 
 const OF_ONE = ["flip", "swap", "join", "cut", "marker", "derivative", "exclude"]; // a cell may have no chromosome at all
 
-// act(name), and drawn(tool, line) for what was drawn in the picture. Of `page`: karyogram, picture, aside; cell() as it is
-// now; edit(change, done), next(), undo(), redo(), escape(), focusSelected() and say(text).
+// act(name), drawn(tool, line) for what was drawn in the picture, and next(). Of `page`: karyogram, picture, aside; cell() as
+// it is now; edit(change, done), undo(), redo(), escape(), focusSelected() and say(text).
 export function toolsOf(page) {
   const { karyogram, picture, edit, say } = page;
 
+  // Round all that wait: the one after the selected, or the first.
+  function next() {
+    const { unsure_ids: waiting, reviewed } = page.cell();
+    const other = waiting[(waiting.indexOf(karyogram.selected) + 1) % waiting.length];
+    if (other === undefined) say(reviewed ? "All reviewed" : "Nothing uncertain: A accepts the cell");
+    else if (other !== karyogram.selected) karyogram.select(other, { typing: true }); // what is typed already is for it
+  }
+
+  // What waits, or the cell as a whole: who reads it after somebody else says so, too.
   function acceptRest() {
     const cell = page.cell();
-    const counted = () => (cell.reviewed ? [] : cell.chromosomes.filter((c) => !c.excluded).map((c) => c.id));
-    const ids = cell.unsure ? cell.unsure_ids : counted(); // or the cell as a whole
-    if (ids.length) edit({ edit: "accept", chromosomes: ids }, "All accepted");
+    if (cell.reviewed && cell.seen) return say("Nothing changed: it is reviewed, and you have seen it");
+    const counted = cell.chromosomes.filter((c) => !c.excluded).map((c) => c.id);
+    const ids = cell.unsure ? cell.unsure_ids : counted;
+    if (ids.length) edit({ edit: "accept", chromosomes: ids }, cell.reviewed ? "Seen by you, too" : "All accepted");
   }
 
   function pair(why, apply) {
@@ -53,7 +63,7 @@ export function toolsOf(page) {
   }
 
   const DO = {
-    next: page.next,
+    next,
     "accept-rest": acceptRest,
     undo: page.undo,
     redo: page.redo,
@@ -79,5 +89,5 @@ export function toolsOf(page) {
       act(button.dataset.do);
     });
   }
-  return { act, drawn };
+  return { act, drawn, next };
 }

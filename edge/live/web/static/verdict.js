@@ -14,10 +14,11 @@ export function showVerdict(cell) {
     tool(name).title = can ? "" : `You have nothing to ${name} here: each person takes back what they did`;
   }
   tool("next").disabled = cell.unsure === 0;
-  tool("accept-rest").disabled = cell.reviewed;
+  tool("accept-rest").disabled = cell.reviewed && cell.seen;
 }
 
 export function tellWhere(cell, openCase) {
   const elsewhere = cell.case === openCase ? "" : `Case ${cell.case} · `;
-  $("corrections").textContent = `${elsewhere}Cell ${cell.number} · ${cell.count} chromosomes · ${cell.corrections} corrected`;
+  const people = cell.seen_by.length ? ` · seen by ${cell.seen_by.join(", ")}` : "";
+  $("corrections").textContent = `${elsewhere}Cell ${cell.number} · ${cell.count} chromosomes · ${cell.corrections} corrected${people}`;
 }

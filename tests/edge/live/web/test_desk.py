@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,18 @@ def test_a_stray_blank_in_the_cases_name_is_harmless(served: Served) -> None:
     assert desk.capture("kim")["case"] == "S24-117"
     served.move_on()
     assert desk.capture("kim")["number"] == 2
+
+
+def test_a_speck_that_only_live_labels_took_for_a_chromosome_is_no_cell(served: Served) -> None:
+    class Thorough(SameAgain):
+        def label(self, frame: Frame) -> Cell:
+            return replace(super().label(frame), chromosomes=())
+
+    served.show()
+    desk = Desk(served.store, "S24-1", served.hub, Thorough(served.hub))
+    with pytest.raises(EditRefused, match="no chromosome under the lens"):
+        desk.capture("kim")
+    assert served.store.cases() == ()
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 101])

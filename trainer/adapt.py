@@ -24,7 +24,7 @@ from trainer.errors import DatasetError
 from trainer.export.networks import FIGURES_FILE, WEIGHTS_FILE
 from trainer.export.ship import ship
 from trainer.export.shipment import Shipment
-from trainer.fit_classifier import ClassifierConfig, fit_classifier
+from trainer.fit.classifier import ClassifierConfig, fit_classifier
 from trainer.unreviewed import LINES, PICTURES, Labelled, label_unreviewed, labelled_in, pictures_in
 
 CELLS = "cells"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.errors import DatasetError
-from trainer.worst import OUTLINES
+from trainer.score.worst import OUTLINES
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.contract.test_real_frames import DATA
 from trainer.cli import main
-from trainer.run_crops import held_of
+from trainer.fit.crops import held_of
 
 CUTOUTS = DATA.parent / "gband_crops.zip"
 TABLE = "crops.csv"

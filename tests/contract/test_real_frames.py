@@ -15,8 +15,8 @@ from edge.camera.files import read_frame
 from edge.pipeline import load_pipeline
 from edge.sinks.jsonl import cell_to_json
 from trainer.data.metaphase import read_frames
-from trainer.evaluate import sample_frames
-from trainer.score import FrameScore, score
+from trainer.score.evaluate import sample_frames
+from trainer.score.frames import FrameScore, score
 
 DATA = Path(os.environ.get("CHROMO_DATA", Path(__file__).resolve().parents[2] / ".." / "shared" / "data")) / "metaphase"
 FRAMES = 24

@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings log, check and save after each step."""
-    from trainer import loop
+    from trainer.fit import loop
 
     for name in ("LOG_EVERY", "SAVE_EVERY", "CHECK_EVERY"):
         monkeypatch.setattr(loop, name, 1)

@@ -17,9 +17,9 @@ from trainer.cli import main
 from trainer.commands.line import command_line
 from trainer.data.metaphase import read_frames
 from trainer.errors import DatasetError
-from trainer.evaluate import sample_frames
 from trainer.files import shipped_models
 from trainer.lines import read_lines
+from trainer.score.evaluate import sample_frames
 
 TINY = Path(__file__).parents[1] / "edge" / "tiny"
 LINES = [
@@ -241,7 +241,7 @@ def test_memory_that_tensorflow_does_not_get(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tf = pytest.importorskip("tensorflow", reason="the trainer's extras are not installed")
-    from trainer import fit_classifier
+    from trainer.fit import classifier as fit_classifier
 
     def full(*_: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")

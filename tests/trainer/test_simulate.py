@@ -24,7 +24,7 @@ from trainer.data.masked import MaskedFrame, masked_frames
 from trainer.data.metaphase import read_frames
 from trainer.data.rle import mask_of_rle
 from trainer.errors import DatasetError
-from trainer.score_masks import mask_figures
+from trainer.score.masks import mask_figures
 from trainer.simulate.compose import Composite, bases_of, composites, gather
 from trainer.simulate.donors import Donor
 from trainer.simulate.layout import Spread, lay_out

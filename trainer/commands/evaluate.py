@@ -34,9 +34,9 @@ def crops(
     debug: Debug = False,
 ) -> None:
     """Label accuracy and calibration on single chromosomes."""
-    from trainer.evaluate import crop_figures, judge_with, warn_of_upside_down
     from trainer.files import require_place, write_figures
-    from trainer.labelled import labelled_cells
+    from trainer.score.evaluate import crop_figures, judge_with, warn_of_upside_down
+    from trainer.score.labelled import labelled_cells
 
     if json is not None:
         require_place(json, "--json")
@@ -70,7 +70,7 @@ def masks(
     from edge.pipeline import load_pipeline
     from trainer.data.masked import masked_frames
     from trainer.files import require_place, write_figures
-    from trainer.score_masks import mask_figures
+    from trainer.score.masks import mask_figures
 
     if json is not None:
         require_place(json, "--json")

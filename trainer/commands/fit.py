@@ -41,7 +41,7 @@ def fit_locator_command(
     debug: Debug = False,
 ) -> None:
     """Train the locator on frames with boxes."""
-    from trainer.fit_locator import LocatorConfig, fit_locator
+    from trainer.fit.locator import LocatorConfig, fit_locator
 
     config = LocatorConfig(str(data), steps, batch, rate=rate, seed=seed, start=_text(start), paste=paste, zoom=zoom)
     print(f"weights: {fit_locator(config, out, resume)}")
@@ -67,7 +67,7 @@ def fit_separator_command(
     debug: Debug = False,
 ) -> None:
     """Train the separator on chromosomes of real frames and on ones pasted among them."""
-    from trainer.fit_separator import SeparatorConfig, fit_separator
+    from trainer.fit.separator import SeparatorConfig, fit_separator
 
     config = SeparatorConfig(
         str(data), steps, batch, rate=rate, width=width, seed=seed, start=_text(start), models=_text(models)
@@ -93,7 +93,7 @@ def fit_verifier_command(
     debug: Debug = False,
 ) -> None:
     """Train the verifier on what the other models find in frames."""
-    from trainer.fit_verifier import VerifierConfig, fit_verifier
+    from trainer.fit.verifier import VerifierConfig, fit_verifier
 
     config = VerifierConfig(
         str(data), steps, batch, rate, seed=seed, start=_text(start), models=str(models), width=width, passes=passes
@@ -130,7 +130,7 @@ def fit_arbiter_command(
     debug: Debug = False,
 ) -> None:
     """Train the arbiter on what the other models find and say in frames."""
-    from trainer.fit_arbiter import ArbiterConfig, fit_arbiter
+    from trainer.fit.arbiter import ArbiterConfig, fit_arbiter
 
     config = ArbiterConfig(
         [str(source) for source in data],
@@ -203,8 +203,8 @@ def fit_classifier_command(
     debug: Debug = False,
 ) -> None:
     """Train the classifier on cut-outs, and on frames as the shipped models cut them."""
-    from trainer.fit_classifier import ClassifierConfig, fit_classifier
-    from trainer.mix import pick_mix
+    from trainer.fit.classifier import ClassifierConfig, fit_classifier
+    from trainer.fit.mix import pick_mix
     from trainer.networks.registry import Architecture, mixed
 
     config = ClassifierConfig(

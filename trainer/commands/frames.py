@@ -49,12 +49,12 @@ def frames(
     """
     from edge.sinks.files import writable_folder
     from trainer.data.metaphase import read_frames
-    from trainer.evaluate import box_figures, box_labeller, frame_figures, label_frames, sample_frames
     from trainer.files import require_place, write_figures
     from trainer.lines import read_lines
-    from trainer.outcomes import outcomes_of, worst_first
-    from trainer.score_karyotypes import by_karyotype
-    from trainer.score_kinds import detail_figures
+    from trainer.score.evaluate import box_figures, box_labeller, frame_figures, label_frames, sample_frames
+    from trainer.score.karyotypes import by_karyotype
+    from trainer.score.kinds import detail_figures
+    from trainer.score.outcomes import outcomes_of, worst_first
 
     if lines is not None and (jsonl is not None or live is not None):
         raise ConfigError("--lines scores lines that are there; --jsonl and --live are for new ones: leave them out")
@@ -84,7 +84,7 @@ def frames(
     if json is not None:
         write_figures(json, figures | details)
     if worst is not None:
-        from trainer.worst import write_worst
+        from trainer.score.worst import write_worst
 
         typer.echo(f"{write_worst(outcomes, worst, worst_count)} pictures in {worst}")
 

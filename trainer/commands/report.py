@@ -11,7 +11,7 @@ from edge.errors import ConfigError
 from trainer.commands.options import MODELS, Cutters, Debug, Split, Threads
 
 if TYPE_CHECKING:
-    from trainer.report import Judgement
+    from trainer.report.page import Judgement
 
 
 def report(
@@ -42,8 +42,8 @@ def report(
     With DATA, of a classifier also figures per class, confusion, calibration and worst crops there.
     """
     from trainer.files import require_place, write_result
-    from trainer.report import page
-    from trainer.runs import LOG_FILE
+    from trainer.report.page import page
+    from trainer.run.folder import LOG_FILE
 
     require_place(out, "--out")
     judgement = None if data is None else _judge(model, data, split, models, threads, crops)
@@ -56,10 +56,10 @@ def report(
 
 def _judge(model: Path, data: Path, split: str, models: Path, threads: int, crops: bool) -> Judgement:
     from trainer.commands.progress import tracked
-    from trainer.evaluate import judge_with
     from trainer.export.bundle import any_bundle
-    from trainer.labelled import labelled_cells
-    from trainer.report import Judgement
+    from trainer.report.page import Judgement
+    from trainer.score.evaluate import judge_with
+    from trainer.score.labelled import labelled_cells
 
     task = any_bundle(model).task
     if task != "classifier":

@@ -43,9 +43,9 @@ def search(
 
     The same command again goes on after a kill; started more than once at a time, the processes share the trials.
     """
-    from trainer.search import SearchConfig
-    from trainer.search import search as run_search
-    from trainer.search_results import markdown, results_of
+    from trainer.search.results import markdown, results_of
+    from trainer.search.study import SearchConfig
+    from trainer.search.study import search as run_search
 
     config = SearchConfig(
         tuple(map(str, data)),

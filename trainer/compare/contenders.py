@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge.errors import ConfigError
-from trainer.mix import Mix
+from trainer.fit.mix import Mix
 from trainer.networks.registry import AS_SHIPPED, BUILDERS, ENHANCED, Architecture, mixed
 
 TRADITIONAL = "traditional"

@@ -16,7 +16,7 @@ from edge.records import LABELS, Crop, Prediction, UInt8Array
 from edge.runtime.bundle import load_bundle
 from trainer.data.cropset import NO_CELL, CropSet
 from trainer.export.ship import fit_temperature
-from trainer.score_crops import score_crops
+from trainer.score.crops import score_crops
 
 Answer = Callable[[UInt8Array], npt.NDArray[np.float64]]
 """Crops uint8 (n, 128, 32), either end up, to logits (n, 24)."""

@@ -30,10 +30,10 @@ from edge.errors import ConfigError
 from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS
 from edge.records import LABELS, UInt8Array
 from edge.runtime.interpreter import runtime_name
-from trainer.align import undecided
 from trainer.compare.contenders import TRADITIONAL, Compression, Contender
 from trainer.compare.measure import CELL_CROPS, bundle_answer, measure, temperature_of
 from trainer.compare.table import write_table
+from trainer.compare.traditional import Traditional
 from trainer.compress.prune import prune
 from trainer.compress.quantize import quantize
 from trainer.compress.tune import Tuning
@@ -45,11 +45,11 @@ from trainer.export.bundle import write_bundle
 from trainer.export.networks import load_float, load_for_int8
 from trainer.export.tflite import to_int8, to_tflite
 from trainer.files import share, shipped_models, write_atomic
-from trainer.fit_classifier import ClassifierConfig, fit_classifier
+from trainer.fit.align import undecided
+from trainer.fit.classifier import ClassifierConfig, fit_classifier
+from trainer.fit.crops import load_crops
 from trainer.networks.registry import ENHANCED, UNSCALED, count_macs
-from trainer.run_crops import load_crops
-from trainer.runs import CROP_FILES
-from trainer.traditional import Traditional
+from trainer.run.folder import CROP_FILES
 
 SAMPLES = 256
 """Train crops that set the ranges of int8, every other one upside down."""

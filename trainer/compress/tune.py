@@ -20,8 +20,8 @@ from edge.runtime.bundle import Task
 from trainer.data.cropset import CropSet
 from trainer.data_note import Stamp
 from trainer.files import share
-from trainer.loop import Batch, Losses, Plan, train
-from trainer.runs import CROP_FILES, Run
+from trainer.fit.loop import Batch, Losses, Plan, train
+from trainer.run.folder import CROP_FILES, Run
 
 CALIBRATION_BATCHES = 4
 Fitted = TypeVar("Fitted")
@@ -49,7 +49,7 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """How a task is learned: ``losses`` and ``make`` as ``trainer.loop.train`` takes them, and ``check``, of the
+    """How a task is learned: ``losses`` and ``make`` as ``trainer.fit.loop.train`` takes them, and ``check``, of the
     network given."""
 
     losses: Losses
@@ -73,7 +73,7 @@ def lessons_of(task: Task, tuning: Tuning, out: Path, network: Any) -> Lessons:
 
 
 def _of_classifier(tuning: Tuning, out: Path, network: Any) -> Lessons:
-    from trainer.fit_classifier import (
+    from trainer.fit.classifier import (
         CLIP_NORM,
         ClassifierConfig,
         check,
@@ -81,7 +81,7 @@ def _of_classifier(tuning: Tuning, out: Path, network: Any) -> Lessons:
         pick_losses,
         strengths_of,
     )
-    from trainer.run_crops import load_crops
+    from trainer.fit.crops import load_crops
 
     for name in CROP_FILES:
         if (Path(tuning.run) / name).exists():
@@ -101,7 +101,7 @@ def _of_classifier(tuning: Tuning, out: Path, network: Any) -> Lessons:
 
 def _of_locator(tuning: Tuning, store: Path) -> Lessons:
     from trainer.data.framecache import train_frames
-    from trainer.fit_locator import CLIP_NORM, LocatorConfig, losses, stack_windows
+    from trainer.fit.locator import CLIP_NORM, LocatorConfig, losses, stack_windows
 
     config = fitted_config(LocatorConfig, tuning, data=tuning.data)
     frames = train_frames(Path(tuning.data), store)
@@ -111,7 +111,7 @@ def _of_locator(tuning: Tuning, store: Path) -> Lessons:
 def _of_separator(tuning: Tuning, store: Path) -> Lessons:
     from trainer.data.framecache import train_frames
     from trainer.data.proposals import asked
-    from trainer.fit_separator import CLIP_NORM, VAL_ROIS, SeparatorConfig, figures, held_rois, losses, stack_rois
+    from trainer.fit.separator import CLIP_NORM, VAL_ROIS, SeparatorConfig, figures, held_rois, losses, stack_rois
 
     config = fitted_config(SeparatorConfig, tuning, data=tuning.data)
     data = Path(tuning.data)
@@ -189,7 +189,7 @@ def opened(task: Task, tuning: Tuning, out: Path, resume: bool, **more: Any) -> 
 def _data_of(task: Task, tuning: Tuning, resume: bool) -> list[Stamp]:
     """What ``Run.open`` notes; nothing for a classifier, whose crops have their own note. ``ConfigError`` for a
     verifier or an arbiter: what these learn from is found by the others' bundles, which a tuning does not name."""
-    from trainer.run_data import frames_for, stamps_of
+    from trainer.run.data import frames_for, stamps_of
 
     if task in ("verifier", "arbiter"):
         raise ConfigError(

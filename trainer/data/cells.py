@@ -37,7 +37,7 @@ from trainer.data.looks import changed
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import holds_cutouts, kept_at
 from trainer.errors import DatasetError
-from trainer.labelled import labelled_cells
+from trainer.score.labelled import labelled_cells
 
 THOROUGH = 0.7
 """Share of the train frames that are read thoroughly; val frames all are."""

@@ -8,7 +8,7 @@ from edge.runtime.bundle import Bundle
 from trainer.data.cells import CellSet
 from trainer.export.bundle import write_bundle
 from trainer.export.shipment import Shipment
-from trainer.fit_arbiter import check
+from trainer.fit.arbiter import check
 
 
 def ship_arbiter(network: Any, tflite: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:

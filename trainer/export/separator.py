@@ -11,11 +11,11 @@ from edge.runtime.bundle import Bundle
 from edge.runtime.network import cpu_network
 from trainer.export.bundle import suffix_of, write_bundle
 from trainer.export.shipment import Shipment
-from trainer.fit_separator import VAL_ROIS, figures, held_rois, judge
+from trainer.fit.separator import VAL_ROIS, figures, held_rois, judge
 
 
 def ship_separator(network: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
-    """Write the bundle; the figures are those of ``trainer.fit_separator.judge``, exported and Keras."""
+    """Write the bundle; the figures are those of ``trainer.fit.separator.judge``, exported and Keras."""
     held = held_rois(shipment.data, shipment.run.parent, min(shipment.limit or VAL_ROIS, VAL_ROIS))
     ran = cpu_network(model, suffix_of(model), threads=2)
 

@@ -42,7 +42,7 @@ from trainer.export.specimen import Specimen, specimen_of
 from trainer.export.tflite import Form, convert
 from trainer.export.verifier import ship_verifier
 from trainer.files import copy_file, write_atomic
-from trainer.runs import LOG_FILE
+from trainer.run.folder import LOG_FILE
 
 LOCATOR_SIDE_PX = 512
 LEAST_SCORES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
@@ -224,8 +224,8 @@ def _hits(found: npt.NDArray[np.floating], stated: Float32Array) -> int:
 
 
 def _ship_classifier(network: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
-    from trainer.align import predict
-    from trainer.run_crops import stored_crops
+    from trainer.fit.align import predict
+    from trainer.fit.crops import stored_crops
 
     _, val = (crops.pick(crops.label != NOTHING) for crops in stored_crops(shipment.run))
     rng = np.random.default_rng(0)

@@ -86,7 +86,7 @@ def _window(truth: FrameTruth, side_px: int) -> UInt8Array:
 
 
 def _separator(shipment: Shipment, network: Any) -> Specimen:
-    from trainer.fit_separator import VAL_SEED
+    from trainer.fit.separator import VAL_SEED
 
     train, val = _prepared_frames(shipment)
     samples = draw_rois(train, np.random.default_rng(0), ROI_SAMPLES)
@@ -95,7 +95,7 @@ def _separator(shipment: Shipment, network: Any) -> Specimen:
 
 
 def _prepared_frames(shipment: Shipment) -> tuple[list[CachedFrame], list[CachedFrame]]:
-    from trainer.fit_separator import val_frames
+    from trainer.fit.separator import val_frames
 
     if is_run(shipment.run):
         store = shipment.run.parent
@@ -142,7 +142,7 @@ def _classifier(shipment: Shipment, network: Any) -> Specimen:
 
 
 def _train_and_val_crops(shipment: Shipment) -> tuple[CropSet, CropSet]:
-    from trainer.run_crops import cut_out, stored_crops
+    from trainer.fit.crops import cut_out, stored_crops
 
     if is_run(shipment.run):
         return stored_crops(shipment.run)

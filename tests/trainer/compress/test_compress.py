@@ -20,7 +20,6 @@ from edge.runtime.bundle import Task  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
 from tests.trainer.small import small_classifier  # noqa: E402
 from tests.trainer.tiny import drawn_crops  # noqa: E402
-from trainer import fit_separator, loop  # noqa: E402
 from trainer.compress.layers import LEAST_WEIGHTS, why_not_quantized  # noqa: E402
 from trainer.compress.prune import prune  # noqa: E402
 from trainer.compress.quantize import quantization_aware, quantize  # noqa: E402
@@ -32,9 +31,11 @@ from trainer.errors import DatasetError, ExportError  # noqa: E402
 from trainer.export.networks import load_float, load_for_int8  # noqa: E402
 from trainer.export.prove import trained_outputs  # noqa: E402
 from trainer.export.tflite import convert  # noqa: E402
-from trainer.fit_classifier import ClassifierConfig, mixed_batch, strengths_of  # noqa: E402
-from trainer.fit_locator import LocatorConfig, stack_windows  # noqa: E402
-from trainer.fit_separator import SeparatorConfig  # noqa: E402
+from trainer.fit import loop  # noqa: E402
+from trainer.fit import separator as fit_separator  # noqa: E402
+from trainer.fit.classifier import ClassifierConfig, mixed_batch, strengths_of  # noqa: E402
+from trainer.fit.locator import LocatorConfig, stack_windows  # noqa: E402
+from trainer.fit.separator import SeparatorConfig  # noqa: E402
 
 L = keras.layers
 STEPS = 3

@@ -40,7 +40,6 @@ from tests.trainer.tiny import (
     tiny_separator,
     tiny_verifier,
 )
-from trainer.align import predict
 from trainer.cli import main
 from trainer.data.cropset import crops_of_cutouts
 from trainer.data.looks import LookSet
@@ -57,9 +56,10 @@ from trainer.export.parity import BOUNDS, Bounds
 from trainer.export.ship import PROPOSED_IOU, PROPOSED_SCORE, fit_temperature, ship
 from trainer.export.shipment import Shipment
 from trainer.export.tflite import Form
+from trainer.fit.align import predict
+from trainer.fit.crops import stored_crops
 from trainer.networks.locator import build_locator
 from trainer.networks.separator import OUTPUTS
-from trainer.run_crops import stored_crops
 
 SIDE_PX = 256
 TINY = Path(__file__).parents[2] / "edge" / "tiny"

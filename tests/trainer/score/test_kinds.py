@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.records import LABELS
-from tests.trainer.test_score import line, truth
+from tests.trainer.score.test_frames import line, truth
 from trainer.score.kinds import (
     ClassFigures,
     FrameFigures,

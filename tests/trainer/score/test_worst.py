@@ -11,7 +11,7 @@ from edge.camera.files import read_frame
 from edge.errors import SinkError
 from edge.records import Cell, Chromosome, Crop, Region
 from edge.sinks.jsonl import cell_to_json
-from tests.trainer.test_score import line
+from tests.trainer.score.test_frames import line
 from trainer.data.metaphase import FrameTruth
 from trainer.score.outcomes import outcomes_of, worst_first
 from trainer.score.worst import MISSED, OUTLINES, SPURIOUS, draw_mistakes, with_outlines, write_worst

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from edge.errors import BundleInvalid, BundleMismatch, ModelError
-from edge.runtime.bundle import BUNDLE_FILE, TASKS, Bundle, Task, file_content, load_bundle
+from edge.runtime.bundle import BUNDLE_FILE, TASKS, Bundle, Task, load_bundle
+from edge.runtime.model_file import file_content
 from edge.sinks.files import sync_names
 
 PREVIOUS_FILE = "previous.json"

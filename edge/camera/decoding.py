@@ -38,7 +38,7 @@ _STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda levels: np.rot90(levels, 2).T,
     8: lambda levels: np.rot90(levels, 3),
 }
-"""What turns a picture that was turned as its orientation tag says back into the pixels that are stored."""
+"""By the number in the orientation tag, what turns a picture that was turned by that tag back to how it is stored."""
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _EXPECTED = "expected a picture (PNG, JPEG, TIFF, WebP or BMP)"
 

@@ -81,5 +81,5 @@ def _edit_of(entry: Entry) -> Edit:
 
 
 def _scale_as_taken(um_per_px: float) -> Json:
-    """What a record says of its scale; those of earlier versions knew only their frame's."""
+    """What a record of an earlier version, which does not tell its scale, would say of it: that of its frame."""
     return {"um_per_px": um_per_px, "scale_stated": um_per_px != NOMINAL_UM_PER_PX}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edge.camera.settings import CameraSettings
 
 NOMINAL_UM_PER_PX = 0.065
-"""As in ``edge.records``, which would import numpy."""
+"""The same as in ``edge.records``, which would import numpy."""
 MOST_THREADS = 256
 """More than any board has; a runtime that is given thousands fails at the model."""
 
@@ -72,6 +72,6 @@ Size = Annotated[
     ),
 ]
 USUAL_SIZE = "1280x960"
-"""As in ``edge.camera.settings``, which would import numpy."""
+"""The same as in ``edge.camera.settings``, which would import numpy."""
 Threads = Annotated[int, typer.Option(min=1, max=MOST_THREADS, help="Threads that a network may use.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]

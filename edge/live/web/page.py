@@ -27,7 +27,7 @@ from edge.records import Cell, Frame
 
 class Labeller(Reader, Protocol):
     def label_live(self, frame: Frame, way: Way) -> Cell:
-        """As ``label``, sooner, of the frame laid that ``way``."""
+        """The labelled cell of ``frame`` laid that ``way``, sooner than ``label`` and less thoroughly."""
 
 
 class LivePage:

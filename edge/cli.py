@@ -66,8 +66,8 @@ def _common(
         typer.Option(
             metavar="FILE",
             parser=given_path,
-            help="Settings in TOML, a table a command (default: $CHROMO_CONFIG, else ./chromo-edge.toml, else "
-            "/etc/chromo-edge/chromo-edge.toml).",
+            help="Settings in TOML, a table for each command (default: $CHROMO_CONFIG, else ./chromo-edge.toml, "
+            "else /etc/chromo-edge/chromo-edge.toml).",
         ),
     ] = None,
 ) -> None:

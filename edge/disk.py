@@ -9,7 +9,7 @@ from pathlib import Path
 NEEDED_BYTES = 4_000_000
 """A large picture, its record and SQLite's own journal."""
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
-"""Of a disk that is full, read-only or failing: no other name, and no right to write, would mend them."""
+"""The errors of a disk that is full, read-only or failing: neither another name nor more rights would help."""
 
 
 def disk_fault(folder: Path) -> str:

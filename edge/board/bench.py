@@ -1,4 +1,4 @@
-"""How fast this board is, and on what the time goes: frames through the pipeline, models alone, a start from nothing.
+"""How fast this board is, and where the time goes: frames through the pipeline, models alone, a start from nothing.
 
 All times are of the wall clock. What is measured here is what ``chromo-edge bench`` shows and writes (``to_json``).
 """
@@ -25,14 +25,14 @@ from edge.runtime.bundle import TASKS, Task
 DRAWN_KARYOTYPE = "46,XY"
 DATA = Path(__file__).resolve().parents[1] / "data"
 CELL_BATCHES = (1, 16, 46, 92)
-"""Of the networks that see one chromosome: some, a cell, a cell both ways up."""
+"""Batch sizes for networks that see one chromosome each: one, some, a cell, a cell both ways up."""
 _WARM_UP = 2
 _START_TIMEOUT_S = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Of repeated measurements, in milliseconds."""
+    """Median and 95th percentile of repeated measurements, in milliseconds."""
 
     median: float
     p95: float
@@ -47,8 +47,9 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpeed:
-    """One network alone. ``batch_ms``: batch size to median milliseconds a call; ``threads_ms``: threads to that of
-    one picture; ``peak_share``: of the multiply-accumulates a second that ``peak_macs_per_s`` found, 0..1."""
+    """One network alone. ``threads_ms``: number of threads to median milliseconds for one picture; ``batch_ms``: batch
+    size to median milliseconds a call; ``peak_share``: its multiply-accumulates a second as a share of what
+    ``peak_macs_per_s`` found, 0..1."""
 
     model_id: str
     dtype: str
@@ -70,8 +71,8 @@ class ModelSpeed:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """``frames_by_threads``: threads to the whole frame's time, as the live loop labels it; ``frame`` and ``stage_ms``
-    are of ``threads``, and so is ``thorough``, of a frame that is read as what is captured or stored is."""
+    """``frames_by_threads``: number of threads to a whole frame's time, as the live loop labels it. Measured with
+    ``threads`` are ``frame``, ``stage_ms``, and ``thorough``: the time of a frame read as a captured or stored one."""
 
     board: Board
     threads: int
@@ -197,7 +198,7 @@ def peak_macs_per_s(dtype: str, threads: int, times: int = 30) -> float:
 def time_model(
     folder: Path, task: Task, thread_counts: Sequence[int], batches: Sequence[int], peaks: dict[tuple[str, int], float]
 ) -> ModelSpeed:
-    """The network of the bundle in ``folder``; ``peaks`` are by (dtype, threads)."""
+    """Times the network of the bundle in ``folder``; ``peaks``: (dtype, threads) to multiply-accumulates a second."""
     from edge.runtime.bundle import load_bundle
     from edge.runtime.interpreter import Network
     from edge.runtime.macs import count_macs

@@ -1,5 +1,5 @@
-"""What this board has and what is missing, each with its mend. Nothing is changed, no camera disturbed that
-is not named."""
+"""What this board has, what is missing, and how to put it right. Nothing is changed, and no camera is disturbed
+unless it is named."""
 
 from __future__ import annotations
 

@@ -14,13 +14,13 @@ UNKNOWN = "unknown"
 ROOT = Path("/")
 
 _THROTTLED_BITS = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
-"""Of ``vcgencmd get_throttled``: now; the same 16 bits higher: since the start (Raspberry Pi documentation)."""
+"""Bits of ``vcgencmd get_throttled``: what is so now; 16 bits higher, since the start (Raspberry Pi documentation)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """``temperature_c`` is the hottest zone's, NaN where there is none; ``throttled`` what holds it back now,
-    ``load`` the programs that wanted a core in the last minute (a busy machine measures too slow)."""
+    """``temperature_c`` is the hottest zone's, NaN where there is none; ``throttled``: what holds the board back now;
+    ``load``: how many programs wanted a core in the last minute (a busy machine measures too slow)."""
 
     name: str
     cpu: str

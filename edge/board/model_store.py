@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from edge.errors import BundleInvalid, BundleMismatch, ModelError
-from edge.runtime.bundle import BUNDLE_FILE, TASKS, Bundle, Task, file_content, load_bundle
+from edge.runtime.bundle import BUNDLE_FILE, TASKS, Bundle, Task, load_bundle
+from edge.runtime.model_file import file_content
 from edge.sinks.files import sync_names
 
 PREVIOUS_FILE = "previous.json"
@@ -40,7 +41,7 @@ def list_models(models_dir: Path) -> tuple[Installed, ...]:
 
 
 def role_named(name: str) -> Task:
-    """``ModelError`` for a name that is no role's."""
+    """The role of that name. ``ModelError`` for any other name."""
     for role in TASKS:
         if role == name:
             return role
@@ -110,7 +111,7 @@ def _task_of(folder: Path) -> Task:
 
 
 def _prove(bundle: Bundle) -> None:
-    """What uses a model of this role takes it, and it answers: better known before the change than after."""
+    """``ModelError`` if the code for its role does not take the model, or it does not answer: now, not in use."""
     from edge.cell.arbiter import Arbiter
     from edge.cell.keep import Keeper
     from edge.classify.classifier import Classifier
@@ -131,7 +132,7 @@ def _prove(bundle: Bundle) -> None:
 
 
 def _put_beside(bundle: Bundle, folder: Path) -> None:
-    """Its files, beside those in use, and what will name them."""
+    """Writes its files beside those in use, and, still as a .part, the ``bundle.json`` that will name them."""
     folder.mkdir(parents=True, exist_ok=True)
     target = f"{bundle.task}-{bundle.sha256[:8]}{bundle.model_path.suffix}"
     files = {target: bundle.model_bytes}
@@ -148,6 +149,7 @@ def _put_beside(bundle: Bundle, folder: Path) -> None:
 
 
 def _replace(_: Bundle, folder: Path) -> None:
+    """Makes the .part the bundle in use, and removes what neither that nor the one before it names."""
     fields, now = _fields(folder / f"{BUNDLE_FILE}.part"), _fields(folder / BUNDLE_FILE)
     if now and _identity(now) != _identity(fields):  # installed again, it is not the one before itself
         shutil.copyfile(folder / BUNDLE_FILE, folder / f"{PREVIOUS_FILE}.part")
@@ -170,7 +172,7 @@ def _names(fields: dict[str, Any]) -> set[str]:
 
 
 def _identity(fields: dict[str, Any]) -> dict[str, Any]:
-    """What makes a bundle another one: neither its files' names nor the forms that it was compiled to."""
+    """The fields that tell bundles apart: all but its file's name and the forms that it was compiled to."""
     return {key: value for key, value in fields.items() if key not in ("model", "compiled")}
 
 

@@ -21,11 +21,11 @@ UNIT_PATH = Path("/etc/systemd/system/chromo-edge.service")
 STATE, CACHE = "/var/lib/chromo-edge", "/var/cache/chromo-edge"
 TEMPORARY = ("/tmp", "/var/tmp")
 TEGRA_RELEASE = Path("/etc/nv_tegra_release")
-"""NVIDIA's Jetson Linux has it."""
+"""A file that NVIDIA's Jetson Linux has."""
 GROUPS = ("video", "render", "plugdev", "apex")
-"""That own cameras, GPU, and the Edge TPU by USB and PCIe."""
+"""Groups that own cameras, the GPU, and the Edge TPU on USB and on PCIe."""
 PASSED_ON = ("GENICAM_GENTL64_PATH",)
-"""Variables that a camera's driver is found by."""
+"""Environment variables that a camera's driver is found by; the service gets them too."""
 
 _UNIT = """\
 # Written by 'chromo-edge install-service'.
@@ -101,9 +101,9 @@ DeviceAllow=char-dma_heap rw
 DeviceAllow=char-drm rw
 DeviceAllow=char-apex rw"""
 _MODULES = "modprobe@videodev.service modprobe@mc.service modprobe@drm.service modprobe@apex.service"
-"""Of these groups those that the kernel has from a module. One that is not loaded when the service starts stays shut
-out, also for a camera that is plugged in later (systemd.resource-control(5), "DeviceAllow="). What a machine does not
-have is passed over."""
+"""The kernel's modules for these devices. Devices of a module that is not loaded when the service starts stay shut out,
+also a camera that is plugged in later (systemd.resource-control(5), "DeviceAllow="). Modules that a machine does not
+have are passed over."""
 _TEGRA_DEVICES = """\
 # The GPU's nodes differ from one Jetson Linux to the next: what these groups may open.
 DevicePolicy=auto"""
@@ -111,8 +111,8 @@ DevicePolicy=auto"""
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the unit depends on: whether it is a ``jetson``, which of ``GROUPS`` there are (systemd refuses others), and
-    the ``variables`` of ``PASSED_ON``, and the models', that are set, as NAME=VALUE."""
+    """What the unit depends on: whether it is a ``jetson``; which of ``GROUPS`` there are (systemd refuses others);
+    which of ``PASSED_ON`` and the models' variable are set, as NAME=VALUE."""
 
     jetson: bool
     groups: tuple[str, ...]
@@ -140,8 +140,8 @@ def unit_text(
     program: Sequence[str], machine: Machine, *, user: str, listen: Sequence[str] = (), writes: Sequence[Path] = ()
 ) -> str:
     """The unit for ``machine``. ``program``: the command and its words; ``listen``: networks that may connect, such as
-    ``192.168.1.0/24``; ``writes``: the folders that it writes into, beside its own. ``ConfigError`` for a user or a
-    network that is none, for a folder that it cannot write into, and for a word with control characters.
+    ``192.168.1.0/24``; ``writes``: the folders that it writes into, beside its own. ``ConfigError`` for text that is no
+    user's name or no network, for a folder that it cannot write into, and for a word with control characters.
 
     A Jetson's is less closed: its CSI cameras are reached through a socket of nvargus-daemon in /tmp, and CUDA with a
     TensorRT engine under construction takes gigabytes. ``ProtectClock=`` allows the hardware clock, and in its systemd,
@@ -171,7 +171,7 @@ def unit_text(
 
 
 def _opened(folders: Sequence[Path], user: str) -> Iterator[Path]:
-    """Those of ``folders`` that the sandbox is to open. ``ConfigError`` for one that it cannot."""
+    """Those of ``folders`` that the sandbox must open. ``ConfigError`` for one that it cannot."""
     for folder in dict.fromkeys(folders):
         place = Path(os.path.realpath(folder))
         if place == Path("/"):  # it would open all that the sandbox shuts
@@ -197,8 +197,8 @@ def _opened(folders: Sequence[Path], user: str) -> Iterator[Path]:
 
 
 def _may_write(folder: Path, user: str) -> bool:
-    """As the system itself answers that user, where this one is root and can ask in their name; else by owner, group
-    and mode, of ``folder`` and of those that it lies in, which knows no access control lists."""
+    """Whether ``user`` may write into ``folder``. Root asks the system in that user's name; anybody else goes by owner,
+    group and mode of the folder and of those above it, which leaves out access control lists."""
     who = pwd.getpwnam(user)
     groups = os.getgrouplist(user, who.pw_gid)
     if os.geteuid() == 0:

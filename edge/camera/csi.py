@@ -17,7 +17,8 @@ from edge.records import UInt8Array
 
 _EXPOSURE_NS = (13_000, 683_709_000)
 _GAIN = (1.0, 48.0)
-"""The widest, the exposure an IMX219's; nvarguscamerasrc narrows them to the sensor's own (L4T 36)."""
+"""The widest bounds that are let through, those of the exposure an IMX219's; nvarguscamerasrc narrows both to the
+sensor's own (L4T 36)."""
 _USUAL_FPS = 30
 _READOUT_US = 1_000
 """How long a frame outlasts its exposure: sensors need some lines, an IMX477 22 of 29 us."""

@@ -1,4 +1,4 @@
-"""From a picture file to grey pixels: Pillow reads it, and OpenCV the colour of which Pillow keeps only a byte."""
+"""From a picture file to grey pixels: Pillow reads it, OpenCV colour of over 8 bits, of which Pillow keeps only 8."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ MAX_PIXELS = 50_000_000
 """Twice the largest camera in use; more would only exhaust a small board's memory."""
 
 MOST_BELOW_ZERO = 0.01
-"""What the subtraction of a dark frame leaves is less; where more levels are negative, zero is not black."""
+"""Subtracting a dark frame leaves fewer negative levels than this share; where more are negative, zero is not black."""
 
 _BITS, _PHOTOMETRIC, _ORIENTATION, _PLANAR, _SAMPLE_FORMAT = 258, 262, 274, 284, 339
-"""TIFF's tags."""
+"""Numbers of TIFF tags."""
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PIXEL_BY_PIXEL, _UNSIGNED, _SIGNED = 0, 1, 2, 1, 1, 2
 _STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: np.fliplr,
@@ -38,7 +38,7 @@ _STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda levels: np.rot90(levels, 2).T,
     8: lambda levels: np.rot90(levels, 3),
 }
-"""What turns a picture that was turned as its orientation tag says back into the pixels that are stored."""
+"""By the number in the orientation tag, what turns a picture that was turned by that tag back to how it is stored."""
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _EXPECTED = "expected a picture (PNG, JPEG, TIFF, WebP or BMP)"
 

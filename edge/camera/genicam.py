@@ -21,7 +21,7 @@ PRODUCERS_VARIABLE = "GENICAM_GENTL64_PATH"
 
 _MEND = "in the project's folder: pip install -e '.[genicam]', and install the camera vendor's GenTL producer"
 FRAME_S = 3.0
-"""Within this a frame must come."""
+"""A frame must come within this time."""
 _log = logging.getLogger(__name__)
 
 
@@ -32,8 +32,8 @@ def producers() -> tuple[Path, ...]:
 
 
 class GenicamDevice:
-    """Camera number ``number`` of the producers found. Exposure and gain go to ExposureTime and Gain. It gives what its
-    sensor shows: here a size would cut, not scale, and what is cut is set in the vendor's tool."""
+    """Camera number ``number`` of the producers found. Exposure and gain go to ExposureTime and Gain. The size in
+    ``settings`` is not used: on these cameras it would cut the picture, not scale it, and the vendor's tool sets it."""
 
     def __init__(self, number: int = 0, settings: CameraSettings = USUAL) -> None:
         self.name = f"genicam:{number}" if number else "genicam"

@@ -24,8 +24,8 @@ _LEAST_REPEAT = 0.8
 """Correlation of the profile with itself one pitch on: drawn rulings reach 0.98, one with chromosomes all over it 0.88,
 metaphases 0.43."""
 _MOST_ALONG = 0.6
-"""The same along the lines: of drawn rulings, long lines among short ones, at most 0.44; of sheets of pictures, which
-repeat both ways, 0.73 and more."""
+"""A ruling's correlation of a profile along the lines stays below this: it is at most 0.44 on drawn rulings of long and
+short lines, but 0.73 and more on sheets of pictures, which repeat both ways."""
 _BANDS, _WIDE = 16, 4
 """A band is one of so many parts of the picture's shorter side, thin enough for what little of the short lines may be
 in view; a wide strip is so many bands, where the lines are long enough to outweigh what lies upon them."""
@@ -35,16 +35,18 @@ _LEAST_CONTRAST = 0.1
 """A profile counts if it varies by this share of what the one that varies most does: fainter ones may repeat for other
 reasons, as a JPEG's blocks do."""
 _LONG_LINES = (1, 5, 10)
-"""Lines in this many divisions are longer ones."""
+"""Every fifth and tenth line may be longer: a profile may show one of these multiples of the ruling's pitch."""
 _TIPS = {2: 0.25, 5: 0.1}
 """Where the tips of shorter lines divide the pitch of long ones in two or five, the correlation rises there by 0.3 and
 more; between a ruling's own lines by at most 0.19 and -0.2, with chromosomes all over it."""
 _FINE = 4
-"""Steps of the correlation a pixel, or a pitch between two whole ones would repeat less than its double."""
+"""The correlation has so many steps a pixel: with one, a pitch between two whole pixels would repeat less than its
+double."""
 _FLAT = 1.0
 """Mean square of a profile's grey levels: what varies less, as saturated light and a black ground do, repeats by
 rounding."""
 _SAME_PITCH = 0.02
+"""Pitches that differ by at most this share are the same."""
 _MOST_DRIFT = 0.1
 """A further repeat's pitch may differ by this share from the first's: one that shrank on would never reach the end."""
 _LEAST_REACH = 1 / 3

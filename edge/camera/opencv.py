@@ -41,8 +41,8 @@ def decode_deep(content: UInt8Array) -> np.ndarray | None:
 
 
 def luma_of(image: np.ndarray) -> np.ndarray:
-    """Grey (H, W), as deep as ``image``: BGR (H, W, 3), BGRA, or already grey. Of colour of which one channel alone
-    carries signal, that channel."""
+    """Grey (H, W), as deep as ``image``, which is BGR (H, W, 3), BGRA or already grey. Where one channel alone carries
+    signal it is that channel."""
     if image.ndim == 2:
         return image
     if image.shape[2] < 3:

@@ -27,7 +27,8 @@ _MEND_NUMPY = (
 )
 _VIDEO_FRAME_US = 33_333
 _FRAMES_TO_FIRST = 4
-"""A sensor's first frames are not given (libcamera, hideFramesStartup), and one was begun before it was asked for."""
+"""The first frame may take so many exposures: a sensor's first frames are not given (libcamera, hideFramesStartup), and
+one had begun before it was asked for."""
 _log = logging.getLogger(__name__)
 
 

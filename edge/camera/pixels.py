@@ -7,13 +7,14 @@ import numpy as np
 from edge.records import UInt8Array
 
 WHITE_PERCENT = 99.9
-"""The level that so many pixels do not exceed is white: a few hot pixels, or dots of a probe, do not count."""
+"""White is the level that this percentage of the pixels does not exceed: a few hot ones, or a probe's dots, are no
+measure."""
 _LEAST_WHITE = 1e-30
 """Float levels below are no light, and too small to be divided by."""
 _SIGNAL = 1 / 5
 """A channel whose white is below this part of the brightest one's holds leaked light and JPEG's rounding."""
 _SAMPLES_A_SIDE = 100
-"""So many rows and columns tell a channel's white: a chromosome is far larger than what lies between them."""
+"""A channel's white is found on about so many rows and columns: a chromosome is far larger than the gaps between."""
 
 
 def to_8_bit(levels: np.ndarray) -> UInt8Array:

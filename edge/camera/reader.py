@@ -34,21 +34,21 @@ FROZEN_S = 2.0
 CLOSE_S = 2.0
 """How long a driver may take to let go before it is left behind."""
 _TORN_PART = 8
-"""Where a transfer breaks off, at least the lowest of so many parts of the frame is one grey."""
+"""A frame whose transfer broke off is one grey at the bottom, over at least one of so many parts of its height."""
 _BLOCK_PX = 16
 """Rows of JPEG's largest blocks: where a transfer breaks off, so many may be filled in part."""
 _GROUND_SHARE = 0.5
 """If this share of what lies above the break is the same grey, nothing is torn: the ground is that grey, without
 noise."""
 _left_behind: dict[str, threading.Thread] = {}
-"""Camera's name to a thread that did not come back from the driver when its camera was closed."""
+"""Threads that did not come back from the driver when their camera was closed, by the camera's name."""
 
 
 class DeviceCamera:
     """A live camera. Made only when the device has given its first frame, so one that exists works.
 
-    ``close`` waits for a ``read`` that no frame ends, which takes ``read_s``. Half frames are left out; one
-    picture again and again is ``CameraLost``.
+    ``read_s``: how long the device's ``read`` may wait for a frame; ``close`` waits that long for it. Half frames are
+    left out; one picture again and again is ``CameraLost``.
 
     Raises what the device's ``open`` raises, and ``CameraTimeout`` when no first frame comes within ``timeout_s``, or
     while the driver still hangs in what the last camera of that name asked of it: each try would leave a thread behind.

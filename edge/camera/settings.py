@@ -14,8 +14,8 @@ LEAST_SIDE_PX, MOST_SIDE_PX = 64, 16_384
 
 @dataclass(frozen=True, slots=True)
 class CameraSettings:
-    """``um_per_px`` of its frames. ``exposure_us`` and ``gain`` (in the driver's own units): None leaves them to the
-    camera. ``size_px`` (width, height) is a wish: drivers take their nearest.
+    """``um_per_px``: the scale of its frames. ``exposure_us`` and ``gain`` (in the driver's own units): None leaves
+    them to the camera. ``size_px`` (width, height) is a wish: drivers take their nearest.
 
     ``ConfigError`` for what no camera can have.
     """

@@ -34,7 +34,7 @@ def captured(store: CaseStore, case: str, path: Path, frame: Frame, pipeline: Pi
 
 
 def listed(paths: Sequence[Path]) -> Iterator[Path | FrameError]:
-    """The frames that ``paths`` stand for; the error in the place of a path that stands for none."""
+    """The frames that ``paths`` stand for; a path that stands for none gives its error instead."""
     for path in paths:
         try:
             yield from list_frames([path])

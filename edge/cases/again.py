@@ -15,9 +15,12 @@ from edge.overlap import box_iou
 from edge.records import Cell
 
 SAME_PLACE_IOU = 0.5
+"""Two boxes lie in one place when they overlap by this much (intersection over union)."""
 NEAR_PX = 8.0
+"""Moves are counted in squares of this side; those in neighbouring squares count as alike."""
 ENOUGH_MOVED = 4
-"""Chromosomes that lie alike after some move; for one alone there always is a move, and often for two or three."""
+"""A move of the stage is believed when at least so many chromosomes lie alike after it: for one alone there always is
+such a move, and often for two or three."""
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -40,10 +43,10 @@ def kept_cells(db: sqlite3.Connection, frame_sha256: str) -> tuple[Kept, ...]:
 def seen_before(cell: Cell, captured: Sequence[CellState]) -> CellState | None:
     """The first of ``captured`` that shows the same field as ``cell``; None where none does.
 
-    In two pictures of one size of the same field most chromosomes of ``cell`` lie where those of the other do, one to
-    one, all of them moved alike where the stage was. The machine's boxes are compared: what people changed since moves
-    no chromosome. A cell that is set aside is known as well; it can be taken back. Of 4,000 pairs of different frames
-    of Tseng et al. (2023) no more than a quarter of the chromosomes lie so.
+    Two pictures of one size show the same field when most chromosomes of ``cell`` lie where those of the other do, one
+    to one, as they are or after one move of the stage for all. The machine's boxes are compared, as what people changed
+    since moves no chromosome. A cell that is set aside counts as known too, as it can be taken back. In none of 4,000
+    pairs of different frames of Tseng et al. (2023) more than a quarter of the chromosomes lie so.
     """
     return next((state for state in captured if _same_field(cell, state.captured.cell)), None)
 
@@ -58,7 +61,7 @@ def _same_field(one: Cell, other: Cell) -> bool:
 
 
 def _alike(here: Float64Array, there: Float64Array) -> int:
-    """How many boxes lie in one place, one to one."""
+    """How many boxes of ``here`` lie in the same place as one of ``there``, one to one."""
     share = box_iou(here, there)
     nearest, back = share.argmax(axis=1), share.argmax(axis=0)
     rows = np.arange(len(share))
@@ -66,7 +69,7 @@ def _alike(here: Float64Array, there: Float64Array) -> int:
 
 
 def _way(here: Float64Array, there: Float64Array) -> Float64Array:
-    """The commonest way, x and y in px, from a box ``here`` to one ``there``: that of a cell that the stage moved."""
+    """The commonest move (x, y), px, from a box ``here`` to one ``there``: the stage's, where both show one field."""
     middles = [(boxes[:, :2] + boxes[:, 2:]) / 2 for boxes in (here, there)]
     ways = (middles[1][None] - middles[0][:, None]).reshape(-1, 2)
     places = np.floor((ways - ways.min(axis=0)) / NEAR_PX).astype(np.intp)

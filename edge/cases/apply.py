@@ -61,8 +61,8 @@ def apply(places: Places, change: Change) -> Places:
 
 
 def require_due(places: Places, change: Change) -> None:
-    """``EditRefused`` where ``change`` would change nothing and yet count as a person's word. Not asked of what is in a
-    log already."""
+    """Raises ``EditRefused`` for bringing back what was not removed: it would change nothing and yet count as a
+    correction. Only new edits are checked, as an older log may hold such a one."""
     if isinstance(change, Restore) and not places[_index(places, change.chromosome)].excluded:
         raise EditRefused(f"chromosome {change.chromosome} was not removed: there is nothing to bring back")
 
@@ -80,7 +80,7 @@ def _changed(places: Places, id: int, change: Callable[[Placed], Placed]) -> Pla
 
 
 def _called(place: Placed, label: str, kind: Kind) -> Placed:
-    """What a person, who is sure of it, says that it is; so it counts. What it is called already is accepted."""
+    """``place`` as a person names it: counted, with confidence 1. Where it has that name already, it is accepted."""
     counted = replace(place, excluded=False)
     if (label, kind) == (place.label, place.kind):
         return _accepted(counted)
@@ -89,8 +89,8 @@ def _called(place: Placed, label: str, kind: Kind) -> Placed:
 
 
 def _unmarked(place: Placed) -> Placed:
-    """No marker or derivative after all, which says nothing of its label: that is to review again. Of one that was none
-    it is a word for what it is called."""
+    """``place`` marked as a whole chromosome. A former marker or derivative keeps its label, to be reviewed again, as
+    nobody has said that it is right; for one that was whole already its label is confirmed."""
     if place.kind == "whole":
         return _called(place, place.label, "whole")
     confidence = dict(place.chromosome.candidates).get(place.label, 0.0)
@@ -116,8 +116,8 @@ def _swapped(places: Places, first: int, second: int) -> Places:
 
 
 def _moved(place: Placed, to: Placed) -> Placed:
-    """``place`` in the place of ``to``, among the excluded if that was; among homologues the label stays as sure as it
-    was."""
+    """``place`` where ``to`` was: with its name, and excluded if that was. Where both have the same name already, the
+    label stays as sure as it was."""
     same = (place.label, place.kind) == (to.label, to.kind)
     moved = replace(place, edited=True) if same else _called(place, to.label, to.kind)
     return replace(moved, excluded=to.excluded)

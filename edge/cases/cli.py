@@ -47,14 +47,14 @@ Store = Annotated[
         "--store",
         metavar="DIR",
         parser=given_path,
-        help="Where cases are kept, as run --cases (default: $CHROMO_CASES, else the user's own data).",
+        help="Folder of the cases, as for run --cases (default: $CHROMO_CASES, else among your own data).",
     ),
 ]
 By = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="Who does this; the log keeps it.",
+        help="Your name, for the log.",
         default_factory=_user,
         show_default="the user",
         callback=_named,
@@ -178,7 +178,10 @@ def edit(
     store: Store = None,
     debug: Debug = False,
 ) -> None:
-    """Correct a cell by the ids that 'show --cell' prints. 'accept' alone accepts all that wait, or the whole cell."""
+    """Correct a cell. Chromosomes are named by the ids that 'show --cell' prints.
+
+    'accept' without an ID accepts all that wait for review, or the whole cell where nothing is uncertain.
+    """
     from edge.cases.export import waiting
     from edge.cases.words import change_of_words
 
@@ -226,7 +229,7 @@ def report(
     store: Store = None,
     debug: Debug = False,
 ) -> None:
-    """Write the PDF report: one page that sums up, then one a cell."""
+    """Write the PDF report: a summary, then a page for each cell."""
     from edge.cases.files import write_report
 
     with _open(store) as opened:
@@ -238,12 +241,13 @@ def report(
 @app.command()
 def verify(
     head: Annotated[
-        str | None, typer.Option(metavar="SHA256", help="A head noted earlier, as a report prints it.")
+        str | None,
+        typer.Option(metavar="SHA256", help="A log head that an earlier report prints: the log must still hold it."),
     ] = None,
     store: Store = None,
     debug: Debug = False,
 ) -> None:
-    """Prove that log, cells and pictures are as they were written; else say what is not, and leave with 6."""
+    """Prove that log, cells and pictures are as they were written. If not, say what is wrong; the exit code is 6."""
     if head is not None and not re.fullmatch("[0-9a-fA-F]{6,64}", head):
         raise ConfigError(f"--head: expected the hash that a report prints, or how it begins; got {head!r}")
     with _open(store) as opened:

@@ -1,12 +1,12 @@
 """Which cells of a case are of one line.
 
-A change is clonal where so many cells show it as ISCN asks for: two a gain, a marker or a structural change, three a
-loss. A spread loses chromosomes on the slide in every line of a mosaic, so a loss also has to be what some lines are
-like: cells count for it where three of their line lack it, or most of that line.
+A change is clonal when as many cells show it as ISCN asks for: two for a gain, a marker or a structural change, three
+for a loss. A spread loses chromosomes on the slide in every line of a mosaic, so a loss must also be typical of its
+line: the cells of a line count for it only when three of them, or most of them, lack the chromosome.
 
-A line is held against each much larger one in the same way. Cells that only lack what that has too many are a line of
-their own from three on; fewer are counted with it, for one normal cell beside nineteen of trisomy 21 is what the slide
-makes of these. Otherwise it takes two cells, or a gain that no other line shows.
+Each line is then compared with every much larger one. Cells that only lack what that has too many are a line of their
+own from three cells on; fewer are counted with it, for one normal cell beside nineteen of trisomy 21 is what the slide
+makes of these. In other cases a line takes two cells, or a change that no other line shows and that is no loss.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from edge.cases.departures import CELLS_FOR_A_GAIN, CELLS_FOR_A_LOSS, Departure, Departures
 
 MUCH_LARGER = 3
-"""How many times as many cells: of two cells with a change and one without nobody knows yet which is the line."""
+"""A line is much larger when it has so many times the cells: two with a change beside one without tell nothing yet."""
 
 Cells = Mapping[int, Departures]
 """What each cell shows, by its number in the case."""
@@ -26,7 +26,8 @@ Cells = Mapping[int, Departures]
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """Cells with the same clonal ``changes``: ``own`` show all of them, ``lost`` lack some that they gained."""
+    """Cells with the same clonal ``changes``: ``own`` show all of them, ``lost`` are counted with these although they
+    lack some chromosomes."""
 
     changes: Departures
     own: tuple[int, ...]
@@ -39,9 +40,9 @@ class Clone:
 
 @dataclass(frozen=True, slots=True)
 class Clones:
-    """``lines`` of cells; ``lone`` ones, of a cell that none of these explains. By change, each with its cells:
-    ``strays`` that are not clonal, what cells of fewer than three ``lost`` of the line that they are counted with, and
-    clonal gains that incomplete cells show ``besides``."""
+    """``lines`` of cells, and ``lone`` cells that none of these explains. Then changes, each with the cells that show
+    it: ``strays`` are not clonal; ``lost`` is what fewer than three cells lack of the line that they are counted with;
+    ``besides`` are clonal changes that incomplete cells show."""
 
     lines: tuple[Clone, ...]
     lone: tuple[Clone, ...]
@@ -51,7 +52,7 @@ class Clones:
 
 
 def clones_of(complete: Cells, incomplete: Cells) -> Clones:
-    """The lines of ``complete`` cells; what ``incomplete`` ones have too many counts for what is clonal."""
+    """The lines of ``complete`` cells. What ``incomplete`` ones have too many helps to make a change clonal."""
     clonal = _clonal(complete, incomplete)
     groups: dict[Departures, list[int]] = {}
     for number, shown in complete.items():
@@ -86,7 +87,7 @@ def _clonal(complete: Cells, incomplete: Cells) -> Departures:
 
 
 def _is_of_lines(loss: Departure, complete: Cells, often: Departures) -> bool:
-    """Whether three cells lack it beside two others of their line that do, or as most of their line do."""
+    """Whether three cells or more lack it in lines where three cells, or most of the line, lack it."""
     lines: dict[Departures, list[bool]] = {}
     for shown in complete.values():
         gains = frozenset(change for change in shown & often if not change.is_loss)
@@ -103,8 +104,8 @@ def _largest(lines: Sequence[Departures], sizes: Mapping[Departures, int]) -> De
 
 
 def _only_lacks(own: Departures, other: Departures, shown: Departures) -> bool:
-    """Whether cells that show their ``own`` differ from those of the ``other`` line by missing chromosomes alone: where
-    that has a changed one, all that they have ``shown`` is a copy fewer of its kind."""
+    """Whether cells with the changes ``own`` differ from the ``other`` line by missing chromosomes alone. For a changed
+    chromosome of that line, a copy fewer of its kind must be among what all these cells have ``shown``."""
     return all(change.is_loss for change in own - other) and all(
         change.is_gain or any(loss.is_loss and loss.label == change.changed for loss in shown) for change in other - own
     )

@@ -29,8 +29,8 @@ PICTURES = "images"
 
 
 def write_corrections(store: CaseStore, states: Sequence[CellState], folder: Path) -> tuple[int, int]:
-    """Writes ``corrections.jsonl`` and ``images/`` into ``folder``, of cells of ``store``; how many were written and
-    left out.
+    """Writes ``corrections.jsonl`` and ``images/`` into ``folder``, for the cells ``states`` of ``store``. Returns how
+    many cells were written, and how many left out.
 
     Raises ``SinkError`` where the folder cannot be written.
     """

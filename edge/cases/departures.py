@@ -15,13 +15,14 @@ from edge.cell.findings import AUTOSOMES, ploidy_of
 from edge.records import LABELS
 
 CELLS_FOR_A_GAIN, CELLS_FOR_A_LOSS = 2, 3
+"""A change makes a clone when at least so many cells show it (ISCN); the first also holds for structural changes."""
 SEX_EXCHANGES = {"X instead of Y": ("+X", "-Y"), "Y instead of X": ("+Y", "-X")}
 
 
 class Departure(NamedTuple):
     """One departure from the normal cell: ``what`` is ``+21``, ``-X``, ``der(9)``, ``+der(9)``, ``mar``, a ploidy
     level such as ``3n``, or ``X instead of Y``; ``copy`` counts from 1, so that a second +21 is a change of its own;
-    ``ploidy`` is the level that a gain or a loss is told against, 0 of what is the same at each."""
+    ``ploidy`` is the level that a gain or a loss is told against, 0 for changes that are the same at each level."""
 
     what: str
     copy: int
@@ -37,17 +38,17 @@ class Departure(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Of a gain or a loss of a whole chromosome: which."""
+        """The label of the whole chromosome that is gained or lost."""
         return self.what.lstrip("+-")
 
     @property
     def changed(self) -> str:
-        """Of a derivative: of which chromosome; else empty."""
+        """The label of the chromosome that a derivative comes from; empty for other changes."""
         return self.what.partition("der(")[2].rstrip(")")
 
     @property
     def undone(self) -> Departure:
-        """The loss of a gain."""
+        """The loss that undoes this gain."""
         return Departure(f"-{self.what.removeprefix('+')}", self.copy, self.ploidy)
 
     @property
@@ -74,7 +75,7 @@ def spelled(alike: Sequence[Departure]) -> str:
 
 
 def lacking(cell: CellState) -> tuple[int, ...]:
-    """Copies of each chromosome, as far as they are expected: cells of which this is the same lack the same."""
+    """Copies of each of ``LABELS``, extra ones left out: cells that give the same lack the same chromosomes."""
     ploidy = ploidy_of(cell.counts)
     return tuple(min(cell.counts[label], ploidy) for label in LABELS)
 
@@ -95,7 +96,7 @@ def sex_of(counts: Mapping[str, int]) -> str:
 
 
 def departures_of(cell: CellState, sexes: Mapping[int, str]) -> Departures:
-    """Of a cell whose ploidy is among ``sexes``."""
+    """How ``cell``, whose ploidy must be among ``sexes``, departs from the normal one."""
     ploidy = ploidy_of(cell.counts)
     departures: Counter[str] = Counter()
     for label in LABELS:

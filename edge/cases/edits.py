@@ -15,12 +15,12 @@ from edge.errors import EditRefused
 from edge.records import LABELS, Chromosome, Crop
 
 WHOLE_CELL = -1
-"""Stands among the touched ids for an edit of the cell as such."""
+"""Stands for the cell as a whole among the ids that an edit touches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Relabel:
-    """It is a ``label``, and counts, if it was excluded."""
+    """The chromosome is a ``label``. It counts again if it was excluded."""
 
     chromosome: int
     label: str
@@ -32,7 +32,7 @@ class Relabel:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """The other end up."""
+    """Turns the chromosome: its p arm is at the other end."""
 
     chromosome: int
 
@@ -47,7 +47,7 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Its label stays; it counts, if it was excluded."""
+    """Marks the chromosome as ``kind``; its label stays. A marker or derivative counts again if it was excluded."""
 
     chromosome: int
     kind: Kind
@@ -59,11 +59,15 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Exclude:
+    """The chromosome does not count: it is debris, or of another cell."""
+
     chromosome: int
 
 
 @dataclass(frozen=True, slots=True)
 class Restore:
+    """An excluded chromosome counts again."""
+
     chromosome: int
 
 
@@ -93,21 +97,21 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One that was missed."""
+    """Adds a chromosome that was missed."""
 
     drawn: Chromosome
 
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """These are right as they are."""
+    """These chromosomes are right as they are."""
 
     chromosomes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """The cell is not counted in the case: too poor a spread, two cells in one."""
+    """The cell is not counted in the case, for instance because its spread is poor or two cells lie in one."""
 
     reason: str
 
@@ -118,7 +122,7 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class TakeBack:
-    """The cell counts again."""
+    """A cell that was set aside counts again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +146,9 @@ Edit = Change | Undo | Redo
 
 
 def checked(change: Change) -> Change:
-    """``change`` as it may be asked for now. Raises ``EditRefused``.
+    """``change``, held against the rules for new edits. Raises ``EditRefused``.
 
-    Not the edits' own rules: a log that was written before these must still be read.
+    The edits themselves do not check these rules: a log that was written before them must still be read.
     """
     match change:
         case SetAside(reason):

@@ -72,14 +72,14 @@ def waiting(state: CellState) -> str:
 
 
 def to_review(state: CellState) -> int:
-    """The same as a number: all that are counted where ``waiting`` says ``all``."""
+    """The same as ``waiting``, as a number: where that says ``all``, all counted chromosomes."""
     if state.set_aside or state.reviewed:
         return 0
     return len(state.unsure or state.counted)
 
 
 def scale_of(cell: Cell) -> str:
-    """``0.045 µm per pixel``; of a scale that nobody stated it is said where it comes from."""
+    """``0.045 µm per pixel``; for a scale that nobody stated, also where it comes from."""
     if cell.scale_stated:
         return f"{cell.um_per_px:g} µm per pixel"
     if cell.um_per_px == NOMINAL_UM_PER_PX:
@@ -164,7 +164,7 @@ def tally_json(of: Tally) -> dict[str, Any]:
 
 
 def editors(state: CellState) -> tuple[str, ...]:
-    """Whose edits of the cell hold, in the order of the first of each."""
+    """The people whose edits of the cell hold, each once, in the order of their first edits."""
     holding = state.history.holding
     return tuple(dict.fromkeys(event.actor for event in state.events if event.revision in holding))
 
@@ -235,6 +235,6 @@ def _csv(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
 
 
 def _harmless(value: object) -> object:
-    """Text that a spreadsheet would take for a formula, as text: names come from people and from file names. Also
-    within: where numbers have a decimal comma it parts columns at semicolons."""
+    """Keeps a spreadsheet from taking text for a formula: names come from people and from file names. This also holds
+    after a semicolon or a tab, where a spreadsheet of a country with decimal commas begins a new column."""
     return re.sub(r"(^|[;\t])(?=\s*[=+\-@])", r"\1'", value) if isinstance(value, str) else value

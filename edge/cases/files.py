@@ -21,9 +21,9 @@ from edge.text import one_line, printable
 
 EVERY_FORM = ("png", "csv", "json", "ome-tiff", "corrections")
 OWNER = "case.txt"
-"""The case's name, and when it was opened: whose the files in a folder are."""
+"""Tells whose files are in an export's folder: the case's name, and when it was opened."""
 TABLES = ("case.json", "cells.csv", "chromosomes.csv", "corrections")
-"""Of a case's files those that are not named after a cell."""
+"""The files of an export that are not named after a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) 
 
 
 def _refuse_another(case: str, opened_utc: str, folder: Path) -> None:
-    """No file's name says whose it is: those of the longer case would stay among the other's."""
+    """Raises ``SinkError`` for another case's folder: all cases' files have the same names, and some would stay."""
     there = _owner(folder)
     if there is None:
         strange = [name for name in TABLES if (folder / name).exists()]

@@ -27,7 +27,7 @@ class Images:
         self._folder = folder
 
     def path_of(self, sha256: str) -> Path:
-        """Where the picture of that hash is. ``StoreDamaged`` for what is no hash, and might lead elsewhere."""
+        """Where the picture of that hash is. ``StoreDamaged`` for what is no hash: it might lead out of the folder."""
         if not _SHA256.fullmatch(sha256):
             raise StoreDamaged(f"expected the SHA-256 of a picture, got {sha256!r}; restore the store from a copy")
         return self._folder / sha256[:2] / f"{sha256}.png"

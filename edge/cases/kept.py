@@ -64,8 +64,9 @@ class KeptCells:
         return known
 
     def _forget_one(self, case: str) -> None:
-        """Of another ``case``, the one asked for longest ago; else the oldest of this one, not that asked for longest
-        ago: a case is read from its first cell to its last, and that would be the next. The newest are worked on."""
+        """Forgets a cell of another ``case``, the one asked for longest ago; if there is none, the oldest cell of this
+        one. A case is read from its first cell to its last, so the one asked for longest ago would be needed next, and
+        the newest are being worked on."""
         others = (id for id, kept in self._remembered.items() if kept.case != case)
         del self._remembered[next(others, min(self._remembered))]
 
@@ -80,5 +81,5 @@ def _edit_of(entry: Entry) -> Edit:
 
 
 def _scale_as_taken(um_per_px: float) -> Json:
-    """What a record says of its scale; those of earlier versions knew only their frame's."""
+    """What a record of an earlier version, which does not tell its scale, would say of it: that of its frame."""
     return {"um_per_px": um_per_px, "scale_stated": um_per_px != NOMINAL_UM_PER_PX}

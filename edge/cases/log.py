@@ -19,7 +19,7 @@ from edge.cases.codec import canonical
 from edge.errors import StoreDamaged
 
 FIRST_SHA256 = "0" * 64
-"""What the first entry follows."""
+"""Stands in the first entry for the hash of the entry before it."""
 
 Act = Literal["open", "capture", "edit", "export"]
 _NEEDED: Mapping[str, Mapping[str, type]] = {
@@ -27,7 +27,7 @@ _NEEDED: Mapping[str, Mapping[str, type]] = {
     "capture": {"frame": str, "labels": dict},
     "edit": {"edit": str},
 }
-"""What the body of an act must hold to be read."""
+"""The fields, with their types, that the body of each act must hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def faults(db: sqlite3.Connection, vouched_sha256: str | None = None) -> list[st
 
 
 def sha256_of(text: str) -> str:
-    """Of ``text`` in UTF-8."""
+    """The SHA-256 of ``text`` in UTF-8, as hex digits."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 

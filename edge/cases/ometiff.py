@@ -1,6 +1,6 @@
 """A cell as OME-TIFF: the frame, and every chromosome as a region of interest that OMERO, QuPath and Fiji show.
 
-A scale that nobody stated is no physical size: programs would measure by it. The image's description names it instead.
+A scale that nobody stated is not written as a physical size, by which programs would measure, but in the description.
 Each counted chromosome is an ROI named after it, ``8`` or ``der(9)``: the outline of its mask, a polygon a piece, and
 its centre line. Schema 2016-06 of the Open Microscopy Environment.
 """
@@ -119,10 +119,10 @@ def _add_roi(root: ET.Element, k: int, place: Placed) -> None:
 
 
 def _outlines(region: Region) -> list[npt.NDArray[np.float32]]:
-    """The mask's outlines in the frame's pixels, (n, 2), pixel (i, j) from j to j + 1 and from i to i + 1; of a mask
-    without a pixel its box."""
+    """The mask's outlines (n, 2), as (x, y) in the frame's pixels; pixel (i, j) reaches from x = j to j + 1 and from
+    y = i to i + 1. The outline of an empty mask is its box."""
     x0, y0, x1, y1 = region.box_px
-    # OpenCV goes from middle to middle of the pixels at the rim: of quarter pixels that is an eighth within it.
+    # OpenCV goes through the middles of the rim's pixels: with quarter pixels that is an eighth inside the true edge.
     fine = np.kron(region.mask.astype(np.uint8), np.ones((4, 4), np.uint8))
     found, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     lines = [((contour[:, 0] + 0.5) / 4 + (x0, y0)).astype(np.float32) for contour in found]

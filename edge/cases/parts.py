@@ -27,6 +27,7 @@ Points = Sequence[tuple[float, float]]
 SMALLEST_PX = 20
 """A part of fewer pixels is a slip of the hand; the smallest chromosome covers some 150."""
 CUT_PX = 3
+"""Width of the line that parts a chromosome; its pixels go to the nearest part afterwards."""
 
 
 def outlined(points: Points, width_px: int, height_px: int) -> Region:

@@ -20,6 +20,7 @@ VERSION = 1
 APPLICATION_ID = 0x43484D45
 """``CHME`` in the file's header: this is a case store and not some other SQLite file."""
 BUSY_S = 10.0
+"""So long a lock that another program holds is waited for."""
 IMAGES = "images"
 """The folder of pictures beside the file."""
 
@@ -93,7 +94,7 @@ def connect(path: Path, first_sha256: str, *, create: bool = True) -> sqlite3.Co
 
 
 def _refuse_lost(path: Path) -> None:
-    """A new database beside the pictures of another would let that one's loss pass unseen."""
+    """Raises ``StoreDamaged`` for pictures without a database: a new one would hide that theirs was lost."""
     pictures = any((path.parent / IMAGES).glob("*/*.png"))  # looked for first: another program may make a store now
     if pictures and not (path.exists() and path.stat().st_size):
         raise StoreDamaged(

@@ -141,7 +141,7 @@ class CellState:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """Revisions by actor: ``done`` that still hold, ``undone`` that can be redone, each in the order of undoing."""
+    """Revisions of edits by actor: ``done`` still hold, ``undone`` can be redone; the last of each is next."""
 
     done: Mapping[str, Sequence[int]]
     undone: Mapping[str, Sequence[int]]
@@ -211,7 +211,7 @@ def touching_since(events: Sequence[Event], revision: int, change: Change) -> Ev
 
 
 def refuse_under_others(state: CellState, edit: Undo | Redo, change: Change, actor: str) -> None:
-    """An edit on which another's rests cannot be taken from under it, nor be put there again: ``EditRefused``."""
+    """Raises ``EditRefused`` where somebody else has since edited what ``edit`` would undo or redo."""
     above = [e for e in state.events[edit.revision :] if e.actor != actor and e.revision in state.history.holding]
     for event in above:
         if touched(change) & touched(change_of(state.events, event.edit)):

@@ -8,9 +8,8 @@ and threads may use one store at once.
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,14 @@ from edge.cases import log
 from edge.cases.again import Kept, kept_cells, seen_before
 from edge.cases.apply import require_due
 from edge.cases.codec import canonical, cell_to_document, edit_to_json
+from edge.cases.database import Database
 from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered
 from edge.cases.images import Images
-from edge.cases.kept import KeptCells
 from edge.cases.log import Entry
 from edge.cases.names import checked_actor, checked_name
-from edge.cases.schema import IMAGES, connect, told, writing
+from edge.cases.schema import IMAGES
 from edge.cases.state import CellState, Event, change_of, fold, next_id, refuse_under_others, touching_since
 from edge.cases.verify import Verdict, verify
-from edge.disk import disk_fault
 from edge.errors import CapturedBefore, CaseNotFound, DiskFault, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import Cell, Frame
 from edge.text import printable
@@ -54,52 +52,31 @@ class Head:
 
 
 class CaseStore:
-    """The store in ``folder``, made if it is not there and ``create``. Close it, or use it in a ``with``.
+    """The store in ``folder``. Close it, or use it in a ``with``.
 
-    Without ``create`` it raises ``StoreError`` where there is none, and leaves the disk as it is. Every method raises
-    ``StoreError`` when the disk does not play along and ``CaseNotFound`` for a case or a cell that is not there. One
-    that ``waits`` for its disk is made although that is full, read-only or failing, and opened when it no longer is.
+    ``create``: a store that is not there is made; without it, that is a ``StoreError`` and the disk stays as it is.
+    ``waits``: a full, read-only or failing disk is no error here; each method tries to open the store again. Every
+    method raises ``StoreError`` when the store cannot be read or written, and ``CaseNotFound`` for a case or a cell
+    that is not there.
     """
 
     def __init__(self, folder: Path, *, create: bool = True, waits: bool = False) -> None:
         self.path = folder / DATABASE
         self.images = Images(folder / IMAGES)
-        self._create = create
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._kept: KeptCells
+        self._database = Database(self.path, create=create)
         try:
-            self._db  # noqa: B018
+            self._database.open()
         except DiskFault:
             if not waits:
                 raise
 
     @property
-    def _db(self) -> sqlite3.Connection:
-        """The database, opened now where it is not. Who asks holds the lock."""
-        if self._connection is None:
-            if self._create:
-                with told(self.path.parent):
-                    self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = connect(self.path, log.FIRST_SHA256, create=self._create)
-            self._kept = KeptCells(self._connection, self.path)
-        return self._connection
-
-    @property
     def fault(self) -> str:
         """Why nothing can be kept now; empty where it can."""
-        if fault := disk_fault(self.path.parent):
-            return fault
-        try:
-            with self._reading():
-                return ""
-        except StoreError as why:
-            return str(why)
+        return self._database.fault
 
     def close(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
+        self._database.close()
 
     def __enter__(self) -> CaseStore:
         return self
@@ -110,7 +87,7 @@ class CaseStore:
     def new_case(self, name: str, actor: str) -> Case:
         """Opens a case. Raises ``StoreError`` where there is one of that name, or the name is not usable."""
         name = checked_name(name)
-        with self._writing() as db:
+        with self._database.writing() as db:
             if db.execute("SELECT 1 FROM cases WHERE name = ?", (name,)).fetchone():
                 raise StoreError(f"there is a case {name!r} already; add to it, or choose another name")
             opened = log.utc_now()
@@ -120,20 +97,20 @@ class CaseStore:
 
     def cases(self) -> tuple[Case, ...]:
         """All cases, the newest first."""
-        with self._reading() as db:
+        with self._database.reading() as db:
             rows = db.execute("SELECT id, name, opened_utc FROM cases ORDER BY id DESC").fetchall()
-            return tuple(self._case(*row) for row in rows)
+            return tuple(_case(db, *row) for row in rows)
 
     def case(self, name: str) -> Case:
         """The case of that name, blanks around it left out. Raises ``EditRefused`` for a name that cannot be one."""
         name = checked_name(name)
-        with self._reading() as db:
+        with self._database.reading() as db:
             row = db.execute("SELECT id, name, opened_utc FROM cases WHERE name = ?", (name,)).fetchone()
             if row is None:
                 known = [r[0] for r in db.execute("SELECT name FROM cases ORDER BY id DESC LIMIT 5")]
                 there = f"the latest are {', '.join(known)}" if known else "there is none yet"
                 raise CaseNotFound(f"no case is named {name!r}; {there}; 'chromo-edge case new' opens one")
-            return self._case(*row)
+            return _case(db, *row)
 
     def capture(
         self, case: str, frame: Frame, cell: Cell, actor: str, *, seen: Sequence[CellState] | None = None
@@ -146,13 +123,13 @@ class CaseStore:
         cell = replace(cell, frame=printable(cell.frame))
         frame_sha256 = self.images.put(frame.pixels)
         document = canonical(cell_to_document(cell))
-        with self._writing() as db:
+        with self._database.writing() as db:
             for kept in kept_cells(db, frame_sha256):  # within: another program may add the same
                 if kept.case == opened.name:
-                    raise CapturedBefore(self._kept.state(kept.id))
+                    raise CapturedBefore(self._database.cells.state(kept.id))
             if seen is not None:
                 known = {state.id for state in seen}
-                since = [self._kept.state(id) for id in self.case(case).cells if id not in known]
+                since = [self._database.cells.state(id) for id in self.case(case).cells if id not in known]
                 if (other := seen_before(cell, since)) is not None:
                     raise CapturedBefore(other)
             captured = log.utc_now()
@@ -167,13 +144,13 @@ class CaseStore:
 
     def kept(self, frame_sha256: str) -> tuple[Kept, ...]:
         """The cells of all cases that were captured from the picture of that hash, the first first."""
-        with self._reading() as db:
+        with self._database.reading() as db:
             return kept_cells(db, frame_sha256)
 
     def cell(self, id: int) -> CellState:
         """The cell as it stands now."""
-        with self._reading():
-            return self._kept.state(id)
+        with self._database.reading():
+            return self._database.cells.state(id)
 
     def cell_number(self, case: str, number: int) -> CellState:
         """The cell of that number, from 1, in a case."""
@@ -189,8 +166,8 @@ class CaseStore:
     def frame(self, id: int) -> Frame:
         """The picture that cell ``id`` was captured from, at the cell's scale. Raises ``StoreDamaged`` when it is not
         what it was."""
-        with self._reading():
-            captured = self._kept.captured(id)
+        with self._database.reading():
+            captured = self._database.cells.captured(id)
         cell = captured.cell
         return Frame(self.images.get(captured.frame_sha256), cell.index, 0.0, cell.frame, cell.um_per_px)
 
@@ -234,19 +211,19 @@ class CaseStore:
 
     def head(self) -> Head:
         """Cheap to ask: whether anything has happened since."""
-        with self._reading() as db:
+        with self._database.reading() as db:
             return Head(*log.head(db))
 
     def log(self, case: str | None = None, after: int = 0) -> tuple[Entry, ...]:
         """The entries after entry ``after``, of one case or of all, in order."""
         chosen = ("seq > ?", after) if case is None else ("seq > ? AND case_id = ?", after, self.case(case).id)
-        with self._reading() as db:
+        with self._database.reading() as db:
             return tuple(log.entries(db, *chosen))
 
     def latest(self, case: str) -> Entry:
         """The last entry about a case; there is always the one that opened it."""
         id = self.case(case).id
-        with self._reading() as db:
+        with self._database.reading() as db:
             last = next(log.entries(db, "seq = (SELECT max(seq) FROM log WHERE case_id = ?)", id), None)
         if last is None:
             raise StoreDamaged(
@@ -256,19 +233,19 @@ class CaseStore:
 
     def verify(self, vouched_sha256: str | None = None) -> Verdict:
         """Whether all is as it was written; ``vouched_sha256`` is a head noted earlier, such as a report's."""
-        with self.at_once():
-            return verify(self._db, self.images, vouched_sha256)
+        with self._database.at_once() as db:
+            return verify(db, self.images, vouched_sha256)
 
     def note(self, case: str, actor: str, body: Mapping[str, Any]) -> None:
         """Logs that something left the store: an export or a report."""
         opened = self.case(case)
-        with self._writing() as db:
+        with self._database.writing() as db:
             log.append(db, checked_actor(actor), "export", opened.id, body)
 
     def _edit(self, id: int, edit_for: Callable[[CellState], Edit], based_on: int, actor: str) -> CellState:
         actor = checked_actor(actor)
-        with self._writing() as db:
-            state = self._kept.state(id)
+        with self._database.writing() as db:
+            state = self._database.cells.state(id)
             if not 0 <= based_on <= state.revision:
                 raise EditRefused(f"cell {id} has {state.revision} edits; an edit cannot be based on number {based_on}")
             edit = edit_for(state)
@@ -289,29 +266,14 @@ class CaseStore:
             entry = log.append(db, actor, "edit", case_id, edit_to_json(edit), cell_id=id, revision=revision)
             return fold(state.captured, (*state.events, Event(revision, actor, entry.at_utc, edit)))
 
-    def _case(self, id: int, name: str, opened_utc: str) -> Case:
-        rows = self._db.execute("SELECT id FROM cells WHERE case_id = ? ORDER BY number", (id,))
-        return Case(id, name, opened_utc, tuple(row[0] for row in rows))
-
-    @contextmanager
-    def at_once(self) -> Iterator[None]:
+    def at_once(self) -> AbstractContextManager[object]:
         """What is read within is of one moment, whatever another program writes meanwhile. Nothing can be written."""
-        with self._reading() as db:
-            db.execute("BEGIN")
-            try:
-                yield
-            finally:
-                db.execute("ROLLBACK")
+        return self._database.at_once()
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, told(self.path):
-            yield self._db
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, writing(self._db, self.path):
-            yield self._db
+def _case(db: sqlite3.Connection, id: int, name: str, opened_utc: str) -> Case:
+    rows = db.execute("SELECT id FROM cells WHERE case_id = ? ORDER BY number", (id,))
+    return Case(id, name, opened_utc, tuple(row[0] for row in rows))
 
 
 def _captured_body(number: int, frame_sha256: str, document: str, cell: Cell) -> dict[str, Any]:

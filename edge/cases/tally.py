@@ -1,10 +1,10 @@
 """What the cells of a case say together: the running karyotype, its clones, and what so many cells exclude.
 
 ``edge.cases.clones`` says which changes are clonal and which cells make a line. A cell with a loss that is not clonal
-counts with the line it otherwise belongs to, and so does one of a clone that has a change of its own besides; another
-with a gain or a structural change that no other cell shares stands apart and is never counted as normal. A cell that is
-incomplete (see ``edge.cell.findings``) or set aside is not counted either, though what an incomplete one has too many
-is seen, and said; but where three reviewed cells lack the very same, these are all that they had.
+counts with the line that it otherwise belongs to, and so does a cell of a clone with a further change of its own. Any
+other cell with a gain or a structural change that no other cell shares stands apart and is never counted as normal.
+Cells that are set aside or incomplete (see ``edge.cell.findings``) are not counted, but what an incomplete one has too
+many is told. Where three reviewed cells lack exactly the same, they count as complete: that is all they had.
 
 Chimaeras (``chi``) and composite karyotypes (``cp``) are left to the person who signs.
 """
@@ -33,6 +33,7 @@ from edge.cases.state import CellState
 from edge.cell.findings import MONOSOMY_X, findings_of, is_incomplete, karyotype_of, ploidy_of
 
 CONFIDENCES = (0.90, 0.95, 0.99)
+"""The share of cells that a further line cannot have is stated at these."""
 LOST_Y = "45,X beside cells with a Y: loss of the Y, or mosaicism"
 ANOTHER_SEX = "cells of another sex: of the mother, of a chimaera, or filed in the wrong case"
 ANOTHER_SEX_BESIDE_XXY = "another sex beside XXY: mosaicism with loss of a chromosome, or cells of another person"
@@ -58,10 +59,10 @@ class Stray:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """``karyotype`` is empty while no cell counts. ``strays`` make no clone; ``besides`` are clonal gains that
-    incomplete cells show; ``of_no_line`` all of either that no line has. ``counted`` cells stand in a line; ``apart``
-    have a gain or a structural change of their own. ``unsure`` are those, but for what is set aside, that wait for a
-    person's eye, as a whole or for some of their chromosomes. All are numbers within the case."""
+    """``karyotype`` is empty while no cell counts. ``strays`` are changes that make no clone; ``besides`` are clonal
+    gains that incomplete cells show; ``of_no_line`` are those of both that no line has. Cells are given by their
+    numbers within the case: ``counted`` ones stand in a line, ``apart`` ones have a gain or a structural change of
+    their own, and ``unsure`` ones, none of them set aside, wait for a person's eye, as a whole or in part."""
 
     karyotype: str
     lines: tuple[Line, ...]
@@ -104,7 +105,7 @@ class Tally:
 
     @property
     def exclusion(self) -> str:
-        """The sentence on mosaicism, and what it does not hold for, since a cell shows it; empty without a cell."""
+        """What mosaicism the cells exclude, in a sentence, but for changes that a cell shows; empty without a cell."""
         if not self.counted:
             return ""
         n = len(self.counted)
@@ -170,7 +171,7 @@ def tally(cells: Sequence[CellState]) -> Tally:
 
 
 def _gains(cell: CellState, sexes: Mapping[int, str]) -> Departures:
-    """What an incomplete cell has too many, or changed; nothing of what may be parts of several cells."""
+    """What an incomplete cell has too many, or changed; nothing above diploid, which may be parts of several cells."""
     if ploidy_of(cell.counts) > 2:
         return frozenset()
     return frozenset(change for change in departures_of(cell, sexes) if not change.is_loss)
@@ -186,7 +187,7 @@ def _strays(found: Clones, changes: Mapping[int, Departures], sexes: Mapping[int
 
 
 def _listed(changes: Mapping[Departure, tuple[int, ...]]) -> tuple[Stray, ...]:
-    """In order, copies that the same cells show in one."""
+    """``changes`` in order; copies of one change that the same cells show are told in one."""
     ordered = sorted(changes, key=lambda change: (change.rank, change.ploidy, change.copy))
     alike = groupby(ordered, key=lambda change: (change.what, change.ploidy, changes[change]))
     return tuple(Stray(spelled(tuple(copies)), cells) for (_, _, cells), copies in alike)
@@ -200,7 +201,7 @@ def _written(lines: Sequence[Line]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Beside:
-    """Whether a cell of some line has a Y, and whether one has it beside two X; all cells that have one."""
+    """``y``: a cell of some line has a Y; ``xxy``: one has it beside two X; ``with_y``: all complete cells with a Y."""
 
     y: bool
     xxy: bool
@@ -208,7 +209,7 @@ class _Beside:
 
     @property
     def single_x(self) -> str:
-        """What 45,X is then."""
+        """What a line 45,X means beside these cells."""
         if self.y:
             return LOST_Y
         return (
@@ -221,8 +222,9 @@ class _Beside:
 def _line(
     clone: Clone, changes: Mapping[int, Departures], sexes: Mapping[int, str], beside: _Beside, *, alone: bool
 ) -> Line:
-    """Its clonal changes are findings. Written is what its own cells all show, so that its count is one that they have,
-    and never a loss of one cell; of cells without a clonal change where they are ``alone``, the only line."""
+    """The line of ``clone``, with findings from its clonal changes. Its karyotype is what all its own cells show, so
+    that they have the count that is written. Where it has one own cell or no clonal change, and is not ``alone`` (the
+    only line), its karyotype is that of the clonal changes."""
     several = alone or (bool(clone.changes) and len(clone.own) > 1)
     shared = frozenset.intersection(*(changes[n] for n in clone.own)) if several else clone.changes
     counts, markers, derivatives = made_of(clone.changes, sexes)
@@ -244,7 +246,7 @@ def _karyotype(changes: Iterable[Departure], sexes: Mapping[int, str]) -> str:
 
 
 def _incomplete(numbers: Sequence[int]) -> str:
-    """Of cells that are not counted."""
+    """Names cells that are incomplete and so not counted."""
     return f"{cells_named(numbers)}, which {'is' if len(numbers) == 1 else 'are'} incomplete and not counted"
 
 

@@ -16,7 +16,7 @@ from edge.errors import ChromoError, StoreDamaged
 from edge.text import one_line
 
 LONGEST_WRITE = timedelta(seconds=60)
-"""A row and its log entry, made in one transaction, say times at most so far apart."""
+"""A row and its log entry are written in one transaction: their times lie at most so far apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Verdict:
 def verify(db: sqlite3.Connection, images: Images, vouched_sha256: str | None = None) -> Verdict:
     """The verdict on the whole store. ``vouched_sha256`` is a head that was noted earlier, or its beginning.
 
-    Of a database that SQLite itself finds malformed only that is said: what is read from it means nothing.
+    Where SQLite itself finds the database malformed, only that is said: whatever else is read from it means nothing.
     """
     if malformed := _malformed(db):
         return Verdict(0, 0, 0, "", tuple(malformed))
@@ -115,7 +115,7 @@ def _cell_faults(row: _CellRow, entry: Entry | None) -> list[str]:
 
 
 def _time_faults(what: str, utc: str, logged_utc: str | None, entry: Entry) -> list[str]:
-    """A time that is not ``logged_utc``; in an entry that does not hold it, one that the entry's own rules out."""
+    """A fault where ``utc`` is not ``logged_utc``. Older entries have none (None): then their own time counts."""
     if utc == logged_utc or (logged_utc is None and _about_then(utc, entry.at_utc)):
         return []
     return [f"{what} at {logged_utc or entry.at_utc} by entry {entry.seq}, and says {utc} now"]

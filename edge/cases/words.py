@@ -35,7 +35,7 @@ _READERS: dict[str, tuple[str, _Reader]] = {
 
 
 def _whole(state: CellState) -> tuple[int, ...]:
-    """All that counts in a cell that nobody has seen to yet."""
+    """All counted chromosomes of a cell that nobody has reviewed yet; none of a reviewed one."""
     return () if state.reviewed else tuple(place.id for place in state.counted)
 
 

@@ -36,14 +36,16 @@ def bench(
     against: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="DIR", parser=given_path, help="The same with these models too, e.g. the float32 build. Repeatable."
+            metavar="DIR",
+            parser=given_path,
+            help="Measure these models too, e.g. the float32 build. Repeatable.",
         ),
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """How fast this board is: the whole frame, each stage, each model, a start from nothing, and the memory.
+    """Measure how fast this board is: the whole frame, each stage, each model, a start from nothing, and the memory.
 
-    Shown beside the reference figures of other boards where this is a checkout (tools/bench_reference).
+    In a checkout the figures stand beside those of other machines (tools/bench_reference).
     """
     from rich.console import Console
 

@@ -20,12 +20,12 @@ def calibrate(
         ),
     ],
     pitch_um: Annotated[
-        float, typer.Option("--pitch-um", help="From line to line, micrometres; most rulings have 10.")
+        float, typer.Option("--pitch-um", help="Distance from line to line in micrometres; most rulings have 10.")
     ] = 10.0,
-    json: Annotated[bool, typer.Option("--json", help="One JSON line instead.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON line instead.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Micrometres a pixel, for --um-per-px and the settings file, from a picture of a stage micrometer."""
+    """Measure micrometres a pixel, for --um-per-px and the settings file, in a picture of a stage micrometer."""
     from edge.camera.files import read_frame
     from edge.camera.micrometer import find_ruling
 

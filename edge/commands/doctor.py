@@ -25,10 +25,10 @@ def doctor(
         Path | None,
         typer.Option(metavar="DIR", parser=given_path, help="Folder that holds the models, locator/ and so on."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON array instead.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON array instead.")] = False,
     debug: Debug = False,
 ) -> None:
-    """What this board has and what is missing, each with its mend. Exit code 1 when something fails."""
+    """Say what this board has, what is missing, and how to put it right. Exit code 1 when something fails."""
     from edge.board.doctor import examine
 
     checks = examine(models, camera, delegate)

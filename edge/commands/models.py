@@ -27,7 +27,7 @@ Folder = Annotated[
 
 @models.command("list")
 def list_(folder: Folder = None, debug: Debug = False) -> None:
-    """Each model in use, verified. Exit code 5 when one cannot be used."""
+    """List the models in use, each verified. Exit code 5 when one cannot be used."""
     from edge.board.model_store import list_models
 
     found = list_models(folder or default_models_dir())
@@ -61,7 +61,7 @@ def rollback(
     folder: Folder = None,
     debug: Debug = False,
 ) -> None:
-    """Use the model before this one again; a second time comes back."""
+    """Go back to the model before this one; a second time undoes that."""
     from edge.board.model_store import role_named
     from edge.board.model_store import rollback as roll_back
 

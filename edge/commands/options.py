@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from edge.camera.settings import CameraSettings
 
 NOMINAL_UM_PER_PX = 0.065
-"""As in ``edge.records``, which would import numpy."""
+"""The same as in ``edge.records``, which would import numpy."""
 MOST_THREADS = 256
 """More than any board has; a runtime that is given thousands fails at the model."""
 
 
 def given_path(word: str) -> Path:
-    """Not what a shell makes of a variable that is not set: ``Path`` would take it for the current folder."""
+    """``word`` as a path. An empty one, as of an unset variable, is refused: ``Path`` takes it for this folder."""
     if not word:
         raise typer.BadParameter("expected a path, got an empty word; the current folder is '.'")
     return Path(word)
@@ -49,7 +49,10 @@ Models = Annotated[
     ),
 ]
 UmPerPx = Annotated[
-    float, typer.Option("--um-per-px", help="Scale of the frames, micrometres a pixel; other than 0.065 it is trusted.")
+    float,
+    typer.Option(
+        "--um-per-px", help="Scale of the frames, micrometres a pixel. 0.065 counts as not known, any other is trusted."
+    ),
 ]
 Source = Annotated[
     str | None,
@@ -63,9 +66,12 @@ Source = Annotated[
 Exposure = Annotated[int | None, typer.Option("--exposure-us", min=1, help="Exposure time in microseconds.")]
 Gain = Annotated[float | None, typer.Option("--gain", help="Analogue gain of the sensor.")]
 Size = Annotated[
-    str, typer.Option("--size", metavar="WIDTHxHEIGHT", help="Pixels that the camera gives; it takes its nearest.")
+    str,
+    typer.Option(
+        "--size", metavar="WIDTHxHEIGHT", help="Size of the camera's pictures, in pixels; it takes its nearest."
+    ),
 ]
 USUAL_SIZE = "1280x960"
-"""As in ``edge.camera.settings``, which would import numpy."""
+"""The same as in ``edge.camera.settings``, which would import numpy."""
 Threads = Annotated[int, typer.Option(min=1, max=MOST_THREADS, help="Threads that a network may use.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]

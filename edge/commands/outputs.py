@@ -24,7 +24,7 @@ def file_sinks(
     lasting: bool = False,
 ) -> list[Sink]:
     """The sinks asked for, each proven writable now, before the first frame; closed with ``stack``. ``append``: JSON
-    lines are added to those there are; ``lasting``: also left out, in a file, while its disk is full."""
+    lines are added to those there are; ``lasting``: so they are in a file, and left out while its disk is full."""
     from edge.sinks.jsonl import JsonlSink, LastingJsonlSink
     from edge.sinks.pictures import karyogram_sink, overlay_sink
 
@@ -45,7 +45,8 @@ def file_sinks(
 
 
 def check_folders(frames: Sequence[Path], *folders: Path | None) -> None:
-    """Pictures are named as their frames are: in one folder they would take each other's place."""
+    """``ConfigError`` for a folder that holds frames or is named twice: pictures are named as their frames are, and
+    would replace those."""
     # Not by Path.resolve, which fails on a link that leads to itself.
     taken = {os.path.realpath(place) for path in frames for place in (path.parent, Path(os.path.realpath(path)).parent)}
     for folder in folders:

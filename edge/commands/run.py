@@ -44,7 +44,7 @@ def run(
     context: typer.Context,
     source: Source = None,
     camera: Annotated[
-        bool, typer.Option("--camera", show_default=False, help="Reads well before SOURCE: --camera sim.")
+        bool, typer.Option("--camera", show_default=False, help="May stand before SOURCE, as in: --camera sim.")
     ] = True,
     frames: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after N frames, skipping none.")] = None,
     jsonl: Annotated[
@@ -55,7 +55,7 @@ def run(
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="No live page: one plain line a frame.")] = False,
     host: Annotated[
-        str, typer.Option(help="Where the live page is served; other than this machine alone it asks for a token.")
+        str, typer.Option(help="Address of the live page; any but this machine's own asks for a token.")
     ] = "127.0.0.1",
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, show_default="8765, else a free one", help="Port of the live page.")
@@ -65,7 +65,11 @@ def run(
     ] = None,
     cases: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", parser=given_path, help="Where cases are kept (default: with your own data)."),
+        typer.Option(
+            metavar="DIR",
+            parser=given_path,
+            help="Folder of the cases (default: $CHROMO_CASES, else among your own data).",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Which cells the simulated microscope shows.")] = 1,
     um_per_px: UmPerPx = NOMINAL_UM_PER_PX,
@@ -82,7 +86,8 @@ def run(
         typer.Option(metavar="FILE", parser=given_path, help="A picture of an empty field, to even out the light."),
     ] = None,
     log: Annotated[
-        Path | None, typer.Option(metavar="FILE", parser=given_path, help="What happens, as JSON lines; rotates.")
+        Path | None,
+        typer.Option(metavar="FILE", parser=given_path, help="Log of what happens, as JSON lines; it is rotated."),
     ] = None,
     debug: Debug = False,
 ) -> None:

@@ -21,17 +21,17 @@ def install_service(
     context: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="WORDS", help="Words for chromo-edge run, after --: -- --camera /dev/video0"),
+        typer.Argument(metavar="WORDS", help="What chromo-edge run is given, after --, as in: -- --camera /dev/video0"),
     ] = None,
-    user: Annotated[str | None, typer.Option(metavar="NAME", help="Who it runs as (default: you).")] = None,
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="User that it runs as (default: you).")] = None,
     listen: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NETWORK", help="Who else may connect, as 192.168.1.0/24; a GigE camera's network too. Repeatable."
+            metavar="NETWORK", help="Network that may connect, as 192.168.1.0/24; also a GigE camera's. Repeatable."
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Write it without asking.")] = False,
-    show: Annotated[bool, typer.Option("--show", help="Only show the unit.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write the unit without asking.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Only show the systemd unit.")] = False,
     debug: Debug = False,
 ) -> None:
     """Run with its page from power-on: shows the systemd unit, asks, writes it and starts it. Needs root (sudo)."""

@@ -22,16 +22,16 @@ from edge.commands.options import (
 from edge.errors import ConfigError
 
 SETTLING_FRAMES = 10
-"""What a camera gives first, while it still finds its exposure."""
+"""So many frames are passed over first, while a camera still finds its exposure."""
 
 
 def snap(
     picture: Annotated[
-        Path, typer.Argument(metavar="PICTURE", parser=given_path, help="PNG file to write; one that is there goes.")
+        Path, typer.Argument(metavar="PICTURE", parser=given_path, help="PNG file to write; replaced if it is there.")
     ],
     source: Source = None,
     camera: Annotated[
-        bool, typer.Option("--camera", show_default=False, help="Reads well before SOURCE: --camera /dev/video0.")
+        bool, typer.Option("--camera", show_default=False, help="May stand before SOURCE, as in: --camera /dev/video0.")
     ] = True,
     frames: Annotated[int, typer.Option(min=1, max=200, metavar="N", help="Frames whose mean is taken.")] = 8,
     exposure_us: Exposure = None,
@@ -39,7 +39,7 @@ def snap(
     size: Size = USUAL_SIZE,
     debug: Debug = False,
 ) -> None:
-    """One picture from the camera: of an empty field for run --white, of a stage micrometer for calibrate."""
+    """Take one picture from the camera: of an empty field for run --white, of a stage micrometer for calibrate."""
     import cv2
     import numpy as np
 

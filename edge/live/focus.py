@@ -19,42 +19,44 @@ from edge.records import USUAL_COUNT, Cell, Crop, Float32Array, Frame, Region, U
 FEWEST_IN_METAPHASE = 12
 """Chromosomes from which a field counts as a metaphase; fewer are scattered debris or the edge of another cell."""
 SHARP_FROM, GLOWING_SHARP_FROM = 2.85, 2.5
-"""Steepness of outlines, per um, from which a frame is in focus (see ``sharpness_of``). In bright field all 275
-val frames are, and of 55 of them blurred by 1 px 51, by 1.5 px 25, by 2 or 3 px none; these need 1.2 corrections a cell
-as they are, 1.3 at 1.5 px, 1.7 at 2 px and 3.2 at 3 px. Of 28 enlarged by 1.7 all are, of 28 shrunk to 0.6 all but two.
-Fluorescence glows beyond the outlines: of the 19 DAPI train frames 14 have as much as the second, one if blurred by
-2 px."""
+"""Steepness of outlines, per um, from which a frame is in focus (see ``sharpness_of``): in bright field, and in
+fluorescence, which glows beyond the outlines. In bright field all 275 val frames are in focus; of 55 of them blurred by
+1 px 51 are, by 1.5 px 25, by 2 or 3 px none. These 55 need 1.2 corrections a cell as they are, 1.3 when blurred by
+1.5 px, 1.7 by 2 px and 3.2 by 3 px. Of 28 frames enlarged by 1.7 all are in focus, of 28 shrunk to 0.6 all but two. In
+fluorescence 14 of the 19 DAPI train frames are, and one of them when blurred by 2 px."""
 WHITE, WHITE_SHARE, FAINTEST_STAIN, UNSURE = 250, 0.6, 160, 0.05
-"""Too much light burns out the ground, then the bands: more than ``WHITE_SHARE`` of the picture is ``WHITE`` or more,
-half of what is stained is paler than ``FAINTEST_STAIN``, both in grey levels, and labels are wrong with a probability
-of more than ``UNSURE`` on average. Of 69 val frames none is so, of the same made 40 and 60 levels brighter 8 and 29,
-whose labels lack 0.15 and 0.2 on average. A white ground alone tells nothing: half of the val frames have one."""
+"""Too much light burns out the ground, then the bands. A frame has too much when all three hold: more than
+``WHITE_SHARE`` of its pixels are ``WHITE`` or more; half of the stained ones are paler than ``FAINTEST_STAIN`` (both in
+grey levels); labels are wrong with a probability of more than ``UNSURE`` on average. None of 69 val frames is so; of
+the same made 40 and 60 levels brighter 8 and 29 are, whose labels are wrong with a probability of 0.15 and 0.2 on
+average. A white ground alone tells nothing: half of the val frames have one."""
 BANDED_FROM = 0.06
 """Contrast along the axes from which a cell counts as well banded (see ``banding_of``). All 275 val frames do,
 and all 220 blurred ones. With the bands of 55 frames brought to half, a third and a fifth of their contrast, outlines
 as they were, 52, 45 and 22 do; those below need 2.3 corrections a cell, the others 1.5. Among frames as they are
 banding tells nothing of the corrections."""
 EASY_CROSSING, COUNTABLE_CROSSING = 20, 30
-"""Chromosomes that touch or cross, up to which a cell needs hardly a correction, and up to which it is worth having: of
-the val frames 208 have no more than 20 and leave 0.9 corrections each, none at the median; 58 have up to 30 and leave
-2.0, two at the median; the nine others leave 6.8."""
+"""With up to the first number of chromosomes that touch or cross, a cell needs hardly a correction; up to the second
+it is worth having. Of the val frames 208 have no more than 20 and need 0.9 corrections each, none at the median; 58
+have up to 30 and need 2.0, two at the median; the nine others need 6.8."""
 
 _LENS_UM = 0.052
-"""What is finer than this is the camera's noise: no lens gives it."""
+"""Details finer than this are the camera's noise: no lens gives them."""
 _EDGE_UM = 0.26
 """The way from an outline to where ground and stain are reached in a sharp frame; a blur of 2 px needs more."""
 _BESIDE_PX = 3
-"""Frame pixels beyond those that slopes and blur look at."""
+"""So many frame pixels more are taken around a region, as slopes and blur look beyond its rim."""
 LOOKED_AT = 3
 """One chromosome in so many is looked at for sharpness. On 28 val frames, as they are and blurred by 1.5 and 2 px, it
 is within 2.6 % of what all of them say, 0.6 % on average, no verdict differs, and it takes half of the time."""
 _FLATTEST_EDGE = 0.05
-"""Absorption that an outline rises by at the least: a flatter one is noise."""
+"""Outlines count as rising by at least this much absorption: what rises less is noise."""
 _BAND_ROWS, _SHADE_ROWS = 1.5, 8.0
-"""Crop rows, of which a usual chromosome has 60: bands are coarser than the first, which defocus of 2 px hardly takes,
-and finer than the second."""
+"""Bands are coarser than the first number of crop rows and finer than the second; a usual chromosome has 60 rows. A
+defocus of 2 px takes hardly anything that is coarser than the first."""
 _END_ROWS, _LEAST_COLS, _LEAST_STAIN = 4, 4, 20
-"""Rows at either end that are rounded tips; columns, and grey levels of a crop, from which a row shows its stain."""
+"""The first is how many rows at either end are rounded tips, and left out. A row counts when it has at least as many
+stained pixels as the second says; stained are those above the third, in grey levels of a crop."""
 
 _CROSS = np.ones((3, 3), np.uint8)
 
@@ -138,7 +140,7 @@ def _grown(region: Region) -> tuple[UInt8Array, tuple[slice, slice]]:
 
 
 def sharpness_of(frame: Frame, cell: Cell) -> float:
-    """How steep the chromosomes' outlines are, per um: the middle one's slope over all that it rises by.
+    """How steep the chromosomes' outlines are, per um: the median of the slope along them, as a share of its rise.
 
     Neither lamp, stain, bands nor magnification change it, defocus does: an edge blurred by a Gaussian of s um has
     0.4 / s. 0 for a cell without chromosomes.
@@ -151,7 +153,7 @@ def sharpness_of(frame: Frame, cell: Cell) -> float:
 
 
 def _steepness(absorbed: Float32Array, region: Region, lens_px: float, reach_px: int) -> Float32Array:
-    """At each pixel of a region's rim, the steepest slope nearby over all that it rises by there."""
+    """For each pixel of a region's rim, float32 (n,): the steepest slope nearby, per px, as a share of the rise."""
     x0, y0, x1, y1 = region.box_px
     margin = reach_px + _BESIDE_PX
     left, top = max(x0 - margin, 0), max(y0 - margin, 0)

@@ -31,15 +31,16 @@ from edge.pipeline import labelled
 from edge.records import LABELS, NOMINAL_UM_PER_PX, Box, Cell, Chromosome, Float32Array, Frame, Prediction
 
 REMEMBERED = 12
-"""Looks that are put together: more hardly helps, and a mistake must be forgotten."""
+"""So many of the last looks are put together: more hardly helps, and a mistake must be forgotten."""
 DOUBT_NATS = 2.0
-"""A look that doubts so much more counts less by a factor e; from 1 to 4 val gives the same within 0.02."""
+"""A look that doubts by so much more counts less by a factor e. From 1 to 4, val gives the same within 0.02."""
 MISSED_NATS = 0.5
-"""Doubt of a look that has not found what another has: one of them errs. From 0.35 to 1 val gives the same within
-0.02."""
+"""How much a look doubts a chromosome that it has not found, but another look has. From 0.35 to 1, val gives the same
+within 0.02."""
 THERE_NATS = 4.0
-"""Log odds of being a chromosome where every look has found it, and against it where none has."""
+"""Log odds that something is a chromosome when every look has found it; minus that when none has."""
 _FLOOR, _LEAST, _MOST_NATS = 1e-4, 1e-3, 100.0
+"""Bounds for logarithms and exponentials: the least score, the least confidence, the most that doubts differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class _Look:
 
 @dataclass(slots=True)
 class _Track:
-    """One chromosome over the last looks, None where one missed it, and as the look with the least doubt saw it."""
+    """One chromosome: ``looks`` are the last ones, None where one missed it; ``best`` is of the one of least doubt."""
 
     best: Chromosome
     doubt_nats: float
@@ -84,7 +85,7 @@ class _Track:
             self.best, self.doubt_nats = chromosome, doubt_nats
 
     def said(self, weights: npt.NDArray[np.float64]) -> tuple[Prediction, float]:
-        """What the looks, of those ``weights`` (n,) that sum to 1, say of it together, and its log odds."""
+        """What the looks, with ``weights`` (n,) that sum to 1, say together; the log odds that it is a chromosome."""
         found = self._found(weights)
         share = sum(weight for _, weight in found)
         fused = np.exp(sum(weight / share * look.log_scores for look, weight in found))
@@ -128,7 +129,7 @@ class Tracks:
         return self._looks if scene == self._scene else 0
 
     def _follow(self, found: Sequence[Chromosome]) -> npt.NDArray[np.float64]:
-        """Takes in what a look has found; how much each look remembered (n,) doubts all that any of them has found."""
+        """Takes in what a look has found. Returns (n,): how much each remembered look doubts all that any found."""
         track_of = {i: self._tracks[j] for i, j, _ in match(_boxes(found), _boxes([t.best for t in self._tracks]))}
         for track in self._tracks:
             track.looks.append(None)

@@ -22,8 +22,8 @@ from edge.records import Frame, UInt8Array
 from edge.text import one_line
 
 LATE_S = 0.7
-"""Without a new picture for this long the labels go: they must within one second. A camera that needs longer for each,
-because it exposes longer, is late after ``LATE_INTERVALS`` of its intervals."""
+"""Without a new picture for this long the labels are taken away, which must happen within one second. A camera that
+exposes longer than that is late after ``LATE_INTERVALS`` of its own intervals."""
 LATE_INTERVALS = 1.5
 _INTERVALS = 8
 RETRY_S = 1.0

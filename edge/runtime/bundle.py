@@ -17,12 +17,10 @@ is verified when its accelerator is asked for.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import math
 import re
-import stat
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,35 +30,17 @@ from typing import Any, Literal, cast, get_args
 
 from edge.errors import BundleInvalid, BundleMismatch
 from edge.records import LABELS
+from edge.runtime.model_file import Compiled, file_content, read_model
 
 SCHEMA = 1
 BUNDLE_FILE = "bundle.json"
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.(tflite|onnx)")
-TFLITE_MARK = b"TFL3"
 NEEDS_COMPILED = ("edgetpu",)
-"""Delegates that compute nothing of a .tflite that was not compiled for them: the CPU does, in their name."""
-ONNX_MARK = b"\x08"
-"""ModelProto's first field, ir_version, a varint."""
+"""These delegates compute nothing of a .tflite that was not compiled for them: the CPU would do all of it, unseen."""
 
 Task = Literal["locator", "separator", "classifier", "verifier", "arbiter"]
 TASKS: tuple[Task, ...] = get_args(Task)
 """Every model that the pipeline needs, in the order in which they are used and made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """A model's form for an accelerator, and the hash that it must have."""
-
-    path: Path
-    sha256: str
-
-    def read(self) -> bytes:
-        """``BundleInvalid`` when it is not there or not what it was."""
-        return _read_model(self.path, self.sha256)
-
-    @property
-    def model_id(self) -> str:
-        return f"sha256:{self.sha256}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +154,7 @@ def load_bundle(folder: Path, task: Task, file: str = BUNDLE_FILE) -> Bundle:
             f"got {len(labels)}: {_short(','.join(labels))}; use models made for this version"
         )
     model_path = folder / fields["model"]
-    model_bytes = _read_model(model_path, fields["sha256"])
+    model_bytes = read_model(model_path, fields["sha256"])
     return Bundle(
         task=task,
         name=fields["name"],
@@ -213,31 +193,6 @@ def _read_json(folder: Path, path: Path) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise BundleInvalid(f"{path}: expected a JSON object, got {type(fields).__name__}; not a model bundle")
     return cast(dict[str, Any], fields)
-
-
-def _read_model(path: Path, sha256: str) -> bytes:
-    try:
-        data = file_content(path)
-    except OSError as error:
-        raise BundleInvalid(f"{path}: cannot be read: {error.strerror}; copy the model folder again") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        raise BundleInvalid(
-            f"{path}: {len(data)} bytes with sha256 {found[:12]}..., expected {sha256[:12]}...: "
-            "truncated or changed; copy the model folder again"
-        )
-    if path.suffix == ".tflite" and data[4:8] != TFLITE_MARK:
-        raise BundleInvalid(f"{path}: not a TFLite model; export it with 'trainer export --int8'")
-    if path.suffix == ".onnx" and data[:1] != ONNX_MARK:
-        raise BundleInvalid(f"{path}: not an ONNX model; export it with 'trainer export --onnx'")
-    return data
-
-
-def file_content(path: Path) -> bytes:
-    """``OSError`` for what is no file: a pipe would be waited for, a device read until the memory ends."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "a folder, a device or a pipe in the place of a file")
-    return path.read_bytes()
 
 
 def _is_text(value: object) -> bool:

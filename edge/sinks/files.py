@@ -75,7 +75,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def sync_names(folder: Path) -> None:
-    """What was renamed in ``folder`` outlives a power cut."""
+    """Makes sure that what was renamed in ``folder`` outlives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -60,7 +60,7 @@ def _ends(path: Path) -> tuple[bytes, bytes]:
 class JsonlSink:
     """Writes each cell as a line of ``path`` (``-``: standard output) and flushes it, so nothing waits in a buffer.
 
-    An existing file of JSON lines is replaced, or with ``append`` continued, after a line that a power cut tore on a
+    An existing file of JSON lines is replaced, or with ``append`` continued; a last line that a power cut tore stays a
     line of its own. Raises ``SinkError`` for a file of anything else, when the file cannot be opened and when a line
     cannot be written; a reader that closed the pipe is told apart by Python's own ``BrokenPipeError``.
     """
@@ -114,7 +114,7 @@ class LastingJsonlSink:
     """Continues the JSON lines of the file ``path`` for as long as the live page labels: a full disk costs lines,
     not the labels. The log says so once, and when there is room again; the next line then begins on one of its own.
 
-    Raises ``SinkError`` as ``JsonlSink`` does, but only when it is made, for another reason than its disk, and closed.
+    Raises ``SinkError`` when it is made, for any reason but a faulty disk, and when it is closed; not for a line.
     """
 
     def __init__(self, path: Path) -> None:

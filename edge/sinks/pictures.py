@@ -23,8 +23,8 @@ class PictureSink:
 
     Within a run no picture replaces another: where a stem is taken (the same file name in two folders, the frames of
     one camera) the name is ``<stem>-<index>.png``, with the ``index`` of the frame's JSON line. Pictures of an earlier
-    run are replaced; they name this program, and of any other ``put`` raises ``SinkError``. So does the sink when the
-    folder cannot be written, at once and not at the first frame.
+    run, which name this program inside, are replaced; for any other picture in the way ``put`` raises ``SinkError``.
+    Making the sink raises it when the folder cannot be written.
     """
 
     def __init__(self, folder: Path, draw: Draw) -> None:

@@ -25,8 +25,8 @@ class LabelledBox(Protocol):
 
 
 class TruthSink:
-    """Compares each cell with ``truth_of(frame.index)`` and sums up in ``score``. A frame that has no truth, of a stage
-    that moves, is smeared and its labels are never shown: it does not count."""
+    """Compares each cell with ``truth_of(frame.index)`` and sums up in ``score``. Frames of a moving stage have no
+    truth and do not count: they are smeared, and their labels are never shown."""
 
     def __init__(self, truth_of: Callable[[int], Sequence[LabelledBox]]) -> None:
         self._truth_of = truth_of

@@ -179,7 +179,7 @@ def test_a_key_that_is_faster_than_the_next_cell_changes_neither(bench: Bench) -
         page.keyboard.press(key)
     expect(page.locator("#aside")).to_be_visible()
     bench.release(2, waiting)
-    expect(page.locator("#said")).to_have_text("Nothing changed: the key came before this cell")
+    expect(page.locator("#said")).to_have_text("Nothing changed: the key was meant for the cell before")
     expect(page.locator("#aside")).to_be_hidden()
     page.keyboard.press("f")
     expect(page.locator("#said")).to_have_text("Turned")

@@ -94,7 +94,7 @@ def test_a_case_that_another_opened_takes_no_cell_unasked(bench: Bench) -> None:
     expect(page.locator("#live-said")).to_contain_text("is open now, no longer")
     expect(page.locator("#capture")).to_be_enabled()
     page.locator("#capture").click()
-    expect(page.locator("#live-said")).to_contain_text("nobody opened it here; once more captures into it")
+    expect(page.locator("#live-said")).to_contain_text("it was not opened here; capture again to use it")
     assert not bench.store.case(f"{bench.case}-other").cells
 
 
@@ -103,12 +103,12 @@ def test_a_case_that_was_opened_here_once_is_still_another_persons_later(bench: 
     page.evaluate(FETCH, ["/api/case/open", {"name": f"{bench.case}-other"}])
     expect(page.locator("#case-name")).to_have_value(f"{bench.case}-other")
     page.locator("#capture").click()
-    expect(page.locator("#live-said")).to_contain_text("once more captures into it")
+    expect(page.locator("#live-said")).to_contain_text("capture again to use it")
     page.evaluate(FETCH, ["/api/case/open", {"name": bench.case}])  # which this page opened first
     expect(page.locator("#case-name")).to_have_value(bench.case)
     expect(page.locator("#capture")).to_be_enabled()
     page.locator("#capture").click()
-    expect(page.locator("#live-said")).to_contain_text(f"case {bench.case} is open now, and nobody opened it here")
+    expect(page.locator("#live-said")).to_contain_text(f"case {bench.case} is open now, but it was not opened here")
     assert len(bench.store.case(bench.case).cells) == 2
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import BundleMismatch, ModelError
-from edge.runtime.bundle import BUNDLE_FILE, SCHEMA, TASKS, TFLITE_MARK, Bundle, Task, load_bundle
+from edge.runtime.bundle import BUNDLE_FILE, SCHEMA, TASKS, Bundle, Task, load_bundle
+from edge.runtime.model_file import TFLITE_MARK
 from edge.runtime.network import cpu_network
 from trainer.errors import ExportError
 from trainer.files import write_atomic

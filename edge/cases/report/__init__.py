@@ -1,4 +1,4 @@
-"""The case on paper: a page that sums it up, then a page a cell. PDF, A4, by fpdf2."""
+"""The case on paper: a summary, then a page for each cell. PDF, A4, by fpdf2."""
 
 from __future__ import annotations
 

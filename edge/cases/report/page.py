@@ -1,4 +1,4 @@
-"""What is asked of fpdf2, in the report's own type."""
+"""A page to write and draw on, by fpdf2, in the fonts and colours of the report."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Page:
         return "".join(map(self._letter, unicodedata.normalize("NFC", text)))  # some systems write an accent apart
 
     def shortened(self, text: str, width_mm: float) -> str:
-        """As much of what is ``written`` as goes into the width."""
+        """``text`` as it is ``written``, cut to what goes into the width."""
         text = self.written(text)
         if self.paper.get_string_width(text) <= width_mm:
             return text

@@ -108,7 +108,7 @@ class _Pages:
         asked = await _body(request)
         name, actor = asked.get("name"), _actor(asked)
         if not isinstance(name, str):
-            raise EditRefused("expected under name that of the case to open")
+            raise EditRefused("expected the case to open as 'name', text")
         return await self._changed(lambda: self._desk.open(name, actor))
 
     async def export(self, request: Request) -> Response:
@@ -129,7 +129,7 @@ class _Pages:
         asked = await _body(request)
         change = asked.get("change")
         if not isinstance(change, dict):
-            raise EditRefused("expected an object under change")
+            raise EditRefused("expected the edit to make as 'change', an object")
         id, based_on, actor = request.path_params["id"], _revision(asked), _actor(asked)
         return await self._changed(lambda: self._desk.edit(id, change, based_on=based_on, actor=actor))
 
@@ -233,7 +233,7 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
 def _actor(asked: Json) -> str:
     actor = asked.get("actor")
     if not isinstance(actor, str):
-        raise EditRefused("expected under actor the name of who does this")
+        raise EditRefused("expected the name of who does this as 'actor', text")
     return actor
 
 
@@ -241,7 +241,7 @@ def _shown(asked: Json) -> str | None:
     """The case that the page shows, where it says so."""
     shown = asked.get("case")
     if not isinstance(shown, str | None):
-        raise EditRefused("expected under case the name of the one that the page shows")
+        raise EditRefused("expected the case that the page shows as 'case', text")
     return shown
 
 
@@ -249,20 +249,20 @@ def _scene(asked: Json) -> int | None:
     """The scene whose labels the page shows, where it says so."""
     scene = asked.get("scene")
     if not isinstance(scene, int | None) or isinstance(scene, bool):
-        raise EditRefused("expected under scene the number of the one that the page shows")
+        raise EditRefused("expected the scene that the page shows as 'scene', a whole number")
     return scene
 
 
 def _revision(asked: Json) -> int:
     based_on = asked.get("based_on")
     if not isinstance(based_on, int) or isinstance(based_on, bool):
-        raise EditRefused("expected under based_on the number of the last edit that you saw")
+        raise EditRefused("expected the number of the last edit that you saw as 'based_on', a whole number")
     return based_on
 
 
 @cache
 def _bands(resolution: Any) -> Json:
-    """Label to where its arms meet and ``[name, start, stop, stain, density]`` of each band, from the p end."""
+    """For each label where its arms meet, and ``[name, start, stop, stain, density]`` of its bands from the p end."""
     return {
         label: {
             "centromere": centromere(bands),

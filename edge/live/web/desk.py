@@ -33,7 +33,7 @@ FORMS = {
     "chromosomes": "text/csv",
     "all": "application/zip",
 }
-"""What a case can be taken away as, and its media type."""
+"""The forms in which a case can be saved from the page, with their media types."""
 _NO_CHROMOSOME = "there is no chromosome under the lens; move to a metaphase, then capture"
 
 
@@ -52,12 +52,12 @@ class Reader(Protocol):
 
 
 class Desk:
-    """One case open at a time: ``case``, or where that is None the one of the day, by ``today``, until another one is
-    opened. It is made when the first cell is captured, unless it is there already.
+    """One case is open at a time: ``case``, or if that is None the one of the day, as ``today`` names it, until another
+    one is opened. A case that is not there is made when its first cell is captured.
 
-    Another one that was opened is open again after a restart with the same ``case``, where there is a ``memory``.
+    With a ``memory``, a case that was opened is open again after a restart with the same ``case``.
 
-    Who captures or exports may say which case the page shows; another one that is open meanwhile refuses it. Raises
+    A capture or an export may name the case that the page shows; it is refused if another one is open by then. Raises
     ``EditRefused`` for a ``case`` that cannot be a name.
     """
 
@@ -82,7 +82,7 @@ class Desk:
 
     @property
     def name(self) -> str:
-        """The open case's."""
+        """The name of the open case."""
         return self._case or self._today()
 
     @property
@@ -92,13 +92,13 @@ class Desk:
 
     @property
     def now(self) -> Json:
-        """The open case, and the head, which changes whenever anything in the store does, through this page, another or
-        the command line."""
+        """The open case's name, and the number of the log's last entry, which grows with every change in the store: by
+        this page, by another or by the command line."""
         return {"name": self.name, "head": self._store.head().seq}
 
     def open(self, name: str, actor: str) -> Json:
-        """Opens the case of that name for all pages, made if there is none; that of the day gives way to the next
-        day's. Raises ``EditRefused`` for a name that cannot be one."""
+        """Opens the case of that name for all pages; it is made if there is none. The case of the day gives way to the
+        next day's at midnight. Raises ``EditRefused`` for a name that cannot be one."""
         name = checked_name(name)
         with self._changing:
             try:
@@ -112,10 +112,10 @@ class Desk:
         return self.case()
 
     def capture(self, actor: str, shown: str | None = None, scene: int | None = None) -> Json:
-        """Keeps the cell under the lens, which is read once more, thoroughly: what live labels have no time for saves
-        corrections. ``scene`` is that of the labels on the page, where it says so. Raises ``EditRefused`` while there
-        is nothing sound to keep, or something else than the page showed, ``CapturedBefore`` where it is a cell of the
-        case already, and ``DiskFault`` where the store's disk takes nothing."""
+        """Keeps the cell under the lens. It is read once more, thoroughly, as live labels have no time for: that saves
+        corrections. ``shown`` and ``scene`` are the case and the scene that the page shows, where it tells. Raises
+        ``EditRefused`` while nothing sound can be kept or the page shows something else, ``CapturedBefore`` when it is
+        a cell of the case already, and ``DiskFault`` when the store's disk takes nothing."""
         if self.unkept:  # found out before the reading, which takes a while
             raise DiskFault(f"nothing captured: {self.unkept}")
         labelled = self._hub.capturable
@@ -204,8 +204,8 @@ class Desk:
         return self._store.images.png(self._store.cell(id).captured.frame_sha256)
 
     def _remembered(self) -> str | None:
-        """The case that was opened before the board lost its power, if it had started as now, else the one that it
-        started with; None for that of the day."""
+        """The case that was open when the last run ended, if that run was started with the same case as this one; else
+        the one that this run is started with. None for the case of the day."""
         chosen = None if self._memory is None else self._memory.chosen(self._started_with)
         if chosen:
             with suppress(CaseNotFound, EditRefused):

@@ -29,7 +29,7 @@ from starlette.websockets import WebSocketClose
 MOST_BODY_BYTES = 64 * 1024
 _COOKIE = "chromo_token"
 _COOKIE_S = 400 * 86400
-"""As long as browsers keep one: the token lasts, and so should the page that was opened with it."""
+"""As long as browsers keep a cookie: the token lasts, and so should the page that was opened with it."""
 _TOKEN = re.compile(r"[\w-]{32,}")
 _log = logging.getLogger(__name__)
 _REFUSED_SOCKET = 1008
@@ -54,7 +54,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _split(address: str) -> SplitResult:
-    """Of an address that is none, nothing: it is nobody's."""
+    """The parts of ``address``, all empty if it is no address."""
     try:
         return urlsplit(address)
     except ValueError:  # a bracket that does not close
@@ -62,8 +62,8 @@ def _split(address: str) -> SplitResult:
 
 
 def kept_token(path: Path) -> str:
-    """The token in ``path``, so that a page that is open goes on after a restart; a new one where none is there that
-    this user alone may read. One that cannot be kept serves this run."""
+    """The token in ``path``, so that an open page goes on after a restart. If there is none that only this user may
+    read, a new one is written there; one that cannot be written serves this run alone."""
     try:
         if path.stat().st_mode & 0o077 == 0 and _TOKEN.fullmatch(kept := path.read_text(encoding="ascii").strip()):
             return kept

@@ -33,11 +33,12 @@ from edge.runtime.guarded import acceleration
 
 MOST_CLIENTS = 8
 _IN_FLIGHT = 2
+"""So many pictures are sent to a page before it has said that it shows the first of them."""
 _TICK_S = 0.1
 _LONGEST_SIDE_PX = 1400
 _JPEG_QUALITY = 88
 _PICTURE = struct.Struct("<II")
-"""Before the JPEG: the frame's index and its scene."""
+"""What stands before the JPEG in a message: the frame's index and its scene."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +52,8 @@ class Labelled:
 
 @dataclass(slots=True, eq=False)
 class _Client:
-    """``clock`` is the newest time that the page gave, by its own clock, ``echo`` what that was at the last tick: the
-    page knows by it how old the newest state at most is, however slow the way."""
+    """``clock`` is the newest time that the page sent, by its own clock. ``echo`` is what that was at the last tick; it
+    goes back with the state, and tells the page how old that state is at most, however slow the network."""
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     in_flight: int = 0
@@ -79,7 +80,7 @@ class Hub:
         self._latency_ms = 0
         self.labelled: Labelled | None = None
         self.unkept = ""
-        """Why nothing can be captured whatever is under the lens, for the technician: the store's disk."""
+        """Why the store can keep nothing now, for the technician; empty where it can."""
 
     # The loop's side.
 
@@ -186,7 +187,7 @@ class Hub:
             self.metrics.drawn(latency_s)
 
     async def _send(self, socket: WebSocket, client: _Client, picture: bytes) -> None:
-        """All that is newer than ``picture``, which may be as old as the last client."""
+        """Sends all that is newer than ``picture``, the last one encoded: it may be as old as the last client."""
         told: dict[str, Json] = {}
         while True:
             await client.wake.wait()

@@ -15,8 +15,8 @@ _log = logging.getLogger(__name__)
 
 
 class Memory:
-    """A file in the store's ``folder``, for this machine and the ``place`` among its runs that share the store. Of
-    several runs in one place the first alone has it, until it ends; the others remember nothing, and say so.
+    """A file in the store's ``folder``, one for each machine and each ``place``, which tells runs on one machine apart.
+    Of several runs in one place the first alone has the file, until it ends; the others remember nothing, and log that.
 
     ``typed``: a person has just typed which case they mean, so nothing from before holds.
     """
@@ -28,7 +28,7 @@ class Memory:
         self._warned = False
 
     def chosen(self, started_with: str) -> str | None:
-        """The case that was opened last by a run that ``started_with`` the same one; "" is that of the day, None where
+        """The case that was opened last by a run that was started with the same case; "" is that of the day. None if
         nothing is remembered."""
         if not self._ours():
             return None
@@ -52,7 +52,7 @@ class Memory:
             self._lock = None
 
     def _ours(self) -> bool:
-        """Whether no other run has it. Where the disk or its kind knows no locks, as a read-only one, it is ours."""
+        """Whether this run has the file: no other has locked it, or the disk allows no lock, as a read-only one."""
         if self._lock is not None:
             return True
         try:

@@ -27,18 +27,18 @@ from edge.records import Cell, Frame
 
 class Labeller(Reader, Protocol):
     def label_live(self, frame: Frame, way: Way) -> Cell:
-        """As ``label``, sooner, of the frame laid that ``way``."""
+        """The labelled cell of ``frame`` laid that ``way``, sooner than ``label`` and less thoroughly."""
 
 
 class LivePage:
     """Serves the page from when it is made until ``close``; a sink of the live loop.
 
     Its ``camera`` and ``label`` are what the live loop should use: the camera given is watched and opened again with
-    ``reopen``, the labels of ``labeller`` stand still with the stage. Cells that are captured, and then read once more,
-    go into the case ``case``, or where that is None the one of the day, of the store in ``cases``; live labels wait for
-    no disk. Another case that was opened on the page goes on after a restart, unless a person has just ``typed`` this
-    one; the page's ``case`` is the one that it starts with. Raises ``ConfigError`` for an address that cannot
-    be served, and ``StoreError``.
+    ``reopen``, the labels of ``labeller`` stand still with the stage. Captured cells are read once more and go into the
+    store in ``cases``, to the case ``case``, or to that of the day if it is None; live labels wait for no disk. A case
+    that was opened on the page is open again after a restart, unless a person has just ``typed`` another; the page's
+    own ``case`` is the one that it starts with. Raises ``ConfigError`` for an address that cannot be served, and
+    ``StoreError``.
     """
 
     def __init__(

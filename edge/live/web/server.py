@@ -21,21 +21,21 @@ from edge.logs import OneLine
 DEFAULT_PORT = 8765
 _START_S = 30.0
 _UNFINISHED_S = 3.0
-"""A request that is not there whole after this long, or twice, is not waited for."""
+"""A connection is cut when its request is not there whole after this long, or at the latest after twice this."""
 _MOST_SOCKET_BYTES = 4096
-"""A page only ever says which frame it has shown."""
+"""The largest message from a page, which only ever tells the time and which frame it has shown."""
 _SIOCGIFADDR = 0x8915
 """linux/sockios.h: an interface's address."""
 _LIBRARIES = ("uvicorn.error", "asyncio")
-"""The loggers that tell what a client sent wrong."""
+"""Loggers that tell what a client sent wrong."""
 _ONE_LINE = OneLine("live page", logging.getLogger(__name__))
 
 
 class WebServer:
     """Serves ``app`` at ``host`` and ``port`` from when it is made until ``close``.
 
-    ``port`` None is the usual one, or any free one where that is taken; 0 is any free one. ``token``: what is asked for
-    beyond loopback; None: a new one. Raises ``ConfigError`` for an address that cannot be served.
+    ``port`` None is the usual one, or any free one if that is taken; 0 is any free one. ``token`` is asked for on
+    any address but loopback; None makes a new one. Raises ``ConfigError`` for an address that cannot be served.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class WebServer:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """All that lead here: served everywhere, the machine's name, that name as mDNS knows it, its IP addresses."""
+        """All that lead here; if every network is served: this machine's name, its mDNS name, its IP addresses."""
         names = (f"[{self._host}]" if ":" in self._host else self._host,)
         if self._host in ("0.0.0.0", "::"):
             name = socket.gethostname()
@@ -136,7 +136,7 @@ def _own_addresses() -> list[str]:
 
 
 def check_host(host: str) -> None:
-    """``ConfigError`` for an empty word, which to the system is every network."""
+    """``ConfigError`` for an empty word, which the system takes for every network."""
     if not host:
         raise ConfigError(
             "expected an address for --host, got none; 127.0.0.1 is this board alone, 0.0.0.0 every network"

@@ -164,8 +164,8 @@ def test_an_undo_takes_back_ones_own_edit_only(store: CaseStore) -> None:
 def test_the_stores_own_connection_lets_nothing_be_replaced(store: CaseStore, table: str) -> None:
     """SQLite's REPLACE deletes without asking the triggers, unless the connection tells it to."""
     capture(store)
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        store._db.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+    with store._database.reading() as db, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        db.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
 
 
 def test_a_split_is_undone_under_the_edits_of_its_parts(store: CaseStore) -> None:
@@ -265,7 +265,8 @@ def test_the_names_of_cases(store: CaseStore) -> None:
 
 def test_what_is_acknowledged_is_on_the_disk(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill leaves what the kernel holds, a power cut does not."""
-    assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    with store._database.reading() as db:
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     done = []
     synced, renamed = os.fsync, Path.replace
 
@@ -533,9 +534,11 @@ def test_a_capture_meanwhile_is_no_tampering(store: CaseStore, folder: Path, ask
             if asked in statement and not done:
                 done.append(capture(other, level=201))
 
-        store._db.set_trace_callback(meanwhile)
+        with store._database.reading() as db:
+            db.set_trace_callback(meanwhile)
         assert store.verify().faults == ()
-        store._db.set_trace_callback(None)
+        with store._database.reading() as db:
+            db.set_trace_callback(None)
     assert done
     assert store.verify().cells == 2
 

@@ -179,7 +179,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no bundle.json": (lambda f: (f / "bundle.json").unlink(), "expected bundle.json in a model folder"),
     "a folder as bundle.json": (
         lambda f: ((f / "bundle.json").unlink(), (f / "bundle.json").mkdir()),
-        "bundle.json: cannot be read: Is a directory",
+        "bundle.json: cannot be read: a folder, a device or a pipe",
     ),
     "no model": (lambda f: (f / "tiny.tflite").unlink(), "tiny.tflite: cannot be read"),
     "empty json": (lambda f: (f / "bundle.json").write_text(""), "not readable as JSON"),

@@ -2,7 +2,7 @@
 
 const ACTOR_KEY = "chromo-actor";
 const ANSWER_MS = 20_000;
-const READING_MS = 120_000; // a cell's five readings on a small board
+const READING_MS = 120_000; // for a cell's five readings on a small board
 const EXPORT_MS = 1_800_000;
 
 export const actor = {
@@ -17,7 +17,7 @@ export const actor = {
   },
 };
 
-// Nobody knows whether a board that is silent did what it was asked to.
+// When a board is silent nobody knows whether it did what it was asked to.
 async function ask(address, options, within_ms = ANSWER_MS, read = (answer) => answer.json()) {
   let answer, said;
   try {
@@ -50,7 +50,7 @@ export const api = {
   undo: (cell) => post(`/api/cells/${cell.id}/undo`, { based_on: cell.revision }),
   redo: (cell) => post(`/api/cells/${cell.id}/redo`, { based_on: cell.revision }),
   bands: (resolution) => ask(`/api/bands/${resolution}`),
-  // Browsers keep pictures for good, and another store has a cell of the same number: hence when it was captured.
+  // Browsers keep pictures for good, and another store may have a cell of that number: the time of capture differs.
   cutout: (cell, chromosome) => `/api/cells/${cell.id}/cutouts/${chromosome.id}.png?of=${encodeURIComponent(cell.captured_utc)}`,
   picture: (cell) => `/api/cells/${cell.id}/picture.png?of=${encodeURIComponent(cell.captured_utc)}`,
 };

@@ -1,4 +1,4 @@
-// Setting a cell aside for a reason, and taking it back: one that is set aside is kept, and not counted in its case.
+// Setting a cell aside for a reason, and taking it back. A cell that is set aside is kept, but not counted in its case.
 
 const $ = (id) => document.getElementById(id);
 

@@ -1,4 +1,4 @@
-// The open case beside the live picture: what its cells say together, each of them, and the files to take away.
+// The open case beside the live picture: its tally, its cells, and the files to save.
 
 import { api } from "./api.js";
 import { writeKaryotype } from "./iscn.js";
@@ -21,7 +21,7 @@ export function showCase(now, onOpen) {
   listCells(now, onOpen);
 }
 
-// The newest first. Buttons of cells that are listed already stay: one that were put in its place while it is pressed
+// The newest first. Buttons of cells that are listed already stay: a new one in the place of one that is being pressed
 // would lose the press, and the focus.
 function listCells({ cells, tally }, onOpen) {
   const list = $("cells");
@@ -61,8 +61,8 @@ export function offerExports(say, onPointer) {
   for (const button of document.querySelectorAll("[data-export]")) {
     button.addEventListener("click", async ({ detail: byPointer }) => {
       if (byPointer) onPointer();
-      if (button.ariaBusy) return; // it can keep the keyboard, which one that is disabled loses
-      const name = open; // of the case that was asked for: another may be open when the file comes
+      if (button.ariaBusy) return; // busy, not disabled: a disabled button loses the keyboard focus
+      const name = open; // the case that was asked for: another may be open when the file comes
       button.ariaBusy = "true";
       say(`Making ${name}-${button.dataset.file}`);
       try {
@@ -81,13 +81,13 @@ export function offerExports(say, onPointer) {
   }
 }
 
-// The name that was typed in the header and is not open yet.
+// The name in the header's field, if that case is not open yet.
 export function unopened() {
   const name = $("case-name").value.trim();
   return name === open ? "" : name;
 }
 
-// The field in the header opens the next patient's case with Enter; what was typed and left stays until then or Escape.
+// Enter in the header's field opens the next patient's case. A name that was typed stays there until Enter or Escape.
 export function offerCases(onAsked) {
   const field = $("case-name");
   $("case-form").addEventListener("submit", (event) => {

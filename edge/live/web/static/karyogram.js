@@ -28,8 +28,8 @@ export class Karyogram {
     this.cell = null;
     this.selected = null;
     this.held = null; // the first of a swap or a join
-    this.dragging = null; // the id of the one in the hand; what else is let go here, a file or a text, is none
-    this.waiting = null; // what came while one was dragged: drawing it would take the chromosome out of the hand
+    this.dragging = null; // the id of the chromosome being dragged; null while something else is, as a file or a text
+    this.waiting = null; // the cell that came during a drag: drawing it at once would end the drag
     new ResizeObserver(() => this.fit()).observe(root);
   }
 
@@ -41,7 +41,7 @@ export class Karyogram {
     this.dragging = this.waiting = null;
     this.cell = cell;
     if (!cell.chromosomes.some((c) => c.id === this.selected)) {
-      typed.clear(); // it was for the one that has gone
+      typed.clear(); // what was typed was for the one that has gone
       this.selected = cell.unsure_ids[0] ?? firstOf(cell) ?? null;
     }
     const focused = this.root.contains(document.activeElement);
@@ -104,7 +104,7 @@ export class Karyogram {
     return this.root.querySelector(`.chromosome[data-id="${id}"]`);
   }
 
-  // The cell in which one in the hand was taken up, where a newer one has come since: what is done with it is done on that.
+  // During a drag the cell as it was when that began, if a newer one has come since: the drop is based on it.
   get seen() {
     return this.waiting ? this.cell : null;
   }
@@ -116,7 +116,7 @@ export class Karyogram {
     if (cell) this.show(cell);
   }
 
-  // One scale for all, as large as the sheet allows; what is removed takes no room from what counts.
+  // One scale for all, as large as the sheet allows; removed ones are not reckoned with.
   fit() {
     if (!this.cell || this.root.clientHeight === 0) return;
     const counted = this.cell.chromosomes.filter((c) => !c.excluded);
@@ -168,13 +168,13 @@ export class Karyogram {
     const number = document.createElement("button");
     number.type = "button";
     number.className = "number";
-    number.tabIndex = -1; // by keyboard a label is typed
+    number.tabIndex = -1; // with the keyboard a label is typed instead
     number.title = WORDS_OF[name] ?? `The selected one is ${withArticle(name)}`;
     number.addEventListener("click", () => this.chromosome() && this.onMove(this.selected, name));
     number.textContent = odd || (here.length > 0 && !PAIRED.has(name) && name.length > 1) ? `${name} (${here.length})` : name;
     place.append(copies, number);
     place.addEventListener("dragover", (event) => {
-      event.preventDefault(); // a file must not open in the page's stead
+      event.preventDefault(); // else the browser would open a dropped file instead of the page
       if (this.dragging === null) event.dataTransfer.dropEffect = "none";
       else place.classList.add("over");
     });
@@ -187,13 +187,13 @@ export class Karyogram {
     return place;
   }
 
-  // Neither XX nor XY; that there is no Y tells nothing.
+  // Whether to mark X or Y because the sex is neither XX nor XY; a place Y without a chromosome is never marked.
   oddSex(name) {
     const [x, y] = SEX.map((sex) => this.cell.chromosomes.filter((c) => PLACE_OF(c) === sex).length);
     return !(x + y === 2 && x > 0) && (name === "X" || y > 0);
   }
 
-  // Let go where it was, it has not moved.
+  // A chromosome that is dropped on its own place has not moved.
   dropped(id, place, event) {
     const onto = event.target.closest(".chromosome");
     if (onto && event.shiftKey && Number(onto.dataset.id) !== id) this.onSwap(id, Number(onto.dataset.id), this.seen);
@@ -223,7 +223,7 @@ export class Karyogram {
     button.addEventListener("click", () => this.select(chromosome.id));
     button.addEventListener("focus", () => this.selected !== chromosome.id && this.select(chromosome.id, { focus: false }));
     button.addEventListener("dragstart", (event) => {
-      event.dataTransfer.setData("application/x-chromosome", String(chromosome.id)); // no field takes it for text
+      event.dataTransfer.setData("application/x-chromosome", String(chromosome.id)); // of a type of its own, so that no input field takes it for text
       event.dataTransfer.effectAllowed = "move";
       this.dragging = chromosome.id;
       this.select(chromosome.id, { focus: false });
@@ -239,7 +239,7 @@ function firstOf({ chromosomes }) {
   return [...chromosomes].sort((a, b) => rank(a) - rank(b))[0]?.id;
 }
 
-// Whether it would change nothing to put it there, or to say that it is right where it is.
+// Whether nothing would change if the chromosome were put into that place, or accepted where it is.
 export function settled(chromosome, place = PLACE_OF(chromosome)) {
   return PLACE_OF(chromosome) === place && (chromosome.excluded || chromosome.status === "accepted");
 }

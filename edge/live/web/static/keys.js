@@ -3,10 +3,10 @@
 import { typed } from "./typed.js";
 
 const TOOLS = { n: "next", a: "accept-rest", u: "undo", r: "redo", f: "flip", s: "swap", j: "join", c: "cut", d: "draw", m: "marker", e: "derivative", delete: "exclude", t: "aside" };
-const PRESSED = "a, summary, button:not(.chromosome)"; // Enter there is that control's
+const PRESSED = "a, summary, button:not(.chromosome)"; // on these Enter and Space press the control itself
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-// On a keyboard of other letters than these the key's place stands for it, and for a digit where that takes Shift.
+// On a keyboard with other letters a key counts by its place, and so does a digit that takes Shift there.
 function keyOf({ key, code, shiftKey }) {
   if (/^Digit[0-9]$/.test(code) && !shiftKey) return code[5];
   const latin = /^Key[A-Z]$/.test(code) && key.length === 1 && key > "~";
@@ -44,7 +44,7 @@ export function listen(page) {
       return page.act(keyOf(event) === "y" || event.shiftKey ? "redo" : "undo");
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey || help.open) return;
-    if (event.repeat && !ARROWS[event.key] && event.key !== "Backspace") { // once is meant
+    if (event.repeat && !ARROWS[event.key] && event.key !== "Backspace") { // a key held down is meant once
       if (["Enter", " "].includes(event.key)) event.preventDefault(); // they also press what has the focus
       return;
     }

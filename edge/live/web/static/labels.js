@@ -1,4 +1,4 @@
-// Outlines and names on a canvas. Sure, likely and to review differ in colour, in line and in a question mark.
+// Outlines and names on a canvas. Sure, likely and to review differ in colour, line and question mark.
 
 export const STYLES = {
   sure: { colour: "#5ab4ff", width: 2.4, dash: [] },
@@ -52,7 +52,7 @@ function nameOf({ kind, label }) {
   return kind === "derivative" ? `der(${label})` : label;
 }
 
-// What of the picture is taken, on a coarse grid.
+// Which parts of the picture are taken by chromosomes and names, on a coarse grid.
 class Room {
   constructor(canvas, paths) {
     this.cell = Math.max(1, canvas.width / 220);
@@ -66,7 +66,7 @@ class Room {
     this.cost = Float32Array.from({ length: this.width * this.height }, (_, k) => (alpha[4 * k + 3] > 60 ? 1 : 0));
   }
 
-  // The place (of middles [x, y]) that hides least; the one taken before, if it is hardly worse.
+  // The place, of those given by their middles [x, y], that hides least; or the one before, if it is hardly worse.
   take(places, before, w, h) {
     const costs = places.map(([x, y]) => this.sum(x, y, w, h));
     let best = costs.indexOf(Math.min(...costs));
@@ -93,7 +93,7 @@ class Room {
   }
 }
 
-// Beside eight points of the outline, outwards; and its middle.
+// The places for a name: outside of eight points of the outline, and its middle.
 function spotsAround(outlines, scale, w, h) {
   const longest = outlines.reduce((a, b) => (b.length > a.length ? b : a));
   const [x0, y0, x1, y1] = boundsOf([longest], scale);
@@ -111,7 +111,7 @@ function spotsAround(outlines, scale, w, h) {
   return spots;
 }
 
-// The canvas gets the screen's pixels for a picture of that shape; returns canvas pixels a picture pixel.
+// Gives the canvas the screen's resolution for a picture of that shape; returns how many canvas pixels a picture pixel has.
 export function fitted(canvas, widthPx, heightPx) {
   canvas.width = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));
   canvas.height = Math.max(1, Math.round((canvas.clientWidth * devicePixelRatio * heightPx) / widthPx));

@@ -1,9 +1,9 @@
-// The live view: the newest picture, and the labels of the scene that it shows, never of another.
+// The live view: the newest picture, with the labels of the scene that it shows, never of another.
 
 import { writeKaryotype } from "./iscn.js";
 import { drawLabels } from "./labels.js";
 
-const OLD_MS = 800; // what the board knew longer ago than this cannot be trusted any more
+const OLD_MS = 800; // a state of the board that is older than this is not trusted
 const RETRY_MS = 700;
 const GONE_MS = 60_000; // a slow way may need half a minute for one picture, and says nothing else meanwhile
 
@@ -13,14 +13,14 @@ export class Live {
   constructor(onCase) {
     this.onCase = onCase;
     this.labels = null;
-    this.guidance = null; // what the newest labels are good for; comes a moment after them
+    this.guidance = null; // the advice that belongs to the newest labels; comes a moment after them
     this.scene = 0;
     this.fault = "Waiting for the board";
     this.echoed = -Infinity; // the board's newest state is from after this moment of our own clock
     this.drawn = -1;
-    this.beside = null; // what is written beside the picture now
+    this.beside = null; // what the text beside the picture was last written from
     this.spots = new Map(); // where names stand in this scene
-    this.owed = []; // pictures that came while the other view was shown: until it is told of them the board sends no more
+    this.owed = []; // pictures not reported as shown yet: the board sends no more until they are
     this.connect();
     setInterval(() => this.watch(), 100);
   }
@@ -61,7 +61,7 @@ export class Live {
     if (why && Number.isFinite(this.echoed)) this.setFault(why);
   }
 
-  // Why the newest state is too old, however lately it came: a slow way hands on what it was given long ago.
+  // Why the newest state is too old, even if it has just come: a slow network delivers late what was sent long ago.
   old() {
     if (!Number.isFinite(this.echoed)) return "Waiting for the board";
     if (performance.now() - this.echoed <= OLD_MS) return "";
@@ -97,7 +97,7 @@ export class Live {
     }
   }
 
-  // The picture is in sight.
+  // Called when the picture is in sight.
   back() {
     for (const index of this.owed.splice(0)) this.say({ shown: index });
     this.refresh();
@@ -132,7 +132,7 @@ export class Live {
   }
 
   setFault(fault) {
-    $("board").textContent = this.old() && fault; // edits reach no board that is silent; a camera's faults keep none
+    $("board").textContent = this.old() && fault; // a silent board takes no edits; a camera's fault does not matter to them
     if (fault === this.fault) return;
     this.fault = fault;
     const told = $("fault");
@@ -151,7 +151,7 @@ export class Live {
     this.say({ drawn: this.labels.frame });
   }
 
-  // Most pictures change nothing beside themselves: writing it all again would lay out the page thirty times a second.
+  // Most pictures change nothing in the text beside them: writing that each time would lay out the page 30 times a second.
   write(holds) {
     const guided = holds && this.guidance?.scene === this.scene;
     const now = [this.fault, this.scene === 0, holds && this.labels, guided && this.guidance];

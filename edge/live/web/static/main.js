@@ -20,11 +20,11 @@ const $ = (id) => document.getElementById(id);
 let cell = null;
 let head = -1;
 let caseName = ""; // of the open one
-let cells = []; // of the case, as last heard, in the order of their capture
-let asked = 0; // how often for the case
-let heard = 0; // the latest of these that was answered
-let elsewhere = ""; // the open case, where another page or the clock opened it and nobody here has said yes to it
-let opening = ""; // the one that this page asks for
+let cells = []; // the cells of the case, as last heard, in the order of their capture
+let asked = 0; // how often the case was asked for
+let heard = 0; // the latest of these requests that was answered
+let elsewhere = ""; // the open case, if another page or midnight opened it and nobody here has agreed to it yet
+let opening = ""; // the case that this page asks to open
 let capturing = false;
 let entering = false;
 
@@ -164,16 +164,16 @@ function say(text) {
   $("live-said").textContent = text;
 }
 
-// What was refused because of a cell as it is now comes with that cell: it is shown, and K opens it.
+// A refusal that is due to a cell's present state brings that cell: it is shown, and K opens it.
 async function refused(error) {
   if (error.cell) show(await api.cell(error.cell.id).catch(() => error.cell));
   say(error.message);
 }
 
-// A key may be faster than a cell that was asked for: what was pressed on the one before is not done on the next.
+// A key may be faster than the cell that was asked for: what was meant for the cell before is not done to the next.
 function onThis(work) {
   const { id } = cell;
-  return queue.save(() => (cell.id === id ? work() : say("Nothing changed: the key came before this cell")));
+  return queue.save(() => (cell.id === id ? work() : say("Nothing changed: the key was meant for the cell before")));
 }
 
 // ``seen`` is the cell that the person saw, where it is not the newest.
@@ -221,7 +221,7 @@ function capture() {
   }
   if (!live.capturable) return say("Nothing to capture: wait for the labels of a metaphase");
   if (elsewhere) {
-    say(`Nothing captured: case ${elsewhere} is open now, and nobody opened it here; once more captures into it`);
+    say(`Nothing captured: case ${elsewhere} is open now, but it was not opened here; capture again to use it`);
     elsewhere = "";
     return;
   }
@@ -237,15 +237,15 @@ function capture() {
   queue.save(reading, "Still reading the cell").finally(() => (capturing = false));
 }
 
-// What is typed before the answer to the last Enter would meet the chromosome that was left, not the next one. One that
-// is refused stays selected: the same keys again are meant for it.
+// Until the last Enter is answered its chromosome is still selected: what is typed now is meant for the next one, and is
+// not done. After a refusal the chromosome stays selected, and the same keys again are meant for it.
 function enter() {
   const chromosome = karyogram.chromosome();
   if (!chromosome) return;
   const { label, text } = typed;
   typed.clear();
   if (text && !label) return say(`Nothing changed: no chromosome is ${text}; type 1 to 22, X or Y`);
-  if (entering) return say("Nothing changed: the key came before the answer");
+  if (entering) return say("Nothing changed: the last Enter is not answered yet");
   if (settled(chromosome, label || undefined)) return next();
   const change = label ? { edit: "relabel", chromosome: chromosome.id, label } : { edit: "accept", chromosomes: [chromosome.id] };
   entering = true;

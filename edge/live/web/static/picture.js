@@ -1,4 +1,4 @@
-// The captured picture with its outlines: find a chromosome in it, cut one, draw one, by pointer or by keyboard.
+// The captured picture with its outlines: choose, cut or draw a chromosome in it, by pointer or by keyboard.
 
 import { api } from "./api.js";
 import { STYLES, boundsOf, certainty, drawNames, fitted, pathOf, stroke } from "./labels.js";
@@ -63,7 +63,7 @@ export class Picture {
     this.draw();
   }
 
-  // Over the karyogram, as large as that; or back in its corner.
+  // Shows the picture over the karyogram, as large as that, or back in its corner.
   enlarge(large) {
     document.body.classList.toggle("large-picture", large);
     document.getElementById("cancel").textContent = this.tool ? "Cancel" : "Close";
@@ -144,7 +144,7 @@ export class Picture {
     this.canvas.style.width = `${Math.floor(width)}px`;
     const scale = fitted(this.canvas, this.cell.width_px, this.cell.height_px);
     const pen = this.canvas.getContext("2d");
-    // One that has not come yet, or never does, must not leave that of the cell before standing here.
+    // Without an image yet the canvas, which fitted() has emptied, stays empty: it must not show the cell before.
     if (this.image.naturalWidth) pen.drawImage(this.image, 0, 0, this.canvas.width, this.canvas.height);
     for (const chromosome of this.cell.chromosomes) {
       if (chromosome.excluded && chromosome.id !== this.selected) continue;
@@ -179,7 +179,7 @@ function clamp(value, most) {
   return Math.max(0, Math.min(most - 1, value));
 }
 
-// A pointer gives many points; the server takes 200.
+// A pointer gives many points, the server takes 200 at most.
 function thinned(line) {
   const every = Math.ceil(line.length / 100);
   return line.filter((_, k) => k % every === 0 || k === line.length - 1);

@@ -1,4 +1,4 @@
-// What is asked of the board, one thing after another, each on what the one before gave.
+// What is asked of the board, one request after another, each based on the answer before.
 
 const SLOW_MS = 1500;
 
@@ -13,7 +13,7 @@ export class Queue {
     addEventListener("beforeunload", (event) => this.unsaved && event.preventDefault());
   }
 
-  // Of a board that is silent nobody knows what it did: what waits then was meant for a cell that nobody has seen.
+  // Nobody knows what a silent board did. What waits then is dropped: it was meant for a state that nobody has seen.
   ask(work, meanwhile = "Waiting for the board") {
     const turn = this.dropped;
     this.last = this.last.then(() => turn === this.dropped && this.done(work, meanwhile)).catch((error) => {
@@ -27,7 +27,7 @@ export class Queue {
     return this.last;
   }
 
-  // The same of what would be lost with the page.
+  // The same for changes, which would be lost if the page were closed.
   save(work, meanwhile) {
     this.unsaved += 1;
     return this.ask(work, meanwhile).finally(() => (this.unsaved -= 1));

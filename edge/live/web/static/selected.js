@@ -53,8 +53,8 @@ export class Selected {
     heading.append(made("p", "name", kind === "marker" ? "Marker" : `${kind === "derivative" ? "der " : ""}${label}`), bands);
     const sure = excluded ? "removed" : `${percent(confidence)} · ${status === "review" ? "to review" : "accepted"}`;
     const about = made("div", "about");
-    const from = made("p", "from", "Likeliest, before copies are counted");
-    about.append(heading, made("p", "", sure), from, this.candidates(), made("p", "from", "Another? Press its number"));
+    const from = made("p", "from", "Likeliest by its looks alone");
+    about.append(heading, made("p", "", sure), from, this.candidates(), made("p", "from", "Another one? Type its number"));
     return about;
   }
 

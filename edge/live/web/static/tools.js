@@ -7,7 +7,7 @@ const OF_ONE = ["flip", "swap", "join", "cut", "marker", "derivative", "exclude"
 export function toolsOf(page) {
   const { karyogram, picture, edit, say } = page;
 
-  // Round all that wait: the one after the selected, or the first.
+  // Goes round all that wait for review: to the one after the selected, or to the first.
   function next() {
     const { unsure_ids: waiting, reviewed } = page.cell();
     const other = waiting[(waiting.indexOf(karyogram.selected) + 1) % waiting.length];
@@ -15,7 +15,7 @@ export function toolsOf(page) {
     else if (other !== karyogram.selected) karyogram.select(other, { typing: true }); // what is typed already is for it
   }
 
-  // What waits, or the cell as a whole: who reads it after somebody else says so, too.
+  // Accepts what waits, or the cell as a whole; also a reviewed one, by a person who has not seen it yet.
   function acceptRest() {
     const cell = page.cell();
     if (cell.reviewed && cell.seen) return say("Nothing changed: it is reviewed, and you have seen it");
@@ -40,7 +40,7 @@ export function toolsOf(page) {
   }
 
   function draw(tool, how) {
-    if (picture.tool === tool) return page.escape(); // without a keyboard there is no Escape
+    if (picture.tool === tool) return page.escape(); // who has no keyboard presses the same button again
     picture.start(tool);
     say(how);
   }
@@ -70,8 +70,8 @@ export function toolsOf(page) {
     flip: () => edit({ edit: "flip", chromosome: karyogram.selected }, "Turned"),
     swap: () => pair("Swap", (first, second) => edit({ edit: "swap", first, second }, "Swapped")),
     join: () => pair("Join", (first, second) => edit({ edit: "join", chromosomes: [first, second] }, "Joined")),
-    cut: () => draw("cut", "Draw a line right across it in the picture; Esc: not after all"),
-    draw: () => draw("draw", "Draw along the middle of the missed one, end to end; Esc: not after all"),
+    cut: () => draw("cut", "Draw a line right across it in the picture; Esc cancels"),
+    draw: () => draw("draw", "Draw along the middle of the missed one, end to end; Esc cancels"),
     marker: () => toggleMark("marker"),
     derivative: () => toggleMark("derivative"),
     exclude,

@@ -1,5 +1,5 @@
-// What is being typed, shown over the karyogram until Enter: a label, 1 to 22, X or Y, or what is none. That is kept, too:
-// of 23, an X in other systems, neither half is meant.
+// What is being typed, shown over the karyogram until Enter: a label, 1 to 22, X or Y, or something that is no label. That
+// is kept, too: who types 23, which is X in other systems, means neither 2 nor 3.
 
 export const typed = {
   text: "",

@@ -1,4 +1,4 @@
-// What is said of the captured cell as a whole, and the tools that it leaves.
+// What is said of the captured cell as a whole, and which tools can be used on it.
 
 import { writeKaryotype } from "./iscn.js";
 
@@ -8,7 +8,7 @@ const tool = (name) => document.querySelector(`[data-do="${name}"]`);
 export function showVerdict(cell) {
   writeKaryotype($("karyotype"), cell.karyotype);
   $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
-  $("left").textContent = cell.reviewed ? "All reviewed" : cell.unsure ? `${cell.unsure} to review` : "Nothing uncertain: A if it is right";
+  $("left").textContent = cell.reviewed ? "All reviewed" : cell.unsure ? `${cell.unsure} to review` : "Nothing uncertain: A accepts the cell";
   for (const [name, can] of [["undo", cell.can_undo], ["redo", cell.can_redo]]) {
     tool(name).disabled = !can;
     tool(name).title = can ? "" : `You have nothing to ${name} here: each person takes back what they did`;

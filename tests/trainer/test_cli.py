@@ -210,6 +210,15 @@ def test_lines_that_are_of_no_labelled_frame(tmp_path: Path, change: dict[str, o
     assert fault in str(caught.value)
 
 
+@pytest.mark.parametrize("out", [["--out", ""], ["--out="]])
+def test_an_empty_word_is_not_the_current_folder(out: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """As a shell makes of a variable that is not set."""
+    assert main(["fit", "locator", "data", *out]) == 2
+    assert "expected a word after '--out', got an empty one" in capsys.readouterr().err
+    main(["evaluate", "masks", "nowhere", "--split", ""])
+    assert "empty" not in capsys.readouterr().err
+
+
 def test_lines_of_brackets_without_end(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text("[" * 200_000)

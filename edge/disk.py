@@ -25,7 +25,7 @@ def disk_fault(folder: Path) -> str:
             "install-service was told"
         )
     left = disk.f_bavail * disk.f_frsize
-    if left < NEEDED_BYTES:
+    if disk.f_blocks and left < NEEDED_BYTES:  # some file systems of networks and programs tell nothing but zeros
         needed = f"{NEEDED_BYTES / 1e6:.0f} are needed"
         return f"no space left on the disk of {folder}: {left / 1e6:.1f} MB, {needed}; free some"
     return ""

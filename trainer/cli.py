@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import typer
@@ -21,9 +22,21 @@ from trainer.commands.report import report
 from trainer.commands.search import search
 from trainer.commands.simulate import simulate
 
+ALL = "--split"
+"""The one option for which an empty word stands for something: every split."""
+
 
 class TrainerGroup(TyperGroup):
-    """Says of memory that TensorFlow did not get what is said of all memory: ``MemoryError``."""
+    """Refuses empty words, which ``Path`` takes for the current folder, and says of memory that TensorFlow did not get
+    what is said of all memory: ``MemoryError``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for option, word in pairwise(("", *args)):
+            if option != ALL and (not word or (word.startswith("--") and word.endswith("=") and word != f"{ALL}=")):
+                raise typer.BadParameter(
+                    f"expected a word after '{(word or option).rstrip('=')}', got an empty one; a folder's is '.'"
+                )
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:

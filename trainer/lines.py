@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from math import isfinite
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             lines.append(line)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}; check the path") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(
             f"{path}, line {len(lines) + 1}: not readable as JSON ({error}); write the lines again"
         ) from error
@@ -63,5 +63,5 @@ def _numbers(value: Any, count: int) -> bool:
     return (
         isinstance(value, list)
         and len(value) == count
-        and all(isinstance(e, int | float) and isfinite(e) for e in value)
+        and all(isinstance(e, int | float) and abs(e) <= sys.float_info.max for e in value)
     )

@@ -101,15 +101,15 @@ def label_unreviewed(folder: Path, pictures: Iterable[Path], pipeline: Pipeline,
         name = str(picture.relative_to(folder))
         try:
             frame = read_frame(picture, index)
+            content = picture.read_bytes()
+            image = kept / (hashlib.sha256(content).hexdigest() + picture.suffix.lower())
+            if image.name in lines:
+                skipped.append(Skipped(name, "the same picture as one before"))
+                continue
+            cell = labelled.get(image.name) or cell_to_json(pipeline.label(frame))
         except FrameError as error:
             skipped.append(Skipped(name, str(error)))
             continue
-        content = picture.read_bytes()
-        image = kept / (hashlib.sha256(content).hexdigest() + picture.suffix.lower())
-        if image.name in lines:
-            skipped.append(Skipped(name, "the same picture as one before"))
-            continue
-        cell = labelled.get(image.name) or cell_to_json(pipeline.label(frame))
         if cell["count"] < FEWEST_FOR_SCALE:
             skipped.append(Skipped(name, f"{cell['count']} chromosomes: no metaphase"))
             continue

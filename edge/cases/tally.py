@@ -6,7 +6,8 @@ other cell with a gain or a structural change that no other cell shares stands a
 Cells that are set aside or incomplete (see ``edge.cell.findings``) are not counted, but what an incomplete one has too
 many is told. Where three reviewed cells lack exactly the same, they count as complete: that is all they had.
 
-Chimaeras (``chi``) and composite karyotypes (``cp``) are left to the person who signs.
+Chimaeras (``chi``) and composite karyotypes (``cp``) are left to the person who signs: where lines are of different
+sexes, and no XXY explains it, neither ``mos`` nor ``chi`` is written.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def tally(cells: Sequence[CellState]) -> Tally:
     lines.sort(key=lambda line: (line.karyotype in ("46,XX", "46,XY"), -len(line.cells)))
     counted = sorted(number for line in lines for number in line.cells)
     return Tally(
-        karyotype=_written(lines),
+        karyotype=_written(lines, of_one=not any(ANOTHER_SEX in line.findings for line in lines)),
         lines=tuple(lines),
         strays=strays,
         besides=_listed(found.besides),
@@ -193,10 +194,11 @@ def _listed(changes: Mapping[Departure, tuple[int, ...]]) -> tuple[Stray, ...]:
     return tuple(Stray(spelled(tuple(copies)), cells) for (_, _, cells), copies in alike)
 
 
-def _written(lines: Sequence[Line]) -> str:
-    """ISCN 2024: ``mos`` before several lines, the largest first, the normal one last, cells in square brackets."""
+def _written(lines: Sequence[Line], *, of_one: bool) -> str:
+    """ISCN 2024: ``mos`` before several lines ``of_one`` zygote, as far as anybody can tell; the largest first, the
+    normal one last, cells in square brackets."""
     joined = "/".join(f"{line.karyotype}[{len(line.cells)}]" for line in lines)
-    return f"mos {joined}" if len(lines) > 1 else joined
+    return f"mos {joined}" if len(lines) > 1 and of_one else joined
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Route, WebSocket, expect
 
-from edge.cases.edits import Relabel
+from edge.cases.edits import Relabel, SetAside
 from tests.browser.conftest import Bench, until
 
 FETCH = """([address, body]) => fetch(address, {
@@ -86,6 +86,45 @@ def test_what_was_typed_goes_with_the_chromosome_that_somebody_joined(bench: Ben
     expect(page.locator("#said")).to_contain_text("Somebody changed the chromosome that was selected")
     expect(page.locator("#typed")).to_have_text("")
     assert bench.edits() == [(1, "join")]
+
+
+def test_what_was_said_goes_with_the_view_and_with_what_others_do(bench: Bench) -> None:
+    page, said = bench.page, bench.page.locator("#said")
+    bench.open(1)
+    page.keyboard.press("f")
+    expect(said).to_have_text("Turned")
+    bench.store.edit(bench.cells[0].id, Relabel(14, "9"), based_on=1, actor="lee")
+    expect(said).to_have_text("Somebody changed this cell since")
+    page.keyboard.press("f")
+    expect(said).to_have_text("Turned")
+    page.keyboard.press("l")
+    expect(page.locator("#live-said")).to_have_text("")
+    page.keyboard.press("k")
+    expect(page.locator("#karyogram")).to_be_visible()
+    expect(said).to_have_text("")
+
+
+def test_a_key_goes_round_the_cells_that_wait_for_review(bench: Bench) -> None:
+    page, where = bench.page, bench.page.locator("#corrections")
+    bench.open(1)
+    page.keyboard.press("w")
+    expect(where).to_contain_text("Cell 2 ")
+    page.keyboard.press("w")
+    expect(where).to_contain_text("Cell 1 ")
+    bench.store.edit(bench.cells[1].id, SetAside("poor spread"), based_on=0, actor="lee")
+    expect(page.locator("#cells .set-aside")).to_have_count(1)
+    page.keyboard.press("w")
+    expect(page.locator("#said")).to_have_text("No other cell waits for review")
+    expect(where).to_contain_text("Cell 1 ")
+
+
+def test_an_empty_list_of_findings_is_no_stop_of_the_tab_key(bench: Bench) -> None:
+    findings = bench.page.locator("#findings")
+    bench.open(1)
+    expect(findings.locator("li").first).to_be_attached()
+    expect(findings).to_have_attribute("tabindex", "0")
+    bench.page.evaluate("import('/app/verdict.js').then((m) => m.showVerdict({ karyotype: '', findings: [] }))")
+    expect(findings).to_have_attribute("tabindex", "-1")
 
 
 def test_a_case_that_another_opened_takes_no_cell_unasked(bench: Bench) -> None:

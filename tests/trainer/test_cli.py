@@ -193,6 +193,7 @@ def test_an_evaluation_of_a_whole_set_says_so(tmp_path: Path, capsys: pytest.Cap
         ({"chromosomes": [{"label": "1"}]}, "expected 4 numbers as a chromosome's 'box_px', got None"),
         ({"chromosomes": [{"label": "1", "box_px": [1, 2, 3]}]}, "'box_px', got [1, 2, 3]"),
         ({"chromosomes": [{"label": "1", "box_px": [1, 2, 3, "4"]}]}, "'box_px', got [1, 2, 3, '4']"),
+        ({"chromosomes": [{"label": "1", "box_px": [1, 2, 3, 10**400]}]}, "expected 4 numbers as a chromosome's"),
         (
             {"chromosomes": [{"label": "1", "box_px": [1, 2, 3, 4], "outlines_px": [[[1, 2], [3]]]}]},
             "expected lists of [x, y] as a chromosome's 'outlines_px', got [[[1, 2], [3]]]",
@@ -207,6 +208,22 @@ def test_lines_that_are_of_no_labelled_frame(tmp_path: Path, change: dict[str, o
         read_lines(path)
     assert str(caught.value).startswith(f"{path}, line 2: ")
     assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize("out", [["--out", ""], ["--out="]])
+def test_an_empty_word_is_not_the_current_folder(out: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """As a shell makes of a variable that is not set."""
+    assert main(["fit", "locator", "data", *out]) == 2
+    assert "expected a word after '--out', got an empty one" in capsys.readouterr().err
+    main(["evaluate", "masks", "nowhere", "--split", ""])
+    assert "empty" not in capsys.readouterr().err
+
+
+def test_lines_of_brackets_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text("[" * 200_000)
+    with pytest.raises(DatasetError, match=r"out\.jsonl, line 1: not readable as JSON"):
+        read_lines(path)
 
 
 def full_disk(*_: object) -> None:

@@ -13,6 +13,7 @@ from edge.camera.metaphase import draw_metaphase
 from edge.cases.edits import SetAside
 from edge.cases.files import write_case
 from edge.cases.store import CaseStore
+from edge.errors import FrameError
 from edge.pipeline import Pipeline, load_pipeline
 from edge.records import Cell, Frame
 from edge.runtime.bundle import BUNDLE_FILE, TASKS
@@ -201,6 +202,20 @@ def test_cells_that_were_labelled_before_a_kill_are_not_labelled_again(frames: P
     assert [(f.image, f.labels, f.boxes_px.tolist()) for f in whole] == [
         (f.image, f.labels, f.boxes_px.tolist()) for f in stopped
     ]
+
+
+def test_a_frame_that_is_too_large_to_look_at_is_left_out(frames: Path, tmp_path: Path) -> None:
+    class Choosy(Pipeline):
+        def label(self, frame: Frame) -> Cell:
+            if not frame.index:
+                raise FrameError("too large to look at")
+            return make_cell()
+
+    pipeline = load_pipeline()
+    pipeline.__class__ = Choosy
+    with pytest.warns(SkippedWarning, match=r"a/1\.png \(too large to look at\)"):
+        label_unreviewed(frames, pictures_in(frames, tmp_path / "out"), pipeline, tmp_path / "out", tmp_path / "out")
+    assert (tmp_path / "out" / LINES).exists()
 
 
 def test_what_is_made_of_frames_is_not_among_them(

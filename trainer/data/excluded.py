@@ -34,8 +34,10 @@ def perhaps_anothers(excluded: Any, boxes_px: Boxes, where: str) -> Boxes:
     ``where``, for what is none."""
     try:
         sure = [one["box_px"] for one in excluded if float(one["candidates"][0][1]) >= SURE]
-        boxes = np.array(sure, np.float64).reshape(-1, 4)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+        boxes = np.array(sure, np.float64).reshape(len(sure), 4)
+        if not np.isfinite(boxes).all():
+            raise ValueError("not finite")
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise DatasetError(
             f"{where}: each excluded object needs box_px and candidates ({type(error).__name__} {error}); export the "
             "case again"

@@ -29,7 +29,10 @@ def mask_of_rle(rle: object, height_px: int, width_px: int, where: str) -> BoolA
     if not isinstance(rle, Mapping) or not isinstance(counts, list):
         got = "polygons" if isinstance(rle, list) else "compressed ones" if isinstance(counts, str) else repr(rle)[:40]
         raise DatasetError(f"{where}: expected a segmentation in uncompressed run lengths, got {got}; convert it")
-    runs = np.asarray(counts, np.int64)
+    try:
+        runs = np.asarray(counts, np.int64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DatasetError(f"{where}: expected run lengths in whole numbers ({error}); correct the table") from error
     total = sum(map(int, runs.reshape(-1)))  # NumPy's own wraps round, and repeat would write beyond its array
     if rle.get("size") != [height_px, width_px] or total != height_px * width_px or (runs < 0).any() or runs.ndim != 1:
         raise DatasetError(

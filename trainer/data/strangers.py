@@ -116,7 +116,7 @@ class Strangers:
         """The pictures in ``folder`` whose names, or names without suffix, are ``name`` but for how it is written."""
         if folder not in self._pictures:
             there = self._pictures[folder] = {}
-            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            for path in _listed(folder):
                 if path.suffix.lower() in PICTURE_SUFFIXES:
                     for own in (path.name, path.stem):
                         there.setdefault(_folded(own), []).append(path)
@@ -130,6 +130,14 @@ def _composed(name: str) -> str:
 
 def _folded(name: str) -> str:
     return _composed(name).casefold()
+
+
+def _listed(folder: Path) -> list[Path]:
+    """None where there is no such folder, it may not be looked into, or none can have that name."""
+    try:
+        return sorted(folder.iterdir())
+    except (OSError, ValueError):
+        return []
 
 
 def _folders(paths: Iterable[Path]) -> list[str]:

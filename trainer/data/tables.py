@@ -6,11 +6,14 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from edge.records import LABELS
 from trainer.errors import DatasetError
 
+MOST_BYTES, MOST_LINES = 1 << 26, 1_000_000
+"""Of a table: a million short lines take half a gigabyte of memory, and fit into a small zip."""
 LARGEST = 1_000_000_000
 """Of the whole numbers in a table: no picture has as many pixels a side."""
 
@@ -51,7 +54,8 @@ class Row:
 def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
     """Rows of the CSV file at ``path``; ``DatasetError`` if it is missing, not UTF-8 text or lacks a column."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise DatasetError(
             f"expected a table at {path}, cannot read it: {error.strerror}; name the data folder"
@@ -61,6 +65,8 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
 
 def parse_table(data: bytes, name: str, columns: Sequence[str]) -> list[Row]:
     """As ``read_table``, from the file's bytes; ``name`` is used in messages only."""
+    if len(data) > MOST_BYTES:
+        raise DatasetError(f"{name}: expected at most {MOST_BYTES} bytes, got more; make several sets of it")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -77,6 +83,9 @@ def parse_table(data: bytes, name: str, columns: Sequence[str]) -> list[Row]:
             f"missing {', '.join(missing)} in header '{','.join(header)}'; name the columns so, with commas between"
         )
     try:
-        return [Row(name, reader.line_num, {c: cells[c] for c in columns}) for cells in reader]
+        rows = [Row(name, reader.line_num, {c: cells[c] for c in columns}) for cells in islice(reader, MOST_LINES + 1)]
     except csv.Error as error:
         raise DatasetError(f"{name}, line {reader.line_num}: not readable as CSV ({error}); correct it") from error
+    if len(rows) > MOST_LINES:
+        raise DatasetError(f"{name}: expected at most {MOST_LINES} lines, got more; make several sets of it")
+    return rows

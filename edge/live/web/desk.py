@@ -101,10 +101,7 @@ class Desk:
         next day's at midnight. Raises ``EditRefused`` for a name that cannot be one."""
         name = checked_name(name)
         with self._changing:
-            try:
-                self._store.case(name)
-            except CaseNotFound:
-                self._store.new_case(name, actor)
+            self._have(name, actor)
             chosen = None if name == self._today() else name
             if self._memory is not None:
                 self._memory.keep(self._started_with, chosen or "")  # first: a full disk opens none
@@ -131,16 +128,15 @@ class Desk:
             try:
                 cells = self._store.cells(name)
             except CaseNotFound:
-                cells = None
-            known = seen_before(labelled.cell, cells or ())
+                cells = ()
+            known = seen_before(labelled.cell, cells)
             if known is not None:
                 raise CapturedBefore(known)
             cell = self._reader.label(labelled.frame)
             if cell.count == 0:  # a speck that live labels took for one
                 raise EditRefused(_NO_CHROMOSOME)
-            if cells is None:
-                self._store.new_case(name, actor)
-            state = self._store.capture(name, labelled.frame, cell, actor, seen=cells or ())
+            self._have(name, actor)  # another run may have made it while this one was reading
+            state = self._store.capture(name, labelled.frame, cell, actor, seen=cells)
         return cell_message(state, actor)
 
     def case(self) -> Json:
@@ -166,6 +162,7 @@ class Desk:
         name = self._open(shown)
         with self._store.at_once():
             case, cells, head = self._store.case(name), self._store.cells(name), self._store.head()
+        self._store.note(name, actor, {"as": [form], "head": head.sha256})  # a full disk refuses it before the work
         if form == "all":
             file = zipped_case(self._store, name)
         elif form == "report":
@@ -174,7 +171,6 @@ class Desk:
             file = BytesIO(case_json(case, cells, head).encode())
         else:
             file = BytesIO((cells_csv if form == "cells" else chromosomes_csv)(cells).encode())
-        self._store.note(name, actor, {"as": [form], "head": head.sha256})
         return file
 
     def cell(self, id: int, actor: str) -> Json:
@@ -214,6 +210,13 @@ class Desk:
                 except DiskFault:  # what it was is known without the store
                     return checked_name(chosen)
         return None if chosen == "" else self._started_with or None
+
+    def _have(self, name: str, actor: str) -> None:
+        """Makes the case of that name where there is none."""
+        try:
+            self._store.case(name)
+        except CaseNotFound:
+            self._store.new_case(name, actor)
 
     def _open(self, shown: str | None) -> str:
         """The open case's name. Raises ``EditRefused`` where the page still shows another."""

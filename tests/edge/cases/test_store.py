@@ -436,6 +436,14 @@ def test_a_read_only_disk_is_told(store: CaseStore, folder: Path, monkeypatch: p
     assert "such is read-only; " in disk.disk_fault(folder / "no" / "such")
 
 
+def test_a_disk_that_does_not_tell_its_room_is_not_full(
+    store: CaseStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = os.statvfs(folder)
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((*now[:2], 0, 0, 0, 0, 0, 0, *now[8:])))
+    assert store.fault == ""
+
+
 def test_a_picture_that_cannot_be_written_leaves_no_cell(store: CaseStore, folder: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     noise = np.random.default_rng(0).integers(0, 255, (400, 400), np.uint8)

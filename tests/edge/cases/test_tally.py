@@ -123,7 +123,8 @@ def test_one_cell_of_the_other_sex_stands_apart() -> None:
 def test_more_cells_of_the_other_sex_are_a_line_of_46(most: str, few: str, others: int) -> None:
     seen = [cell_of(number=k, sex=few if k <= others else most) for k in range(1, 12)]
     result = tally(seen)
-    assert result.karyotype == f"mos 46,{most}[{11 - others}]/46,{few}[{others}]"
+    # Neither mos, of one zygote, nor chi, of several: nobody knows.
+    assert result.karyotype == f"46,{most}[{11 - others}]/46,{few}[{others}]"
     assert result.findings == (f"{ANOTHER_SEX} in {others} of 11 cells",)
     assert not result.strays
 

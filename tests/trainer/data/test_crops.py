@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.datasets import CROPS, UNSPLIT, crops_zip, webp
-from trainer.data import crops
+from trainer.data import crops, tables
 from trainer.data.crops import CropWarning, UnsplitWarning, all_crops, by_cell, donors_of, read_crops
 from trainer.data.names import split_of_case
 from trainer.errors import DatasetError
@@ -131,6 +131,16 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
 def test_wrong_tables(tmp_path: Path, table: str, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         read_crops(crops_zip(tmp_path / "crops.zip", table), "test")
+
+
+def test_a_table_that_unpacks_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = crops_zip(tmp_path / "crops.zip")
+    monkeypatch.setattr(tables, "MOST_LINES", 3)
+    with pytest.raises(DatasetError, match=r"crops\.csv: expected at most 3 lines, got more; make several sets of it"):
+        all_crops(source)
+    monkeypatch.setattr(tables, "MOST_BYTES", 99)
+    with pytest.raises(DatasetError, match=r"crops\.csv: expected at most 99 bytes, got more"):
+        all_crops(source)
 
 
 def test_what_is_no_zip(tmp_path: Path) -> None:

@@ -56,7 +56,9 @@ def test_the_lines_of_a_case(tmp_path: Path) -> None:
     after, _ = read_corrections(folder)
     assert [frame.ignored_px.tolist() for frame in after] == [[[80, 10, 100, 60]], [], []]
     assert stamp_of_frames(after) != stamp_of_frames(before)
-    for wrong in (7, [{"box_px": [1, 2, 3, 4]}], [{"box_px": [1, 2], "candidates": [["7", 1.0]]}]):
+    halves = [{"box_px": side, "candidates": [["7", 1.0]]} for side in ([80, 10], [100, 60])]
+    endless = [excluded((80, 10, 100, 10**400), 0.95)]
+    for wrong in (7, [{"box_px": [1, 2, 3, 4]}], halves, endless, [excluded((80, 10, 100, 60), 10**400)]):
         lines[0]["excluded"] = wrong
         (folder / "corrections.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         with pytest.raises(DatasetError, match=r"line 1: each excluded object needs box_px and candidates"):

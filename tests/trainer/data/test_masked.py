@@ -76,6 +76,8 @@ GOOD = rle_of(np.ones((48, 20), np.bool_), BOX, HEIGHT_PX, WIDTH_PX)
         (GOOD | {"counts": [5, 6]}, [10, 12, 20, 48], r"got size \[90, 120\] and 11 px"),
         # As many as the picture has, where 64 bits wrap round: NumPy's repeat ended the process.
         (GOOD | {"counts": [2**62, 2**62, 2**62, 2**62 + 120 * 90]}, [10, 12, 20, 48], r"and \d{20} px"),
+        (GOOD | {"counts": [10**30]}, [10, 12, 20, 48], "expected run lengths in whole numbers"),
+        (GOOD | {"counts": [[1, 2], [3]]}, [10, 12, 20, 48], "expected run lengths in whole numbers"),
         (GOOD, [10, 12, 19, 48], r"expected a mask within its box \[10, 12, 29, 60\]"),
     ],
 )

@@ -306,6 +306,12 @@ def test_an_umlaut_makes_one_case_however_it_is_written(tmp_path: Path) -> None:
     assert {Strangers.of(tmp_path).case(tmp_path / f"{name}.png") for name in (one, two)} == {one}
 
 
+def test_a_name_that_no_folder_can_have_is_one_plain_error(tmp_path: Path) -> None:
+    for name in ("a" * 300 + "/x.png", "a\0/x.png"):
+        with pytest.raises(DatasetError, match=r"its picture .* is not there; looked in "):
+            Strangers.of(tmp_path).find(name, [tmp_path], tmp_path / "result.json")
+
+
 def test_of_two_pictures_that_are_alike_none_is_guessed(tmp_path: Path) -> None:
     folder = voc_folder(tmp_path / "set")
     (folder / "JPEGImages" / "p2_1.png").rename(folder / "JPEGImages" / "P2_1.png")

@@ -14,7 +14,7 @@ function keyOf({ key, code, shiftKey }) {
 }
 
 // Of `page`: act(tool), capture(), space() in the karyogram, enter(), escape(), openKaryogram(), turnPage(forward),
-// step(right, down), resolution(), enlarge() and live().
+// nextWaiting(), step(right, down), resolution(), enlarge() and live().
 export function listen(page) {
   const help = document.getElementById("help");
 
@@ -27,6 +27,7 @@ export function listen(page) {
     else if (key === "backspace") typed.clear();
     else if (key === "enter" && !pressed) page.enter();
     else if (key === " " && !pressed) page.space();
+    else if (key === "w") page.nextWaiting();
     else if (key === "b") page.resolution();
     else if (key === "p") page.enlarge();
     else if (TOOLS[key]) typed.clear(), page.act(TOOLS[key]);

@@ -27,6 +27,7 @@ let elsewhere = ""; // the open case, if another page or midnight opened it and 
 let opening = ""; // the case that this page asks to open
 let capturing = false;
 let entering = false;
+let doneLast = ""; // what was said of the last change made here
 
 actor.load();
 const queue = new Queue(say, refused);
@@ -63,7 +64,8 @@ offerCases((name) =>
 // Views
 
 function view(name) {
-  if (picture.tool) picture.stop(), say("Nothing changed");
+  say(picture.tool ? "Nothing changed" : ""); // what was said is of the view that is left
+  if (picture.tool) picture.stop();
   document.body.dataset.view = name;
   $("live").hidden = name !== "live";
   $("karyogram").hidden = name !== "karyogram";
@@ -116,9 +118,12 @@ async function refresh() {
   const { selected } = karyogram;
   const now = await api.cell(id);
   if (cell.id !== id) return;
+  const changed = now.revision !== cell.revision;
   if (["revision", "can_undo", "can_redo", "seen"].some((what) => now[what] !== cell[what])) show(now);
   if (selected !== null && karyogram.selected !== selected && !karyogram.chromosome(selected)) {
     say("Somebody changed the chromosome that was selected; another one is selected now");
+  } else if (changed && doneLast && $("said").textContent === doneLast) {
+    say("Somebody changed this cell since"); // what was said of it may hold no longer
   }
 }
 
@@ -139,14 +144,25 @@ async function openCell(id) {
   say("");
 }
 
-function turnPage(forward) {
+// Opens the cell of the case that `find` gives, or says that there is `none`.
+function another(find, none) {
   queued(async () => {
     if (cell.case !== caseName) return say(`Case ${caseName} is open; this cell is of case ${cell.case}`);
-    const others = cells.filter((c) => (forward ? c.number > cell.number : c.number < cell.number));
-    const other = others.at(forward ? 0 : -1);
-    if (!other) return say(`This is the ${forward ? "last" : "first"} cell of the case`);
+    const other = find();
+    if (!other) return say(none);
     await openCell(other.id);
   });
+}
+
+function turnPage(forward) {
+  const others = () => cells.filter((c) => (forward ? c.number > cell.number : c.number < cell.number));
+  another(() => others().at(forward ? 0 : -1), `This is the ${forward ? "last" : "first"} cell of the case`);
+}
+
+// Round all cells that wait for review: the one after this, or the first.
+function nextWaiting() {
+  const waiting = () => cells.filter((c) => !c.reviewed && !c.set_aside && c.id !== cell.id);
+  another(() => waiting().find((c) => c.number > cell.number) ?? waiting()[0], "No other cell waits for review");
 }
 
 function show(newCell) {
@@ -162,6 +178,11 @@ function show(newCell) {
 function say(text) {
   $("said").textContent = text;
   $("live-said").textContent = text;
+}
+
+function sayDone(text) {
+  doneLast = text;
+  say(text);
 }
 
 // A refusal that is due to a cell's present state brings that cell: it is shown, and K opens it.
@@ -184,7 +205,7 @@ function edit(change, done = "", seen = null) {
     const made = MAKING.includes(change.edit) ? after.chromosomes.filter((c) => !before.has(c.id)).map((c) => c.id) : [];
     if (made.length) karyogram.selected = Math.max(...made);
     show(after);
-    say(done);
+    sayDone(done);
     return true;
   });
 }
@@ -204,8 +225,8 @@ const { act, drawn, next } = toolsOf({
   aside,
   cell: () => cell,
   edit,
-  undo: () => onThis(async () => (show(await api.undo(cell)), say("Undone"))),
-  redo: () => onThis(async () => (show(await api.redo(cell)), say("Done again"))),
+  undo: () => onThis(async () => (show(await api.undo(cell)), sayDone("Undone"))),
+  redo: () => onThis(async () => (show(await api.redo(cell)), sayDone("Done again"))),
   escape,
   focusSelected,
   say,
@@ -271,6 +292,7 @@ listen({
   escape,
   openKaryogram,
   turnPage,
+  nextWaiting,
   step: (right, down) => karyogram.step(right, down),
   resolution: () => selected.nextResolution(),
   enlarge: () => picture.turnSize(),

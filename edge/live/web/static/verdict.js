@@ -8,6 +8,7 @@ const tool = (name) => document.querySelector(`[data-do="${name}"]`);
 export function showVerdict(cell) {
   writeKaryotype($("karyotype"), cell.karyotype);
   $("findings").replaceChildren(...cell.findings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  $("findings").tabIndex = cell.findings.length ? 0 : -1; // an empty list is nothing to stop at
   $("left").textContent = cell.reviewed ? "All reviewed" : cell.unsure ? `${cell.unsure} to review` : "Nothing uncertain: A accepts the cell";
   for (const [name, can] of [["undo", cell.can_undo], ["redo", cell.can_redo]]) {
     tool(name).disabled = !can;

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edge.cases.store import CaseStore
-from edge.errors import CapturedBefore, EditRefused
+from edge.errors import CapturedBefore, EditRefused, StoreError
 from edge.live.stage import Stage
 from edge.live.watch import Watch
 from edge.live.web.desk import Desk
@@ -145,3 +145,25 @@ def test_another_run_captures_the_same_field_while_this_one_reads_it(served: Ser
     with pytest.raises(CapturedBefore, match="it is cell 1 already"):
         desk.capture("kim")
     assert len(served.store.cells("A-1")) == 1
+
+
+def test_another_run_makes_the_case_of_the_day_while_this_one_reads_its_first_cell(served: Served) -> None:
+    class Slow(SameAgain):
+        def label(self, frame: Frame) -> Cell:
+            with CaseStore(served.store.path.parent) as other:
+                other.new_case("A-1", "lee")
+            return super().label(frame)
+
+    served.show()
+    assert Desk(served.store, "A-1", served.hub, Slow(served.hub)).capture("kim")["number"] == 1
+
+
+def test_a_full_disk_refuses_an_export_before_the_work(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    monkeypatch.setattr("edge.live.web.desk.report_pdf", made.append)
+    desk = Desk(served.store, "A-1", served.hub, SameAgain(served.hub))
+    served.show()
+    desk.capture("kim")
+    with full(), pytest.raises(StoreError):
+        desk.export("report", "kim")
+    assert not made

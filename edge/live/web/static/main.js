@@ -6,8 +6,10 @@ import { offerCases, offerExports, showCase, unopened } from "./case.js";
 import { Karyogram, settled, withArticle } from "./karyogram.js";
 import { listen } from "./keys.js";
 import { Live } from "./live.js";
+import { neighbour, nextWaiting } from "./order.js";
 import { Picture } from "./picture.js";
 import { Queue } from "./queue.js";
+import { say, sayDone, tellsOfChange } from "./said.js";
 import { Selected } from "./selected.js";
 import { toolsOf } from "./tools.js";
 import { typed } from "./typed.js";
@@ -27,7 +29,6 @@ let elsewhere = ""; // the open case, if another page or midnight opened it and 
 let opening = ""; // the case that this page asks to open
 let capturing = false;
 let entering = false;
-let doneLast = ""; // what was said of the last change made here
 
 actor.load();
 const queue = new Queue(say, refused);
@@ -122,7 +123,7 @@ async function refresh() {
   if (["revision", "can_undo", "can_redo", "seen"].some((what) => now[what] !== cell[what])) show(now);
   if (selected !== null && karyogram.selected !== selected && !karyogram.chromosome(selected)) {
     say("Somebody changed the chromosome that was selected; another one is selected now");
-  } else if (changed && doneLast && $("said").textContent === doneLast) {
+  } else if (changed && tellsOfChange()) {
     say("Somebody changed this cell since"); // what was said of it may hold no longer
   }
 }
@@ -155,14 +156,7 @@ function another(find, none) {
 }
 
 function turnPage(forward) {
-  const others = () => cells.filter((c) => (forward ? c.number > cell.number : c.number < cell.number));
-  another(() => others().at(forward ? 0 : -1), `This is the ${forward ? "last" : "first"} cell of the case`);
-}
-
-// Round all cells that wait for review: the one after this, or the first.
-function nextWaiting() {
-  const waiting = () => cells.filter((c) => !c.reviewed && !c.set_aside && c.id !== cell.id);
-  another(() => waiting().find((c) => c.number > cell.number) ?? waiting()[0], "No other cell waits for review");
+  another(() => neighbour(cells, cell, forward), `This is the ${forward ? "last" : "first"} cell of the case`);
 }
 
 function show(newCell) {
@@ -173,16 +167,6 @@ function show(newCell) {
   tellWhere(cell, caseName);
   aside.show(cell);
   karyogram.show(cell);
-}
-
-function say(text) {
-  $("said").textContent = text;
-  $("live-said").textContent = text;
-}
-
-function sayDone(text) {
-  doneLast = text;
-  say(text);
 }
 
 // A refusal that is due to a cell's present state brings that cell: it is shown, and K opens it.
@@ -292,7 +276,7 @@ listen({
   escape,
   openKaryogram,
   turnPage,
-  nextWaiting,
+  nextWaiting: () => another(() => nextWaiting(cells, cell), "No other cell waits for review"),
   step: (right, down) => karyogram.step(right, down),
   resolution: () => selected.nextResolution(),
   enlarge: () => picture.turnSize(),

@@ -17,15 +17,15 @@ from edge.errors import ConfigError
 from edge.pipeline import load_pipeline
 from edge.runtime.bundle import TASKS
 from edge.sinks.files import reason, writable_folder
+from trainer.data.foreign import ForeignSet
 from trainer.data.names import split_of_case
-from trainer.data.strangers import Strangers
+from trainer.data.unreviewed import LINES, PICTURES, Labelled, label_unreviewed, labelled_in, pictures_in
 from trainer.data_note import DATA_NOTE, require_noted, write_note
 from trainer.errors import DatasetError
 from trainer.export.networks import FIGURES_FILE, WEIGHTS_FILE
 from trainer.export.ship import ship
 from trainer.export.shipment import Shipment
 from trainer.fit.classifier import ClassifierConfig, fit_classifier
-from trainer.unreviewed import LINES, PICTURES, Labelled, label_unreviewed, labelled_in, pictures_in
 
 CELLS = "cells"
 STAMP = 8
@@ -84,8 +84,8 @@ def _begin(it: Adaptation, pictures: Sequence[Path]) -> None:
         raise ConfigError(
             f"{weights}: expected the classifier's weights, to go on from; name the --models of a trainer"
         )
-    strangers = Strangers.of(it.frames)
-    _require_cases({strangers.case(picture) for picture in pictures}, it.frames)
+    foreign = ForeignSet.of(it.frames)
+    _require_cases({foreign.case(picture) for picture in pictures}, it.frames)
     digest = hashlib.sha256()
     for picture in pictures:
         size = picture.stat().st_size if picture.is_file() else 0

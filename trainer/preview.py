@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.records import Float32Array, UInt8Array
 from trainer.augment import CHANGES, DEFAULT, Strengths, augment, not_single
-from trainer.score.labelled import labelled_cells
+from trainer.data.labelled import labelled_cells
 from trainer.sheet import Tile, dark_on_light
 
 CELLS = 6

@@ -18,8 +18,8 @@ from trainer.commands.line import command_line
 from trainer.data.metaphase import read_frames
 from trainer.errors import DatasetError
 from trainer.files import shipped_models
-from trainer.lines import read_lines
 from trainer.score.evaluate import sample_frames
+from trainer.score.lines import read_lines
 
 TINY = Path(__file__).parents[1] / "edge" / "tiny"
 LINES = [

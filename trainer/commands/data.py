@@ -156,7 +156,7 @@ def label(
     """
     from edge.pipeline import load_pipeline
     from trainer.commands.progress import tracked
-    from trainer.unreviewed import PICTURES, label_unreviewed, labelled_in, pictures_in
+    from trainer.data.unreviewed import PICTURES, label_unreviewed, labelled_in, pictures_in
 
     pictures = pictures_in(frames, out)
     label_unreviewed(frames, tracked(pictures, "cells"), load_pipeline(models, threads), out, out / PICTURES)

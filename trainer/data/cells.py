@@ -33,11 +33,11 @@ from edge.records import LABELS, BoolArray, Crop, Float32Array, Prediction, Regi
 from trainer.data.columns import Columns
 from trainer.data.cropset import NOTHING
 from trainer.data.excluded import teaches_nothing
+from trainer.data.labelled import labelled_cells
 from trainer.data.looks import changed
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import holds_cutouts, kept_at
 from trainer.errors import DatasetError
-from trainer.score.labelled import labelled_cells
 
 THOROUGH = 0.7
 """Share of the train frames that are read thoroughly; val frames all are."""

@@ -18,9 +18,10 @@ import numpy as np
 
 from edge.records import BoolArray, Box
 from trainer.data.coco import CocoFrame, coco_frames, corners
+from trainer.data.foreign import ForeignSet
 from trainer.data.mfish import (
     OVERLAP,
-    Piece,
+    MaskTruth,
     mask_files,
     picture_of,
     pieces_of_mask,
@@ -31,7 +32,6 @@ from trainer.data.mfish import (
 from trainer.data.pictures import UNMARKED, Skipped, fault_of, require_size, warn_skipped
 from trainer.data.rle import mask_of_rle
 from trainer.data.splits import pick_split
-from trainer.data.strangers import Strangers
 from trainer.errors import DatasetError
 
 
@@ -41,7 +41,7 @@ class MaskedFrame:
     are. Pieces may share pixels."""
 
     path: Path
-    pieces: tuple[Piece, ...]
+    pieces: tuple[MaskTruth, ...]
     ignored: BoolArray
 
 
@@ -55,8 +55,8 @@ def masked_frames(path: Path, split: str = "") -> list[Reader]:
     another counts those of COCO's that have no mark."""
     files = mask_files(path)
     if files:
-        strangers, pictures = Strangers.of(path), [picture_of(file) for file in files]
-        splits = [split_of_slide(slide_of(picture, strangers)) for picture in pictures]
+        foreign, pictures = ForeignSet.of(path), [picture_of(file) for file in files]
+        splits = [split_of_slide(slide_of(picture, foreign)) for picture in pictures]
         named = list(zip([partial(read_mfish_masks, file) for file in files], pictures, splits, strict=True))
         return _readable(named, split, path)
     frames = coco_frames(path) if path.is_dir() or path.suffix.lower() == ".json" else []
@@ -106,7 +106,7 @@ def read_coco_masks(frame: CocoFrame) -> MaskedFrame:
     return MaskedFrame(frame.path, pieces, np.zeros((height_px, width_px), np.bool_))
 
 
-def _piece(mark: dict[str, Any], label: str, height_px: int, width_px: int, table: Path) -> Piece:
+def _piece(mark: dict[str, Any], label: str, height_px: int, width_px: int, table: Path) -> MaskTruth:
     where = f"{table}, annotation {mark.get('id')}"
     whole = mask_of_rle(mark.get("segmentation"), height_px, width_px, where)
     x0, y0, x1, y1 = corners(mark, table)
@@ -119,4 +119,4 @@ def _piece(mark: dict[str, Any], label: str, height_px: int, width_px: int, tabl
     inside = whole[box[1] : box[3], box[0] : box[2]]
     if not inside.any() or int(inside.sum()) < int(whole.sum()):
         raise DatasetError(f"{where}: expected a mask within its box {list(box)}, got one that is not; correct it")
-    return Piece(label, box, inside)
+    return MaskTruth(label, box, inside)

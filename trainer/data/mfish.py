@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 
 from edge.records import LABELS, BoolArray, Box, UInt8Array
+from trainer.data.foreign import ForeignSet
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.pictures import Skipped, require_size
-from trainer.data.strangers import Strangers
 from trainer.errors import DatasetError
 
 OVERLAP = 255
@@ -33,7 +33,7 @@ SMALLEST_PX = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
+class MaskTruth:
     """One chromosome of a mask: its box, half-open, and its own pixels in it, bool (h, w)."""
 
     label: str
@@ -48,7 +48,7 @@ def mask_files(folder: Path) -> list[Path]:
 def read_mfish(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     """All frames that have a mask, by name, and the masks that cannot be read. ``DatasetError`` for a mask without a
     picture or of another size."""
-    strangers = Strangers.of(folder)
+    foreign = ForeignSet.of(folder)
     truths, skipped = [], []
     for path in mask_files(folder):
         picture = picture_of(path)
@@ -59,18 +59,18 @@ def read_mfish(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
         require_size(picture, mask.shape[::-1], str(path))
         pieces = pieces_of_mask(mask)
         boxes, labels = [list(p.box_px) for p in pieces], [p.label for p in pieces]
-        slide = slide_of(picture, strangers)
+        slide = slide_of(picture, foreign)
         truths.append(framed(picture, slide, split_of_slide(slide), boxes, labels, str(path)))
-    strangers.tell_guessed(truth.path for truth in truths if not _ADIR.fullmatch(truth.image))
+    foreign.tell_guessed(truth.path for truth in truths if not _ADIR.fullmatch(truth.image))
     return truths, skipped
 
 
-def slide_of(picture: Path, strangers: Strangers) -> str:
+def slide_of(picture: Path, foreign: ForeignSet) -> str:
     """The slide, or the case, that the ``NAME_dapi.png`` is of."""
     adir = _ADIR.fullmatch(picture.name)
-    if adir and not strangers.cases:
+    if adir and not foreign.cases:
         return adir[1]
-    return strangers.case(picture)
+    return foreign.case(picture)
 
 
 def split_of_slide(slide: str) -> str:
@@ -97,7 +97,7 @@ def read_mask(path: Path) -> UInt8Array | None:
     return mask if mask is not None and mask.ndim == 2 and mask.dtype == np.uint8 else None
 
 
-def pieces_of_mask(mask: UInt8Array) -> list[Piece]:
+def pieces_of_mask(mask: UInt8Array) -> list[MaskTruth]:
     """The chromosomes of ``mask`` uint8 (H, W), class by class, without overlaps, in boxes that they fill."""
     pieces = []
     for value, label in enumerate(LABELS, 1):
@@ -110,5 +110,5 @@ def pieces_of_mask(mask: UInt8Array) -> list[Piece]:
             ys, xs = np.nonzero(joined == number)
             if len(ys) >= SMALLEST_PX:
                 x0, y0, x1, y1 = int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1
-                pieces.append(Piece(label, (x0, y0, x1, y1), joined[y0:y1, x0:x1] == number))
+                pieces.append(MaskTruth(label, (x0, y0, x1, y1), joined[y0:y1, x0:x1] == number))
     return pieces

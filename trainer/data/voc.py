@@ -17,10 +17,10 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from edge.camera.files import PICTURE_SUFFIXES
+from trainer.data.foreign import ForeignSet, foreign_label
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_named
 from trainer.data.pictures import UNMARKED, Skipped, require_size
-from trainer.data.strangers import Strangers, stranger_label
 from trainer.data.walk import files_below
 from trainer.errors import DatasetError
 
@@ -44,7 +44,7 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     ``DatasetError`` names the file: an unknown class, a box that is not in its frame, a frame without a picture or with
     one of another size than is stated; a list that names what is not there, a frame that is in no list.
     """
-    strangers = Strangers.of(folder)
+    foreign = ForeignSet.of(folder)
     paths = files_below(folder, SUFFIXES)
     stated, bare = _image_sets(folder, {path.stem for path in paths})
     truths, skipped = [], [Skipped(name, UNMARKED) for name in bare]
@@ -58,8 +58,8 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
             split = stated.get(path.stem, split_named(path.relative_to(folder).parent / "_"))
             if stated and split is None and root.find("object") is not None:
                 raise DatasetError(f"{path}: its frame is in no list of {folder / LISTS}; add it to that of its split")
-            truths.append(_frame(root, path, folder, split, strangers))
-    strangers.tell_guessed(truth.path for truth in truths)
+            truths.append(_frame(root, path, folder, split, foreign))
+    foreign.tell_guessed(truth.path for truth in truths)
     return truths, skipped
 
 
@@ -129,13 +129,13 @@ def _stem_of(line: str, stems: Collection[str]) -> str | None:
     return None
 
 
-def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strangers: Strangers) -> FrameTruth:
+def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, foreign: ForeignSet) -> FrameTruth:
     name = root.findtext("filename") or path.stem
     above = path.parent.relative_to(folder).parts
     # Annotations/CASE/ beside JPEGImages/CASE/
     like = [folder.joinpath(*above[:k], sub, *above[k + 1 :]) for k in range(len(above)) for sub in FOLDERS if sub]
     beside = [path.parent, *like, *(p / sub for p in (folder, path.parent.parent) for sub in FOLDERS)]
-    picture = strangers.find(PurePosixPath(name.replace("\\", "/")).name, beside, path)
+    picture = foreign.find(PurePosixPath(name.replace("\\", "/")).name, beside, path)
     stated = [root.findtext(f"size/{side}") or "" for side in ("width", "height")]
     if all(
         side.isdecimal() and len(side) < _MOST_DIGITS and int(side) for side in stated
@@ -150,8 +150,8 @@ def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strang
             raise DatasetError(
                 f"{path}, object {number}: expected numbers {', '.join(CORNERS)}, got {corners}"
             ) from None
-        labels.append(stranger_label(one.findtext("name") or "", f"{path}, object {number}"))
-    case = strangers.case(picture)
-    own = strangers.split(case, None if split == LEARNED else split)
+        labels.append(foreign_label(one.findtext("name") or "", f"{path}, object {number}"))
+    case = foreign.case(picture)
+    own = foreign.split(case, None if split == LEARNED else split)
     own = "train" if split == LEARNED and own == "test" else own
     return framed(picture, case, own, boxes, labels, str(path))

@@ -14,8 +14,8 @@ import tf_keras as keras
 from rich.progress import Progress
 
 from trainer.errors import Diverged
-from trainer.fit.batches import Prefetcher
 from trainer.fit.optimise import Averages, cosine_rate
+from trainer.fit.prefetch import Prefetcher
 from trainer.run.folder import Run
 
 Batch = tuple[npt.NDArray[np.float32], ...]

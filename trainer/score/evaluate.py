@@ -15,12 +15,12 @@ from edge.errors import ModelError
 from edge.locate.ways import Way
 from edge.records import LABELS, Cell, Crop, Frame, Prediction
 from trainer.data.crops import TURNED_SHARE
+from trainer.data.labelled import LabelledCell
 from trainer.data.metaphase import FrameTruth
 from trainer.errors import DatasetError
 from trainer.score.crops import score_crops
 from trainer.score.frames import score
 from trainer.score.judged import JudgedCrops, judge
-from trainer.score.labelled import LabelledCell
 from trainer.score.worst import with_outlines
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.records import LABELS, BoolArray, Crop, Float32Array, Prediction, UInt8Array
+from trainer.data.labelled import LabelledCell
 from trainer.errors import DatasetError
-from trainer.score.labelled import LabelledCell
 
 AT_ONCE = 512
 """Crops that go through the network in one call, where a "cell" is a whole set without known cells."""

@@ -18,7 +18,7 @@ from edge.cell.compare import Score, compare, one_to_one
 from edge.overlap import CROSSING_PX, box_iou, shared_px
 from edge.records import BoolArray, Box, Cell, Chromosome, Frame
 from trainer.data.masked import MaskedFrame
-from trainer.data.mfish import Piece
+from trainer.data.mfish import MaskTruth
 
 TOUCHING_PX = 2
 """A gap that is not wider joins two chromosomes for the eye."""
@@ -140,7 +140,7 @@ def mask_ious(found: Sequence[Chromosome], frame: MaskedFrame) -> npt.NDArray[np
     return np.asarray(both / np.maximum(own[:, None] + theirs - both, 1))
 
 
-def _kinds(pieces: Sequence[Piece]) -> tuple[BoolArray, BoolArray]:
+def _kinds(pieces: Sequence[MaskTruth]) -> tuple[BoolArray, BoolArray]:
     """Which pieces cross another, and which only touch one, (n,) each."""
     crossing, near = np.zeros(len(pieces), np.bool_), np.zeros(len(pieces), np.bool_)
     wide = [_widened(piece) for piece in pieces]
@@ -153,7 +153,7 @@ def _kinds(pieces: Sequence[Piece]) -> tuple[BoolArray, BoolArray]:
     return crossing, near & ~crossing
 
 
-def _widened(piece: Piece) -> tuple[Box, BoolArray]:
+def _widened(piece: MaskTruth) -> tuple[Box, BoolArray]:
     """Its box and mask, larger by the widest gap and a pixel on all sides."""
     reach = TOUCHING_PX + 1
     x0, y0, x1, y1 = piece.box_px

@@ -25,7 +25,7 @@ class GuessedWarning(UserWarning):
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
+class ForeignSet:
     """A folder of somebody else's; ``cases``: frame's file name to case, as ``cases.csv`` has it, if it is there."""
 
     folder: Path
@@ -34,7 +34,7 @@ class Strangers:
     """Of folders that were looked through, by names that are alike on other systems."""
 
     @classmethod
-    def of(cls, folder: Path) -> Strangers:
+    def of(cls, folder: Path) -> ForeignSet:
         table = folder / CASES_FILE
         rows = read_table(table, ("image", "case")) if table.is_file() else []
         return cls(folder, {_composed(row.text("image")): row.text("case") for row in rows})
@@ -136,7 +136,7 @@ def _folders(paths: Iterable[Path]) -> list[str]:
     return list(dict.fromkeys(str(path.parent) for path in paths))
 
 
-def stranger_label(name: str, where: str) -> str:
+def foreign_label(name: str, where: str) -> str:
     """The class that a mark's ``name`` stands for; 23 is X, and 24 is Y."""
     label = label_of(name) or label_of(_SEX.sub(lambda found: "XY"[int(found[0]) - 23], name))
     if label is None:

@@ -27,8 +27,8 @@ from edge.pipeline import Pipeline
 from edge.sinks.files import reason, writable_folder, write_bytes
 from edge.sinks.jsonl import cell_to_json
 from trainer.data.corrections import CORRECTIONS, PLACES, UNREVIEWED
+from trainer.data.foreign import ForeignSet
 from trainer.data.pictures import Skipped, description_of, warn_skipped
-from trainer.data.strangers import Strangers
 from trainer.data.walk import files_below
 from trainer.errors import DatasetError
 
@@ -77,22 +77,22 @@ def pictures_in(folder: Path, out: Path) -> list[Path]:
     inside = sorted(set(inside) - set(aside))
     if not inside:
         raise DatasetError(f"{folder}: expected a folder with pictures of metaphases, found none in it; check the path")
-    strangers = Strangers.of(folder)
+    foreign = ForeignSet.of(folder)
     for picture in inside:
-        strangers.case(picture)
-    strangers.tell_guessed(inside, one_will_do=True)
+        foreign.case(picture)
+    foreign.tell_guessed(inside, one_will_do=True)
     return inside
 
 
 def label_unreviewed(folder: Path, pictures: Iterable[Path], pipeline: Pipeline, out: Path, kept: Path) -> None:
     """Writes ``unreviewed.jsonl`` into ``out``, in the form of ``trainer/data/corrections.py``, and the pictures that
     it names into ``kept``, each under its hash; ``pictures`` are some of ``folder``, which names their cases as
-    ``Strangers`` has them. What cannot be read, shows no metaphase or came before is left out with a warning. Cells
+    ``ForeignSet`` has them. What cannot be read, shows no metaphase or came before is left out with a warning. Cells
     that the same models had labelled when they were stopped are not labelled again.
 
     ``DatasetError`` where nothing is left, ``SinkError`` where a folder cannot be written.
     """
-    strangers = Strangers.of(folder)
+    foreign = ForeignSet.of(folder)
     lines: dict[str, str] = {}
     skipped = []
     out, kept = writable_folder(out), writable_folder(kept)
@@ -115,7 +115,7 @@ def label_unreviewed(folder: Path, pictures: Iterable[Path], pipeline: Pipeline,
             continue
         write_bytes(image, content)
         beside = Path(os.path.relpath(image, out)).as_posix()
-        line = {**cell, "image": beside, "case": strangers.case(picture), UNREVIEWED: True}
+        line = {**cell, "image": beside, "case": foreign.case(picture), UNREVIEWED: True}
         lines[image.name] = json.dumps(line, allow_nan=False) + "\n"
         if image.name not in labelled:
             _add(lines[image.name], out / PART)

@@ -1,4 +1,4 @@
-"""The command line, ``trainer``: fit, export, evaluate. TensorFlow is imported by the commands that need it."""
+"""The command line, ``trainer``. TensorFlow is imported only by the commands that need it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from trainer.commands.simulate import simulate
 
 
 class TrainerGroup(TyperGroup):
-    """Says of memory that TensorFlow did not get what is said of all memory: ``MemoryError``."""
+    """Turns TensorFlow's error for lack of memory into ``MemoryError``, so that it is told in the same way."""
 
     def invoke(self, ctx: Any) -> Any:
         try:

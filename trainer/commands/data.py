@@ -26,7 +26,7 @@ Data = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="Decides which chromosomes are shown.")]
 
 MOST_NAMED = 12
-"""Cases of a split that a line still names."""
+"""A split's cases are listed if there are no more than this."""
 USE = {"train": "learned from", "val": "to choose by", "test": "held back to test on"}
 """What the cases of each split are for."""
 
@@ -186,8 +186,7 @@ def _table(figures: dict[str, Any]) -> Table:
 
 
 def _whose(figures: dict[str, Any]) -> str:
-    """Which cases or donors of a small set are learned from, and which are not; "" of a large one, or where none is
-    stated."""
+    """Lines on which cases or donors of a small set are for which use; "" for a large one, or where none is stated."""
     cases: dict[str, list[str]] = figures["cases"]
     if not any(cases.get(split) for split in USE) or max(map(len, cases.values())) > MOST_NAMED:
         return ""

@@ -88,7 +88,8 @@ def _is_length(value: Any) -> bool:
 
 
 def coco_frames(path: Path) -> list[CocoFrame]:
-    """As ``read_coco``, with all that the tables say of each frame. One ``CrowdWarning`` counts the marks left out."""
+    """The frames as ``read_coco`` gives them, with all that the tables say of each. One ``CrowdWarning`` counts the
+    marks left out."""
     folder = path.parent if path.is_file() else path
     foreign = ForeignSet.of(folder)
     frames: list[CocoFrame] = []
@@ -112,7 +113,8 @@ def coco_frames(path: Path) -> list[CocoFrame]:
 
 
 def _split_by_name(file: Path) -> str | None:
-    """Of a file that is named itself: what its own name says, or its folder's where that is a split's and no other."""
+    """The split that a file given by its own path states: its name, or its folder's name if that is a split's and
+    nothing else."""
     above = file.resolve().parent.name
     return split_named(Path(file.name)) or (split_named(Path(above) / "_") if above in (*SPLITS, "valid") else None)
 
@@ -160,7 +162,8 @@ def _frames(table: dict[str, Any], file: Path, folder: Path, split: str | None, 
 
 
 def _picture(entry: dict[str, Any], places: list[Path], file: Path, foreign: ForeignSet, where: str) -> Path:
-    """Where the picture of an image's ``entry`` lies, of the stated size, if one is stated."""
+    """Where the picture of an image's ``entry`` lies. ``DatasetError`` if it is not there, or not of the size that the
+    entry states, if it states one."""
     name = _field(entry, "file_name", where)
     if not isinstance(name, str):
         raise _wrong(where, "file_name", "text", name)

@@ -1,6 +1,6 @@
-"""Metaphases whose chromosomes have masks, in the two forms that have some.
+"""Metaphases whose chromosomes have masks, in two forms.
 
-``NAME_dapi.png`` with ``NAME_mask.png`` (``mfish.py``) says of each pixel one class or that several overlap: there,
+``NAME_dapi.png`` with ``NAME_mask.png`` (``mfish.py``) gives each pixel one class, or says that several overlap there:
 overlaps are ignored. COCO's JSON with a ``segmentation`` in uncompressed run lengths, as ``trainer simulate`` writes
 it, has each mask whole: nothing is ignored.
 """
@@ -37,8 +37,8 @@ from trainer.errors import DatasetError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskedFrame:
-    """A metaphase at ``path``, its chromosomes, and ``ignored`` bool (H, W): pixels of which nobody knows whose they
-    are. Pieces may share pixels."""
+    """A metaphase at ``path``, its chromosomes ``pieces``, which may share pixels, and ``ignored`` bool (H, W), the
+    pixels of which nobody knows whose they are."""
 
     path: Path
     pieces: tuple[MaskTruth, ...]
@@ -46,13 +46,13 @@ class MaskedFrame:
 
 
 Reader = Callable[[], MaskedFrame]
-"""Reads one frame's masks when it is called: a set's masks need not all be in memory."""
+"""Reads one frame's masks when it is called: not all masks of a set need be in memory."""
 
 
 def masked_frames(path: Path, split: str = "") -> list[Reader]:
-    """A reader for each metaphase with masks at ``path``, by file, of one ``split`` where it is named; ``DatasetError``
-    where there is none. Pictures that cannot be read are left out with one ``SkippedWarning`` that names them, and
-    another counts those of COCO's that have no mark."""
+    """A reader for each metaphase with masks at ``path``, by file, of one ``split`` if it is named; ``DatasetError`` if
+    there is none. Pictures that cannot be read are left out with one ``SkippedWarning`` that names them; another counts
+    COCO's pictures without a mark."""
     files = mask_files(path)
     if files:
         foreign, pictures = ForeignSet.of(path), [picture_of(file) for file in files]
@@ -71,7 +71,7 @@ def masked_frames(path: Path, split: str = "") -> list[Reader]:
 
 
 def _readable(named: Sequence[tuple[Reader, Path, str]], split: str, path: Path) -> list[Reader]:
-    """The readers of a split, of ``named`` with their pictures and splits."""
+    """Of the ``named`` readers, each with its picture and split, those of ``split`` whose pictures can be read."""
     if split:
         pick_split(split, (own for _, _, own in named), str(path))
     faults = [(reader, picture.name, fault_of(picture)) for reader, picture, own in named if split in ("", own)]
@@ -83,7 +83,8 @@ def _readable(named: Sequence[tuple[Reader, Path, str]], split: str, path: Path)
 
 
 def read_mfish_masks(mask_file: Path) -> MaskedFrame:
-    """The pieces of each class, overlaps ignored. ``DatasetError`` for what is no mask or none of its picture."""
+    """The frame of a mask file, its overlaps ignored. ``DatasetError`` if it is no mask, or not of its picture's
+    size."""
     mask = read_mask(mask_file)
     if mask is None:
         raise DatasetError(f"{mask_file}: expected an 8-bit grey mask; copy it again or take it away")
@@ -93,7 +94,8 @@ def read_mfish_masks(mask_file: Path) -> MaskedFrame:
 
 
 def read_coco_masks(frame: CocoFrame) -> MaskedFrame:
-    """Whole masks. ``DatasetError`` names the annotation without one, or whose mask does not lie in its box."""
+    """The frame with whole masks. ``DatasetError`` names an annotation without a mask, or whose mask lies outside its
+    box."""
     try:
         height_px, width_px = int(frame.entry["height"]), int(frame.entry["width"])
         require_size(frame.path, (width_px, height_px), f"{frame.table}, image {frame.entry['id']}")

@@ -1,9 +1,9 @@
 """Fluorescent metaphases with pixel masks: ``NAME_dapi.png`` with ``NAME_mask.png``, as the ADIR M-FISH set has them.
 
 A mask is 8 bit: 0 ground, 1..22, 23 = X, 24 = Y, 255 = overlap. The case is the one of ``cases.csv`` (columns image,
-case), else the slide: of names as the ADIR set has them the first three characters (probe set and slide number), of
-others what ``names.case_of`` reads. Half of the slides are to learn from, half to test on. Chromosomes are bright on
-black.
+case), else the slide: the first three characters of names as the ADIR set has them (probe set and slide number), of
+other names what ``names.case_of`` reads. Half of the slides are to learn from, half to test on. Chromosomes are bright
+on black.
 
 The mask has classes, not chromosomes: a chromosome is a connected piece of its class. Pieces of one class that an
 overlap joins are one; so are homologues that touch or cross. Pieces below ``SMALLEST_PX`` are left out.
@@ -27,7 +27,7 @@ from trainer.errors import DatasetError
 
 OVERLAP = 255
 _ADIR = re.compile(r"([A-Z]\d\d)\d\d[0-9A-Z]{2}_dapi\.png")
-"""Probe set and slide, number of the frame on it, code of the karyotype."""
+"""The probe set and the slide (together the group), the frame's number on it, the code of its karyotype."""
 SMALLEST_PX = 60
 """Smaller pieces are the mask's crumbs; the smallest whole chromosomes of the set are 120 px."""
 
@@ -66,7 +66,7 @@ def read_mfish(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
 
 
 def slide_of(picture: Path, foreign: ForeignSet) -> str:
-    """The slide, or the case, that the ``NAME_dapi.png`` is of."""
+    """The slide, or the case, that ``picture`` (``NAME_dapi.png``) is of."""
     adir = _ADIR.fullmatch(picture.name)
     if adir and not foreign.cases:
         return adir[1]
@@ -98,7 +98,7 @@ def read_mask(path: Path) -> UInt8Array | None:
 
 
 def pieces_of_mask(mask: UInt8Array) -> list[MaskTruth]:
-    """The chromosomes of ``mask`` uint8 (H, W), class by class, without overlaps, in boxes that they fill."""
+    """The chromosomes of ``mask`` uint8 (H, W), class by class, without overlaps; each fills its box."""
     pieces = []
     for value, label in enumerate(LABELS, 1):
         own = mask == value

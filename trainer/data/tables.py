@@ -12,7 +12,7 @@ from edge.records import LABELS
 from trainer.errors import DatasetError
 
 LARGEST = 1_000_000_000
-"""Of the whole numbers in a table: no picture has as many pixels a side."""
+"""The largest whole number in a table: no picture has as many pixels a side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Row:
     cells: dict[str, str]
 
     def text(self, column: str) -> str:
-        """Without blanks around it, or a donor would be two."""
+        """The cell of ``column`` without blanks around it, which would make two donors of one."""
         return self.cells[column].strip()
 
     def integer(self, column: str) -> int:
@@ -60,7 +60,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
 
 
 def parse_table(data: bytes, name: str, columns: Sequence[str]) -> list[Row]:
-    """As ``read_table``, from the file's bytes; ``name`` is used in messages only."""
+    """The rows as ``read_table`` gives them, from the file's bytes; ``name`` is used in messages only."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -121,7 +121,7 @@ def _clear(it: Adaptation) -> None:
         if needed.resolve().is_relative_to(it.out.resolve()):
             raise ConfigError(f"{needed} is to be learned from, and --fresh would remove it; name another --out")
     try:
-        for path in sorted(work, key=lambda path: path.name == DATA_NOTE):  # its note last: a killed one is known again
+        for path in sorted(work, key=lambda path: path.name == DATA_NOTE):  # last: without it the rest is nobody's work
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError as error:
         raise ConfigError(f"{it.out} cannot be cleared: {reason(error)}; name another --out") from error

@@ -46,7 +46,7 @@ class Architecture:
         if self.name not in BUILDERS:
             raise ConfigError(f"expected a network of {', '.join(BUILDERS)}, got '{self.name}'")
         if self.ingredients != SHIPPED and self.name != ENHANCED:
-            raise ConfigError(f"ingredients are those of '{ENHANCED}'; {self.name} comes as it is")
+            raise ConfigError(f"ingredients are those of '{ENHANCED}'; leave them out for {self.name}")
         if self.imagenet and self.name not in TRANSFERRED:
             raise ConfigError(f"ImageNet weights are for {' and '.join(TRANSFERRED)}, not for {self.name}")
 
@@ -73,7 +73,7 @@ def build_classifier(architecture: Architecture, dropout: float = 0.3, width: fl
     if architecture.name == ENHANCED:
         return build_enhanced(dropout, width, depth, architecture.ingredients)
     if depth != DEPTH:
-        raise ConfigError(f"--depth is a setting of '{ENHANCED}'; {architecture.name} comes as it is")
+        raise ConfigError(f"--depth is a setting of '{ENHANCED}'; leave it out for {architecture.name}")
     own = {"weights": architecture.imagenet} if architecture.imagenet else {}
     return BUILDERS[architecture.name](dropout, width, **own)
 

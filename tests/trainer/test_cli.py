@@ -128,7 +128,7 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (
             ["fit", "classifier", "crops.zip", "--out", "r", "--network", "vgg", "--with", "attention"],
             2,
-            "vgg comes as",
+            "leave them out for vgg",
         ),
         (["fit", "classifier", "crops.zip", "--out", "r", "--mix", "blend"], 2, "none, mixup, cutmix"),
         (["compare", "absent.zip", "--out", "c"], 8, "expected a zip of upright cut-outs with crops.csv at absent.zip"),

@@ -1,7 +1,7 @@
 """Makes ``edge/data/peak_int8.tflite`` and ``peak_float32.tflite`` (needs the trainer's extras).
 
-Each is four 1x1 convolutions of 128 to 128 channels over 48 x 48 places: plain matrix products of a size that a cache
-likes, with nothing else around them. What the runtime reaches on them is what ``chromo-edge bench`` calls its peak.
+Each is four 1x1 convolutions of 128 to 128 channels over 48 x 48 places: plain matrix products of a size that fits
+caches, and nothing else. The speed that the runtime reaches on them is what ``chromo-edge bench`` calls its peak.
 """
 
 import argparse

@@ -73,11 +73,12 @@ def yolov8n(classes: int = CLASSES) -> Any:
 
 
 def parameters_before_folding(model: Any) -> int:
-    """A folded convolution has one bias a channel, a batch norm two weights; plain output convolutions keep theirs."""
+    """The model's number of parameters before batch norms were folded: a folded convolution has one bias a channel
+    where a batch norm has two weights; plain output convolutions keep theirs."""
     convolutions = [layer for layer in model.layers if isinstance(layer, LAYERS.Conv2D)]
     plain = {4 * BINS, 80, CLASSES}
     normed = sum(int(c.filters) for c in convolutions if not (c.kernel_size == (1, 1) and _is_output(c, plain)))
-    return int(model.count_params()) + normed + BINS  # the bins' fixed weights are counted there
+    return int(model.count_params()) + normed + BINS  # the published count has the bins' fixed weights, too
 
 
 def _is_output(layer: Any, sizes: set[int]) -> bool:

@@ -1,7 +1,8 @@
-"""A laboratory's own cells, reviewed by nobody, teach the classifier: named as a whole, learned from, named anew.
+"""A laboratory's own cells, reviewed by nobody, teach the classifier: whole cells are named, learned from, named anew.
 
-Where the classifier is a stranger the assignment over the cell still names most chromosomes; learned from, its labels
-make the classifier see more alone, and then the next ones are better. Figures: ``models/classifier/card.md``.
+Where the classifier is new to a laboratory the assignment over the cell still names most chromosomes. Learned from,
+these labels make the classifier see more of each crop alone, and then the next labels are better. Figures:
+``models/classifier/card.md``.
 """
 
 from __future__ import annotations
@@ -17,27 +18,26 @@ from edge.errors import ConfigError
 from edge.pipeline import load_pipeline
 from edge.runtime.bundle import TASKS
 from edge.sinks.files import reason, writable_folder
+from trainer.data.foreign import ForeignSet
 from trainer.data.names import split_of_case
-from trainer.data.strangers import Strangers
+from trainer.data.unreviewed import LINES, PICTURES, Labelled, label_unreviewed, labelled_in, pictures_in
 from trainer.data_note import DATA_NOTE, require_noted, write_note
 from trainer.errors import DatasetError
 from trainer.export.networks import FIGURES_FILE, WEIGHTS_FILE
 from trainer.export.ship import ship
 from trainer.export.shipment import Shipment
 from trainer.fit.classifier import ClassifierConfig, fit_classifier
-from trainer.unreviewed import LINES, PICTURES, Labelled, label_unreviewed, labelled_in, pictures_in
 
 CELLS = "cells"
 STAMP = 8
 RATE = 5e-4
-"""Gentle: the network knows chromosomes already."""
+"""A low learning rate: the network knows chromosomes already."""
 
 _WORK = re.compile(rf"round[1-9]\d*|models|{PICTURES}|{re.escape(DATA_NOTE)}")
-"""What the folder of a work has in it."""
+"""Names of what lies in a work's folder."""
 
 Watch = Callable[[Sequence[Path], str], Iterable[Path]]
-"""Pictures and a word for what is done with them to the same pictures, one by one, while somebody is shown how far it
-is."""
+"""Takes pictures and a word for what is done with them; yields the same pictures one by one while it shows progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def adaptation(it: Adaptation, watch: Watch) -> Iterator[Labelled]:
         yield _name_cells(it, pictures, models, number, watch)
         models = _learn(it, models, number)
     yield _name_cells(it, pictures, models, it.rounds + 1, watch)
-    shutil.rmtree(it.out / "models", ignore_errors=True)  # of fewer rounds
+    shutil.rmtree(it.out / "models", ignore_errors=True)  # those of a work with fewer rounds
     shutil.copytree(models, it.out / "models")
 
 
@@ -84,8 +84,8 @@ def _begin(it: Adaptation, pictures: Sequence[Path]) -> None:
         raise ConfigError(
             f"{weights}: expected the classifier's weights, to go on from; name the --models of a trainer"
         )
-    strangers = Strangers.of(it.frames)
-    _require_cases({strangers.case(picture) for picture in pictures}, it.frames)
+    foreign = ForeignSet.of(it.frames)
+    _require_cases({foreign.case(picture) for picture in pictures}, it.frames)
     digest = hashlib.sha256()
     for picture in pictures:
         size = picture.stat().st_size if picture.is_file() else 0
@@ -109,7 +109,8 @@ def _begin(it: Adaptation, pictures: Sequence[Path]) -> None:
 
 
 def _clear(it: Adaptation) -> None:
-    """Takes the work in the folder away. ``ConfigError`` where other things are there, or what it is to begin with."""
+    """Takes the work in the folder away. ``ConfigError`` where other things are there, or what the new one is to start
+    from."""
     if not (it.out / DATA_NOTE).is_file():
         return
     work = [path for path in sorted(it.out.iterdir()) if _WORK.fullmatch(path.name)]
@@ -120,14 +121,14 @@ def _clear(it: Adaptation) -> None:
         if needed.resolve().is_relative_to(it.out.resolve()):
             raise ConfigError(f"{needed} is to be learned from, and --fresh would remove it; name another --out")
     try:
-        for path in sorted(work, key=lambda path: path.name == DATA_NOTE):  # last: what a kill leaves is still a work
+        for path in sorted(work, key=lambda path: path.name == DATA_NOTE):  # last: without it the rest is nobody's work
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError as error:
         raise ConfigError(f"{it.out} cannot be cleared: {reason(error)}; name another --out") from error
 
 
 def _require_cases(cases: Collection[str], frames: Path) -> None:
-    """``DatasetError`` unless one can be learned from and one held back."""
+    """``DatasetError`` unless there is a case to learn from and one to hold back."""
     splits = [split_of_case(case) for case in sorted(cases)]
     train, val = (splits.count(split) for split in ("train", "val"))
     if len(cases) < 2:
@@ -152,7 +153,8 @@ def _name_cells(it: Adaptation, pictures: Sequence[Path], models: Path, number: 
 
 
 def _learn(it: Adaptation, models: Path, number: int) -> Path:
-    """The models with a classifier that has learned from the round's cells."""
+    """The folder of the models after the round: those given, with a classifier that has learned from the round's
+    cells."""
     cells, run, learned = (it.out / f"round{number}" / name for name in (CELLS, "run", "models"))
     if (learned / "classifier" / FIGURES_FILE).exists():  # written last
         return learned

@@ -1,7 +1,7 @@
 """Changes to a crop that a laboratory could have made: turn, zoom, shear, bend, stain, blur, noise, dirt, cuts.
 
-Each takes and gives float32 (128, 32) in 0..1, background 0, and draws from the generator that it is given. How strong
-each is says a ``Strengths``; zero switches it off.
+Each takes and gives float32 (128, 32) in 0..1, background 0, and draws from the generator that it is given. A
+``Strengths`` says how strong each is; zero switches it off.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ SIZE = (CROP_COLS, CROP_ROWS)
 
 @dataclass(frozen=True, slots=True)
 class Strengths:
-    """How much each change changes, as it is drawn for every crop anew. ``*_share``: of the crops, 0..1; else the
-    standard deviation of a normal distribution. Switching one off may change what the others draw in one crop of three.
+    """How much each change changes, as it is drawn for every crop anew. ``*_share`` is the share of crops, 0..1, that
+    get it; the others are standard deviations of normal distributions. To switch one off may change what the others
+    draw in one crop of three.
 
     The defaults are what the shipped models learned with, draw for draw.
     """
 
     mirror_share: float = 0.5
-    """Left and right swapped; which end is up is not this one's business."""
+    """Left and right are swapped; which end is up is not changed here."""
     shift_cols_px: float = 1.2
     shift_rows_px: float = 2.5
     turn_rad: float = 0.05
@@ -43,16 +44,16 @@ class Strengths:
     gamma: float = 0.3
     contrast: float = 0.2
     brightness: float = 0.0
-    """Added to where the chromosome is; off unless asked for: crops are scaled by their cell's stain."""
+    """Added to the chromosome's pixels; off unless asked for, as crops are scaled by their cell's stain."""
     gradient_share: float = 0.3
     gradient: float = 0.15
     blur_share: float = 0.25
     sharpen_share: float = 0.15
     defocus_share: float = 0.0
-    """A disc instead of a bell; off unless asked for."""
+    """Blurred by an even disc, as out of focus, instead of a Gaussian; off unless asked for."""
     noise_share: float = 0.4
     laboratory_share: float = 0.0
-    """Made as if in another laboratory, see ``another_laboratory``; off unless asked for."""
+    """Changed as if made in another laboratory, see ``another_laboratory``; off unless asked for."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -61,17 +62,17 @@ class Strengths:
                 raise ConfigError(f"{field.name} must be 0 (off) or more, a share at most 1; got {value}")
 
     def with_strengths(self, stated: Iterable[str]) -> Strengths:
-        """These with some others in their place, each stated as NAME=STRENGTH: ``brightness=0.08``, ``defocus=0.2``.
-        NAME is one of ``CHANGES``, or a strength's own where a change has several. ``ConfigError`` for what cannot be
+        """These strengths with some replaced, each stated as NAME=STRENGTH: ``brightness=0.08``, ``defocus=0.2``. NAME
+        is one of ``CHANGES``, or a strength's own name where a change has several. ``ConfigError`` for what cannot be
         read or be."""
         return replace(self, **dict(_strength(text) for text in stated))
 
     def only(self, name: str) -> Strengths:
-        """One change of ``CHANGES`` as it is here, every other one off."""
+        """These strengths of one change of ``CHANGES``, with every other change off."""
         return self.without(other for other in CHANGES if other != name)
 
     def without(self, names: Iterable[str]) -> Strengths:
-        """These changes of ``CHANGES`` off. ``ConfigError`` for a name that is none."""
+        """These strengths with some changes of ``CHANGES`` off. ``ConfigError`` for a name that is none."""
         names = list(names)
         strange = [name for name in names if name not in CHANGES]
         if strange:
@@ -103,7 +104,7 @@ DEFAULT = Strengths()
 
 
 def _strength(stated: str) -> tuple[str, float]:
-    """The field of ``Strengths`` and its value that NAME=STRENGTH says."""
+    """The field of ``Strengths`` and the value that ``stated``, NAME=STRENGTH, gives it."""
     name, _, number = stated.partition("=")
     named = CHANGES.get(name, (name,))
     if named[0] not in {field.name for field in fields(Strengths)}:
@@ -155,7 +156,7 @@ def another_laboratory(x: Float32Array, rng: np.random.Generator) -> Float32Arra
 
 
 def warp(source: UInt8Array, rng: np.random.Generator, s: Strengths = DEFAULT) -> Float32Array:
-    """Shift, turn, zoom along and across, shear, and, one time in three, a bend."""
+    """The crop shifted, turned, zoomed along and across, sheared and, in a share of cases, bent."""
     angle, shear = rng.normal(0, s.turn_rad), rng.normal(0, s.shear)
     long, wide = np.exp(rng.normal(0, s.zoom_long)), np.exp(rng.normal(0, s.zoom_wide))
     cos, sin = np.cos(angle), np.sin(angle)
@@ -175,7 +176,8 @@ def warp(source: UInt8Array, rng: np.random.Generator, s: Strengths = DEFAULT) -
 
 
 def stain(x: Float32Array, rng: np.random.Generator, s: Strengths = DEFAULT) -> Float32Array:
-    """Gamma, contrast, brightness, a gradient along the axis, blur, sharpening or defocus, noise."""
+    """The crop with another gamma, contrast and brightness, a gradient along the axis, blur, sharpening or defocus,
+    noise."""
     x = np.clip(x, 0, 1) ** np.float32(np.exp(rng.normal(0, s.gamma)))
     x = x * np.float32(np.exp(rng.normal(0, s.contrast)))
     if s.brightness:  # draws nothing where it is off, or every later draw would be another
@@ -204,7 +206,7 @@ def _disc(radius_px: float) -> Float32Array:
 
 
 def occlude(x: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """A neighbour lies across, or took a bite out of, the chromosome."""
+    """The crop with a neighbour that lies across the chromosome, or took a bite out of it."""
     row, thick = rng.uniform(20, CROP_ROWS - 20), rng.uniform(5, 14)
     slope = rng.normal(0, 0.6)
     rows, cols = np.mgrid[:CROP_ROWS, :CROP_COLS]
@@ -216,7 +218,7 @@ def occlude(x: Float32Array, rng: np.random.Generator) -> Float32Array:
 
 
 def cut_end(x: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """Up to a tenth of the chromosome is missing at one end."""
+    """The crop without up to a tenth of the chromosome at one end."""
     rows = np.flatnonzero(x.max(1) > 0.1)
     if len(rows) < 20:
         return x
@@ -230,7 +232,7 @@ def cut_end(x: Float32Array, rng: np.random.Generator) -> Float32Array:
 
 
 def not_single(pixels: UInt8Array, other: UInt8Array, rng: np.random.Generator, s: Strengths = DEFAULT) -> Float32Array:
-    """What is not one whole chromosome: a piece of one, or two that lie on, beside or behind each other."""
+    """A crop of what is not one whole chromosome: a piece of one, or two that lie on, beside or behind each other."""
     if rng.random() < 0.5:
         rows = np.flatnonzero(pixels.max(1) > 25)
         if len(rows) > 12:

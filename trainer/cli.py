@@ -1,4 +1,4 @@
-"""The command line, ``trainer``: fit, export, evaluate. TensorFlow is imported by the commands that need it."""
+"""The command line, ``trainer``. TensorFlow is imported only by the commands that need it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ ALL = "--split"
 
 
 class TrainerGroup(TyperGroup):
-    """Refuses empty words, which ``Path`` takes for the current folder, and says of memory that TensorFlow did not get
-    what is said of all memory: ``MemoryError``."""
+    """Refuses empty words, which ``Path`` takes for the current folder, and turns TensorFlow's error for lack of memory
+    into ``MemoryError``, so that it is told in the same way."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         for option, word in pairwise(("", *args)):

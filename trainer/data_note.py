@@ -1,4 +1,5 @@
-"""The note in a folder that says of which data it is: their sets may change, and lie elsewhere on another machine."""
+"""The note in a folder that says which data its contents come from: sets may change, or lie elsewhere on another
+machine."""
 
 from __future__ import annotations
 
@@ -12,19 +13,19 @@ from trainer.files import write_atomic
 DATA_NOTE = "data.json"
 FRESH = "give the same data, another --out, or --fresh"
 SAME = "give the same data or another --out"
-"""The mend of commands without a ``--fresh``."""
+"""What to do, in messages of commands without a ``--fresh``."""
 Stamp = tuple[str, str]
-"""Name of a set and what ``trainer.data.sources.stamp_of`` says of it."""
+"""A set's name, and its stamp by ``trainer.data.sources.stamp_of``."""
 
 
 def write_note(folder: Path, stamps: Collection[Stamp]) -> None:
-    """``OSError`` as usual."""
+    """Notes the stamps in the folder. ``OSError`` if it cannot be written."""
     write_atomic(folder / DATA_NOTE, (json.dumps(list(stamps)) + "\n").encode())
 
 
 def require_noted(folder: Path, stamps: Collection[Stamp], made: str, mend: str = FRESH) -> None:
-    """``ConfigError`` for a set that the folder's note has not, or not as it is now; ``made`` says what the folder has
-    of its data, ``mend`` what to do. A folder without a note may be of any."""
+    """``ConfigError`` for a set that the folder's note lacks or has with another stamp; ``made`` says what the folder
+    has of its data, ``mend`` what to do. Without a note nothing is checked."""
     note = folder / DATA_NOTE
     if not note.is_file():
         return

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, whenever the process dies; and where the shipped models are."""
+"""Files that are either whole or not there, whenever the process dies; and the folder of the shipped models."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge.text import first_line
 
 def shipped_models() -> Path:
     """``default_models_dir()``, relative where it lies below the current folder: a run keeps it among its settings, and
-    is to go on after the checkout has moved. ``models`` where the current folder is gone."""
+    must be able to go on after the checkout has moved. ``models`` if the current folder no longer exists."""
     try:
         models, here = default_models_dir(), Path.cwd()
     except OSError:
@@ -28,14 +28,15 @@ def shipped_models() -> Path:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """``path`` holds ``data``, on the disk, or what it held before; makes the folder. ``OSError`` as usual."""
+    """Afterwards ``path`` holds ``data``, on the disk, or still what it held before; makes the folder. ``OSError`` if
+    that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(data)
 
 
 def write_result(path: Path, data: bytes, option: str) -> None:
-    """``write_atomic`` for what a user asked for; ``SinkError`` names the ``option`` to change if it cannot be."""
+    """``write_atomic`` for what a user asked for; if it fails ``SinkError`` names the ``option`` to change."""
     try:
         write_atomic(path, data)
     except OSError as error:
@@ -48,15 +49,14 @@ def write_figures(path: Path, figures: dict[str, Any]) -> None:
 
 
 def require_place(path: Path, option: str) -> None:
-    """``SinkError``, before the work that leads there, where ``write_result`` could not write ``path``; what is made by
-    then may take hours."""
+    """``SinkError`` if ``write_result`` could not write ``path``; called before the work, which may take hours."""
     fault = _fault_of(Path(os.path.realpath(path)))
     if fault:
         raise SinkError(f"cannot write {path}: {os.strerror(fault)}; name another file with {option}")
 
 
 def _fault_of(place: Path) -> int:
-    """The system's number for why no file can be written there; 0 where one can."""
+    """The system's error number for why no file can be written there; 0 where one can."""
     try:
         if place.is_dir():
             return errno.EISDIR
@@ -71,11 +71,12 @@ def _fault_of(place: Path) -> int:
 
 
 def save_network(network: Any, path: Path) -> Path:
-    """``path``, .keras or .h5, holds the Keras network, or what it held before. ``SinkError`` names it."""
+    """Afterwards ``path``, .keras or .h5, holds the Keras network, or still what it held before. ``SinkError`` names
+    it."""
     part = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")  # Keras tells the form by the suffix
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that .keras is better than .h5
+            warnings.simplefilter("ignore", UserWarning)  # it warns that .keras is better than .h5
             network.save(part)
         with part.open("rb") as file:
             os.fsync(file.fileno())
@@ -88,7 +89,7 @@ def save_network(network: Any, path: Path) -> Path:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """``target`` holds what ``source`` does, or what it held before. ``SinkError`` names it."""
+    """Afterwards ``target`` holds what ``source`` does, or still what it held before. ``SinkError`` names it."""
     try:
         with source.open("rb") as content, replacing(target) as file:
             shutil.copyfileobj(content, file)
@@ -99,7 +100,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def share(source: Path, target: Path) -> None:
-    """The same file under another name, without a copy where the disk allows; leaves a ``target`` that is there."""
+    """Gives the file a second name, without a copy where the disk allows; leaves a ``target`` that is there."""
     if target.exists():
         return
     try:

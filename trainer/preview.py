@@ -1,4 +1,4 @@
-"""What each augmentation does to real crops, to be looked at."""
+"""Pictures of what each augmentation does to real crops."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 
 from edge.records import Float32Array, UInt8Array
 from trainer.augment import CHANGES, DEFAULT, Strengths, augment, not_single
-from trainer.score.labelled import labelled_cells
+from trainer.data.labelled import labelled_cells
 from trainer.sheet import Tile, dark_on_light
 
 CELLS = 6
-"""So many cells are looked through for the chromosomes to show."""
+"""The chromosomes to show are drawn from so many cells."""
 OFF_BY_DEFAULT = replace(DEFAULT, brightness=0.08)
 
 
 def preview_rows(data: Path, split: str, models: Path, count: int, seed: int) -> list[tuple[str, list[Tile]]]:
-    """Rows of a contact sheet: ``count`` crops as they are, under each change alone (each crop changed), under all as
-    training draws them, and made into what is not one chromosome."""
+    """Rows of a contact sheet: ``count`` crops as they are, under each change alone (in every crop), under all changes
+    as training draws them, and made into what is not one chromosome."""
     labels, pixels = _some_crops(data, split, models, count, seed)
 
     def drawn(number: int) -> np.random.Generator:
@@ -40,7 +40,7 @@ def preview_rows(data: Path, split: str, models: Path, count: int, seed: int) ->
 
 
 def shown_alone(name: str) -> Strengths:
-    """One change as training draws it, but for every crop; those that are off by default at a usual strength."""
+    """One change as training draws it, but for every crop; those that are off by default have a usual strength."""
     alone = OFF_BY_DEFAULT.only(name)
     return replace(alone, **{field: 1.0 for field in CHANGES[name] if field.endswith("_share")})
 

@@ -52,7 +52,7 @@ def draw_sheet(rows: Sequence[tuple[str, Sequence[Tile]]], tile_px: tuple[int, i
 
 
 def dark_on_light(crop: UInt8Array) -> UInt8Array:
-    """A classifier's crop (stain bright) as a microscope shows it."""
+    """A classifier's crop, in which stain is bright, as a microscope shows it: dark on light."""
     return np.asarray(255 - crop, np.uint8)
 
 

@@ -44,7 +44,7 @@ def darkness_of(picture: UInt8Array) -> UInt8Array:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
+class DarkPiece:
     """What lies together: ``box`` (x0, y0, x1, y1) in the picture, its ``mask`` bool there, and its outline's points
     ``rim`` float32 (n, 2), x and y."""
 
@@ -62,7 +62,7 @@ class Bridge:
     """Two pieces with little between them but claimed pixels; ``ends`` float32 (2, 2), of each the point nearest to the
     other."""
 
-    pieces: tuple[Piece, Piece]
+    pieces: tuple[DarkPiece, DarkPiece]
     ends: Float32Array
 
     @property
@@ -76,7 +76,7 @@ class Bridge:
 class Leftover:
     """``pieces``, largest first, and ``bridges`` between them, nearest first."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[DarkPiece, ...]
     bridges: tuple[Bridge, ...]
 
     def boxes(self, margin_px: float) -> Float32Array:
@@ -99,11 +99,11 @@ def left_over(darkness: UInt8Array, claimed: BoolArray) -> Leftover:
     return Leftover(largest, _bridges(largest, claimed))
 
 
-def _pieces(left: UInt8Array) -> list[Piece]:
+def _pieces(left: UInt8Array) -> list[DarkPiece]:
     """Those of what is not 0 that may be large enough and are no nuclei, from top to bottom. By their rims: where
     little is left over, numbering the pieces of the whole picture would cost ten times as much."""
     rims, order = cv2.findContours(left, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    found: list[Piece] = []
+    found: list[DarkPiece] = []
     for k in range(len(rims) - 1, -1, -1):
         _, _, hole, within = order[0, k].tolist()
         _, _, width, height = cv2.boundingRect(rims[k])
@@ -116,15 +116,15 @@ def _pieces(left: UInt8Array) -> list[Piece]:
     return found
 
 
-def _piece(rims: Sequence[npt.NDArray[np.int32]]) -> Piece:
+def _piece(rims: Sequence[npt.NDArray[np.int32]]) -> DarkPiece:
     """What the first rim (n, 1, 2) encloses, without what the others do, its holes."""
     x, y, width, height = cv2.boundingRect(rims[0])
     own = np.zeros((height, width), np.uint8)
     cv2.drawContours(own, rims, -1, 1, cv2.FILLED, offset=(-x, -y))
-    return Piece((x, y, x + width, y + height), own.view(np.bool_), rims[0].reshape(-1, 2).astype(np.float32))
+    return DarkPiece((x, y, x + width, y + height), own.view(np.bool_), rims[0].reshape(-1, 2).astype(np.float32))
 
 
-def _bridges(pieces: Sequence[Piece], claimed: BoolArray) -> tuple[Bridge, ...]:
+def _bridges(pieces: Sequence[DarkPiece], claimed: BoolArray) -> tuple[Bridge, ...]:
     """Two pieces each, nearest first, whose nearest points are joined by claimed pixels."""
     found: list[tuple[float, Bridge]] = []
     for a, b in combinations(pieces, 2):

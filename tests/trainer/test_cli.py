@@ -18,8 +18,8 @@ from trainer.commands.line import command_line
 from trainer.data.metaphase import read_frames
 from trainer.errors import DatasetError
 from trainer.files import shipped_models
-from trainer.lines import read_lines
 from trainer.score.evaluate import sample_frames
+from trainer.score.lines import read_lines
 
 TINY = Path(__file__).parents[1] / "edge" / "tiny"
 LINES = [
@@ -128,7 +128,7 @@ def test_pictures_of_the_worst_frames(tmp_path: Path, capsys: pytest.CaptureFixt
         (
             ["fit", "classifier", "crops.zip", "--out", "r", "--network", "vgg", "--with", "attention"],
             2,
-            "vgg comes as",
+            "leave them out for vgg",
         ),
         (["fit", "classifier", "crops.zip", "--out", "r", "--mix", "blend"], 2, "none, mixup, cutmix"),
         (["compare", "absent.zip", "--out", "c"], 8, "expected a zip of upright cut-outs with crops.csv at absent.zip"),

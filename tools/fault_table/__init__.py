@@ -1,1 +1,1 @@
-"""What ``tools/faults`` is made of."""
+"""The parts of ``tools/faults``."""

@@ -1,4 +1,5 @@
-"""What a camera can do wrong. In the moment of each fault another cell comes under the lens: the worst case."""
+"""What a camera can do wrong. At the moment of each fault another cell comes under the lens, which is the worst
+case."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ def _tries(bench: Bench, times: int, *, fault: str, hold_s: tuple[float, float])
             since_s = live.next_cell(fault=fault, amount=amount)
             time.sleep(bench.rng.uniform(*hold_s))
             said = tuple(live.page.faults_since(since_s))
-            if fault != "size":  # a field of another size is no fault to wait for: its labels are right
+            if fault != "size":  # a field of another size is sound: its labels are right
                 refused = live.capture().status_code == 422
                 said += ("a capture is refused meanwhile" if refused else "A CAPTURE WAS TAKEN MEANWHILE",)
                 live.lens(fault="")

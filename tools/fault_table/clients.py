@@ -1,4 +1,4 @@
-"""What other clients can do to the page: too many, too slow, malformed. The storm itself is another process."""
+"""What other clients can do to the page: too many, too slow, malformed. They run in another process (``storm.py``)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fault_table.slow import SlowLink
 
 CLIENTS = 500
 INPUTS = 2000
-"""Of each try."""
+"""So many random inputs in each try."""
 
 
 def _storm(bench: Bench, times: int, *, kind: str, amount: int) -> Iterator[Try]:
@@ -31,7 +31,7 @@ def _storm(bench: Bench, times: int, *, kind: str, amount: int) -> Iterator[Try]
             command = [sys.executable, "-m", "fault_table.storm", kind, live.base, str(amount), str(bench.rng.random())]
             with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as storm:
                 assert storm.stdout is not None
-                storm.stdout.readline()  # it has begun
+                storm.stdout.readline()  # the line that says that it has begun
                 changes, backs = [], []
                 while storm.poll() is None:
                     changes.append(live.next_cell())

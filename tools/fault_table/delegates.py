@@ -18,7 +18,7 @@ from fault_table.record import Bench, Fault, Try
 
 
 def _workers(pid: int) -> list[int]:
-    """Processes that ``pid`` started: the accelerator's."""
+    """The processes that ``pid`` started for the accelerator."""
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(word) for task in tasks for word in task.read_text().split()]
 

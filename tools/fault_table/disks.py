@@ -39,7 +39,8 @@ def _fill(path: Path, spare_bytes: int) -> None:
 
 
 def _work(bench: Bench, live: Live) -> tuple[list[int], list[str]]:
-    """A capture, and an edit of the cell captured last: (what was answered, in words)."""
+    """Makes a capture and edits the cell captured last; returns the answers' statuses, and the words of those that
+    refuse."""
     answers = [live.capture()]
     if live.ledger.edits:
         id = max(live.ledger.edits)
@@ -57,7 +58,7 @@ def _full(bench: Bench, times: int) -> Iterator[Try]:
             since_s = live.next_cell()
             back_s = live.await_labels()
             codes, told = _work(bench, live)
-            while max(codes) < 400:  # there was room for one more
+            while max(codes) < 400:  # as long as there is room
                 codes, told = _work(bench, live)
             said = ["labels go on; captures or edits are refused"]
             said += [f"NOT SAID: {t}" for t in told if "No space left" not in t and "no space left" not in t]
@@ -74,7 +75,7 @@ def _full(bench: Bench, times: int) -> Iterator[Try]:
 
 def _forbidden(bench: Bench, times: int) -> Iterator[Try]:
     before: tuple[str, ...] = ()
-    if os.geteuid() == 0:  # root may write everywhere, unless it gives that up
+    if os.geteuid() == 0:  # root may write everywhere unless it gives up that right
         if shutil.which("setpriv") is None:
             raise RuntimeError("as root it needs setpriv, to be refused anything")
         before = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")

@@ -23,11 +23,12 @@ from fault_table.live import Ledger, Live
 from fault_table.record import ROOT, Bench, Fault, Try
 
 KILLS = 60
-"""At least, of a store in the middle of edits."""
+"""At least so many kills of a store in the middle of edits."""
 
 
 def _signals(bench: Bench, times: int, *, number: signal.Signals) -> Iterator[Try]:
-    """The live program in the middle of captures and edits; each start goes on with the same case and file."""
+    """Signals to the live program in the middle of captures and edits; each start goes on with the same case and
+    file."""
     folder, models, ledger = bench.fresh(), bench.models(), Ledger()
     written = 0
     for _ in range(times):
@@ -42,7 +43,7 @@ def _signals(bench: Bench, times: int, *, number: signal.Signals) -> Iterator[Tr
             live.process.wait(60)
             took_s = time.monotonic() - asked_s
             editor.join()
-            time.sleep(1.5)  # longer than labels may stay: a page that goes on showing them is found out
+            time.sleep(1.5)  # longer than labels may stay, so that a page that goes on showing them is noticed
             said = [f"exit code {live.process.returncode}"]
             said += ["the page blanks"] if live.page.now.frame < 0 else ["THE PAGE GOES ON SHOWING LABELS"]
             said += ["ended within 15 s"] if took_s < 15 else [f"ENDED AFTER {took_s:.1f} s"]
@@ -84,7 +85,8 @@ def _stopped(bench: Bench, times: int) -> Iterator[Try]:
 
 
 def _power(bench: Bench, times: int) -> Iterator[Try]:
-    """Each life is one try: reopened after the kill, every acknowledged edit must be there."""
+    """Kills in the middle of edits, one try each: when the store is opened again, every acknowledged edit must be
+    there."""
     folder, kills, ids = bench.fresh() / "cases", max(KILLS, times), []
     with CaseStore(folder) as store:
         store.new_case("A-1", "kim")
@@ -145,7 +147,7 @@ def _power_lines(bench: Bench, times: int) -> Iterator[Try]:
 def _power_install(bench: Bench, times: int) -> Iterator[Try]:
     models, other = bench.models(), bench.fresh() / "classifier"
     shutil.copytree(models / "classifier", other)
-    model = load_bundle(other, "classifier").model_path  # beside it lies what is compiled for the accelerator
+    model = load_bundle(other, "classifier").model_path  # the model compiled for the accelerator lies beside it
     content = model.read_bytes() + b"\0"
     model.write_bytes(content)
     fields = json.loads((other / "bundle.json").read_text())

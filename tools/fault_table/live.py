@@ -26,7 +26,7 @@ from fault_table.program import CELLS, bars_of
 NURSERY = Nursery()
 CASE = "faults"
 PATIENCE_S = 60.0
-"""A busy machine is no failure."""
+"""How long an event is waited for: a busy machine is no failure."""
 
 
 class Ledger:
@@ -64,7 +64,8 @@ class Ledger:
 
 
 class Live:
-    """Started when it is made, in ``folder``: its case store, its JSON lines, its standard error."""
+    """A live program, started when this is made, in ``folder``: with its case store, its JSON lines, its standard
+    error."""
 
     def __init__(
         self,
@@ -108,7 +109,8 @@ class Live:
     # The lens
 
     def lens(self, **asked: Any) -> tuple[float, dict[str, bool]]:
-        """Tells the camera; returns when it obeyed, monotonic seconds, and which networks the accelerator computes."""
+        """Tells the camera what to do; returns when it did so, in monotonic seconds, and which networks the accelerator
+        computes."""
         asked["id"] = next(self._ids)
         self.process.stdin.write((json.dumps(asked) + "\n").encode())
         self.process.stdin.flush()
@@ -118,11 +120,11 @@ class Live:
         return float(answer["at_s"]), dict(answer["accelerated"])
 
     def next_cell(self, **asked: Any) -> float:
-        """Another cell comes under the lens in the same moment as what is asked for."""
+        """Puts another cell under the lens at the moment of what is asked for."""
         return self.lens(cell=(self._under[-1][1] + 1) % CELLS, **asked)[0]
 
     def right(self, shown: Shown, cell: int) -> bool:
-        """Whether these are labels of ``cell``, and with the quick stages: the right ones."""
+        """Whether these are labels of ``cell``; with the quick stages, also whether they are right."""
         if self._cell_of.get(shown.frame) != cell:
             return False
         return self.networks or shown.names == tuple(sorted(map(str, bars_of(cell))))
@@ -152,7 +154,7 @@ class Live:
     # The desk
 
     def capture(self) -> httpx.Response:
-        """What is under the lens, into a case of its own: in one case a cell is captured once."""
+        """Captures what is under the lens into a case of its own: one case takes a cell only once."""
         opened = self.http.post("/api/case/open", json={"actor": "kim", "name": f"{CASE} {time.monotonic_ns()}"})
         if opened.status_code != 200:
             return opened
@@ -162,7 +164,7 @@ class Live:
         return answer
 
     def capture_at_rest(self) -> int:
-        """A capture as soon as the stage stands still, within some seconds: the answer's status."""
+        """The status of a capture made as soon as the stage stands still, within some seconds."""
         for _ in range(50):
             code = self.capture().status_code
             if code != 422:
@@ -180,7 +182,7 @@ class Live:
         return answer
 
     def edit_until_gone(self, rng: random.Random) -> None:
-        """Captures and edits as fast as it goes, until the program answers no more."""
+        """Captures and edits as fast as possible until the program no longer answers."""
         try:
             while True:
                 captured = self.capture()

@@ -21,7 +21,7 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[2]
 _PATHS = os.pathsep.join((str(ROOT), str(ROOT / "tools")))
 ENVIRONMENT = {k: v for k, v in os.environ.items() if "DISPLAY" not in k} | {"PYTHONPATH": _PATHS}
-"""Of every process started here: no browser opens, and this checkout is what they import."""
+"""The environment of every process started here: no browser opens, and this checkout is what is imported."""
 _LONGEST = 1 << 16
 
 
@@ -40,7 +40,7 @@ class Process:
         return self._ended(0.0)
 
     def wait(self, timeout_s: float) -> int:
-        """Raises ``RuntimeError`` when it goes on for longer."""
+        """The exit code when it ends. ``RuntimeError`` if it goes on for longer than ``timeout_s``."""
         code = self._ended(timeout_s)
         if code is None:
             raise RuntimeError(f"the live program did not end within {timeout_s:g} s")
@@ -63,13 +63,13 @@ class Process:
 
 
 class Nursery:
-    """Started when it is first needed; ``close`` ends it."""
+    """The process that forks programs; it is started when first needed, and ``close`` ends it."""
 
     def __init__(self) -> None:
         self._here: socket.socket | None = None
 
     def start(self, words: Sequence[str], errors: Path, env: dict[str, str]) -> Process:
-        """The live program with ``words`` after ``python -m fault_table.program REPORTS``."""
+        """Starts the live program with ``words`` after ``python -m fault_table.program REPORTS``."""
         here = self._awake()
         pipes = [os.pipe() for _ in range(3)]  # its standard input, its output, its reports
         with errors.open("ab") as file:
@@ -106,7 +106,7 @@ class Nursery:
 
 
 def fresh(words: Sequence[str], errors: Path, env: dict[str, str], before: Sequence[str]) -> Process:
-    """The same program from its first instruction on, behind the command ``before``."""
+    """Starts the same program as a new process behind the command ``before``."""
     reports, there = os.pipe()
     with errors.open("ab") as file:
         process = subprocess.Popen(
@@ -132,7 +132,7 @@ def fresh(words: Sequence[str], errors: Path, env: dict[str, str], before: Seque
 
 
 def _serve(channel: socket.socket) -> None:
-    """Forks a program a request, and says of each how it ended, if it did; ends with the parent."""
+    """Forks a program for each request, and reports how each ended; ends with the parent."""
     import edge.live.web.page
     import edge.runtime.interpreter  # noqa: F401
     from fault_table import program

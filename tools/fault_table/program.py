@@ -41,7 +41,7 @@ MARK = 140
 
 
 def bars_of(cell: int) -> list[int]:
-    """The chromosomes of a cell: bars of different lengths."""
+    """The chromosomes of a cell, as the lengths of bars."""
     return [int(n) + 1 for n in np.random.default_rng(cell).permutation(22)[:BARS]]
 
 

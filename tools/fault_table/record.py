@@ -22,13 +22,13 @@ from tests.edge.runtime.compiled import compile_beside
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPILED: tuple[Task, ...] = ("locator", "separator", "classifier", "verifier")
-"""What an accelerator computes; the arbiter stays on the processor."""
+"""The networks that an accelerator computes; the arbiter stays on the processor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """What one try gave: how long wrong or stale labels were shown, what was said or seen, after how many seconds right
-    labels were back (None: not asked), and what acknowledged was lost."""
+    """The outcome of one try: how long wrong or stale labels were shown, what was said or seen, after how many seconds
+    right labels were back (None: not asked), and what was acknowledged and then lost."""
 
     stale_s: float | None
     said: tuple[str, ...]
@@ -38,7 +38,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``title`` says what is done, with which parts; ``run`` tries it so many times."""
+    """A fault: ``title`` says what is done and with which parts; ``run`` tries it so many times."""
 
     name: str
     title: str
@@ -47,7 +47,8 @@ class Fault:
 
 @dataclass
 class Bench:
-    """A folder for all that is written, seeded chance, and the tiny models of the tests."""
+    """What all faults are tried with: a folder for all that is written, a seeded generator, the tiny models of the
+    tests."""
 
     folder: Path
     rng: random.Random = field(default_factory=random.Random)
@@ -56,7 +57,8 @@ class Bench:
         return Path(tempfile.mkdtemp(dir=self.folder))
 
     def models(self) -> Path:
-        """A copy of tests/edge/tiny that makes a whole pipeline, without skill, compiled for the stand-in library."""
+        """The folder of a copy of tests/edge/tiny: a whole pipeline of models without skill, compiled for the stand-in
+        library."""
         folder = self.fresh() / "models"
         shutil.copytree(ROOT / "tests/edge/tiny", folder)
         path = folder / "verifier" / "bundle.json"
@@ -88,7 +90,7 @@ class Bench:
 
 
 def row(fault: Fault, tries: Sequence[Try]) -> str:
-    """A line of the table."""
+    """The fault's line of the table."""
     stale = [one.stale_s for one in tries if one.stale_s is not None]
     backs = [one.back_s for one in tries if one.back_s is not None]
     lost = [what for one in tries for what in one.lost]

@@ -12,8 +12,8 @@ _PIECE_S = 0.05
 
 
 class SlowLink:
-    """Relays connections to the server at ``base``; what the server says passes at ``bytes_per_s``, after the first
-    8 kB, which are quick. At 0 nothing more passes."""
+    """Relays connections to the server at ``base``. What the server says passes at ``bytes_per_s`` after the first 8
+    kB, which pass at once. At 0 nothing more passes."""
 
     def __init__(self, base: str, bytes_per_s: float) -> None:
         self._server = (urlsplit(base).hostname, urlsplit(base).port)

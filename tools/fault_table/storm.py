@@ -28,16 +28,16 @@ SHAKE = (
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 CLOSED = b"\x88"
-"""How the frame begins by which a server closes; the page reads the reason in it."""
+"""The first byte of the frame by which a server closes; the page reads the reason in it."""
 LEAVING = b"\x88\x80abcd"
-"""A closing frame, so that the server need not wait for more; ``LAST`` the same over HTTP."""
+"""A client's closing frame, so that the server need not wait for more; ``LAST`` is the same over HTTP."""
 LAST = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 PATHS = (b"/", b"/api/case", b"/api/capture", b"/api/cells/1/edit", b"/api/cells/1", b"/api/cells/1/undo", b"/healthz")
 EDITS = ("relabel", "flip", "exclude", "mark", "split", "join", "draw", "accept", "restore", "undo", "")
 
 
 def clients(where: tuple[str, int], base: str, amount: int) -> dict[str, object]:
-    """Each asks for the page, then for the socket, and stays for a while."""
+    """Page clients: each asks for the page, then for the socket, and stays for a while."""
     answers: Counter[str] = Counter()
 
     def one() -> None:
@@ -69,7 +69,7 @@ def _met(answers: Counter[str], what: str) -> str:
 
 
 def silent(where: tuple[str, int], base: str, amount: int) -> dict[str, object]:
-    """Connections that are opened and then say nothing; whether the desk works meanwhile."""
+    """Connections that are opened and then say nothing; reports whether the desk works meanwhile."""
     held = []
     for _ in range(amount):
         with suppress(OSError):
@@ -84,8 +84,8 @@ def silent(where: tuple[str, int], base: str, amount: int) -> dict[str, object]:
 
 
 def fuzz(where: tuple[str, int], base: str, amount: int, rng: random.Random) -> dict[str, object]:
-    """On each connection some inputs that the server answers and goes on after, then one that may break it off: what
-    follows a broken one is never looked at, and would not count."""
+    """Random inputs: on each connection some that the server answers and goes on after, then one that may break it off.
+    What follows a broken one is never looked at, and would not count."""
     tried = failed = answered = asked = 0
     while tried < amount:
         number = rng.randrange(1, 10)
@@ -111,7 +111,7 @@ def fuzz(where: tuple[str, int], base: str, amount: int, rng: random.Random) -> 
                 while time.monotonic() < until_s and (piece := line.recv(65536)):
                     said += piece
         except OSError:
-            pass  # cut off, or left open: that is an answer too
+            pass  # to cut off, or to leave open, is an answer too
         failed += said.count(b"HTTP/1.1 500")
     told = "all" if answered >= asked else f"{answered} OF {asked}"
     return {"failed": failed, "well-formed requests answered": told}
@@ -132,7 +132,7 @@ def _harmless(rng: random.Random) -> bytes:
 
 
 def _broken(rng: random.Random) -> bytes:
-    """What is no sound request."""
+    """A malformed request."""
     kind = rng.randrange(6)
     if kind == 0:
         return rng.randbytes(rng.randrange(1, 300))
@@ -179,7 +179,7 @@ def _value(rng: random.Random, depth: int = 0) -> object:
 
 
 def _message(rng: random.Random) -> bytes:
-    """A frame of WebSocket's, masked as a client's has to be, or not at all a frame."""
+    """A WebSocket frame, masked as a client's has to be, or bytes that are no frame."""
     if rng.random() < 0.3:
         return rng.randbytes(rng.randrange(1, 200))
     body = rng.choice(

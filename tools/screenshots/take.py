@@ -1,7 +1,7 @@
-"""Takes the screenshots beside this file anew, of drawn cells: python -m tools.screenshots.take [SEED]
+"""Takes the screenshots beside this file, of drawn cells: python -m tools.screenshots.take [SEED]
 
-Needs the dev extra, a Chromium (named in CHROMIUM, or on the path) and pdftoppm (poppler-utils). The stage stands still
-all the while, so that a slow machine gives the same pictures. The case is of cells that came out as they were drawn.
+Needs the dev extra, a Chromium (named in CHROMIUM, or on the path) and pdftoppm (poppler-utils). The stage stands
+still, so that a slow machine gives the same pictures. The cells of the case are labelled as they were drawn.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def case(page: Page) -> None:
 
 
 def karyogram(page: Page) -> None:
-    """The last cell's, which waits for review."""
+    """The karyogram of the last cell, which waits for review."""
     page.keyboard.press("k")
     page.wait_for_selector(".chromosome img")
     for image in page.locator(".chromosome img").all():
@@ -135,7 +135,7 @@ def drawn_cells(label: Callable[[Frame], Cell]) -> list[tuple[Frame, Cell]]:
 
 
 def fill(store: CaseStore, cells: Sequence[tuple[Frame, Cell]]) -> None:
-    """A case of ``cells``, all but the last reviewed."""
+    """Fills the store with a case of ``cells``, all but the last reviewed."""
     store.new_case(CASE, ACTOR)
     for frame, cell in cells:
         state = store.capture(CASE, frame, cell, ACTOR)
@@ -145,7 +145,7 @@ def fill(store: CaseStore, cells: Sequence[tuple[Frame, Cell]]) -> None:
 
 
 def report(store: CaseStore) -> None:
-    """The report's first two pages, side by side."""
+    """Takes the report's first two pages, side by side."""
     pdf = report_pdf(ReportInput(store.case(CASE), store.cells(CASE), store.head(), store.frame))
     for width, _ in SIZES:
         pages = [rendered(pdf, number, (width - 3 * GAP_PX) // 2) for number in (1, 2)]

@@ -1,4 +1,4 @@
-"""The option of every command that trains from nothing: cheaper arithmetic, where the processor has it."""
+"""The option ``--bfloat16`` of the commands that fit networks: cheaper arithmetic where the processor has it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Bfloat16 = Annotated[
 
 
 def convolve_in_bfloat16() -> None:
-    """Switches it on for this process; weights and all else stay float32."""
+    """Lets convolutions compute in bfloat16 from now on in this process; weights and all else stay float32."""
     import tensorflow as tf
 
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})

@@ -26,7 +26,7 @@ Data = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="Decides which chromosomes are shown.")]
 
 MOST_NAMED = 12
-"""Cases of a split that a line still names."""
+"""A split's cases are listed if there are no more than this."""
 USE = {"train": "learned from", "val": "to choose by", "test": "held back to test on"}
 """What the cases of each split are for."""
 
@@ -156,7 +156,7 @@ def label(
     """
     from edge.pipeline import load_pipeline
     from trainer.commands.progress import tracked
-    from trainer.unreviewed import PICTURES, label_unreviewed, labelled_in, pictures_in
+    from trainer.data.unreviewed import PICTURES, label_unreviewed, labelled_in, pictures_in
 
     pictures = pictures_in(frames, out)
     label_unreviewed(frames, tracked(pictures, "cells"), load_pipeline(models, threads), out, out / PICTURES)
@@ -186,8 +186,7 @@ def _table(figures: dict[str, Any]) -> Table:
 
 
 def _whose(figures: dict[str, Any]) -> str:
-    """Which cases or donors of a small set are learned from, and which are not; "" of a large one, or where none is
-    stated."""
+    """Lines on which cases or donors of a small set are for which use; "" for a large one, or where none is stated."""
     cases: dict[str, list[str]] = figures["cases"]
     if not any(cases.get(split) for split in USE) or max(map(len, cases.values())) > MOST_NAMED:
         return ""

@@ -34,9 +34,9 @@ def crops(
     debug: Debug = False,
 ) -> None:
     """Label accuracy and calibration on single chromosomes."""
+    from trainer.data.labelled import labelled_cells
     from trainer.files import require_place, write_figures
     from trainer.score.evaluate import crop_figures, judge_with, warn_of_upside_down
-    from trainer.score.labelled import labelled_cells
 
     if json is not None:
         require_place(json, "--json")

@@ -50,10 +50,10 @@ def frames(
     from edge.sinks.files import writable_folder
     from trainer.data.metaphase import read_frames
     from trainer.files import require_place, write_figures
-    from trainer.lines import read_lines
     from trainer.score.evaluate import box_figures, box_labeller, frame_figures, label_frames, sample_frames
     from trainer.score.karyotypes import by_karyotype
     from trainer.score.kinds import detail_figures
+    from trainer.score.lines import read_lines
     from trainer.score.outcomes import outcomes_of, worst_first
 
     if lines is not None and (jsonl is not None or live is not None):

@@ -1,4 +1,4 @@
-"""The command as the bundles and tables that it makes remember it."""
+"""The command line as the bundles and tables that it makes keep it."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FOLDERS = re.compile(r"(^|=)/(?:[^/]+/)*(?=[^/])")
 
 
 def command_line() -> str:
-    """The command as it was given, less the folders of this machine."""
+    """The command as it was given, without the folders of this machine."""
     return " ".join(["trainer", *(FOLDERS.sub(r"\1", word).rstrip("/") for word in sys.argv[1:])])

@@ -1,4 +1,4 @@
-"""Options that several commands have, each the same everywhere."""
+"""Options that several commands share, each the same everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bar on stderr while something goes on, if somebody looks at it."""
+"""A progress bar on stderr, if that is a terminal."""
 
 from __future__ import annotations
 

@@ -20,17 +20,17 @@ COMPRESSIONS: tuple[Compression, ...] = ("quantized", "pruned-quantized")
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A network and how it learns."""
+    """One row: a network, and how it learns."""
 
     network: Architecture = AS_SHIPPED
     mix: Mix = "none"
     teachers: tuple[str, ...] = ()
     compression: Compression = "none"
-    """What is done to the finished network of the row ``ENHANCED``; all else is as there."""
+    """What is done to the finished network of the row ``ENHANCED``; all else is as in that row."""
 
 
 def contenders(teachers: Sequence[str] = ()) -> Mapping[str, Contender]:
-    """All networks by the name of their row; ``teachers`` (files) add a student's."""
+    """All networks by the name of their row; ``teachers``, files of networks, add the row of their student."""
     rows = {name: Contender(Architecture(name)) for name in BUILDERS if name != ENHANCED}
     rows[ENHANCED] = Contender()
     rows |= {f"{ENHANCED}-without-{name}": Contender(Architecture(ingredients=mixed([name]))) for name in ABLATED}
@@ -43,7 +43,8 @@ def contenders(teachers: Sequence[str] = ()) -> Mapping[str, Contender]:
 
 
 def pick_rows(rows: Mapping[str, Contender], only: Sequence[str]) -> tuple[str, ...]:
-    """The names in ``only``, or all, in the table's order; ``ConfigError`` names a row that there is not."""
+    """The names in ``only``, or all if it is empty, in the table's order; ``ConfigError`` names a row that does not
+    exist."""
     names = (TRADITIONAL, *rows)
     for name in only:
         if name not in names:

@@ -1,4 +1,5 @@
-"""What is measured of a row: how right it is on held-back donors, alone and over the cell, and what a cell costs."""
+"""What is measured of a row: how right it is on held-back donors, crop by crop and over the cell, and what a cell
+costs."""
 
 from __future__ import annotations
 
@@ -44,8 +45,8 @@ def temperature_of(answer: Answer, val: CropSet) -> float:
 
 
 def measure(answer: Answer, val: CropSet, test: CropSet) -> dict[str, Any]:
-    """``MEASURES`` of a calibrated ``answer`` on ``val`` and ``test``; and ``ms_a_cell``, which follows from how sure
-    it is, too: what is in doubt is read again."""
+    """``MEASURES`` of a calibrated ``answer`` on ``val`` and ``test``, and ``ms_a_cell``. The latter depends on
+    calibration, too: what is in doubt is read again."""
     return {
         "val": score(answer(val.pixels), val),
         "test": score(answer(test.pixels), test),
@@ -68,8 +69,7 @@ def score(logits: npt.NDArray[np.float64], crops: CropSet) -> dict[str, Any]:
 
 
 def best_ms(answer: Answer, cell: UInt8Array) -> float:
-    """Milliseconds for a cell's crops on one thread: the best of some runs, the one that other programs disturbed
-    least."""
+    """Milliseconds for a cell's crops on one thread: the best of some runs, which other programs disturbed least."""
     answer(cell)
     spent = []
     for _ in range(TIMED_RUNS):

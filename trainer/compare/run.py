@@ -74,7 +74,8 @@ class Comparison:
         return max(1, self.crops // self.batch)
 
     def facts(self) -> dict[str, Any]:
-        """What two comparisons must share for their rows to stand in one table. ``DatasetError``: no data there."""
+        """The settings that two comparisons must share for their rows to stand in one table. ``DatasetError``: no data
+        there."""
         source = Path(self.data)
         if not source.is_file():
             raise DatasetError(f"expected a zip of upright cut-outs with crops.csv at {source}, found none")
@@ -136,7 +137,7 @@ def run_comparison(
 
 
 def _load(comparison: Comparison, folder: Path) -> Crops:
-    """Made once and kept in ``folder``; ``ConfigError`` if those there are of other data."""
+    """The crops of a comparison, made once and kept in ``folder``; ``ConfigError`` if those there are of other data."""
     train, val = load_crops(_config(comparison, Contender()), folder, undecided, SAME)
     path = folder / "test.npz"
     if not path.exists():
@@ -174,7 +175,7 @@ def _stored(path: Path) -> dict[str, Any]:
 
 
 def _differing(figures: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
-    """The settings of ``row`` that are others in the ``figures`` of one."""
+    """The settings of ``row`` that differ from those in ``figures``, a row's stored ones."""
     return [
         f"{k} ({v} there, {wanted.get(k)} now)"
         for name, wanted in json.loads(json.dumps(row)).items()

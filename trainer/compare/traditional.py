@@ -1,8 +1,8 @@
 """The traditional method: what a cytogeneticist measures, and a support vector machine.
 
-Of each crop: its length beside its cell's median, its area, where its narrowest place (the centromere) lies, and its
-widths and its bands from end to end. So worked the systems before neural networks (Granum 1982; Piper and Granum 1989),
-there with Bayesian classifiers; a support vector machine with a Gaussian kernel is the stronger form.
+It measures each crop's length beside its cell's median, its area, where its narrowest place (the centromere) lies, and
+its widths and bands from end to end. Systems before neural networks worked so (Granum 1982; Piper and Granum 1989),
+with Bayesian classifiers; a support vector machine with a Gaussian kernel is the stronger form.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def centromere_index(measured: Measured) -> float:
 
 
 def features(pixels: UInt8Array) -> Float32Array:
-    """float32 (n, 3 + 48 + 16) for crops (n, 128, 32) either end up: the short arm is turned up here."""
+    """The measures of crops (n, 128, 32), either end up, as float32 (n, 3 + 48 + 16): the short arm is turned up
+    here."""
     return np.stack([_features(crop) for crop in pixels])
 
 
@@ -87,7 +88,7 @@ class Traditional:
         return cls(machine)
 
     def scores(self, pixels: UInt8Array) -> npt.NDArray[np.float64]:
-        """Logs of scores (n, 24), to be calibrated; a class never seen gets the lowest."""
+        """Log scores (n, 24), to be calibrated; a class never seen gets the lowest."""
         classes = self._machine.classes_
         found = couple(self._machine.decision_function(features(pixels)), len(classes))
         out = np.full((len(pixels), len(LABELS)), found.min() - 1.0)
@@ -96,7 +97,7 @@ class Traditional:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Numbers that it keeps, and multiplications that one crop costs."""
+        """How many numbers it keeps, and how many multiplications one crop costs."""
         machine = self._machine[-1]
         kernel = int(machine.support_vectors_.size)
         return kernel + int(machine.dual_coef_.size), kernel + int(machine.dual_coef_.size)
@@ -108,7 +109,7 @@ class Traditional:
 
     @classmethod
     def load(cls, path: Path) -> Traditional:
-        """Only of a file that this program wrote: joblib runs what it reads."""
+        """Reads what was saved. Only for files that this program wrote: joblib runs what it reads."""
         import joblib
 
         return cls(joblib.load(path))

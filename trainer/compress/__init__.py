@@ -1,1 +1,1 @@
-"""Smaller networks by further training: pruning, quantization-aware training, both; and a report a layer."""
+"""Smaller networks by further training: pruning, quantization-aware training, both; and a report for each layer."""

@@ -1,4 +1,4 @@
-"""How tfmot is told what to do with a network: which layers it takes, and why it leaves the others."""
+"""What tfmot is to do with a network: which layers it takes, and why it leaves the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAST_WEIGHTS = 1_000
 
 
 class OutputQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):  # type: ignore[misc]
-    """Quantizes what a layer without weights puts out. tfmot has no rule for Multiply (attention, squeeze-excite)."""
+    """Quantizes the output of a layer without weights. tfmot has no rule for Multiply (attention, squeeze-excite)."""
 
     def get_weights_and_quantizers(self, layer: Any) -> list[Any]:
         return []
@@ -43,7 +43,7 @@ class OutputQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):  # type: ig
 
 
 def quantize_scope() -> Any:
-    """Inside, quantization-aware networks can be cloned and loaded."""
+    """A scope in which quantization-aware networks can be cloned and loaded."""
     return tfmot.quantization.keras.quantize_scope({"OutputQuantizeConfig": OutputQuantizeConfig})
 
 
@@ -60,7 +60,7 @@ def why_not_quantized(layer: Any) -> str:
 
 
 def why_not_pruned(layer: Any) -> str:
-    """Why pruning leaves this layer alone, or "" if it takes it."""
+    """Why pruning leaves this layer of a network alone, or "" if it takes it."""
     if isinstance(layer, L.DepthwiseConv2D):
         return "depthwise kernels are never pruned"
     kernel = getattr(layer, "kernel", None)

@@ -21,7 +21,7 @@ from trainer.export.networks import load_float, task_of
 from trainer.files import save_network
 
 RAMP = 0.7
-"""Share of the run in which weights still go; in the rest the zeros stay where they are."""
+"""Share of the run in which weights still become zero; in the rest the zeros stay where they are."""
 UPDATES = 50
 """How often in the ramp the masks are drawn anew."""
 
@@ -40,7 +40,7 @@ def prune(tuning: Tuning, sparsity: float, out: Path, resume: bool) -> Path:
     lessons = lessons_of(task, tuning, out, network)
     masked = with_masks(network, sparsity, tuning.steps)
     tune(run, tuning, masked, lessons)
-    for layer in _masked_layers(masked):  # the averaged weights of what was pruned late are small, not zero
+    for layer in _masked_layers(masked):  # in the averaged weights what was pruned late is small, not zero
         layer.pruning_obj.weight_mask_op()
     plain = tfmot.sparsity.keras.strip_pruning(masked)
     weights = out / f"{task}.keras"
@@ -50,7 +50,8 @@ def prune(tuning: Tuning, sparsity: float, out: Path, resume: bool) -> Path:
 
 
 def with_masks(network: Any, sparsity: float, steps: int) -> Any:
-    """The network with a mask over each large kernel, which training fills up to ``sparsity``; shares its weights."""
+    """The network with a mask over each large kernel, which grows to ``sparsity`` during training; shares its
+    weights."""
     last = max(1, int(RAMP * steps))
     schedule = tfmot.sparsity.keras.PolynomialDecay(0.0, sparsity, 0, last, frequency=max(1, last // UPDATES))
 
@@ -59,7 +60,7 @@ def with_masks(network: Any, sparsity: float, steps: int) -> Any:
 
     masked = keras.models.clone_model(network, clone_function=each)
     for layer in _masked_layers(masked):
-        layer.pruning_step.assign(0)  # what tfmot's callback does for model.fit; a checkpoint brings its own
+        layer.pruning_step.assign(0)  # as tfmot's callback does in model.fit; a checkpoint then brings its own step
     return masked
 
 

@@ -1,4 +1,4 @@
-"""What compression did to each layer, and what it left and why: ``layers.json`` and a table."""
+"""What compression did to each layer, and what it left alone and why: ``layers.json`` and a table."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LAYERS_FILE = "layers.json"
 
 @dataclass(frozen=True, slots=True)
 class LayerReport:
-    """``weights`` counts the kernel's; ``zeros`` is their share that is zero. A reason is "" where the thing was done,
-    and says why where it was not."""
+    """``weights`` counts the kernel's weights, ``zeros`` is the share of them that is zero. ``not_*`` says why
+    something was not done, "" where it was."""
 
     name: str
     kind: str

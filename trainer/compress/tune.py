@@ -33,8 +33,8 @@ class TuneWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Which finished run to go on from, with which data, where to, and for how long. A tenth of the rate of the fit
-    suffices: the weights are nearly right already."""
+    """The finished run to go on from, with which data, and for how long. ``rate`` is a tenth of a fit's: the weights
+    are nearly right already."""
 
     run: str
     """Folder of the finished fit, of a pruned one, or a bundle with its float weights."""
@@ -49,7 +49,7 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """How a task is learned: ``losses`` and ``make`` as ``trainer.fit.loop.train`` takes them, and ``check``, of the
+    """How a task is learned: ``losses`` and ``make`` as ``trainer.fit.loop.train`` takes them; ``check`` measures the
     network given."""
 
     losses: Losses
@@ -58,14 +58,15 @@ class Lessons:
     clip_norm: float
 
     def pictures(self, seed: int) -> list[npt.NDArray[np.float32]]:
-        """A few batches' pictures (n, H, W, channels), 0..1."""
+        """The pictures of a few batches (n, H, W, channels), 0..1."""
         return [self.make(np.random.default_rng((seed, k)))[0] for k in range(CALIBRATION_BATCHES)]
 
 
 def lessons_of(task: Task, tuning: Tuning, out: Path, network: Any) -> Lessons:
-    """The lessons of the run that is tuned. A classifier's crops are shared with it, so ``out`` can be exported.
+    """The lessons of the run that is tuned. A classifier's crops are shared with ``out``, so that it can be exported.
 
-    ``ConfigError`` for a teacher that is not there any more, and ``ModelError`` for models whose boxes were mended.
+    ``ConfigError`` for a teacher that is no longer there; ``ModelError`` for models whose boxes the run mended, if they
+    cannot be opened.
     """
     if task == "classifier":
         return _of_classifier(tuning, out, network)
@@ -127,8 +128,8 @@ def _of_separator(tuning: Tuning, store: Path) -> Lessons:
 
 
 def fitted_config(kind: Callable[..., Fitted], tuning: Tuning, **own: Any) -> Fitted:
-    """The settings that the tuned network was fitted by, but for the tuning's ``own``; the usual ones, with a
-    ``TuneWarning``, where no folder keeps them. The network itself is read from its file."""
+    """The settings that the network to be tuned was fitted by, with steps, batch and ``own`` of the tuning; the usual
+    settings, with a ``TuneWarning``, where no folder has them. The network itself is read from its file."""
     stored = settings_of(Path(tuning.run))
     if not stored:
         warnings.warn(
@@ -143,8 +144,8 @@ def fitted_config(kind: Callable[..., Fitted], tuning: Tuning, **own: Any) -> Fi
 
 
 def settings_of(run: Path) -> dict[str, Any]:
-    """The settings of a fit's run folder; of a pruned one's, those of the fit that it goes back to; empty if they are
-    not there. ``ConfigError`` for a file that cannot be read."""
+    """The settings in a fit's run folder; for a pruned run's, those of the fit that it began with; empty if there are
+    none. ``ConfigError`` for a file that cannot be read."""
     seen: set[Path] = set()
     while (path := run / "config.json").is_file() and run not in seen:
         seen.add(run)
@@ -171,7 +172,7 @@ def tune(run: Run, tuning: Tuning, network: Any, lessons: Lessons) -> None:
 
 
 def weights_sha256(network: Any) -> str:
-    """The hash of all that a network has learned: a run that goes on from another one's notes which it was."""
+    """The hash of all weights of a network, which a run that goes on from them notes."""
     digest = hashlib.sha256()
     for weights in network.get_weights():
         digest.update(np.ascontiguousarray(weights).tobytes())
@@ -179,7 +180,7 @@ def weights_sha256(network: Any) -> str:
 
 
 def opened(task: Task, tuning: Tuning, out: Path, resume: bool, **more: Any) -> Run:
-    """The run folder ``out``; ``more`` is what else makes this tuning what it is. ``ConfigError`` or ``DatasetError``,
+    """The run folder ``out``; ``more`` are the further settings of this tuning. ``ConfigError`` or ``DatasetError``,
     before a run there is cleared, for a task or data that cannot be tuned with."""
     run = Run.open(out, asdict(tuning) | more, resume, _data_of(task, tuning, resume))
     keras.utils.set_random_seed(tuning.seed)
@@ -187,8 +188,8 @@ def opened(task: Task, tuning: Tuning, out: Path, resume: bool, **more: Any) -> 
 
 
 def _data_of(task: Task, tuning: Tuning, resume: bool) -> list[Stamp]:
-    """What ``Run.open`` notes; nothing for a classifier, whose crops have their own note. ``ConfigError`` for a
-    verifier or an arbiter: what these learn from is found by the others' bundles, which a tuning does not name."""
+    """The stamps that ``Run.open`` notes; none for a classifier, whose crops have their own note. ``ConfigError`` for a
+    verifier or an arbiter: they learn from what other bundles find, which a tuning does not name."""
     from trainer.run.data import frames_for, stamps_of
 
     if task in ("verifier", "arbiter"):

@@ -1,10 +1,10 @@
 """What the arbiter learns from: all that the other models find and say in a frame, and what is true of it.
 
-As for the verifier, train frames are changed first, as another laboratory's would be, for the models know them too well
-as they are.
+As for the verifier, train frames are changed first, as if another laboratory had taken them: the models know them too
+well as they are.
 
-Of a cell in doubt, which is read up to five times (``edge.locate.ways``), the first reading is heard, the one of the
-frame as it lies, and not the one that stands in the end.
+A cell in doubt is read up to five times (``edge.locate.ways``). The first reading is used, of the frame as it lies, not
+the one that stands in the end.
 """
 
 from __future__ import annotations
@@ -33,16 +33,17 @@ from edge.records import LABELS, BoolArray, Crop, Float32Array, Prediction, Regi
 from trainer.data.columns import Columns
 from trainer.data.cropset import NOTHING
 from trainer.data.excluded import teaches_nothing
+from trainer.data.labelled import labelled_cells
 from trainer.data.looks import changed
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import holds_cutouts, kept_at
 from trainer.errors import DatasetError
-from trainer.score.labelled import labelled_cells
 
 THOROUGH = 0.7
 """Share of the train frames that are read thoroughly; val frames all are."""
 STRENGTH = (0.5, 2.0)
-"""Of the changes, drawn for each frame: some cells should be easy for the models, and some strange to them."""
+"""Limits of how strong the changes are, drawn for each frame: some cells should be easy for the models, and some
+strange to them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,15 +81,15 @@ class Hearing:
 
 
 def load_hearing(models: Path) -> Hearing:
-    """Of the bundles ``locator``, ``separator``, ``classifier`` and ``verifier`` in ``models``."""
+    """A hearing with the bundles ``locator``, ``separator``, ``classifier`` and ``verifier`` in ``models``."""
     listener = Listener()
     locator, classifier, keep = load_locator(models), load_classifier(models), load_keeper(models)
     return Hearing(models, Pipeline(locator, classifier, straighten, keep, listener, assign), listener)
 
 
 def cells_of(source: Path, split: str, models: Path, store: Path, seed: int) -> CellSet:
-    """The cells of a split: of frames, kept in ``store`` for the next run and changed before, with ``seed``, where they
-    are of train; of cut-outs as they are. ``DatasetError`` if nothing is found."""
+    """The cells of a split. Cells of frames are kept in ``store`` for the next run; train frames are changed before,
+    with ``seed``. Cut-outs are used as they are. ``DatasetError`` if nothing is found."""
     if holds_cutouts(source):
         return cells_of_cutouts(source, split, models)
     hearing = load_hearing(models)
@@ -130,7 +131,7 @@ def cells_at(truths: Sequence[FrameTruth], split: str, hearing: Hearing, seed: i
             thorough = float(rng.random()) < THOROUGH
         hearing.listener.heard.clear()
         (hearing.pipeline.label if thorough else hearing.pipeline.label_live)(frame)
-        if hearing.listener.heard:  # the first reading's: others are of the frame laid another way
+        if hearing.listener.heard:  # the first reading: in the others the frame lies another way
             rows.append(_row(hearing.listener.heard[0], boxes, [LABELS.index(label) for label in truth.labels]))
     if not rows:
         raise DatasetError(
@@ -140,8 +141,8 @@ def cells_at(truths: Sequence[FrameTruth], split: str, hearing: Hearing, seed: i
 
 
 def _row(known: Known, boxes: Float32Array, labels: list[int]) -> tuple[UInt8Array, BoolArray, npt.NDArray[np.int8]]:
-    """One cell of a ``CellSet``; ``boxes`` (m, 4) are the true ones, with these ``labels``, and after them those of
-    objects to be ignored, which leave."""
+    """One cell of a ``CellSet``. ``boxes`` (m, 4) are first the true ones, with these ``labels``, then those of objects
+    to be ignored, which are taken out of the table."""
     whole, label, gone = np.zeros(SEATS, np.bool_), np.full(SEATS, NOTHING, np.int8), np.zeros(SEATS, np.bool_)
     true, ignored = np.split(boxes, [len(labels)])
     mine, theirs = one_to_one(box_iou(known.boxes, true))
@@ -154,7 +155,7 @@ def _row(known: Known, boxes: Float32Array, labels: list[int]) -> tuple[UInt8Arr
 
 
 def leave(table: UInt8Array, gone: BoolArray) -> None:
-    """Objects leave the table (96, 300) and what others share with them, in place."""
+    """Takes the objects ``gone`` (96,) out of the table (96, 300), and what others share with them, in place."""
     table[gone] = 0
     for name in ("iou", "shared"):
         table[:, COLUMNS[name]][:, gone] = 0

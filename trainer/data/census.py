@@ -21,12 +21,12 @@ from trainer.sheet import Tile
 
 EXAMPLES = 14
 SIZE_SHARES = (0, 5, 50, 95, 100)
-"""Percentiles that a size is reported at."""
+"""Percentiles that sizes are reported at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A picture's split and file, and what is the same for the same picture."""
+    """A picture's split and file, and a hash that identical pictures share."""
 
     split: str
     file: str
@@ -36,11 +36,12 @@ class Digest:
 def census(contents: Contents, pictures: Iterable[Digest]) -> dict[str, Any]:
     """The set in figures, ready for JSON; ``pictures`` are its ``digests``.
 
-    ``splits``: pictures, cases (donors of cut-outs), cells and chromosomes of each; ``cases``: which they are;
-    ``counts``: chromosomes per class and split; ``size_px``: percentiles of the pictures' width and height,
-    ``length_px``: of each class's longer side (of a frame's boxes or of the cut-outs); ``same_pictures``: pictures that
-    are in two splits, byte for byte in a frame's file or grey level for grey level in a cut-out; ``edited``: of
-    corrections, how many chromosomes somebody changed; ``skipped``: files left out and why.
+    ``splits``: how many pictures, cases (or donors of cut-outs), cells and chromosomes each has; ``cases``: their
+    names; ``counts``: chromosomes per class and split; ``size_px``: percentiles of the pictures' width and height;
+    ``length_px``: percentiles, per class, of the longer side of a frame's boxes or of the cut-outs; ``same_pictures``:
+    pictures that are in two splits, byte for byte in a frame's file or grey level for grey level in a cut-out;
+    ``edited``: how many chromosomes somebody changed, None unless the set is of corrections; ``skipped``: files left
+    out and why.
     """
     things: Sequence[FrameTruth | CropTruth] = contents.frames or contents.cutouts
     present = [split for split in (*SPLITS, ANY_SPLIT) if any(t.split == split for t in things)]
@@ -76,7 +77,7 @@ def in_two_splits(pictures: Iterable[Digest]) -> list[dict[str, str]]:
 
 
 def digests(contents: Contents) -> Iterable[Digest]:
-    """Of every picture of the set; reads the frames' files."""
+    """One for every picture of the set; reads the frames' files."""
     for f in contents.frames:
         yield Digest(f.split, f.image, hashlib.sha256(f.path.read_bytes()).digest())
     for c in contents.cutouts:

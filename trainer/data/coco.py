@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainer.data.foreign import ForeignSet, foreign_label
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_named
 from trainer.data.pictures import require_size
 from trainer.data.splits import SPLITS
-from trainer.data.strangers import Strangers, stranger_label
 from trainer.data.tables import LARGEST
 from trainer.errors import DatasetError
 
@@ -88,9 +88,10 @@ def _is_length(value: Any) -> bool:
 
 
 def coco_frames(path: Path) -> list[CocoFrame]:
-    """As ``read_coco``, with all that the tables say of each frame. One ``CrowdWarning`` counts the marks left out."""
+    """The frames as ``read_coco`` gives them, with all that the tables say of each. One ``CrowdWarning`` counts the
+    marks left out."""
     folder = path.parent if path.is_file() else path
-    strangers = Strangers.of(folder)
+    foreign = ForeignSet.of(folder)
     frames: list[CocoFrame] = []
     crowds = 0
     for file, table in coco_files(path).items():
@@ -98,10 +99,10 @@ def coco_frames(path: Path) -> list[CocoFrame]:
         alone = [mark for mark in table["annotations"] if not (isinstance(mark, dict) and mark.get("iscrowd") == 1)]
         crowds += len(table["annotations"]) - len(alone)
         try:
-            frames += _frames(table | {"annotations": alone}, file, folder, split, strangers)
+            frames += _frames(table | {"annotations": alone}, file, folder, split, foreign)
         except TypeError as error:  # an id that is a list
             raise DatasetError(f"{file}: not as COCO has it, {error}; give numbers as ids") from error
-    strangers.tell_guessed(frame.path for frame in frames if not frame.entry.get("case"))
+    foreign.tell_guessed(frame.path for frame in frames if not frame.entry.get("case"))
     if crowds:
         warnings.warn(
             f"{path}: {crowds} annotation(s) with iscrowd 1 left out: each marks several chromosomes, not one",
@@ -112,7 +113,8 @@ def coco_frames(path: Path) -> list[CocoFrame]:
 
 
 def _split_by_name(file: Path) -> str | None:
-    """Of a file that is named itself: what its own name says, or its folder's where that is a split's and no other."""
+    """The split that a file given by its own path states: its name, or its folder's name if that is a split's and
+    nothing else."""
     above = file.resolve().parent.name
     return split_named(Path(file.name)) or (split_named(Path(above) / "_") if above in (*SPLITS, "valid") else None)
 
@@ -127,9 +129,7 @@ def _wrong(where: str, field: str, expected: str, got: object) -> DatasetError:
     return DatasetError(f"{where}: expected '{field}' to be {expected}, got {got!r}; correct the table")
 
 
-def _frames(
-    table: dict[str, Any], file: Path, folder: Path, split: str | None, strangers: Strangers
-) -> list[CocoFrame]:
+def _frames(table: dict[str, Any], file: Path, folder: Path, split: str | None, foreign: ForeignSet) -> list[CocoFrame]:
     where = f"{file}, categories"
     names = {_field(entry, "id", where): str(_field(entry, "name", where)) for entry in table["categories"]}
     marks: dict[Any, list[dict[str, Any]]] = {}
@@ -148,25 +148,26 @@ def _frames(
         if category not in names:
             raise _wrong(where, "category_id", f"the id of one of the {len(names)} categories", category)
         marks[image_id].append(mark)
-        labels[image_id].append(stranger_label(names[category], where))
+        labels[image_id].append(foreign_label(names[category], where))
     own = file.stem.split("_")[-1]
     places = [file.parent, folder, folder / "images", file.parent / "images", folder / own, folder / "images" / own]
     frames = []
     for entry in table["images"]:
         where = f"{file}, image {entry['id']}"
-        picture = _picture(entry, places, file, strangers, where)
-        case = str(entry.get("case") or strangers.case(picture))
+        picture = _picture(entry, places, file, foreign, where)
+        case = str(entry.get("case") or foreign.case(picture))
         known = tuple(marks[entry["id"]]), tuple(labels[entry["id"]])
-        frames.append(CocoFrame(file, picture, case, strangers.split(case, split), entry, *known))
+        frames.append(CocoFrame(file, picture, case, foreign.split(case, split), entry, *known))
     return frames
 
 
-def _picture(entry: dict[str, Any], places: list[Path], file: Path, strangers: Strangers, where: str) -> Path:
-    """Where the picture of an image's ``entry`` lies, of the stated size, if one is stated."""
+def _picture(entry: dict[str, Any], places: list[Path], file: Path, foreign: ForeignSet, where: str) -> Path:
+    """Where the picture of an image's ``entry`` lies. ``DatasetError`` if it is not there, or not of the size that the
+    entry states, if it states one."""
     name = _field(entry, "file_name", where)
     if not isinstance(name, str):
         raise _wrong(where, "file_name", "text", name)
-    picture = strangers.find(name, places, file)
+    picture = foreign.find(name, places, file)
     width, height = entry.get("width"), entry.get("height")
     if width and height:
         for field, side in (("width", width), ("height", height)):

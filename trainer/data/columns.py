@@ -31,14 +31,14 @@ class Columns:
         return cls(*(np.concatenate([getattr(s, field.name) for s in sets]) for field in fields(cls)))
 
     def save(self, path: Path) -> None:
-        """As ``path`` (.npz), on the disk, whole or not at all; makes the folder."""
+        """Writes ``path`` (.npz) to the disk, whole or not at all; makes its folder."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """``DatasetError`` for a file that is damaged or holds something else."""
+        """What ``save`` wrote. ``DatasetError`` for a file that is damaged or holds something else."""
         try:
             with path.open("rb") as file, np.load(file) as stored:
                 return cls(*(stored[field.name] for field in fields(cls)))

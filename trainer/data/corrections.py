@@ -1,12 +1,12 @@
 """What technicians corrected: JSON lines, one a frame, as ``chromo-edge case export`` writes them.
 
 A line is the object of ``tests/contract/cell.schema.json`` with ``image`` (the frame's path beside the JSONL) and
-``case`` added, and the chromosomes as they were in the end: ``label``, ``box_px``, ``edited``, and where the p arm of
-those that somebody turned ends, ``p_end_px``. What somebody excluded is in ``excluded`` (``trainer/data/excluded.py``
-says what it teaches). Frames that nobody edited teach as well: somebody signed them. Each case
-has its own split (``names.split_of_case``).
+``case`` added, and the chromosomes as they were in the end: ``label``, ``box_px``, ``edited``, and ``p_end_px``, where
+the p arm ends, of those that somebody turned. What somebody excluded is in ``excluded`` (``trainer/data/excluded.py``
+says what it teaches). Frames in which nobody changed anything teach as well: somebody has accepted them. Each case has
+its own split (``names.split_of_case``).
 
-``trainer data label`` writes the same lines of cells that nobody has seen, each marked as ``unreviewed``.
+``trainer data label`` writes the same lines for cells that nobody has seen, each marked as ``unreviewed``.
 
 A frame whose ``karyotype`` has a marker or a derivative is left out: the marker would teach that it is no chromosome,
 the derivative that it is a whole one of its class.
@@ -33,24 +33,26 @@ from trainer.errors import DatasetError
 
 FIELDS = ("image", "case", "chromosomes")
 PLACES = ("*.jsonl", "*/*.jsonl", "*/corrections/*.jsonl")
-"""In an export's corrections, in one of several or in an export, in one of several exports."""
+"""Where the JSONL lies below a folder that is an export's ``corrections``; an export or a folder of several such; a
+folder of several exports."""
 
 CORRECTIONS = "corrections.jsonl"
-"""What the file is called in an export."""
+"""The file's name in an export."""
 UNREVIEWED = "unreviewed"
 """The mark of a line whose labels are the models' own."""
 
 _CHANGED = re.compile(r"mar\b|der\(")
-"""What ISCN calls markers and derivatives."""
+"""Marks of markers and derivatives in ISCN."""
 
 
 class UnreviewedWarning(UserWarning):
-    """Labels of a set are what models gave its cells, and nobody has looked at them."""
+    """The labels of a set come from models, and nobody has looked at them."""
 
 
 def correction_files(path: Path) -> list[Path]:
-    """The JSONL files at ``path``: the file itself, or those of a folder or of its folders, one a case, each with the
-    corrections alone or with all that ``chromo-edge case export`` writes. ``DatasetError`` where others lie deeper."""
+    """The JSONL files at ``path``: the file itself, or those of a folder and of the folders in it, one a case, each
+    with the corrections alone or with all that ``chromo-edge case export`` writes. ``DatasetError`` where some lie
+    deeper."""
     if path.is_file():
         return [path]
     files = sorted(file for place in PLACES for file in path.glob(place))
@@ -65,10 +67,10 @@ def correction_files(path: Path) -> list[Path]:
 
 
 def read_corrections(path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
-    """All frames, in the lines' order, and those left out for what is in them. ``DatasetError`` names the line that is
+    """All frames, in the lines' order, and those left out with the reason. ``DatasetError`` names the line that is
     wrong.
 
-    Of two lines for one frame the later holds: a case may be exported again after another look.
+    If two lines are of one frame the later holds: a case may be exported again after another look.
     """
     found: dict[Path, tuple[FrameTruth, str]] = {}
     unseen: set[Path] = set()

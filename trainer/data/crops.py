@@ -27,12 +27,13 @@ COLUMNS = ("file", "label", "cell", "donor", "split")
 TABLE = "crops.csv"
 SUFFIXES = (".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 MOST_BYTES = 1 << 28
-"""Of one file in a zip, unpacked; a table of a million crops takes a fifth of it."""
+"""Largest size of one file of a zip, unpacked; a table of a million crops takes a fifth of it."""
 ANY_SPLIT = ""
 """The split of all cut-outs of a set that states neither a split nor a donor: it can only be used as a whole."""
 
 TURNED_SHARE = 0.8
-"""From this share of a set's upright cut-outs on, those seen the other way up are no mistakes of a network's."""
+"""If at least this share of a set's upright cut-outs is seen the other way up, that is the set and not a network's
+mistakes."""
 
 
 class CropWarning(UserWarning):
@@ -40,14 +41,15 @@ class CropWarning(UserWarning):
 
 
 class UnsplitWarning(UserWarning):
-    """Nobody can tell what of a set is to learn from and what to test on; all of it was read."""
+    """A set states neither donors nor splits, so nobody can tell what is to learn from and what to test on; all was
+    read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CropTruth:
     """One cut-out: ``pixels`` uint8 (H, W) as stored (dark on white, or bright on black), ``label`` of ``LABELS``;
     ``cell`` is a name among those of its donor. What is transparent is white, as in frames; deeper levels are scaled to
-    8 bits as a frame's are (``edge.camera.pixels.to_8_bit``), all of a cell alike."""
+    8 bits as a frame's are (``edge.camera.pixels.to_8_bit``), all crops of a cell by one scale."""
 
     file: str
     label: str
@@ -70,10 +72,11 @@ def read_crops(source: Path, split: str) -> list[CropTruth]:
     """Crops of one split, cell by cell, otherwise in the table's order.
 
     ``source`` is a zip or a folder with ``crops.csv`` (columns ``COLUMNS``), or a folder of classes,
-    ``[SPLIT/]LABEL/[DONOR/[CELL/]]PICTURE``; "" is the cell, donor or split that is not known. A donor without a stated
-    split has its own (``names.split_of_case``). Crops without both are of train; but where no crop has either, all are
-    read whatever split is asked for, with an ``UnsplitWarning``. Unreadable pictures are left out with one
-    ``CropWarning`` that names them. ``DatasetError``: nothing usable there, no such split, or a donor is in two.
+    ``[SPLIT/]LABEL/[DONOR/[CELL/]]PICTURE``; "" is a cell, donor or split that is not known. A donor without a stated
+    split gets one by its name (``names.split_of_case``). Crops with neither donor nor split belong to train; but if no
+    crop of the set has either, all are read whatever split is asked for, with an ``UnsplitWarning``. Unreadable
+    pictures are left out with one ``CropWarning`` that names them. ``DatasetError``: nothing usable there, no such
+    split, or a donor is in two.
     """
     if split not in SPLITS:
         raise DatasetError(f"{source}: expected a split of {', '.join(SPLITS)}, got '{split}'; name one of them")
@@ -99,7 +102,7 @@ def read_crops(source: Path, split: str) -> list[CropTruth]:
 
 
 def donors_of(source: Path) -> dict[str, set[str]]:
-    """Whose crops are in each split, ``ANY_SPLIT`` where none is known; no picture is looked at."""
+    """The donors of each split, ``ANY_SPLIT`` where none is known; no picture is looked at."""
     donors: dict[str, set[str]] = {}
     with _opened(source) as (entries, _):
         for entry in entries:
@@ -143,7 +146,7 @@ def _opened(source: Path) -> Iterator[tuple[list[_Entry], Callable[[str], bytes]
 
 
 def _file_in(folder: Path, name: str) -> bytes:
-    """``OSError`` and ``FrameError`` for what cannot be read or is no file."""
+    """The bytes of a file below ``folder``. ``OSError`` or ``FrameError`` for what cannot be read or is no file."""
     check_is_file(folder / name, (folder / name).stat().st_mode)
     return (folder / name).read_bytes()
 
@@ -183,7 +186,8 @@ def _table_entries(folder: Path) -> list[_Entry]:
 
 
 def _entries(rows: Sequence[Row], table: str) -> list[_Entry]:
-    """Of a table; a row without a split is where the others of its donor are, as far as that is stated."""
+    """The entries of a table. A row without a split belongs where the others of its donor do, if any of them states
+    one."""
     stated = {row.text("donor"): row.text("split") for row in rows if row.text("donor") and row.text("split")}
     entries = []
     for row in rows:
@@ -219,8 +223,8 @@ def _folder_entries(folder: Path) -> list[_Entry]:
 
 
 def _require_own(path: Path, below: Path, label: str) -> None:
-    """``DatasetError`` where a name ``below`` a class's folder says another class, for folders 1, 2, ... may be cells;
-    or where a folder there is a split's, which would be taken for a donor."""
+    """``DatasetError`` where a name ``below`` a class's folder says another class: the folders 1, 2, ... may be cells.
+    Or where a folder there is named as a split: it would be taken for a donor."""
     for name in (*below.parent.parts, below.stem):
         if label_said_by(name) not in (None, label):
             raise DatasetError(
@@ -254,7 +258,7 @@ def _checked(entries: list[_Entry], table: str) -> list[_Entry]:
     check_splits(((e.donor, e.split) for e in entries if e.donor), "donor", table)
     if all(entry.split == ANY_SPLIT for entry in entries):
         return entries
-    # Nobody knows whose the others are: as a test they might measure memory.
+    # The others may be anybody's, also of donors that are learned from: to test on them might measure memory.
     entries = [replace(entry, split=entry.split or "train") for entry in entries]
     check_splits(((e.cell, e.split) for e in entries if e.cell and not e.donor), "cell", table)
     return entries
@@ -277,7 +281,8 @@ def _decode(entries: Iterable[_Entry], read: Callable[[str], bytes]) -> tuple[li
 
 
 def _in_8_bit(crops: list[CropTruth]) -> list[CropTruth]:
-    """The crops, the deep ones of a cell by one white: by its own, a pale chromosome would be as dark as others."""
+    """The crops in 8 bits; deeper ones of a cell are scaled by one white: scaled each by its own, a pale chromosome
+    would become as dark as the others."""
     scaled: dict[CropTruth, UInt8Array] = {}
     for cell in by_cell(crop for crop in crops if crop.pixels.dtype != np.uint8).values():
         levels = to_8_bit(np.concatenate([crop.pixels.ravel() for crop in cell]))

@@ -31,7 +31,8 @@ NO_CELL = -1
 DRAWN = "drawn"
 """The case of what is drawn from the band tables."""
 MISTAKEN_IOU = 0.4
-"""A found box that covers no true one by more than this is a mistake, for the classifier to learn from."""
+"""A found box whose intersection over union with every true one is below this is a mistake, which the classifier learns
+from as NOTHING."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,8 +62,8 @@ class CropSet(Columns):
 
 
 def crops_of_cutouts(source: Path, split: str, models: Path) -> CropSet:
-    """The crops of a set of cut-outs, cell by cell. Which stain they are the classifier in ``models`` says where their
-    grounds leave a doubt."""
+    """The crops of a set of cut-outs, cell by cell. Where their grounds leave a doubt about the stain the classifier in
+    ``models`` decides."""
     pixels, labels, polarity, cells, cases = [], [], [], [], []
     for number, cell in enumerate(told(read_together(read_crops(source, split)).values(), models)):
         pixels += [crop.pixels for crop in cell.crops]
@@ -99,12 +100,12 @@ def crops_of_frames(source: Path, split: str, locator: Locator) -> CropSet:
 
 
 def crops_of(truths: Sequence[FrameTruth], locator: Locator, what: str) -> CropSet:
-    """The crops of all chromosomes of metaphase frames, as the models cut them; no polarity yet but of those whose p
-    arm a person told. ``what`` is said of it on the bar that shows how far it is.
+    """The crops of all chromosomes of metaphase frames, as the models cut them. The polarity is known only of those
+    whose p arm a person marked. ``what`` stands beside the progress bar.
 
     In every other frame a chromosome's box is the located one, if there is one, as it will be at the microscope; what
-    was located there and is none comes along, labelled NOTHING, but for what is to be ignored. In the others the boxes
-    are the people's.
+    was located there and is no chromosome comes along, labelled NOTHING, except for what is to be ignored. In the
+    frames between, the boxes are those that people drew.
     """
     pixels, labels, polarity, cells, cases = [], [], [], [], []
     for number, truth in enumerate(track(truths, what)):
@@ -132,7 +133,7 @@ def crops_of(truths: Sequence[FrameTruth], locator: Locator, what: str) -> CropS
 
 
 def _way_up(region: Region, p_end_px: tuple[float, float] | None) -> int:
-    """The polarity of a region's crop, the end of whose p arm lies there; UNKNOWN where nobody told."""
+    """The polarity of a region's crop whose p arm ends at ``p_end_px`` (x, y); UNKNOWN where that is None."""
     if p_end_px is None:
         return UNKNOWN
     first, last = (float(np.hypot(*(region.axis_px[end] - p_end_px))) for end in (0, -1))

@@ -1,8 +1,8 @@
 """What technicians excluded from a cell: most of it teaches that it is no chromosome, some of it teaches nothing.
 
-Whoever excludes an object does not say why. Pieces and doubles of a chromosome lie on it, and debris is hardly named
-surely by its bands: neither is a chromosome, and that is what they teach. What lies apart and is named surely may be a
-whole chromosome, of a neighbour cell, which looks like any other; to learn from it that it is none would cost real
+Whoever excludes an object does not say why. Pieces and doubles of a chromosome lie on it, and debris is hardly ever
+named surely by its bands: neither is a chromosome, and that is what they teach. What lies apart and is named surely may
+be a whole chromosome of a neighbour cell, which looks like any other; learned from as no chromosome it would cost real
 ones. Of 45 objects found in 200 val frames of the metaphase set that were no marked chromosome, five were such, three
 of them chromosomes that nobody had marked.
 """
@@ -19,11 +19,11 @@ from edge.records import BoolArray
 from trainer.errors import DatasetError
 
 SURE = 0.9
-"""Probability of its likeliest class from which an object is named surely; of true chromosomes 97 in 100 are."""
+"""An object whose likeliest class has at least this probability is named surely; 97 in 100 true chromosomes are."""
 APART = 0.5
-"""Of the smaller of two boxes: what lies apart shares less."""
+"""An object lies apart if it shares less than this with each chromosome, as a share of the smaller of both boxes."""
 SAME_IOU = 0.5
-"""A found box that shares as much with an excluded one is of the same object."""
+"""A found box is of an excluded object if their intersection over union is at least this."""
 
 Boxes = npt.NDArray[np.int64]
 
@@ -51,7 +51,8 @@ def teaches_nothing(found: npt.ArrayLike, ignored_px: npt.ArrayLike) -> BoolArra
 
 
 def _shared(a: npt.NDArray[np.float64], b: Boxes) -> npt.NDArray[np.float64]:
-    """What every box of ``a`` (n, 4) shares with every one of ``b`` (m, 4), of the smaller of the two: (n, m)."""
+    """The area that every box of ``a`` (n, 4) has in common with every one of ``b`` (m, 4), as a share of the smaller
+    of both: (n, m)."""
     iou = box_iou(a, b)
     areas, others = ((boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (a, b))
     shared = iou / (1 + iou) * (areas[:, None] + others)

@@ -46,10 +46,10 @@ class CutOut:
 
 @dataclass(frozen=True, slots=True)
 class CachedFrame:
-    """``pixels`` uint8 (H, W) at locator scale; ``candidates`` uint8 (H/2, W/2, 3) box indices that may own each grid
-    pixel; ``boxes`` float32 (n, 4) at locator scale; ``density``: mean optical density of its lone chromosomes;
-    ``proposals`` float32 (m, 4) at locator scale, centred: what a locator proposes here, if one was asked; ``ignored``
-    float32 (k, 4) at locator scale: what may be chromosomes or not."""
+    """``pixels`` uint8 (H, W) at locator scale; ``candidates`` uint8 (H/2, W/2, 3) indices of the boxes that may own
+    each grid pixel; ``boxes`` float32 (n, 4) at locator scale; ``density``: mean optical density of its lone
+    chromosomes; ``proposals`` float32 (m, 4) at locator scale, centred: what a locator proposes here, if one was asked;
+    ``ignored`` float32 (k, 4) at locator scale: objects that may be chromosomes or not."""
 
     name: str
     pixels: UInt8Array
@@ -121,7 +121,7 @@ def train_frames(data: Path, store: Path) -> list[CachedFrame]:
 
 
 def prepared(truths: Sequence[FrameTruth]) -> list[CachedFrame]:
-    """Prepared now, and nothing kept of it."""
+    """The frames prepared anew; nothing is stored."""
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(_prepare, truths))
 

@@ -1,10 +1,10 @@
-"""Cut-outs whose ground somebody painted over or padded: taken as they lie, their bands would be read inside out.
+"""Cut-outs whose ground somebody painted over or padded: read as they lie, their bands would be inside out.
 
 Programs that cut chromosomes out lay them on black or on white, whatever the stain, and pad them to squares. Where a
 chromosome ends, it fades into the ground that it was photographed on, so its rim is nearer to that ground than its
-inside is. In the cells of both sets of cut-outs at hand it is so by 0.5 to 0.7 of the way, at half the scale by 0.3;
-painted over with the other ground the rim lies 0.7 to 1.1 beyond the inside. Somewhere between are those of which
-somebody cut the rim away: whether they are read inside out shows in how surely they can be named.
+inside is. In the cells of both sets of cut-outs at hand the rim lies 0.5 to 0.7 of the way towards it, at half the
+scale 0.3; painted over with the other ground it lies 0.7 to 1.1 beyond the inside. Cut-outs whose rims somebody cut
+away lie between: whether they are read inside out shows in how surely they can be named.
 """
 
 from __future__ import annotations
@@ -19,23 +19,25 @@ from edge.records import BoolArray, UInt8Array
 from trainer.data.crops import CropTruth, by_cell
 
 FLAT = 8
-"""Grey levels by which one colour may differ, as JPEG stores it."""
+"""How many grey levels pixels of one colour may differ by, as JPEG stores it."""
 PURE, NOISE = 24, 0.02
-"""Grey levels that lie that near to black or white may be paint, where more than this share of it is not quite so: else
-paint is of one level, and what is nearly so is a chromosome's darkest band."""
+"""Pixels within ``PURE`` grey levels of white may be paint if more than the share ``NOISE`` of the ground is not quite
+white, as JPEG leaves it. Otherwise paint has one level, and what is nearly white is a band."""
 OWN, BEYOND, PAINT = -0.45, 0.25, 0.6
-"""By what share of the way from ground to inside the rim lies beyond the inside: up to the first the ground is the
-chromosome's own, from the last on it is paint, for sure; between them more likely the one or the other."""
+"""How far the rim lies beyond the inside, as a share of the way from ground to inside: up to ``OWN`` the ground is
+surely the chromosome's own, from ``PAINT`` on it is surely paint; between them ``BEYOND`` parts what is more likely the
+one from what is more likely the other."""
 ALL_AROUND = 0.9
-"""So much of what a margin surrounds differs from it at its edge: a chromosome's own ground would not."""
+"""A margin is padding if more than this share of the edge of what it surrounds differs from it: a chromosome's own
+ground would not."""
 LIGHT_PERCENT = 2.0
-"""Of a cell's own pixels so many are as light as its ground was."""
+"""The percentile of a cell's own pixels that is taken for the level of its ground."""
 _NEXT = np.ones((3, 3), np.uint8)
 
 
 def read_together(crops: Iterable[CropTruth]) -> dict[tuple[str, str, bool], list[CropTruth]]:
-    """``by_cell``; but those of unknown cells apart by their ground, whether it is black: a folder a class may hold two
-    stains. Of 15,676 cut-outs at hand each alone tells its ground rightly."""
+    """``by_cell``, with crops of unknown cells further parted by whether their ground is black: a folder a class may
+    hold two stains. Of 15,676 cut-outs at hand each alone tells its ground rightly."""
     groups: dict[tuple[str, str, bool], list[CropTruth]] = {}
     for (donor, cell), members in by_cell(crops).items():
         for crop in members:
@@ -44,9 +46,9 @@ def read_together(crops: Iterable[CropTruth]) -> dict[tuple[str, str, bool], lis
 
 
 def ways_to_read(pictures: Sequence[UInt8Array]) -> list[list[UInt8Array]]:
-    """One cell's cut-outs, uint8 (h, w) each, without padding, and on a ground such as they were photographed on, as
-    far as pictures alone can tell. Where the rims leave a doubt, also the same taken for the other stain, on a ground
-    as light as the lightest bands and on one beyond all that a chromosome can show."""
+    """The ways to read one cell's cut-outs, uint8 (h, w) each, the likeliest first; padding is taken off. If the rims
+    tell the ground for sure there is one way. Otherwise there are three: as they are, and taken for the other stain, on
+    a ground as light as the lightest bands and on one beyond all that a chromosome can show."""
     pictures = [unpadded(picture) for picture in pictures]
     bright = bright_on_black(pictures)
     turned = np.uint8(255 if bright else 0)
@@ -65,7 +67,7 @@ def ways_to_read(pictures: Sequence[UInt8Array]) -> list[list[UInt8Array]]:
 
 
 def unpadded(picture: UInt8Array) -> UInt8Array:
-    """Less the margin of one colour, where what it surrounds has a ground of another."""
+    """The picture without its margin of one colour, if what that surrounds has a ground of another colour."""
     corner = int(picture[0, 0])
     other = np.abs(picture.astype(np.int16) - corner) > FLAT
     rows, columns = np.flatnonzero(other.any(1)), np.flatnonzero(other.any(0))
@@ -78,7 +80,7 @@ def unpadded(picture: UInt8Array) -> UInt8Array:
 
 
 def _ground(picture: UInt8Array) -> BoolArray:
-    """What is white and reaches to the edge, bool (h, w)."""
+    """The white that reaches the picture's edge, bool (h, w)."""
     off = 255 - picture
     lossy = np.count_nonzero((off > 0) & (off <= FLAT)) > NOISE * np.count_nonzero(off == 0)
     white = np.pad((off <= (PURE if lossy else 0)).astype(np.uint8), 1, constant_values=1)
@@ -87,8 +89,8 @@ def _ground(picture: UInt8Array) -> BoolArray:
 
 
 def _beyond(picture: UInt8Array, ground: BoolArray) -> float:
-    """How far the rim lies beyond the inside, as a share of the inside's own distance from white; ``OWN`` where
-    nothing could be paint."""
+    """How far the rim lies beyond the inside, as a share of the inside's own distance from white; ``OWN`` where there
+    is no rim or no inside."""
     near = cv2.dilate(ground.astype(np.uint8), _NEXT) > 0
     rim, inside = picture[near & ~ground], picture[~near]
     if not (len(rim) and len(inside)):

@@ -1,10 +1,11 @@
 """What the verifier learns from: the objects that the models find in frames, and which of them are chromosomes.
 
-Only those that the keeper asks the verifier about (``edge.cell.keep.doubtful``); what is beyond doubt teaches nothing.
+Only objects that the keeper would show the verifier (``edge.cell.keep.doubtful``); what is beyond doubt teaches it
+nothing.
 
-The models have learned from the train frames themselves and find them too easily. So each frame is changed first, in
-size, light, stain and sharpness, as another laboratory's would be: 97.0 % of what is then found is judged rightly by
-the views of ``edge.cell.views``, as against 97.4 % on val frames as they are.
+The models have learned from the train frames themselves and find their chromosomes too easily. So each frame is changed
+first, in size, light, stain and sharpness, as if another laboratory had taken it: 97.0 % of what is then found is
+judged rightly by the views of ``edge.cell.views``, as against 97.4 % on val frames as they are.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ from trainer.data.sources import kept_at
 from trainer.errors import DatasetError
 
 GROUND = 0.75
-"""Of white: what contrast leaves as it is."""
+"""The grey level, as a share of white, that a change of contrast leaves as it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LookSet(Columns):
     """``pixels`` uint8 (n, 64, 64, 3); ``whole`` bool (n,), whether it is the mark of a chromosome; ``share`` float32
-    (n,), the most that its box shares with a true one (intersection over union); ``chance`` float32 (n,), of being a
-    chromosome, by locator and classifier alone."""
+    (n,), its box's largest intersection over union with a true one; ``chance`` float32 (n,), the probability that it is
+    a chromosome by locator and classifier alone."""
 
     pixels: UInt8Array
     whole: npt.NDArray[np.bool_]
@@ -69,7 +70,7 @@ def looks_of_frames(source: Path, split: str, models: Path, store: Path, seed: i
 
 @dataclass(frozen=True, slots=True)
 class Lookers:
-    """The models whose finds are looked at."""
+    """The models whose finds the verifier learns to judge."""
 
     locator: Locator
     classifier: Classifier
@@ -80,7 +81,7 @@ class Lookers:
 
 
 def load_lookers(models: Path) -> Lookers:
-    """Of the bundles in ``models``; ``ModelError`` for one that is missing or damaged."""
+    """The lookers of the bundles in ``models``; ``ModelError`` for one that is missing or damaged."""
     return Lookers(load_locator(models), load_classifier(models))
 
 
@@ -103,8 +104,8 @@ def looks_at(truths: Sequence[FrameTruth], split: str, lookers: Lookers, seed: i
 def looks_of(
     frame: Frame, boxes: Float32Array, ignored: Float32Array, locator: Locator, classifier: Classifier
 ) -> list[LookSet]:
-    """One set, of the doubtful objects in a frame whose chromosomes have these boxes (n, 4), less those that are at the
-    boxes ``ignored`` (k, 4); none if it is empty."""
+    """A list with the set of the doubtful objects in a frame whose chromosomes have these boxes (n, 4), without those
+    at the boxes ``ignored`` (k, 4); an empty list if there are none."""
     frame = locator.prepared(frame)
     regions = locator.locate(frame)
     if not regions:
@@ -120,8 +121,8 @@ def looks_of(
 
 
 def marks(regions: Sequence[Region], boxes: Float32Array) -> tuple[npt.NDArray[np.bool_], Float32Array]:
-    """Of each region, whether it is the mark of one of the true ``boxes`` (m, 4), one to one, bool (n,); and the most
-    that its box shares with any, float32 (n,)."""
+    """For each region: whether it is the mark of one of the true ``boxes`` (m, 4), one to one, bool (n,); and its box's
+    largest intersection over union with any, float32 (n,)."""
     shares = box_iou(boxes_of(regions), boxes)
     whole = np.zeros(len(regions), np.bool_)
     whole[one_to_one(shares)[0]] = True
@@ -131,8 +132,8 @@ def marks(regions: Sequence[Region], boxes: Float32Array) -> tuple[npt.NDArray[n
 def changed(
     frame: Frame, boxes: Float32Array, rng: np.random.Generator, strength: float = 1.0
 ) -> tuple[Frame, Float32Array]:
-    """The frame as another laboratory might have taken it, and its boxes (n, 4) there; ``strength``: how different its
-    size and its light are."""
+    """The frame as another laboratory might have taken it, and its boxes (n, 4) there; ``strength`` says how different
+    size, light, blur and noise may be."""
     zoom = float(np.exp(rng.normal(0, 0.06 * strength)))
     size = [max(1, round(n * zoom)) for n in frame.pixels.shape[::-1]]
     x = cv2.resize(frame.pixels, size, interpolation=cv2.INTER_LINEAR).astype(np.float32) / np.float32(255)

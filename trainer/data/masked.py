@@ -1,6 +1,6 @@
-"""Metaphases whose chromosomes have masks, in the two forms that have some.
+"""Metaphases whose chromosomes have masks, in two forms.
 
-``NAME_dapi.png`` with ``NAME_mask.png`` (``mfish.py``) says of each pixel one class or that several overlap: there,
+``NAME_dapi.png`` with ``NAME_mask.png`` (``mfish.py``) gives each pixel one class, or says that several overlap there:
 overlaps are ignored. COCO's JSON with a ``segmentation`` in uncompressed run lengths, as ``trainer simulate`` writes
 it, has each mask whole: nothing is ignored.
 """
@@ -18,9 +18,10 @@ import numpy as np
 
 from edge.records import BoolArray, Box
 from trainer.data.coco import CocoFrame, coco_frames, corners
+from trainer.data.foreign import ForeignSet
 from trainer.data.mfish import (
     OVERLAP,
-    Piece,
+    MaskTruth,
     mask_files,
     picture_of,
     pieces_of_mask,
@@ -31,32 +32,31 @@ from trainer.data.mfish import (
 from trainer.data.pictures import UNMARKED, Skipped, fault_of, require_size, warn_skipped
 from trainer.data.rle import mask_of_rle
 from trainer.data.splits import pick_split
-from trainer.data.strangers import Strangers
 from trainer.errors import DatasetError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskedFrame:
-    """A metaphase at ``path``, its chromosomes, and ``ignored`` bool (H, W): pixels of which nobody knows whose they
-    are. Pieces may share pixels."""
+    """A metaphase at ``path``, its chromosomes ``pieces``, which may share pixels, and ``ignored`` bool (H, W), the
+    pixels of which nobody knows whose they are."""
 
     path: Path
-    pieces: tuple[Piece, ...]
+    pieces: tuple[MaskTruth, ...]
     ignored: BoolArray
 
 
 Reader = Callable[[], MaskedFrame]
-"""Reads one frame's masks when it is called: a set's masks need not all be in memory."""
+"""Reads one frame's masks when it is called: not all masks of a set need be in memory."""
 
 
 def masked_frames(path: Path, split: str = "") -> list[Reader]:
-    """A reader for each metaphase with masks at ``path``, by file, of one ``split`` where it is named; ``DatasetError``
-    where there is none. Pictures that cannot be read are left out with one ``SkippedWarning`` that names them, and
-    another counts those of COCO's that have no mark."""
+    """A reader for each metaphase with masks at ``path``, by file, of one ``split`` if it is named; ``DatasetError`` if
+    there is none. Pictures that cannot be read are left out with one ``SkippedWarning`` that names them; another counts
+    COCO's pictures without a mark."""
     files = mask_files(path)
     if files:
-        strangers, pictures = Strangers.of(path), [picture_of(file) for file in files]
-        splits = [split_of_slide(slide_of(picture, strangers)) for picture in pictures]
+        foreign, pictures = ForeignSet.of(path), [picture_of(file) for file in files]
+        splits = [split_of_slide(slide_of(picture, foreign)) for picture in pictures]
         named = list(zip([partial(read_mfish_masks, file) for file in files], pictures, splits, strict=True))
         return _readable(named, split, path)
     frames = coco_frames(path) if path.is_dir() or path.suffix.lower() == ".json" else []
@@ -71,7 +71,7 @@ def masked_frames(path: Path, split: str = "") -> list[Reader]:
 
 
 def _readable(named: Sequence[tuple[Reader, Path, str]], split: str, path: Path) -> list[Reader]:
-    """The readers of a split, of ``named`` with their pictures and splits."""
+    """Of the ``named`` readers, each with its picture and split, those of ``split`` whose pictures can be read."""
     if split:
         pick_split(split, (own for _, _, own in named), str(path))
     faults = [(reader, picture.name, fault_of(picture)) for reader, picture, own in named if split in ("", own)]
@@ -83,7 +83,8 @@ def _readable(named: Sequence[tuple[Reader, Path, str]], split: str, path: Path)
 
 
 def read_mfish_masks(mask_file: Path) -> MaskedFrame:
-    """The pieces of each class, overlaps ignored. ``DatasetError`` for what is no mask or none of its picture."""
+    """The frame of a mask file, its overlaps ignored. ``DatasetError`` if it is no mask, or not of its picture's
+    size."""
     mask = read_mask(mask_file)
     if mask is None:
         raise DatasetError(f"{mask_file}: expected an 8-bit grey mask; copy it again or take it away")
@@ -93,7 +94,8 @@ def read_mfish_masks(mask_file: Path) -> MaskedFrame:
 
 
 def read_coco_masks(frame: CocoFrame) -> MaskedFrame:
-    """Whole masks. ``DatasetError`` names the annotation without one, or whose mask does not lie in its box."""
+    """The frame with whole masks. ``DatasetError`` names an annotation without a mask, or whose mask lies outside its
+    box."""
     try:
         height_px, width_px = int(frame.entry["height"]), int(frame.entry["width"])
         require_size(frame.path, (width_px, height_px), f"{frame.table}, image {frame.entry['id']}")
@@ -106,7 +108,7 @@ def read_coco_masks(frame: CocoFrame) -> MaskedFrame:
     return MaskedFrame(frame.path, pieces, np.zeros((height_px, width_px), np.bool_))
 
 
-def _piece(mark: dict[str, Any], label: str, height_px: int, width_px: int, table: Path) -> Piece:
+def _piece(mark: dict[str, Any], label: str, height_px: int, width_px: int, table: Path) -> MaskTruth:
     where = f"{table}, annotation {mark.get('id')}"
     whole = mask_of_rle(mark.get("segmentation"), height_px, width_px, where)
     x0, y0, x1, y1 = corners(mark, table)
@@ -119,4 +121,4 @@ def _piece(mark: dict[str, Any], label: str, height_px: int, width_px: int, tabl
     inside = whole[box[1] : box[3], box[0] : box[2]]
     if not inside.any() or int(inside.sum()) < int(whole.sum()):
         raise DatasetError(f"{where}: expected a mask within its box {list(box)}, got one that is not; correct it")
-    return Piece(label, box, inside)
+    return MaskTruth(label, box, inside)

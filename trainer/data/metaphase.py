@@ -1,8 +1,8 @@
-"""Metaphase frames with labelled boxes, and the form in which the trainer likes them best: ``images/``, ``images.csv``
-and ``boxes.csv`` in one folder. ``trainer/data/sources.py`` knows the other forms.
+"""Metaphase frames with labelled boxes, and the trainer's own form of them: ``images/``, ``images.csv`` and
+``boxes.csv`` in one folder. ``trainer/data/sources.py`` knows the other forms.
 
-The layout is that of the G-banded set of Tseng et al., Sci Data 10:104 (2023), doi 10.1038/s41597-023-02003-7, after
-its boxes were written to a table; any folder with these columns will do.
+The layout is that of the G-banded set of Tseng et al., Sci Data 10:104 (2023), doi 10.1038/s41597-023-02003-7, with its
+boxes written to a table; any folder with these columns will do.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class FrameTruth:
     stated_boxes_px: npt.NDArray[np.int64]
     labels: tuple[str, ...]
     p_ends_px: Mapping[int, tuple[float, float]] = field(default_factory=dict)
-    """Of chromosomes, by their rows, whose p arm a person told: where its end lies, x and y."""
+    """Row of a chromosome to where its p arm ends, x and y; only of those where a person marked it."""
     ignored_px: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 4), np.int64))
     """int64 (k, 4), half-open: objects of which nothing is to be learned, see ``trainer/data/excluded.py``."""
 
@@ -52,9 +52,9 @@ class FrameTruth:
 def read_frames(folder: Path, split: str) -> list[FrameTruth]:
     """All frames of one split ("train", "val" or "test") of a set in any form of ``sources``, in its own order.
 
-    Frames that cannot be read are left out with one ``SkippedWarning`` that names them, those that nobody has marked
-    (``sources``) with another. ``DatasetError``: a table, a column or a picture is missing, a picture has not the
-    stated size, a label is unknown, a case is in two splits, or no frame is in the split.
+    Frames that cannot be read are left out with one ``SkippedWarning`` that names them, those in which nobody has
+    marked a chromosome (``sources``) with another. ``DatasetError``: a table, a column or a picture is missing, a
+    picture has not the stated size, a label is unknown, a case is in two splits, or no frame is in the split.
     """
     from trainer.data.sources import frames_at  # the readers of the other forms make this module's records
 
@@ -62,7 +62,7 @@ def read_frames(folder: Path, split: str) -> list[FrameTruth]:
 
 
 def some_frames(folder: Path, split: str, count: int) -> list[FrameTruth]:
-    """At most ``count`` of ``read_frames``, spread evenly over them."""
+    """At most ``count`` frames of ``read_frames``, spread evenly over them."""
     frames = read_frames(folder, split)
     return [frames[k] for k in np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).astype(np.intp))]
 
@@ -82,11 +82,10 @@ def read_tables(folder: Path) -> list[FrameTruth]:
 def framed(
     path: Path, case: str, split: str, boxes_px: Sequence[Sequence[float]], labels: Sequence[str], where: str
 ) -> FrameTruth:
-    """A frame of which no more is known than its labelled boxes, half-open; its size is read off the picture.
+    """A frame of which only its labelled boxes are known, half-open; its size is read from the picture.
 
-    ``DatasetError``, naming ``where``, for a box that is not four numbers or of which nothing lies within the frame. A
-    picture whose size cannot be read keeps its boxes as they are: whoever reads the frames finds out that it is no
-    picture.
+    ``DatasetError``, naming ``where``, for a box that is not four numbers or that lies wholly outside the frame. If the
+    picture's size cannot be read the boxes stay as they are: whoever reads the frame finds out that it is no picture.
     """
     stated = np.array([_whole(box, where) for box in boxes_px], np.int64).reshape(-1, 4)
     width, height = size_of(path) or (int(v) for v in np.maximum(stated.reshape(-1, 2).max(0, initial=1), 1))
@@ -108,7 +107,7 @@ def _whole(box: Sequence[float], where: str) -> npt.NDArray[np.int64]:
 
 
 def _clip(stated: npt.NDArray[np.int64], width: int, height: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
-    """The boxes within the frame, and the rows of those of which nothing is."""
+    """The boxes clipped to the frame, and the rows of those that lie wholly outside it."""
     inside = np.clip(stated, 0, (width, height, width, height))
     return inside, np.flatnonzero((inside[:, 0] >= inside[:, 2]) | (inside[:, 1] >= inside[:, 3]))
 

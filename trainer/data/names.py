@@ -16,26 +16,25 @@ _SAID = re.compile(r"(?:^|[^A-Za-z])(?i:chr(?:omosome)?)[ _-]*0?(\d{1,2}|[XYxy])
 _MADE_BY_TOOLS = re.compile(
     r"^(?=[0-9]*[a-f])[0-9a-f]{8}-(?=.)|(?i:_(?:jpe?g|png|tiff?|bmp|webp))+\.rf\.[0-9A-Za-z]+$|_dapi$"
 )
-"""What Label Studio puts before a file's name, Roboflow behind it, and sets with masks."""
+"""What Label Studio puts before a file's name, Roboflow behind it, and M-FISH sets at its end."""
 _SHELF = re.compile(
     r"(?:jpe?g|png|tiff?)?_?(?:image|img|picture|frame|metaphase|annotation|label|mask|set)s?"
     r"|jpe?g|png|tiff?|webp|bmp|xml|coco|voc(?:devkit|\d{4})?|data(?:set)?s?|default|obj_train_data|\.\.?",
     re.IGNORECASE,
 )
-"""Folders that programs and habits give to any set: JPEGImages, annotations, VOC2012, data ..."""
+"""Names of folders that programs and habits give to any set, not to a case: JPEGImages, annotations, VOC2012, data
+..."""
 _SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _ALONE = {"training": "train", "dev": "val", "testing": "test"}
 _ALONE |= dict.fromkeys(("eval", "evaluation", "holdout"), "test")
-"""The same of files, and of folders where it is the whole name: Dev K may be a patient. What may be to choose by or to
-test by is to test by."""
+"""More names of splits, of files, and of folders only if it is the whole name: a folder Dev K may be a patient's. Names
+that may mean val or test are taken for test."""
 _LIKE_A_SPLIT = re.compile(r"train|test|val|eval|dev|hold|held", re.IGNORECASE)
 
 
 def label_of(name: str) -> str | None:
-    """The class that ``name`` stands for ("7", "chr7", "Chromosome 7", "C7", "x"), or None.
-
-    A Denver group that is not the number's ("A7") is no name.
-    """
+    """The class that ``name`` stands for ("7", "chr7", "Chromosome 7", "C7", "x"), or None; also None for a Denver
+    group that is not the number's ("A7")."""
     found = _LABEL.fullmatch(name.strip())
     if found is None:
         return None
@@ -52,7 +51,7 @@ def label_of(name: str) -> str | None:
 
 
 def label_said_by(name: str) -> str | None:
-    """The class that a file or folder says outright that it is of ("cell3_chr7_a", "chr7", "X_1"), else None: a bare
+    """The class that the name of a file or folder says outright ("cell3_chr7_a", "chr7", "X_1"), else None: a bare
     number may be a cell's or a picture's."""
     found = _SAID.search(name)
     label = (found[1] or found[2]).upper() if found else None
@@ -60,7 +59,7 @@ def label_said_by(name: str) -> str | None:
 
 
 def case_of(file_name: str) -> str:
-    """The case of a frame as its name has it, for want of a table: the stem without its last part.
+    """The case that a frame's file name tells, where no table states it: the stem without its last part.
 
     Parts are set off by ``_``, ``-``, ``.`` or a space; a stem of digits alone loses its last one ("103071.jpg" is
     frame 1 of case 10307, as in Tseng et al. 2023); a stem of one part is a case of its own.
@@ -72,14 +71,14 @@ def case_of(file_name: str) -> str:
 
 
 def case_folder(path: PurePath) -> str | None:
-    """The case that a folder of ``path``, within its set, is named by: the outermost that is named by no split and is
-    none of every set's. A case may have several slides, each with a folder."""
+    """The case that a folder on ``path``, given within its set, tells: the outermost whose name is no split's and not
+    one that any set may have. It may hold several folders, one a slide."""
     parts = path.parent.parts
     return next((part for part in parts if not _SHELF.fullmatch(part) and not split_named(PurePath(part) / "_")), None)
 
 
 def split_of_case(case: str) -> str:
-    """The split of a case that has none stated: 80 % train, 10 % val, 10 % test, by a hash of its name.
+    """The split of a case whose split nobody states: 80 % train, 10 % val, 10 % test, by a hash of its name.
 
     A case keeps its split whatever else is added later.
     """
@@ -88,8 +87,9 @@ def split_of_case(case: str) -> str:
 
 
 def split_named(path: PurePath) -> str | None:
-    """The split that a path's folders or the words of its file's name state ("valid/", "instances_val2017.json",
-    "Testing set/")."""
+    """The split that the words of a file's name or of the folders on its path state ("valid/",
+    "instances_val2017.json", "Testing set/"), the file first, then the folders from inside out; None where none
+    does."""
     for part in (path.stem, *reversed(path.parent.parts)):
         words = [word.removesuffix("set") for word in re.split(r"[^a-z]+", part.lower())]
         known = _SPLIT_NAMES | _ALONE if part == path.stem or is_split(part) else _SPLIT_NAMES
@@ -106,5 +106,5 @@ def is_split(name: str) -> bool:
 
 
 def like_a_split(name: str) -> bool:
-    """Whether a folder's name begins as a split's does ("testdata", "hold-out 2"; "Valentina", too)."""
+    """Whether a folder's name begins as a split's does ("testdata", "hold-out 2"; but also "Valentina")."""
     return _LIKE_A_SPLIT.match(name) is not None

@@ -1,5 +1,5 @@
-"""Pictures that cannot be read, or in which nothing is marked: told before a training meets them, listed and left out.
-And such as are not those that were marked: their size says so."""
+"""Looks at pictures before a training meets them: those that cannot be read or in which nothing is marked are left out
+and told; sizes and orientation tags tell pictures that are not as they were when they were marked."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from trainer.errors import DatasetError
 
 SHOWN = 5
 UNMARKED = "no chromosome is marked in it"
-"""Why a frame is left out of which nobody knows what it shows."""
+"""Why a frame without a mark is left out: nobody knows what it shows."""
 _ON_ITS_SIDE = (5, 6, 7, 8)
 _TURNED = (2, 3, 4, *_ON_ITS_SIDE)
-"""Orientations that tags may have; 1 is as stored."""
+"""Values of the orientation tag that ask for a turn; 1 is as stored."""
 
 
 class TurnedWarning(UserWarning):
-    """Pictures are to be shown turned, and boxes are in them as they are stored."""
+    """Pictures have an orientation tag, which is not applied: boxes are meant in the pixels as they are stored."""
 
 
 class SkippedWarning(UserWarning):
@@ -39,8 +39,8 @@ class Skipped:
 
 
 def warn_skipped(source: Path, skipped: Sequence[Skipped], rest: str = " (trainer data report lists all)") -> None:
-    """One ``SkippedWarning`` that counts and names the first of them; ``rest`` is said of the others. Another
-    counts those that are ``UNMARKED``. None for none."""
+    """One ``SkippedWarning`` that counts the files and names the first of them, followed by ``rest`` if some are not
+    named; another counts those that are ``UNMARKED``. No warning for nothing."""
     unmarked = [s.file for s in skipped if s.reason == UNMARKED]
     if unmarked:
         warnings.warn(
@@ -59,8 +59,8 @@ def warn_skipped(source: Path, skipped: Sequence[Skipped], rest: str = " (traine
 def fault_of(path: Path) -> str:
     """Why the frame at ``path`` cannot be read, or "".
 
-    It is decoded: 20 s for 4,000 WebP frames of half a megapixel, a minute for as many PNG. A PNG's checksums would
-    tell in far less, but not of one that was cut short before they were made.
+    It is decoded: 20 s for 4,000 WebP frames of half a megapixel, a minute for as many PNG. To check a PNG's checksums
+    would be far quicker, but misses one that was cut short before they were made.
     """
     try:
         read_frame(path)
@@ -70,32 +70,32 @@ def fault_of(path: Path) -> str:
 
 
 def description_of(path: Path) -> str:
-    """What a TIFF's head says that it shows; "" where there is none that can be read."""
+    """The image description in a TIFF's head; "" where there is none that can be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path, formats=("TIFF",)) as picture:
                 return str(picture.getexif().get(ExifTags.Base.ImageDescription, ""))
-    except Exception:  # as decoders meet broken files
+    except Exception:  # decoders raise many kinds for broken files
         return ""
 
 
 def size_of(path: Path) -> tuple[int, int] | None:
-    """Width and height of the picture at ``path``, off its head; None where there is none that can be read."""
+    """Width and height of the picture at ``path``, read from its head; None where that cannot be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd tags and of large pictures
             with Image.open(path) as picture:
                 width, height = picture.size
                 turned = picture.format == "TIFF" and picture.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
-    except Exception:  # as decoders meet broken files
+    except Exception:  # decoders raise many kinds for broken files
         return None
     return (height, width) if turned else (width, height)  # as ``read_frame`` gives it
 
 
 def warn_turned(where: str, pictures: Iterable[Path]) -> None:
     """One ``TurnedWarning`` that counts the JPEG and TIFF with an orientation tag, which ``read_frame`` does not apply:
-    whoever marked them saw them turned, unless the program passed the tag over, too. None for none."""
+    whoever marked them most likely saw them turned. No warning without any."""
     turned = [path.name for path in pictures if _orientation_of(path) in _TURNED]
     if turned:
         warnings.warn(
@@ -112,13 +112,14 @@ def _orientation_of(path: Path) -> object:
             warnings.simplefilter("ignore")
             with Image.open(path, formats=("JPEG", "TIFF")) as picture:  # a PNG would be decoded for it
                 return picture.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # as decoders meet broken files and others
+    except Exception:  # decoders raise many kinds for broken and other files
         return None
 
 
 def require_size(path: Path, stated: tuple[object, object], where: str) -> None:
-    """``DatasetError``, naming ``where`` it is ``stated``, if the picture at ``path`` has another width and height: the
-    boxes would lie beside its chromosomes. A picture that cannot be read is told by whoever reads the frames."""
+    """``DatasetError``, naming ``where`` it is ``stated``, if the picture at ``path`` has another width and height: its
+    boxes would lie beside its chromosomes. Nothing for a picture that cannot be read: that is told when the frames are
+    read."""
     got = size_of(path)
     if got not in (None, stated):
         raise DatasetError(

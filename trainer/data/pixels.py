@@ -1,9 +1,9 @@
 """What a frame's boxes and its own darkness tell about each pixel: the locator's dense targets on real frames.
 
-The data has boxes only. A dark pixel in the frame that lies in exactly one unexplained box belongs to it; where boxes
-share dark pixels, all of them stay candidates and the network's loss takes the one that fits best. A connected
-component that one box frames with its usual margin, and no other box claims, is *isolated*: its pixels are that
-chromosome's, for certain, and it is a cut-out to paste elsewhere with a known mask.
+The data has boxes only. A dark pixel that lies in exactly one box belongs to it; where boxes share dark pixels, all of
+them stay candidates and the network's loss takes the one that fits best. A connected component that one box frames with
+its usual margin, and no other box claims, is *isolated*: its pixels surely are that chromosome's, and it is a cut-out
+to paste elsewhere with a known mask.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ LARGEST_HOLE_PX2 = 40
 
 @dataclass(frozen=True, slots=True)
 class PixelTruth:
-    """``ground`` uint8 (H, W), the local background; ``chromosome`` bool (H, W); ``candidates`` uint8 (H, W, 3), box
-    indices that may own the pixel, ``NOBODY`` where none; ``isolated``: box index to its own component's mask (H, W
-    of the box after clipping), with the component's box (x0, y0, x1, y1)."""
+    """``ground`` uint8 (H, W), the local background; ``chromosome`` bool (H, W); ``candidates`` uint8 (H, W, 3),
+    indices of the boxes that may own the pixel, ``NOBODY`` where none; ``isolated``: box index to the mask of its own
+    component and the component's box (x0, y0, x1, y1)."""
 
     ground: UInt8Array
     chromosome: BoolArray
@@ -37,7 +37,8 @@ class PixelTruth:
 
 
 def pixel_truth(pixels: UInt8Array, boxes: npt.NDArray[np.int64]) -> PixelTruth:
-    """``pixels`` uint8 (H, W), ``boxes`` int (n, 4) half-open in the same pixels."""
+    """What is known of each pixel of ``pixels`` uint8 (H, W); ``boxes`` int (n, 4) are half-open, in the same
+    pixels."""
     height, width = pixels.shape
     ground = background_of(pixels)
     darkness = cv2.GaussianBlur(cv2.subtract(ground, pixels), (3, 3), 0)
@@ -53,8 +54,8 @@ def pixel_truth(pixels: UInt8Array, boxes: npt.NDArray[np.int64]) -> PixelTruth:
 def around(
     box: tuple[int, int, int, int], margin: int, shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], tuple[tuple[int, int], tuple[int, int]]]:
-    """A box with ``margin`` pixels on all sides: the rows and columns of it that lie in a picture of ``shape`` (H, W),
-    and the padding, as ``np.pad`` takes it, for what does not."""
+    """Where a box with ``margin`` pixels on all sides lies: its rows and columns within a picture of ``shape`` (H, W),
+    and the padding, as ``np.pad`` takes it, for what lies outside."""
     height, width = shape
     x0, y0, x1, y1 = box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
     rows, cols = slice(max(y0, 0), min(y1, height)), slice(max(x0, 0), min(x1, width))
@@ -62,7 +63,7 @@ def around(
 
 
 def _fill_specks(dark: UInt8Array) -> UInt8Array:
-    """Pale bands leave pin holes in a chromosome; anything lighter and larger is ground."""
+    """``dark`` (H, W) with its small holes filled: those are pale bands, larger ones are ground."""
     _, holes, stats, _ = cv2.connectedComponentsWithStats(1 - dark, connectivity=4)
     return np.asarray(dark | (stats[:, cv2.CC_STAT_AREA] <= LARGEST_HOLE_PX2)[holes], np.uint8)
 
@@ -107,6 +108,6 @@ def _share_out(ground: UInt8Array, dark: UInt8Array, boxes: npt.NDArray[np.int64
 
 
 def _main_component(patch: npt.NDArray[np.int32]) -> int:
-    """The component with most pixels in the patch; 0 where there is none."""
+    """The number of the component with most pixels in the patch; 0 where there is none."""
     sizes = np.bincount(patch.reshape(-1))
     return int(sizes[1:].argmax()) + 1 if len(sizes) > 1 else 0

@@ -1,8 +1,8 @@
 """Boxes that are nearly right, as a locator's are: what the separator learns to mend.
 
-Most stray a little on every side. Where chromosomes touch or cross, the locator errs otherwise: it takes one side from
-the neighbour, stops where another crosses, or goes on into the next one. Boxes drawn so are many and free; the boxes of
-a locator that is there (``asked``) are fewer, and err as they will when it counts.
+Most stray a little on every side. Where chromosomes touch or cross the locator makes other mistakes: it takes one side
+from the neighbour, stops where another crosses, or goes on into the next one. Boxes drawn in these ways cost nothing,
+so there are many; the boxes of a real locator (``asked``) are fewer, with the very mistakes that must be mended.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from edge.records import Float32Array
 from trainer.data.framecache import CachedFrame
 
 SLOPPY, SLOPPY_PX = 0.05, 1.2
-"""How far the sides of a located box stray: a share of its longer side, and pixels (one sigma)."""
+"""How far the sides of a located box stray at most, as one sigma: a share of its longer side, plus pixels."""
 STRAY = 0.15
-"""Share of boxes that are off by up to three times that."""
+"""Share of boxes that stray 1 to 2.5 times as far; the others stray 0.2 to 1 times as far."""
 BORROWED, SHORT, LONG = 0.15, 0.12, 0.08
-"""Shares of boxes with sides of a neighbour, with a side too far in, with a side too far out."""
+"""Shares of boxes with sides of a neighbour, with a side too far in, and with a side too far out."""
 OWN_SIDE = 0.65
 LEAST_SIDE_PX = 8.0
 POOR_IOU, POOR_WEIGHT, STRANGE_IOU, STRANGE_WEIGHT = 0.75, 5.0, 0.3, 0.3
-"""A locator's boxes are mostly right: one that shares less with every true box teaches more, one that shares hardly
-anything with any less."""
+"""A locator's boxes are mostly right, so one that shares less than ``POOR_IOU`` with every true box is drawn with
+``POOR_WEIGHT``, since it teaches more; one that shares less than ``STRANGE_IOU`` with ``STRANGE_WEIGHT``."""
 
 
 def sloppy(box: Float32Array, rng: np.random.Generator) -> Float32Array:
@@ -55,7 +55,7 @@ def proposal(boxes: Float32Array, index: int, rng: np.random.Generator) -> Float
 
 
 def _borrowed(boxes: Float32Array, index: int, rng: np.random.Generator) -> Float32Array:
-    """Some sides from a neighbour whose box meets this one; as it is where none does."""
+    """The box with some sides of a neighbour that it meets; unchanged if it meets none."""
     meets = box_iou(boxes[index : index + 1], boxes)[0] > 0
     meets[index] = False
     near = np.flatnonzero(meets)
@@ -72,7 +72,8 @@ def framed_by(box: Float32Array, boxes: Float32Array) -> tuple[int, float]:
 
 
 def picked_proposals(proposals: Float32Array, boxes: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """The proposals (n >= 1, 4) in a drawn order, mostly those first that are off; ``boxes`` (m >= 1, 4) are true."""
+    """The proposals (n >= 1, 4) in a drawn order in which poor ones mostly come first; ``boxes`` (m >= 1, 4) are
+    true."""
     shares = box_iou(proposals, boxes).max(1)
     weight = np.where(shares < STRANGE_IOU, STRANGE_WEIGHT, np.where(shares < POOR_IOU, POOR_WEIGHT, 1.0))
     # The largest of u ** (1 / w) is a draw without replacement by weight (Efraimidis and Spirakis 2006).
@@ -80,7 +81,8 @@ def picked_proposals(proposals: Float32Array, boxes: Float32Array, rng: np.rando
 
 
 def asked(frames: Sequence[CachedFrame], models: Path) -> list[CachedFrame]:
-    """The frames with what the locator in ``models`` proposes for them; ``ModelError`` for a bundle."""
+    """The frames with what the locator in ``models`` proposes for them; ``ModelError`` for a bundle that cannot be
+    used."""
     locator = load_locator(models)
     told = track(frames, "asking the locator")
     return [replace(frame, proposals=locator.proposals(frame.pixels)) for frame in told]

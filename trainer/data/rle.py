@@ -24,7 +24,8 @@ def rle_of(mask: BoolArray, box_px: Box, height_px: int, width_px: int) -> dict[
 
 
 def mask_of_rle(rle: object, height_px: int, width_px: int, where: str) -> BoolArray:
-    """The mask bool (H, W) that ``rle`` stands for; ``DatasetError``, naming ``where``, if it is none of this size."""
+    """The mask bool (H, W) that ``rle`` stands for; ``DatasetError``, naming ``where``, if it is not one of this
+    size."""
     counts = rle.get("counts") if isinstance(rle, Mapping) else None
     if not isinstance(rle, Mapping) or not isinstance(counts, list):
         got = "polygons" if isinstance(rle, list) else "compressed ones" if isinstance(counts, str) else repr(rle)[:40]
@@ -33,7 +34,7 @@ def mask_of_rle(rle: object, height_px: int, width_px: int, where: str) -> BoolA
         runs = np.asarray(counts, np.int64)
     except (TypeError, ValueError, OverflowError) as error:
         raise DatasetError(f"{where}: expected run lengths in whole numbers ({error}); correct the table") from error
-    total = sum(map(int, runs.reshape(-1)))  # NumPy's own wraps round, and repeat would write beyond its array
+    total = sum(map(int, runs.reshape(-1)))  # NumPy's sum wraps round: its repeat then wrote too far
     if rle.get("size") != [height_px, width_px] or total != height_px * width_px or (runs < 0).any() or runs.ndim != 1:
         raise DatasetError(
             f"{where}: expected run lengths of {width_px}x{height_px} px in all, as the picture has, "

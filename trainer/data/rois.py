@@ -1,9 +1,9 @@
 """Training samples for the separator: real chromosomes in real crowds, and pasted ones whose masks are exact.
 
 Half of the windows of real frames stay as they are. There, people's boxes are exact but masks are known in part: a dark
-pixel in no other box is the chromosome's, one outside its box is not, and one in several boxes is left open. The other
-windows get cut-outs of lone chromosomes pasted in, beside and across what is there and each other. Whatever was pasted
-last or first, light multiplies: each pasted chromosome keeps its whole mask, and each is a sample.
+pixel in no other box is the chromosome's, one outside its box is not, and one in several boxes is left open. Into the
+other windows cut-outs of lone chromosomes are pasted, beside and across each other and what is there. As light
+multiplies, the order in which they are pasted does not matter: each keeps its whole mask, and each is a sample.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from trainer.data.windows import PIXEL_STRIDE_PX, WINDOW_PX, Pasted, paste, plac
 from trainer.errors import DatasetError
 
 REAL_SHARE = 0.5
-"""Of the windows, how many are real as they are."""
+"""Share of the windows that stay real, with nothing pasted in."""
 PROPOSED_SHARE = 0.6
-"""Of the real windows where a locator was asked, in how many its own boxes are mended, not drawn ones."""
+"""Share of the real windows, of frames with a locator's own boxes, in which those are mended instead of drawn ones."""
 MOST_PASTED, MOST_REAL = 20, 16
 NEAR_SHARE = 0.75
-"""Of the pasted, how many are put beside or across another: where separating is hard."""
+"""Share of the pasted chromosomes that are put beside or across another, where separating is hard."""
 NEAR_PX = 16.0
 OPEN = 2
-"""In a mask: not known."""
+"""A mask's value where nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +102,7 @@ def _real(frame: CachedFrame, _: Sequence[CachedFrame], rng: np.random.Generator
 
 
 def _inside(boxes: Float32Array) -> npt.NDArray[np.intp]:
-    """Which of the boxes (n, 4) the window holds whole."""
+    """The rows of the boxes (n, 4) that lie wholly in the window."""
     return np.flatnonzero((boxes[:, :2] >= 0).all(1) & (boxes[:, 2:] <= WINDOW_PX).all(1))
 
 

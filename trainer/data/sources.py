@@ -50,7 +50,7 @@ EXPECTED = (
 _FEW = 4
 _STAMP = 8
 MADE_BY = "made1"
-"""Of all that ``kept_at`` names; to be raised when the program makes crops, looks or cells in another way."""
+"""The version in the file names of ``kept_at``: raise it when crops, looks or cells come to be made in another way."""
 
 
 def form_of(path: Path) -> Form:
@@ -140,8 +140,8 @@ def splits_at(path: Path) -> list[str]:
 
 
 def marked_owners(path: Path) -> dict[str, set[str]]:
-    """Whose chromosomes are in each split: donors of cut-outs, as ``donors_of`` has them, or the cases of the frames in
-    which a chromosome has a box."""
+    """The owners of the chromosomes in each split: donors of cut-outs, as ``donors_of`` has them, or the cases of the
+    frames in which a chromosome has a box."""
     form = form_of(path)
     if form in CUTOUT_FORMS:
         return donors_of(path)
@@ -167,7 +167,7 @@ def stamp_of(path: Path) -> str:
 
 
 def stamp_of_frames(frames: Sequence[FrameTruth]) -> str:
-    """The same of these frames, in this order."""
+    """As ``stamp_of``, of these frames in this order."""
     digest = hashlib.sha256()
     for frame in frames:
         known = (frame.image, frame.case, frame.split, frame.labels, frame.boxes_px.tolist())
@@ -177,7 +177,8 @@ def stamp_of_frames(frames: Sequence[FrameTruth]) -> str:
 
 
 def _digest_of(file: Path) -> str:
-    """Of its content, for its time says little: a copy has another. "" if it cannot be read, which others tell."""
+    """The hash of a file's content: its time says little, as a copy has another. "" if it cannot be read, which is told
+    when the set is read."""
     try:
         with file.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
@@ -186,14 +187,14 @@ def _digest_of(file: Path) -> str:
 
 
 def kept_at(store: Path, source: Path, split: str, models: Iterable[str], kind: str = "") -> Path:
-    """Where in ``store``, which many runs share, lies what these models (``sha256:<hex>`` each) made of a split of the
-    set: another file once the set, a model or ``MADE_BY`` has changed."""
+    """The file in ``store``, which many runs share, for what these models (``sha256:<hex>`` each) made of a split of
+    the set: another file once the set, a model or ``MADE_BY`` has changed."""
     hashes = (model.removeprefix("sha256:")[:8] for model in models)
     return store / ("-".join(filter(None, (kind, source.name, stamp_of(source), split, *hashes, MADE_BY))) + ".npz")
 
 
 def frames_at(path: Path, split: str) -> list[FrameTruth]:
-    """See ``metaphase.read_frames``, which is this."""
+    """The frames of a split: what ``metaphase.read_frames`` returns."""
     form = form_of(path)
     if form in CUTOUT_FORMS:
         raise DatasetError(
@@ -218,7 +219,7 @@ def frames_at(path: Path, split: str) -> list[FrameTruth]:
 
 
 def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
-    """The frames in which a chromosome is marked, or of which somebody said that there is none; what is left out."""
+    """The frames in which a chromosome is marked or of which somebody said that there is none, and those left out."""
     skipped: list[Skipped] = []
     if form in ("voc", "masks", "corrections"):
         leaving_out = {"voc": read_voc, "masks": read_mfish, "corrections": read_corrections}

@@ -1,4 +1,4 @@
-"""A case or a donor belongs to one split, or a test would measure memory."""
+"""Splits: a case or a donor belongs to one, or a test would measure memory."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ SPLITS = ("train", "val", "test")
 
 
 class NamesakeWarning(UserWarning):
-    """Cases or donors of one name are in different splits of different sets: perhaps others, perhaps the same."""
+    """Cases or donors of one name are in different splits of different sets: they may be the same, or others of that
+    name."""
 
 
 def check_splits(members: Iterable[tuple[str, str]], kind: str, table: str) -> None:
-    """``members``: (case or donor, split) of every picture; ``kind``: "case" or "donor", for the message.
+    """Checks the (case or donor, split) of every picture; ``kind``, "case" or "donor", is for the message.
 
     ``DatasetError`` if one of them is in two splits, or a split is none of ``SPLITS``.
     """
@@ -35,7 +36,8 @@ def check_splits(members: Iterable[tuple[str, str]], kind: str, table: str) -> N
 
 
 def pick_split(wanted: str, present: Iterable[str], table: str, what: str = "picture") -> str:
-    """``wanted`` if the table has it, else ``DatasetError`` naming the splits that are there; ``what`` is missed."""
+    """``wanted`` if the table has it, else ``DatasetError`` naming the splits that are there; ``what`` says what is
+    missed."""
     found = sorted(set(present))
     if wanted not in found:
         raise DatasetError(f"{table}: no {what} in split '{wanted}'; splits here: {', '.join(found) or 'none'}")
@@ -43,8 +45,8 @@ def pick_split(wanted: str, present: Iterable[str], table: str, what: str = "pic
 
 
 def warn_of_namesakes(sets: Mapping[str, Mapping[str, str]]) -> None:
-    """One ``NamesakeWarning`` that counts them and names the first; none for none. ``sets``: set to case or donor to
-    split."""
+    """One ``NamesakeWarning`` that counts namesakes and names the first; no warning without any. ``sets``: set to case
+    or donor to split."""
     first: dict[str, tuple[str, str]] = {}
     shared: dict[str, str] = {}
     for place, owners in sets.items():

@@ -1,5 +1,5 @@
-"""Cut-outs cell by cell, as they are to be read: dark on white or bright on black, also where their grounds leave a
-doubt which."""
+"""Cut-outs cell by cell, each with its stain: dark on white or bright on black, also where the ground leaves a
+doubt."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from trainer.data.crops import CropTruth
 from trainer.data.grounds import ways_to_read
 
 SURER = 0.05
-"""Mean probability of the likeliest labels: of 48 test cells without rims the right way has at least 0.1 more than the
-wrong one, at the median 0.4."""
+"""Another reading is taken if the mean probability of the likeliest labels is higher by more than this. Of 48 test
+cells without rims the right reading has at least 0.1 more than the wrong one, 0.4 at the median."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CutCell:
-    """The cut-outs of one cell, or such as are read together for want of one: ``truths``, and ``pictures`` uint8 (h, w)
-    of the same, each on a ground such as it was photographed on."""
+    """The cut-outs of one cell, or those that are read together because their cells are not known: ``truths``, and the
+    same as ``pictures`` uint8 (h, w), each on a ground like the one it was photographed on."""
 
     truths: tuple[CropTruth, ...]
     pictures: tuple[UInt8Array, ...]
 
     @property
     def p_arm_up(self) -> bool:
-        """Those dark on white come from karyograms, their p arm is up; of those bright on black it is not known: they
-        are stored as they lay (BioImLab, Padova)."""
+        """Whether the p arm is known to be on top. Cut-outs dark on white come from karyograms, where it is; those
+        bright on black are stored as they lay (BioImLab, Padova)."""
         return not bright_on_black(self.pictures)
 
     @property
@@ -41,20 +41,20 @@ class CutCell:
 
     @property
     def mirrored(self) -> tuple[Crop, ...]:
-        """The same cut anew, from their mirror images: another centre line, and other pixels."""
+        """The crops cut anew from their mirror images: other centre lines and other pixels."""
         return crops_from_cutouts([picture[:, ::-1] for picture in self.pictures])
 
 
 def told(cells: Iterable[Sequence[CropTruth]], models: Path) -> Iterator[CutCell]:
-    """Each of ``cells`` as it is to be read; the classifier in ``models`` says how where pictures alone do not."""
+    """Each of ``cells`` on its right ground; where pictures alone do not tell it the classifier in ``models`` does."""
     stains = Stains(models)
     for members in cells:
         yield CutCell(tuple(members), tuple(stains.told([c.pixels for c in members])))
 
 
 class Stains:
-    """Tells them with the classifier in ``models``, which is opened when there is a doubt; where there is none, as the
-    pictures alone say. ``ModelError`` for its bundle."""
+    """Tells stains with the classifier in ``models``, which is opened at the first doubt; without one, by the pictures
+    alone. ``ModelError`` for its bundle."""
 
     def __init__(self, models: Path) -> None:
         self._models = models
@@ -64,8 +64,8 @@ class Stains:
         return load_classifier(self._models)
 
     def told(self, pictures: Sequence[UInt8Array]) -> list[UInt8Array]:
-        """One cell's cut-outs, uint8 (h, w) each, on a ground such as they were photographed on: the likelier one, but
-        for another on which they can be named more surely."""
+        """One cell's cut-outs, uint8 (h, w) each, on a ground like the one they were photographed on: the likeliest by
+        their rims, unless they can be named more surely on another."""
         ways = ways_to_read(pictures)
         if len(ways) == 1 or not (self._models / "classifier").is_dir():
             return ways[0]

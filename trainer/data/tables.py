@@ -15,7 +15,7 @@ from trainer.errors import DatasetError
 MOST_BYTES, MOST_LINES = 1 << 26, 1_000_000
 """Of a table: a million short lines take half a gigabyte of memory, and fit into a small zip."""
 LARGEST = 1_000_000_000
-"""Of the whole numbers in a table: no picture has as many pixels a side."""
+"""The largest whole number in a table: no picture has as many pixels a side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Row:
     cells: dict[str, str]
 
     def text(self, column: str) -> str:
-        """Without blanks around it, or a donor would be two."""
+        """The cell of ``column`` without blanks around it, which would make two donors of one."""
         return self.cells[column].strip()
 
     def integer(self, column: str) -> int:
@@ -64,7 +64,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
 
 
 def parse_table(data: bytes, name: str, columns: Sequence[str]) -> list[Row]:
-    """As ``read_table``, from the file's bytes; ``name`` is used in messages only."""
+    """The rows as ``read_table`` gives them, from the file's bytes; ``name`` is used in messages only."""
     if len(data) > MOST_BYTES:
         raise DatasetError(f"{name}: expected at most {MOST_BYTES} bytes, got more; make several sets of it")
     try:

@@ -1,12 +1,12 @@
 """Metaphases in Pascal VOC form: one XML a frame, wherever it lies under the folder.
 
-Frames lie beside their XML, in ``JPEGImages/`` or in ``images/``, or in a folder there that is called as the XML's own.
-The split is the one of ``ImageSets/Main/*.txt``, whose lines name frames with or without folders and suffix, or the one
-that a folder above the XML is named by; where neither states any, or trainval.txt alone, each case has its own
+Frames lie beside their XML, in ``JPEGImages/`` or in ``images/``, or in a folder there with the name of the XML's own.
+The split is stated by ``ImageSets/Main/*.txt``, whose lines name frames with or without folders and suffix, or by the
+name of a folder above the XML; where neither states one, or trainval.txt alone does, each case has its own
 (``names.split_of_case``). A listed picture without XML is one that nobody has marked. The case is the one of
 ``cases.csv`` (columns image, case), else a folder that the frame lies in (``names.case_folder``), else read off the
 file's name (``names.case_of``). Corners are taken as labelImg and CVAT write them: edges, not pixel numbers, so that
-the box is half-open. What an object's ``difficult`` says is passed over; that of ``FrameTruth`` is the frame's.
+the box is half-open. An object's ``difficult`` is ignored; that of ``FrameTruth`` is the frame's.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from edge.camera.files import PICTURE_SUFFIXES
+from trainer.data.foreign import ForeignSet, foreign_label
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_named
 from trainer.data.pictures import UNMARKED, Skipped, require_size
-from trainer.data.strangers import Strangers, stranger_label
 from trainer.data.walk import files_below
 from trainer.errors import DatasetError
 
@@ -28,23 +28,23 @@ FOLDERS = ("", "JPEGImages", "images")
 LISTS = "ImageSets/Main"
 SUFFIXES = (".xml",)
 LEARNED = "train or val"
-"""The split of frames of which a list says no more than that they are not to test by: each case's own."""
+"""The split of frames that a list names only as not for testing: their case decides which of both."""
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _NO_XML = (ET.ParseError, OSError, ValueError, LookupError)
-"""What reading raises; the last two of a stated encoding that the parser does not know, as GB2312."""
+"""What reading XML raises; the last two come from an encoding that the parser does not know, as GB2312."""
 _MOST_DIGITS = 10
-"""Of a picture's side; Python reads no number of 5,000."""
+"""A picture's side has fewer digits; Python reads no number of 5,000 digits."""
 _FLAG = re.compile(r"\s+-?[01]$")
-"""Behind a frame's name: whether it shows what the list is of."""
+"""What may follow a frame's name in a list: whether the frame shows the list's class."""
 
 
 def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     """All frames, by file name; the XML that is not well-formed, and the listed pictures that have none.
 
-    ``DatasetError`` names the file: an unknown class, a box that is not in its frame, a frame without a picture or with
-    one of another size than is stated; a list that names what is not there, a frame that is in no list.
+    ``DatasetError`` names the file: an unknown class, a box outside its frame, a frame without a picture or with one of
+    another size than is stated; a list that names what is not there, a frame that is in no list.
     """
-    strangers = Strangers.of(folder)
+    foreign = ForeignSet.of(folder)
     paths = files_below(folder, SUFFIXES)
     stated, bare = _image_sets(folder, {path.stem for path in paths})
     truths, skipped = [], [Skipped(name, UNMARKED) for name in bare]
@@ -58,13 +58,13 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
             split = stated.get(path.stem, split_named(path.relative_to(folder).parent / "_"))
             if stated and split is None and root.find("object") is not None:
                 raise DatasetError(f"{path}: its frame is in no list of {folder / LISTS}; add it to that of its split")
-            truths.append(_frame(root, path, folder, split, strangers))
-    strangers.tell_guessed(truth.path for truth in truths)
+            truths.append(_frame(root, path, folder, split, foreign))
+    foreign.tell_guessed(truth.path for truth in truths)
     return truths, skipped
 
 
 def has_annotations(folder: Path) -> bool:
-    """Whether there is XML, some of it Pascal VOC's or not well-formed."""
+    """Whether there is XML below that is Pascal VOC's, or not well-formed."""
     return any(map(_may_annotate, files_below(folder, SUFFIXES)))
 
 
@@ -76,8 +76,8 @@ def _may_annotate(path: Path) -> bool:
 
 
 def _image_sets(folder: Path, stems: Collection[str]) -> tuple[dict[str, str], list[str]]:
-    """Split of each of the ``stems`` that is in a list, of the lists that are named by one; ``LEARNED`` of those that
-    are in another list, as trainval.txt, alone. And the listed pictures that are none of the ``stems``, by name."""
+    """The split of each of the ``stems`` that a split's list names; ``LEARNED`` for those that only another list has,
+    as trainval.txt. And, by name, the listed pictures that are none of the ``stems``."""
     stated: dict[str, str] = {}
     others: set[str] = set()
     unknown: list[tuple[Path, str, str | None]] = []
@@ -95,7 +95,7 @@ def _image_sets(folder: Path, stems: Collection[str]) -> tuple[dict[str, str], l
 
 
 def _lines(path: Path) -> list[str]:
-    """Of a list, without those that are empty."""
+    """The lines of a list that are not empty. ``DatasetError`` if it cannot be read as UTF-8."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, ValueError) as error:
@@ -104,8 +104,8 @@ def _lines(path: Path) -> list[str]:
 
 
 def _pictures_of(unknown: Collection[tuple[Path, str, str | None]], folder: Path) -> list[str]:
-    """The pictures below that the lines of lists name, ``unknown`` as XML: (list, line, its split). ``DatasetError``
-    for a line of a split's list that names none."""
+    """The names of the pictures below ``folder`` that lines of lists name for which there is no XML, each ``unknown``
+    one a (list, line, its split). ``DatasetError`` for a line of a split's list that names no picture either."""
     pictures = {path.stem: path.name for path in files_below(folder, PICTURE_SUFFIXES)} if unknown else {}
     bare: set[str] = set()
     for path, line, split in unknown:
@@ -120,7 +120,7 @@ def _pictures_of(unknown: Collection[tuple[Path, str, str | None]], folder: Path
 
 
 def _stem_of(line: str, stems: Collection[str]) -> str | None:
-    """The one of ``stems`` that a list's line names: a name may have dots and blanks of its own."""
+    """The one of ``stems`` that a list's line names, whose name may have dots and blanks of its own."""
     for said in (line, _FLAG.sub("", line)):
         name = PurePosixPath(said.strip("\"'").replace("\\", "/")).name
         for stem in (name, PurePosixPath(name).stem):
@@ -129,13 +129,13 @@ def _stem_of(line: str, stems: Collection[str]) -> str | None:
     return None
 
 
-def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strangers: Strangers) -> FrameTruth:
+def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, foreign: ForeignSet) -> FrameTruth:
     name = root.findtext("filename") or path.stem
     above = path.parent.relative_to(folder).parts
     # Annotations/CASE/ beside JPEGImages/CASE/
     like = [folder.joinpath(*above[:k], sub, *above[k + 1 :]) for k in range(len(above)) for sub in FOLDERS if sub]
     beside = [path.parent, *like, *(p / sub for p in (folder, path.parent.parent) for sub in FOLDERS)]
-    picture = strangers.find(PurePosixPath(name.replace("\\", "/")).name, beside, path)
+    picture = foreign.find(PurePosixPath(name.replace("\\", "/")).name, beside, path)
     stated = [root.findtext(f"size/{side}") or "" for side in ("width", "height")]
     if all(
         side.isdecimal() and len(side) < _MOST_DIGITS and int(side) for side in stated
@@ -150,8 +150,8 @@ def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, strang
             raise DatasetError(
                 f"{path}, object {number}: expected numbers {', '.join(CORNERS)}, got {corners}"
             ) from None
-        labels.append(stranger_label(one.findtext("name") or "", f"{path}, object {number}"))
-    case = strangers.case(picture)
-    own = strangers.split(case, None if split == LEARNED else split)
+        labels.append(foreign_label(one.findtext("name") or "", f"{path}, object {number}"))
+    case = foreign.case(picture)
+    own = foreign.split(case, None if split == LEARNED else split)
     own = "train" if split == LEARNED and own == "test" else own
     return framed(picture, case, own, boxes, labels, str(path))

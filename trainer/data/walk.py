@@ -8,18 +8,18 @@ from pathlib import Path
 from trainer.errors import DatasetError
 
 SYSTEMS = ("lost+found", "System Volume Information", "$RECYCLE.BIN")
-"""Folders that a disk has for itself."""
+"""Folders that a system makes for itself on a disk."""
 
 
 def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    """Those with one of ``suffixes``, which are in lower case, in order; each once, however many links lead to its
-    folder, hidden folders passed over. ``DatasetError`` for a folder that cannot be listed: what is in it would be
+    """The files with one of ``suffixes``, which are in lower case, in order; each once, however many links lead to its
+    folder; hidden folders are passed over. ``DatasetError`` for a folder that cannot be listed: its files would be
     missing."""
     return sorted(path for path in _walk(folder) if path.suffix.lower() in suffixes)
 
 
 def is_there(path: Path) -> bool:
-    """Whether ``path`` is a file; also of a name that is longer than any can be, on which ``Path.is_file`` fails."""
+    """Whether ``path`` is a file; False for a name that is longer than any can be, on which ``Path.is_file`` fails."""
     try:
         return path.is_file()
     except OSError:
@@ -29,7 +29,7 @@ def is_there(path: Path) -> bool:
 def _walk(top: Path) -> Iterator[Path]:
     seen: set[Path] = set()
     linked = [top]
-    while linked:  # after all that is there without them: what a link leads to has a name of its own
+    while linked:  # links last: what lies in the folder itself keeps its own name
         real = [linked.pop(0)]
         while real:
             folder = real.pop()

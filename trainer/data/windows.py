@@ -21,9 +21,9 @@ from trainer.data.pixels import MAX_CANDIDATES, NOBODY
 WINDOW_PX = 448
 HEAT_SIGMA_CELLS = 0.9
 PEAK_CELLS = 3
-"""How far a peak reaches to each side."""
+"""How many cells a peak reaches to each side."""
 EVEN = 0.15
-"""Sides whose ratio's logarithm is less are neither wide nor tall."""
+"""A box is neither wide nor tall if the logarithm of its sides' ratio is less than this."""
 FREE = 0.95
 PIXEL_STRIDE_PX = 2
 VOTE_UNIT_PX = 16.0
@@ -31,9 +31,9 @@ VOTE_UNIT_PX = 16.0
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """``image`` float32 (S, S, 1); ``heat`` (S/4, S/4, 2), of wide and of tall boxes; ``box`` (S/4, S/4, 2, 5): l, t,
-    r, b in units, and weight;
-    ``dense`` (S/2, S/2, 3): chromosome, crossing, crossing known; ``votes`` (S/2, S/2, 6): three candidate vectors."""
+    """``image`` float32 (S, S, 1); ``heat`` (S/4, S/4, 2), of wide and of tall boxes; ``box`` (S/4, S/4, 2, 5): left,
+    top, right and bottom in units of ``BOX_UNIT_PX``, and weight; ``dense`` (S/2, S/2, 3): chromosome, crossing,
+    crossing known; ``votes`` (S/2, S/2, 6): three candidate vectors."""
 
     image: Float32Array
     heat: Float32Array
@@ -115,7 +115,8 @@ def _turned(boxes: Float32Array, turn: npt.NDArray[np.floating], shift: npt.NDAr
 
 
 def _pixel_centres(matrix: npt.NDArray[np.float64], from_px: int, to_px: int) -> npt.NDArray[np.float64]:
-    """The same map for arrays whose cells are ``from_px`` and ``to_px`` wide, index i standing for (i + 0.5) cells."""
+    """The same map for arrays whose cells are ``from_px`` and ``to_px`` wide: index i stands for the middle of a cell,
+    i + 0.5 cells."""
     a, t = matrix[:, :2], matrix[:, 2]
     return np.concatenate([a * from_px / to_px, ((a @ np.full(2, from_px / 2) + t) / to_px - 0.5)[:, None]], axis=1)
 
@@ -153,8 +154,8 @@ def _paste_many(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pasted:
-    """A cut-out in its place: ``mask`` uint8 (side, side), 1 on the chromosome, its corner (x, y) even; ``box``
-    float32 (4,), centred, with the usual margin."""
+    """A cut-out in its place: ``mask`` uint8 (side, side), 1 on the chromosome, with its upper left corner (x, y), both
+    even; ``box`` float32 (4,), centred, with the usual margin."""
 
     mask: UInt8Array
     corner: tuple[int, int]
@@ -190,7 +191,8 @@ def paste(
 
 
 def _claim(pasted: Pasted, index: int, candidates: UInt8Array, crossing: UInt8Array) -> None:
-    """Its pixels are the pasted chromosome's, in place; where another was before, both keep them."""
+    """Marks the pasted chromosome's pixels as its own, in place; where another lay, both are candidates and the pixel
+    is a crossing."""
     x, y = pasted.corner
     ys, xs = np.nonzero(pasted.mask[1::2, 1::2])
     ys, xs = ys + y // 2, xs + x // 2
@@ -240,8 +242,9 @@ def _targets(
 
 
 def _centres(boxes: Float32Array, ignored: Float32Array) -> tuple[Float32Array, Float32Array]:
-    """A box's centre is a peak of 1 in the map of its shape; where wide or tall is hard to tell, the other map is left
-    free to show it too: just below 1, the focal loss asks for nothing. So are both at the centre of what is ignored."""
+    """The maps ``heat`` and ``box``. A box's centre is a peak of 1 in the map of its shape. If it is hard to call wide
+    or tall, the other map may show it too: there the peak is just below 1, where the focal loss asks for nothing. So it
+    is in both maps at the centre of what is ignored."""
     cells = WINDOW_PX // STRIDE_PX
     heat = np.zeros((cells, cells, SHAPES), np.float32)
     box = np.zeros((cells, cells, SHAPES, 5), np.float32)

@@ -1,4 +1,4 @@
-"""The arbiter's bundle: nothing to calibrate, it adds to what others calibrated."""
+"""The arbiter's bundle, which has no calibration of its own: it adds to what others have calibrated."""
 
 from __future__ import annotations
 

@@ -73,19 +73,19 @@ def write_bundle(
 
 
 def provisional_bundle(task: Task, model: bytes, calibration: Mapping[str, float], **facts: Any) -> Bundle:
-    """The bundle that ``write_bundle`` would make with a ``calibration`` to measure by, in memory only: one that lay
-    among the models might be taken for a calibrated one."""
+    """The bundle that ``write_bundle`` would make, with a ``calibration`` to measure by, in memory only: on the disk
+    among the models it might be taken for a calibrated one."""
     with tempfile.TemporaryDirectory() as folder:
         return write_bundle(Path(folder), task, model, calibration=calibration, **facts)
 
 
 def suffix_of(model: bytes) -> str:
-    """What a file of ``model`` ends in."""
+    """The suffix of a file of ``model``."""
     return ".tflite" if model[4:8] == TFLITE_MARK else ".onnx"
 
 
 def any_bundle(folder: Path) -> Bundle:
-    """The bundle in ``folder``, whatever its task; ``ModelError`` as ``load_bundle``."""
+    """The bundle in ``folder``, whatever its task; ``ModelError`` as from ``load_bundle``."""
     first, *others = TASKS
     for task in others:
         try:

@@ -1,9 +1,9 @@
-"""Is a model ready for the Edge TPU (Coral)? The compiler is not on every machine, so what it asks for is checked here;
-where ``edgetpu_compiler`` is on PATH, it runs too.
+"""Whether a model is ready for the Edge TPU (Coral). The compiler is not on every machine, so its conditions are
+checked here; where ``edgetpu_compiler`` is on PATH, it runs too.
 
-What it asks for: "TensorFlow models on the Edge TPU", coral.ai/docs/edgetpu/models-intro. An operator outside the lists
-does not break a model: the compiler leaves it, and all that follows, to the processor. What is not static or not of
-integers throughout it refuses.
+Its conditions: "TensorFlow models on the Edge TPU", coral.ai/docs/edgetpu/models-intro. An operator outside the lists
+does no harm to the others: the compiler leaves it, and all that follows, to the processor. A model that is not wholly
+static and of integers it refuses.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from trainer.files import write_atomic
 COMPILER = "edgetpu_compiler"
 COMPILE_S = 600
 MOST_BYTES = 8 << 20
-"""What the chip's memory holds; the rest would be fetched over USB for every picture."""
+"""The size of the chip's memory; what exceeds it is fetched over USB for every picture."""
 MAPPED = {
     "CONV_2D": 3,
     "DEPTHWISE_CONV_2D": 3,
@@ -39,9 +39,9 @@ MAPPED = {
     "RESHAPE": 1,
     "QUANTIZE": 2,
 }
-"""Operators, with the highest version, that were seen mapped in compiled models."""
+"""Operators, with the highest version, that compiled models were seen to compute on the chip."""
 NEEDED = ("integers", "shapes", "subgraphs")
-"""Checks without which the compiler refuses a model as a whole."""
+"""Checks that must pass, or the compiler refuses a model as a whole."""
 CONDITIONAL = {
     "RESIZE_NEAREST_NEIGHBOR": "mapped or not depending on its sizes, says Coral",
     "RESIZE_BILINEAR": "mapped or not depending on its sizes, says Coral",
@@ -54,7 +54,7 @@ CONDITIONAL = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was checked; ``detail`` says what was found, and where it is in the way, what would mend it."""
+    """One thing that was checked; ``detail`` says what was found, and what would mend it if it is in the way."""
 
     check: str
     ok: bool
@@ -63,7 +63,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far into a model the chip surely goes: so many of its ``operators``, ``macs_share`` (0..1) of its
+    """How far into a model the chip surely goes: ``mapped`` of its ``operators``, with ``macs_share`` (0..1) of its
     multiply-accumulates; ``left`` is the first operator after them, "" where none is left."""
 
     mapped: int
@@ -87,18 +87,18 @@ class Verdict:
     """How often each operator (with its version) stands in the model."""
     reach: Reach
     compiler: str
-    """What the compiler said, or that it is not here."""
+    """The compiler's words, or that it is not here."""
     compiled: bytes = field(default=b"", repr=False)
-    """What the compiler made; empty where it is not here."""
+    """The compiled model; empty where the compiler is not here."""
 
     @property
     def ready(self) -> bool:
-        """Whether all of it is surely mapped."""
+        """Whether the chip surely computes all of it."""
         return all(finding.ok for finding in self.findings)
 
     @property
     def compilable(self) -> bool:
-        """Whether the compiler takes it, be it that some of it stays with the processor."""
+        """Whether the compiler takes it, even if some of it stays with the processor."""
         return all(finding.ok for finding in self.findings if finding.check in NEEDED)
 
     @property
@@ -172,8 +172,8 @@ def _dense(operators: tuple[Operator, ...]) -> Finding:
 
 
 def require_ready(tflite: bytes, bundle: Path) -> Verdict:
-    """Print the verdict on the model of a ``bundle``, with the compiler's where it is installed and what it asks for is
-    there. ``ExportError`` if the chip surely takes neither all of it nor, by the compiler's word, some."""
+    """Prints the verdict on the model of a ``bundle``, with the compiler's where it is installed and its conditions are
+    met. ``ExportError`` if the chip surely takes neither all of it nor, by the compiler's word, some."""
     verdict = check(tflite)
     if verdict.compilable:
         verdict = compiled(tflite, verdict)
@@ -184,10 +184,8 @@ def require_ready(tflite: bytes, bundle: Path) -> Verdict:
 
 
 def compiled(tflite: bytes, verdict: Verdict) -> Verdict:
-    """The verdict with the compiler's own words and what it made.
-
-    The verdict as it is where there is no compiler. ``ExportError`` if the compiler fails.
-    """
+    """The verdict with the compiler's own words and what it made; unchanged where there is no compiler. ``ExportError``
+    if the compiler fails."""
     compiler = shutil.which(COMPILER)
     if compiler is None:
         return verdict
@@ -208,8 +206,8 @@ def compiled(tflite: bytes, verdict: Verdict) -> Verdict:
 
 
 def keep_compiled(verdict: Verdict, model: Path) -> None:
-    """Write what the compiler made, if anything, as ``<model>_edgetpu.tflite`` beside the ``model`` of a bundle, and
-    name it there with its hash. ``OSError`` as usual."""
+    """Writes what the compiler made, if anything, as ``<model>_edgetpu.tflite`` beside the ``model`` of a bundle, and
+    names it there with its hash. ``OSError`` if it cannot be written."""
     if not verdict.compiled:
         return
     made, bundle = model.with_name(f"{model.stem}_edgetpu.tflite"), model.with_name(BUNDLE_FILE)

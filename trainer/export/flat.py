@@ -36,13 +36,14 @@ class Operator:
 
     @property
     def macs(self) -> int:
-        """Its multiply-accumulates, of one picture."""
+        """The multiply-accumulates that it costs for one picture."""
         return macs_of(self.name, [t.shape for t in self.inputs], self.outputs[0].shape)
 
 
 @dataclass(frozen=True, slots=True)
 class FlatModel:
-    """The first subgraph, and how many there are. ``gzip_bytes``: what the file takes when it is sent or updated."""
+    """The first subgraph of a model, and how many it has. ``gzip_bytes``: the file's size when it is sent or
+    updated."""
 
     operators: tuple[Operator, ...]
     tensors: tuple[Tensor, ...]
@@ -64,7 +65,7 @@ class FlatModel:
 
 
 def read_flat(tflite: bytes) -> FlatModel:
-    """``ExportError`` if ``tflite`` is not a model."""
+    """What is in a model; ``ExportError`` if ``tflite`` is none."""
     from ai_edge_litert import schema_py_generated as schema
 
     if tflite[4:8] != b"TFL3":

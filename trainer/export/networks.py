@@ -15,13 +15,14 @@ from trainer.export.bundle import any_bundle
 from trainer.networks import arbiter as _arbiter  # noqa: F401  a file's own layers must be known before it is read
 
 WEIGHTS_FILE = "weights.keras"
-"""A bundle's own float network."""
+"""The file of a bundle's float network."""
 FIGURES_FILE = "report.json"
-"""What the export measured: written last, and taken away first, so that a bundle without it is half of two."""
+"""The file of what the export measured. It is written last and taken away first: a bundle without it was not
+finished."""
 
 
 def is_run(folder: Path) -> bool:
-    """Whether it is the folder of a finished run rather than a bundle."""
+    """Whether ``folder`` is a finished run's rather than a bundle's."""
     return any((folder / f"{task}.keras").exists() for task in TASKS)
 
 
@@ -51,7 +52,7 @@ def weights_of(folder: Path) -> Path:
 
 
 def load_float(folder: Path) -> Any:
-    """The float network; of a quantization-aware run, the one with the same weights and no rounding."""
+    """The float network; for a quantization-aware run, the one with the same weights and no rounding."""
     return _load(weights_of(folder))
 
 

@@ -1,8 +1,8 @@
 """ONNX for an NVIDIA Jetson, where TFLite has no GPU: float, and int8 as Q/DQ pairs, from which TensorRT builds its
-engine on the board itself. The int8 one makes the bundle; the float one lies beside it.
+engine on the board itself. The int8 model makes the bundle; the float one lies beside it.
 
-TensorRT takes int8 only with every zero point at 0 and biases in float: so activations are symmetric too, which costs
-what lies below zero after a ReLU half its range.
+TensorRT takes int8 only with every zero point at 0 and biases in float. So activations are symmetric too, and those
+after a ReLU lose the half of their range that lies below zero.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from trainer.files import write_atomic
 OPSET = 17
 INPUT = "image"
 QUANTIZED = ["Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "AveragePool", "GlobalAveragePool", "MaxPool", "Resize"]
-"""Their inputs carry Q/DQ, their outputs do not: a pair between a convolution and its ReLU would keep TensorRT from
-making one kernel of them."""
+"""Operators whose inputs carry Q/DQ and whose outputs do not: a pair between a convolution and its ReLU would keep
+TensorRT from making one kernel of them."""
 REPORT_FILE = "onnx.json"
 
 
@@ -46,8 +46,8 @@ def to_both(it: Specimen) -> dict[str, bytes]:
 
 
 def write_beside(bundle: Bundle, models: Mapping[str, bytes], proofs: Sequence[Mapping[str, Any]]) -> None:
-    """Into the folder of the int8 model's bundle: ``<task>.onnx``, the float one, and ``onnx.json`` about both, with
-    the ``proofs`` of each. ``ExportError`` if it cannot be written."""
+    """Writes into the folder of the int8 model's bundle ``<task>.onnx``, the float model, and ``onnx.json`` about both,
+    with the ``proofs`` of each. ``ExportError`` if it cannot be written."""
     folder, name = bundle.model_path.parent, f"{bundle.task}.onnx"
     files = {bundle.model_path.name: bundle.model_bytes, name: models["onnx float32"]}
     report = {
@@ -64,13 +64,13 @@ def write_beside(bundle: Bundle, models: Mapping[str, bytes], proofs: Sequence[M
 
 
 def remove_beside(bundle: Bundle) -> None:
-    """What an earlier export left beside another model in the bundle's folder."""
+    """Removes what an earlier export left beside the model in the bundle's folder."""
     for name in (f"{bundle.task}.onnx", REPORT_FILE):
         (bundle.model_path.parent / name).unlink(missing_ok=True)
 
 
 def to_onnx(network: Any, height_px: int, width_px: int, batch: int | None) -> bytes:
-    """Float32, outputs named as the edge names them."""
+    """The network as float32 ONNX, its outputs named as the edge names them."""
     tf2onnx = _imported("tf2onnx")
     names = output_names(network)
     signature = [tf.TensorSpec((batch, height_px, width_px, network.input_shape[-1]), tf.float32, name=INPUT)]
@@ -94,7 +94,8 @@ def _rename(graph: Any, old: str, new: str) -> None:
 
 
 def to_qdq(model: bytes, samples: Sequence[UInt8Array]) -> bytes:
-    """int8 with Q/DQ pairs: weights per channel, activations per tensor, every zero point 0, biases in float."""
+    """The model as int8 with Q/DQ pairs: weights per channel, activations per tensor, every zero point 0, biases in
+    float."""
     quantization = _imported("onnxruntime.quantization")
     shape_inference = _imported("onnxruntime.quantization.shape_inference")
     pictures = iter(samples)
@@ -104,7 +105,7 @@ def to_qdq(model: bytes, samples: Sequence[UInt8Array]) -> bytes:
             picture = next(pictures, None)
             return None if picture is None else {INPUT: real(picture[None])}
 
-    _imported("onnxruntime").set_default_logger_severity(3)  # it warns of Resize as tf2onnx writes it, which is right
+    _imported("onnxruntime").set_default_logger_severity(3)  # it warns of tf2onnx's Resize, which is right as it is
     logging.getLogger().addFilter(_no_advice)
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -133,7 +134,7 @@ def to_qdq(model: bytes, samples: Sequence[UInt8Array]) -> bytes:
 
 
 def _no_advice(record: logging.LogRecord) -> bool:
-    """onnxruntime advises, on the root logger, to do what has just been done."""
+    """Drops onnxruntime's advice, on the root logger, to do what has just been done."""
     return "pre-processing before quantization" not in record.getMessage()
 
 

@@ -1,4 +1,5 @@
-"""Does the exported network still say what the trained one said? Measured on real pictures, within stated bounds."""
+"""Whether the exported network still says what the trained one said: measured on real pictures, within stated
+bounds."""
 
 from __future__ import annotations
 
@@ -18,13 +19,14 @@ Outputs = Mapping[str, npt.NDArray[np.float32]]
 MAPS = {"locator": "heat", "separator": "mask", "verifier": "whole", "arbiter": "label"}
 """By task, the output that is compared cell by cell; a classifier has one label a picture instead."""
 SCORES: Mapping[Task, tuple[str, ...]] = {"classifier": ("p_arm_up", "single"), "arbiter": ("keep",)}
-"""Their other outputs, logits. A locator and a separator also draw boxes."""
+"""By task, the other outputs, logits. A locator and a separator also draw boxes."""
 DECIDED = {"classifier": 0.05, "locator": 0.2, "separator": 0.2, "verifier": 0.2, "arbiter": 0.2}
-"""A network is decided between two readings that far apart; closer ones may change places without harm. A locator's
-centre fades out over several cells, and a mask over its edge, so that their rims always lie near the threshold."""
+"""Between two readings that are further apart than this a network is decided; closer ones may change places without
+harm. A locator's centre fades out over several cells, and a mask over its edge, so that their rims always lie near the
+threshold."""
 MAP_SHARE = 0.999
-"""The largest difference leaves out the one in a thousand that differs most of a map's cells, which are counted by the
-million, and of the other outputs: where arms cross, a few are any network's guess."""
+"""The largest difference is the one below which this share of all lie, so the worst in a thousand are left out. The
+cells of a map are counted by the million, and where arms cross a few are any network's guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +50,19 @@ BOUNDS: dict[str, Bounds] = {
     "int8": Bounds(0.98, 0.01, 0.75, 1.0, 6.0),
     "onnx int8": Bounds(0.97, 0.02, 0.75, 1.5, 8.0),
 }
-"""A few times what the shipped networks measure on val, in each form. One crop in a thousand may lie on the
-brink between two classes, so a largest difference says that a form is broken, not that it is a little worse.
+"""A few times what the shipped networks measure on val, in each form. One crop in a thousand may lie on the brink
+between two classes, so a largest difference tells that a form is broken, not that it is a little worse.
 
-What the shipped networks say beside, on val frames, on average and one in a thousand: int8, a locator's sides 0.26 and
-1.4 px, a separator's 0.08 and 1.0, ``p_arm_up`` 0.002 and 0.14, ``single`` 0.0007 and 0.02; dynamic, sides 0.07 and
-0.55, ``keep`` 0.004 and 0.03; float16, sides 0.006 and 0.03, ``keep`` 0.0002 and 0.001; float32, sides below 0.0001. On
-fewer, int16x8 sides 0.17 and 1.2, ONNX in int8 sides 0.28 and 1.4."""
+Beside their labels and maps, on val frames, the shipped networks' outputs differ on average and one in a thousand by:
+int8, a locator's sides 0.26 and 1.4 px, a separator's 0.08 and 1.0, ``p_arm_up`` 0.002 and 0.14, ``single`` 0.0007 and
+0.02; dynamic, sides 0.07 and 0.55, ``keep`` 0.004 and 0.03; float16, sides 0.006 and 0.03, ``keep`` 0.0002 and 0.001;
+float32, sides below 0.0001. On fewer frames, int16x8 sides 0.17 and 1.2, ONNX in int8 sides 0.28 and 1.4.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """How far another output's answers lie apart, in ``unit``: "score", 0..1, or "px"."""
+    """How far the answers of another output lie apart, in ``unit``: "score", 0..1, or "px"."""
 
     unit: str
     mean: float
@@ -68,9 +71,9 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """``agreement``: share of pictures (of a map: of cells that either finds positive) on which both say the same;
-    ``agreement_decided``: that where the trained network is decided; differences of scores, 0..1; ``beside``: of
-    the other outputs."""
+    """``agreement``: share of pictures (for a map: of the cells that either finds positive) on which both say the same;
+    ``agreement_decided``: the same where the trained network is decided; the differences are of scores, 0..1;
+    ``beside``: the gaps of the other outputs."""
 
     form: str
     pictures: int
@@ -86,8 +89,8 @@ class Parity:
 
 
 def measure(task: Task, form: str, trained: Outputs, exported: Outputs) -> Parity:
-    """Compare outputs by name, (n, ...) each: ``label`` of a classifier, ``MAPS`` of the others, and what they say
-    beside it, as far as they have it."""
+    """Compares outputs by name, (n, ...) each: a classifier's ``label``, the others' ``MAPS``, and the further outputs
+    that they have."""
     if task == "classifier":
         ours, theirs = (_softmax(o["label"].reshape(len(o["label"]), -1)) for o in (trained, exported))
         rows = np.arange(len(ours))
@@ -131,10 +134,10 @@ def _beside(task: Task, trained: Outputs, exported: Outputs) -> dict[str, Gap]:
 
 
 def require(parity: Parity) -> Parity:
-    """The same, if it keeps the bounds of its form; else ``ExportError`` with the figure that does not."""
+    """``parity`` itself if it keeps the bounds of its form; else ``ExportError`` with the figure that does not."""
     bounds = BOUNDS[parity.form]
     broken = []
-    if not parity.agreement_decided >= bounds.agreement:  # so written, what is no number breaks it, too
+    if not parity.agreement_decided >= bounds.agreement:  # written so that nan breaks it, too
         broken.append(f"agrees on {parity.agreement_decided:.2%} (least {bounds.agreement:.2%})")
     if not parity.mean_difference <= bounds.mean:
         broken.append(f"scores differ by {parity.mean_difference:.4f} on average (most {bounds.mean:g})")

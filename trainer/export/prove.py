@@ -41,7 +41,7 @@ def compare(it: Specimen, form: str, model: bytes) -> Parity:
 
 
 def trained_outputs(network: Any, pixels: UInt8Array) -> Outputs:
-    """What the Keras network says, by output name."""
+    """The Keras network's outputs by name."""
     names = output_names(network)
     call = tf.function(lambda x: tf.nest.flatten(network(x, training=False)))
     parts = [{n: o.numpy() for n, o in zip(names, call(real(part)), strict=True)} for part in batches(pixels)]
@@ -49,12 +49,12 @@ def trained_outputs(network: Any, pixels: UInt8Array) -> Outputs:
 
 
 def real(pixels: UInt8Array) -> npt.NDArray[np.float32]:
-    """uint8 (n, height, width[, channels]) as a network is fed, (n, height, width, channels) in 0..1."""
+    """Pictures uint8 (n, height, width[, channels]) as a network takes them: (n, height, width, channels) in 0..1."""
     return np.asarray(pixels.reshape(*pixels.shape[:3], -1) / np.float32(255), np.float32)
 
 
 def batches(pixels: UInt8Array) -> list[UInt8Array]:
-    """Parts of one memory's size; all but the last alike."""
+    """The pictures in parts that fit into memory; all parts but the last are of one length."""
     step = max(1, AT_ONCE_PX // (pixels.shape[1] * pixels.shape[2]) // 4)
     return [pixels[i : i + step] for i in range(0, len(pixels), step)]
 

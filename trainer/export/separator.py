@@ -15,7 +15,8 @@ from trainer.fit.separator import VAL_ROIS, figures, held_rois, judge
 
 
 def ship_separator(network: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
-    """Write the bundle; the figures are those of ``trainer.fit.separator.judge``, exported and Keras."""
+    """Write the bundle; the figures are those of ``trainer.fit.separator.judge`` for the exported and the Keras
+    network."""
     held = held_rois(shipment.data, shipment.run.parent, min(shipment.limit or VAL_ROIS, VAL_ROIS))
     ran = cpu_network(model, suffix_of(model), threads=2)
 

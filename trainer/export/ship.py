@@ -1,6 +1,5 @@
 """From a finished run to ``models/<name>``: convert, prove parity, calibrate on val, write bundle and report. Or from a
-bundle to the same network in another form, whose calibration it keeps.
-"""
+bundle to the same network in another form, which keeps its calibration."""
 
 from __future__ import annotations
 
@@ -51,11 +50,12 @@ PROPOSED_SCORE, PROPOSED_IOU = 0.1, 0.7
 """The locator proposes from this score on, and up to this overlap: generously, for the classifier's second look and the
 assignment over the cell decide. On 40 val frames that gave 87.1 % end to end against 86.6 % from a score of 0.3."""
 TEMPERATURE_SPREAD = 0.3
-"""Deviation of the log of the temperature, a normal around 1, before any crop is seen; a thousand crops outweigh it."""
+"""Standard deviation of the temperature's logarithm, a normal around 0, before any crop is seen; a thousand crops
+outweigh it."""
 ARBITERS: tuple[Form, ...] = ("float32", "float16", "dynamic")
-"""What an arbiter is exported in: TFLite's runtime takes no int8 one, and has no square root in int16."""
+"""The forms that an arbiter is exported in: TFLite's runtime takes no int8 one, and has no square root in int16."""
 PAGES = ("card.md", "report.html", "comparison.md")
-"""They describe the model that lay there, and go with it."""
+"""Pages that describe the model in a bundle's folder; they go when another takes its place."""
 FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
 
 
@@ -66,9 +66,9 @@ def specimen(shipment: Shipment) -> Specimen:
 
 
 def ship(shipment: Shipment) -> Bundle:
-    """Write the bundle; returns it as the edge reads it back. ``ExportError``: it does not say what the network says,
-    is not in a form for its task, or not ready for the Edge TPU where that is asked for, or another's model lies there;
-    nothing is written then."""
+    """Write the bundle; returns it as the edge reads it back. ``ExportError``, and nothing is written: it does not say
+    what the network says, is not in a form for its task, is not ready for the Edge TPU where that is asked for, or the
+    model of another network lies there."""
     _require_form(shipment)
     _require_place(shipment)
     it = specimen(shipment)
@@ -95,7 +95,7 @@ def ship(shipment: Shipment) -> Bundle:
 
 
 def _require_form(shipment: Shipment) -> None:
-    """``ExportError`` before any picture is looked at."""
+    """``ExportError`` for a form that the task has not; called before any picture is looked at."""
     if task_of(shipment.run) == "arbiter" and shipment.form not in ARBITERS:
         raise ExportError(
             f"{shipment.run}: expected an arbiter's export as {', '.join(f'--{form}' for form in ARBITERS)}, got "
@@ -104,7 +104,7 @@ def _require_form(shipment: Shipment) -> None:
 
 
 def _require_place(shipment: Shipment) -> None:
-    """``ExportError`` where what is in the bundle's folder is not to be replaced by this one."""
+    """``ExportError`` if what lies in the bundle's folder is not to be replaced by this one."""
     task, out = task_of(shipment.run), shipment.out
     if any((out / other).is_dir() for other in TASKS):
         raise ExportError(f"{out}: expected the folder of one model, got one of several; give --out {out / task}")
@@ -119,14 +119,14 @@ def _require_place(shipment: Shipment) -> None:
 
 
 def _converted(it: Specimen, shipment: Shipment) -> dict[str, bytes]:
-    """The model that makes the bundle, and what comes with it; by their names in ``parity.BOUNDS``."""
+    """The model that makes the bundle, and those that come with it, by their names in ``parity.BOUNDS``."""
     if shipment.form == "onnx":
         return to_both(it)
     return {shipment.form: convert(shipment.form, it.network, it.samples, *it.size_px)}
 
 
 Way = Callable[[Any, bytes, Shipment], tuple[Bundle, dict[str, Any]]]
-"""Writes the bundle of a network and its exported model, and says what was measured of it on val."""
+"""Writes the bundle of a network and its exported model; returns it with what was measured on val."""
 
 
 def _way(it: Specimen, shipment: Shipment) -> Way:
@@ -143,7 +143,8 @@ def _way(it: Specimen, shipment: Shipment) -> Way:
 
 
 def _ship_as_calibrated(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dict[str, Any]]:
-    """The network of a bundle in another form: parity says how little its answers changed, so what they mean stays."""
+    """Ships a bundle's network in another form: parity says how little its answers changed, so the calibration still
+    holds."""
     was = any_bundle(shipment.run)
     bundle = write_bundle(
         shipment.out,
@@ -159,7 +160,8 @@ def _ship_as_calibrated(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundl
 
 
 def _keep(source: Path, target: Path) -> None:
-    """``target`` as ``source`` has it; gone if that has none: an older export's would be taken for this one's."""
+    """Copies ``source`` to ``target``; removes ``target`` if there is no ``source``: an older export's file would be
+    taken for this one's."""
     if source.resolve() == target.resolve():
         return
     if source.exists():
@@ -177,7 +179,8 @@ def _ship_locator(_: Any, model: bytes, shipment: Shipment) -> tuple[Bundle, dic
 
 
 def _calibrate_locator(finder: BoxFinder, truths: Sequence[FrameTruth]) -> tuple[dict[str, float], dict[str, Any]]:
-    """How far people's boxes sit off the network's, and the limits for what to propose to the classifier.
+    """The calibration: how far people's boxes lie off the network's, and the limits for what to propose to the
+    classifier.
 
     The figures say what the locator would do alone, at the limits that leave the fewest missed and spurious boxes.
     """
@@ -262,7 +265,7 @@ def _one_way(bundle: Bundle, crops: CropSet) -> npt.NDArray[np.intp]:
 
 def fit_temperature(log_scores: npt.NDArray[np.float64], label: npt.NDArray[np.int64]) -> float:
     """The temperature at which the probabilities of ``log_scores`` (n, 24) are most likely right (Guo 2017), with a
-    normal prior on its log: some dozen crops without a mistake would else be told best without any doubt."""
+    normal prior on its logarithm: a few dozen crops without a mistake would otherwise ask for certainty."""
     from scipy.optimize import minimize_scalar
 
     def loss(log_t: float) -> float:

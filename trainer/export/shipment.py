@@ -12,8 +12,8 @@ from trainer.files import shipped_models
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What to ship and where: the run folder, or a bundle to be had in another form; the data that gives ranges, proof
-    and, to a run's network, its calibration; the new bundle's folder; the command."""
+    """What to ship and where: the run folder, or a bundle to be had in another form; the data for ranges, proof and,
+    for a run's network, calibration; the new bundle's folder; the command."""
 
     run: Path
     data: Path
@@ -23,13 +23,13 @@ class Shipment:
     models: Path = field(default_factory=shipped_models)
     """The locator, separator and classifier that find what a verifier judges, and cut frames for a bundle's export."""
     limit: int | None = None
-    """Only so many val frames or crops; None for all."""
+    """At most so many val frames or crops are used; None for all."""
     edgetpu: bool = False
     """Whether the Edge TPU must take it."""
 
     def facts(self, calibrated: bool = True) -> dict[str, Any]:
-        """What every bundle of it says of where it comes from, as ``write_bundle`` takes it: each set once that the run
-        learned from, or the export's where it does not say."""
+        """What its bundle says of where it comes from, as ``write_bundle`` takes it: each set that the run learned
+        from, once, or the export's set where the run does not say."""
         from trainer.compress.tune import settings_of
 
         learned_from = settings_of(self.run).get("data") or str(self.data)

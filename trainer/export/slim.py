@@ -26,8 +26,8 @@ def slim(tflite: bytes) -> bytes:
 
 
 class _Sharing(flatbuffers.Builder):  # type: ignore[misc]
-    """Writes a list of 64-bit numbers that was written before by pointing at it. Others, shapes among them, stay
-    apart: the edge changes some in place (``edge/runtime/blocks.py``)."""
+    """Points to a list of 64-bit numbers that was written before instead of writing it again. Other lists, shapes among
+    them, stay apart: the edge changes some in place (``edge/runtime/blocks.py``)."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)

@@ -1,4 +1,4 @@
-"""What an export works on: the network at its shipped size, pictures that give it its ranges and that prove it."""
+"""What an export works on: the network at its shipped size, and pictures that give it its ranges and that prove it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ SAMPLES = 96
 ROI_SAMPLES = 400
 PROOF_FRAMES, PROOF_ROIS, PROOF_CROPS = 8, 400, 2000
 FRAMES = {"train": 24, "val": 40}
-"""How many frames a bundle's export takes its pictures from; a run's takes them from all, or from what the run kept."""
+"""Split to how many frames a bundle's export takes its pictures from; a run's export takes those of all frames, or what
+the run kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,7 +30,7 @@ FORMS: tuple[Form, ...] = get_args(Form)
 
 def convert(form: Form, network: Any, samples: Iterable[UInt8Array], height_px: int, width_px: int) -> bytes:
     """The network in a form, for one picture; ``samples``, uint8 (height, width[, channels]), give integer forms their
-    ranges. A quantization-aware network brings its own ranges and has one form, int8.
+    ranges. A quantization-aware network has its own ranges and only one form, int8.
 
     ``ExportError``: the converter refuses the network.
     """
@@ -69,7 +69,7 @@ def to_int8(network: Any, samples: Iterable[UInt8Array], height_px: int, width_p
 
 
 def to_int16x8(network: Any, samples: Iterable[UInt8Array], height_px: int, width_px: int) -> bytes:
-    """Activations int16 with zero point 0, inputs and outputs too; weights int8."""
+    """The network with int16 activations of zero point 0, inputs and outputs too, and int8 weights."""
     converter = _converter(network, height_px, width_px)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _feed(network, samples, height_px, width_px)
@@ -79,7 +79,7 @@ def to_int16x8(network: Any, samples: Iterable[UInt8Array], height_px: int, widt
 
 
 def to_tflite(network: Any, height_px: int, width_px: int) -> bytes:
-    """Float32 weights and arithmetic."""
+    """The network with float32 weights and arithmetic."""
     return convert("float32", network, (), height_px, width_px)
 
 

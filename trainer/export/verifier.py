@@ -1,4 +1,4 @@
-"""The verifier's bundle, and how the keeper weighs what it says: calibrated on what is found in the val frames."""
+"""The verifier's bundle, and how the keeper weighs its answers: calibrated on what is found in the val frames."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def _weigh(bundle: Bundle, shipment: Shipment) -> tuple[dict[str, float], dict[s
 
 
 def fit_weights(weighed: Float32Array, y: BoolArray) -> tuple[dict[str, float], dict[str, float]]:
-    """The keeper's weights, by their names, of ``weighed`` (n, 66), ``terms`` of objects of which ``y`` (n,) says
-    whether each is the mark of a chromosome; and how right they are."""
+    """The keeper's weights by name, fitted to ``weighed`` (n, 66), the ``terms`` of objects, and ``y`` (n,), whether
+    each is the mark of a chromosome; and how right they are."""
     x = weighed[:, 1:]
-    if len(np.unique(y)) < 2:  # all of them true, or none: nothing to learn from
+    if len(np.unique(y)) < 2:  # all true or all false: nothing to learn from
         return EVEN_WEIGHTS, {"val_proposals": len(y)}
     middle, spread = x.mean(0), np.maximum(x.std(0), 1e-6)
     fit = LogisticRegression(C=KEEPER_C, max_iter=2000).fit((x - middle) / spread, y)

@@ -1,4 +1,4 @@
-"""What a classifier that is there already says of crops to learn from: which end is up, and which are in doubt."""
+"""What an earlier classifier says of crops to learn from: which end is up, and which are in doubt."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet
 DOUBTFUL = 0.95
 """A likeliest label below this is in doubt: about one crop in ten."""
 ENOUGH = 500
-"""So many crops tell which way up those of a set are."""
+"""At most so many crops are looked at to tell which way up those of a set are."""
 
 
 def undecided(crops: Any, training: bool) -> list[Any]:
-    """Stands in for a classifier that does not know which end is up, so that it stays unknown."""
+    """Stands in for a classifier that does not know which end is up: the polarity stays unknown."""
     return [tf.zeros((tf.shape(crops)[0], 1, 1, n)) for n in (len(LABELS), 1, 1)]
 
 
 def align(network: Any, crops: CropSet) -> CropSet:
-    """``crops`` with each polarity that was unknown as the network tells it, given the crop's known label: label-guided
+    """``crops`` with each unknown polarity as the network tells it, given the crop's known label: label-guided
     alignment."""
     if not (crops.polarity == UNKNOWN).any():
         return crops
@@ -37,7 +37,7 @@ def align(network: Any, crops: CropSet) -> CropSet:
 
 
 def upside_down(network: Any, crops: CropSet) -> float:
-    """The share, of some crops said to be upright, that the network surely sees the other way up; 0 without any."""
+    """The share of some crops said to be upright that the network surely sees the other way up; 0 without any."""
     rows = np.random.default_rng(0).permutation(np.flatnonzero(crops.polarity == UP))[:ENOUGH]
     if not len(rows):
         return 0.0
@@ -45,14 +45,14 @@ def upside_down(network: Any, crops: CropSet) -> float:
 
 
 def doubtful(network: Any, crops: CropSet) -> npt.NDArray[np.bool_]:
-    """Which whole chromosomes the network does not name for sure, whatever their label says."""
+    """The whole chromosomes that the network does not name for sure, rightly or wrongly: bool (n,)."""
     log_p = np.logaddexp(*read_either_way(network, crops))
     sureness = np.exp(log_p.max(1) - np.logaddexp.reduce(log_p, axis=1))
     return np.asarray((sureness < DOUBTFUL) & (crops.label != NOTHING))
 
 
 def read_either_way(network: Any, crops: CropSet) -> list[npt.NDArray[np.float32]]:
-    """Log probabilities (n, 24) of each label and of the p arm being up, and of each label and of its being down."""
+    """Two arrays of log probabilities (n, 24): of each label with the p arm up, and of each label with it down."""
     readings = []
     for pixels in (crops.pixels, crops.pixels[:, ::-1]):
         logits, up, _ = predict(network, pixels)

@@ -1,8 +1,8 @@
 """Trains the arbiter on what the other models find and say in the train frames: ``trainer fit arbiter``.
 
-In a laboratory that the classifier has not seen it is wrong five times as often, and knows less well when. An arbiter
-that has only heard it where it is at home trusts it too much there; so it may also hear weaker ones, which have not
-seen the laboratory of the train frames, on the same frames.
+In a laboratory that it has not seen the classifier is wrong five times as often, and knows less well when. An arbiter
+that has only heard it in laboratories that it knows trusts it too much there. So the arbiter may also hear weaker
+classifiers, which have not seen the laboratory of the train frames, on the same frames.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from trainer.data.cells import CellSet, cells_of, load_hearing
 from trainer.data.cropset import NOTHING
 from trainer.files import save_network, shipped_models
 from trainer.fit.cell_batches import lone_ones, make_batch
-from trainer.fit.loop import Plan, train
+from trainer.fit.config import FitConfig
+from trainer.fit.loop import train
 from trainer.networks.arbiter import HEADS, KNOWN, build_arbiter
 from trainer.networks.start import take_all_weights
 from trainer.run.data import cell_sets
@@ -33,35 +34,33 @@ CLIP_NORM = 5.0
 LABEL_WEIGHT = 0.5
 KEEP_SMOOTHING, LABEL_SMOOTHING = 0.01, 0.03
 VAL_SEED = 0
-"""Changes nothing: val frames are looked at as they are."""
+"""The seed for val frames, which decides nothing: they are looked at as they are."""
 SPECIMENS = 100
-"""Cells of train that stay with the run, for its export; all of val do."""
+"""So many train cells stay with the run, for its export; all val cells do."""
 
 
 @dataclass(frozen=True, slots=True)
-class ArbiterConfig:
+class ArbiterConfig(FitConfig):
+    """``start`` is of the same width and depth."""
+
     data: list[str]
-    """Sets of frames; one that is named twice is learned twice as often. Val cells are those of the first."""
-    steps: int
+    """Sets of frames; one that is named twice is learned from twice as often. Val cells are those of the first."""
     batch: int = 32
     rate: float = 1e-3
-    decay: float = 1e-3
-    seed: int = 1
     models: str = field(default_factory=lambda: str(shipped_models()))
     """Folder of the locator, separator, classifier and verifier whose words are heard."""
     width: int = 64
     depth: int = 3
     dropout: float = 0.1
-    start: str = ""
-    """Network to go on from, of the same width and depth."""
     blend: float = 0.0
-    """Share of its weights in those that are kept. A mean of before and after does as well at home as before, and
-    nearly as well elsewhere as after (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022)."""
+    """Share of the weights of ``start`` in those that are kept. A mean of both does as well as the old weights in
+    laboratories that these know, and nearly as well as the new ones elsewhere (Wortsman et al., Robust fine-tuning of
+    zero-shot models, CVPR 2022)."""
     passes: int = 1
     """How often the train frames are looked through, changed anew each time: with ``seed`` and the numbers after it."""
     weaker: list[str] = field(default_factory=list)
-    """Each DATA=DIR: a set, and a folder of other models whose classifier has not seen its laboratory and which look
-    through its train split once: with ``seed`` and the numbers after it."""
+    """DATA=DIR each: a set, and a folder of other models whose classifier has not seen its laboratory. They look
+    through its train split once, with ``seed`` and the numbers after it."""
 
     def __post_init__(self) -> None:
         if self.width % HEADS:
@@ -76,7 +75,7 @@ def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/arbiter.keras``."""
     keras.utils.set_random_seed(config.seed)
     network = build_arbiter(config.width, config.depth, config.dropout)
-    if config.start:  # one that does not fit is told before a run is cleared and before hours of looking
+    if config.start:  # one that does not fit is told before a run is cleared and hours are spent
         take_all_weights(network, Path(config.start))
     pairs = [*((data, config.models) for data in config.data), *map(_pair, config.weaker)]
     for models in {folder for _, folder in pairs}:
@@ -92,7 +91,7 @@ def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
     train(
         run,
         network,
-        Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed),
+        config.plan(CLIP_NORM),
         losses,
         lambda rng: make_batch(known, guests, rng, config.batch),
         lambda: check(network, held),
@@ -105,7 +104,7 @@ def fit_arbiter(config: ArbiterConfig, out: Path, resume: bool) -> Path:
 
 
 def blended(before: list[Float32Array], after: list[Float32Array], share: float) -> list[Float32Array]:
-    """Each array ``after``, with this ``share``, 0..1, of what it was ``before``."""
+    """Each array of ``after`` with this ``share``, 0..1, of what it was ``before``."""
     return [np.float32(share) * old + np.float32(1 - share) * new for old, new in zip(before, after, strict=True)]
 
 
@@ -122,7 +121,7 @@ def cells_for(config: ArbiterConfig, store: Path) -> tuple[CellSet, CellSet]:
 
 
 def _pair(weaker: str) -> tuple[str, str]:
-    """The set and the folder of models."""
+    """The set and the folder of models in DATA=DIR."""
     source, equals, folder = weaker.rpartition("=")
     if not (source and equals and folder):
         raise ConfigError(f"expected --weaker as DATA=DIR, a set and a folder of models, got '{weaker}'")
@@ -130,7 +129,8 @@ def _pair(weaker: str) -> tuple[str, str]:
 
 
 def losses(network: Any, table: Any, whole: Any, label: Any) -> tuple[Any, dict[str, Any]]:
-    """Cross entropies of being a mark of a chromosome, and of the label of those that are."""
+    """The loss and its parts: the cross entropy of being the mark of a chromosome, and that of the label of those that
+    are."""
     odds, logs, there = _known(table)
     keep, more = network(table, training=True)
     parts = {
@@ -153,7 +153,7 @@ def losses(network: Any, table: Any, whole: Any, label: Any) -> tuple[Any, dict[
 
 
 def _known(table: Any) -> tuple[Any, Any, Any]:
-    """Log odds (B, 96), log scores (B, 96, 24) and whether there is an object (B, 96), as the table has them."""
+    """What the table has: log odds (B, 96), log scores (B, 96, 24), and whether there is an object (B, 96)."""
     rows = table[..., 0]
     return (
         (rows[..., COLUMNS["odds"].start] - 0.5) * (2 * MOST_ODDS),
@@ -167,8 +167,8 @@ def _mean(values: Any, weights: Any) -> Any:
 
 
 def check(network: Any, held: CellSet) -> dict[str, float]:
-    """On val: mean cross entropy in nats of being a mark, and of the label; the share of labels that are likeliest.
-    Nothing where no chromosome was found."""
+    """On val: the mean cross entropies, in nats, of being a mark and of the label, and the share of right labels; {}
+    where no chromosome was found."""
     call = tf.function(lambda x: network(x, training=False))
     odds: list[Float32Array] = []
     logs: list[Float32Array] = []

@@ -1,7 +1,7 @@
-"""What the arbiter is shown of its cells: never twice the same, so that it does not learn them by heart.
+"""Batches for the arbiter: its cells, changed each time, so that it does not learn them by heart.
 
-Chromosomes leave and others join, so that copies tell nothing; some cells are made as if in a laboratory that the
-classifier does not know.
+Chromosomes leave and others join, so that the number of copies tells nothing; some cells are made as if in a laboratory
+that the classifier does not know.
 """
 
 from __future__ import annotations
@@ -22,24 +22,26 @@ from trainer.fit.loop import Batch
 from trainer.networks.arbiter import KNOWN
 
 OVERLOOKED = 0.01
-"""Share of objects that are left out."""
+"""Share of objects that are left out of a cell."""
 SHORT, OVERFULL = 0.3, 0.6
-"""Share of cells that lack one chromosome or two, and that have one to three too many."""
+"""Shares of cells that lose one chromosome or two, and that get one to three more."""
 KNOWN_BOXES = 0.15
-"""Share of cells whose boxes somebody drew: nothing but chromosomes, and each of them for sure."""
+"""Share of cells shown as if somebody had drawn their boxes: nothing but chromosomes, all of them sure."""
 GUESTS = 5000
-"""Lone chromosomes, at most, that are put into other cells than their own."""
+"""At most so many lone chromosomes are kept to be put into other cells than their own."""
 SURENESS, NOISE = (-0.1, 0.15), 0.015
-"""How much surer or less sure the labels are made, as a normal of the log; and noise on all that is known."""
+"""How much surer or less sure the labels are made: mean and deviation of a normal, as a logarithm. And the deviation of
+the noise on all that is known."""
 ELSEWHERE = 0.35
 """Share of cells that are made as if in a laboratory that the classifier does not know."""
 FLATTER, LEANING_NATS, DOUBT_NATS = (0.3, 1.0), 0.6, 0.6
-"""There: by what the log scores of a cell's objects are multiplied; how far, as the deviation of a normal, they lean
-towards each label in the whole cell; and in each object besides."""
+"""In such cells: limits of the factor on the log scores of a cell's objects; and how far these lean, as the deviation
+of a normal, towards each label in the whole cell, and in each object besides."""
 BAND_CONTRAST, SMOOTHEST_PARTS = (0.4, 1.5), 1.5
-"""There: by what the bands' distance from an object's mean stain is multiplied, and how far they are smeared."""
+"""In such cells: limits of the factor on the bands' distance from an object's mean stain; and how far they are smeared
+at most, in parts of the profile."""
 LONE_COVERED, LONE_SHARED = 13, 26
-"""A chromosome that shares less is alone: a twentieth of its mask, a tenth of its box, in levels of 255."""
+"""A chromosome is alone if less of it is shared: a twentieth of its mask, a tenth of its box, in levels of 255."""
 MOST_LEVEL = 255
 PLACE_SPREAD = 32.0
 """How far the places of guests are spread, as the deviation of a normal, in levels of 255."""
@@ -47,14 +49,15 @@ PLACE_SPREAD = 32.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guests:
-    """``rows`` uint8 (n, 300) of tables, of chromosomes that nothing touches, and their ``label`` (n,)."""
+    """Chromosomes that nothing touches, to be put into other cells: ``rows`` uint8 (n, 300) of their tables, and their
+    ``label`` (n,)."""
 
     rows: UInt8Array
     label: npt.NDArray[np.int8]
 
 
 def lone_ones(cells: CellSet, rng: np.random.Generator) -> Guests:
-    """Chromosomes that share next to nothing with others, ``GUESTS`` of them at most."""
+    """The chromosomes that share next to nothing with others, at most ``GUESTS`` of them."""
     near = [
         cells.table[..., COLUMNS["weighed"]][..., WEIGHED.index(name)] for name in ("covered", "weaker", "stronger")
     ]
@@ -69,8 +72,9 @@ def lone_ones(cells: CellSet, rng: np.random.Generator) -> Guests:
 
 
 def make_batch(cells: CellSet, guests: Guests, rng: np.random.Generator, count: int) -> Batch:
-    """table (B, 96, 300, 1) in 0..1, whole (B, 96), label (B, 96) with NOTHING: some cells with chromosomes too few or
-    too many, so that copies tell nothing; some with boxes that are known; labels more or less sure, and noise."""
+    """A batch: table (B, 96, 300, 1) in 0..1, whole (B, 96), label (B, 96), NOTHING for what is none. Some cells have
+    too few or too many chromosomes, so that the number of copies tells nothing; some have known boxes; labels are more
+    or less sure, and there is noise."""
     picked = rng.integers(len(cells), size=count)
     table, whole, label = (each[picked].copy() for each in (cells.table, cells.whole, cells.label))
     for k in range(count):
@@ -104,8 +108,8 @@ def make_batch(cells: CellSet, guests: Guests, rng: np.random.Generator, count: 
 
 
 def _elsewhere(x: Float32Array, rng: np.random.Generator) -> None:
-    """Makes the table (96, 300) of a cell, in 0..1, one of another laboratory, in place: the classifier is less sure of
-    all labels, leans towards some, and is wrong more often; bands are paler or stronger, sharp or smeared."""
+    """Changes a cell's table (96, 300), in 0..1 and in place, into one of another laboratory: the classifier is less
+    sure of all labels, leans towards some, and is wrong more often; bands are paler or stronger, sharp or smeared."""
     there = x[:, 0] > 0
     scores, stain = COLUMNS["scores"], slice(COLUMNS["profile"].start, COLUMNS["profile"].start + PROFILE_PARTS)
     logs = (x[there, scores] - 1) * np.float32(NATS) * np.float32(rng.uniform(*FLATTER))

@@ -20,9 +20,10 @@ from trainer.augment import DEFAULT, Strengths, augment, not_single
 from trainer.data.cropset import NOTHING, UNKNOWN, UP, CropSet
 from trainer.files import save_network, shipped_models
 from trainer.fit.align import predict, undecided
+from trainer.fit.config import FitConfig
 from trainer.fit.crops import load_crops, require_crops
 from trainer.fit.distill import distilled, load_teachers
-from trainer.fit.loop import Batch, Losses, Plan, train
+from trainer.fit.loop import Batch, Losses, train
 from trainer.fit.mix import Mix, mix_batch
 from trainer.networks.enhanced import DEPTH
 from trainer.networks.registry import AS_SHIPPED, Architecture, build_classifier
@@ -35,35 +36,29 @@ VAL_CROPS = 2500
 
 
 @dataclass(frozen=True, slots=True)
-class ClassifierConfig:
+class ClassifierConfig(FitConfig):
+    """``start`` is of this network or a narrower one; it also tells which end of frames' chromosomes is up."""
+
     data: tuple[str, ...]
     """Sets of cut-outs, folders of metaphase frames; one that is named twice is learned from twice as often."""
-    steps: int
-    batch: int = 128
-    rate: float = 2e-3
-    decay: float = 1e-3
     smoothing: float = 0.05
     dropout: float = 0.3
     width: float = 1.0
-    seed: int = 1
-    start: str = ""
-    """Weights (.keras) to go on from, and to align frames with, of this network or a narrower one; empty: from
-    nothing."""
     cutout_repeats: int = 1
-    """How often each cut-out stands in the training set: they are few beside the frames' chromosomes, and they are
-    another laboratory's."""
+    """How often each cut-out stands in the training set: there are few of them beside the frames' chromosomes, and they
+    come from another laboratory."""
     doubtful_repeats: int = 1
-    """How often a crop stands in it whose label the network that the run starts from is not sure of
-    (``trainer.fit.align.DOUBTFUL``), whether right or wrong: what is easy teaches little."""
+    """How often a crop stands in the training set if the network of ``start`` is not sure of its label
+    (``trainer.fit.align.DOUBTFUL``), rightly or wrongly: what is easy teaches little."""
     drawn_cells: int = 0
     """Metaphases drawn from the band tables, added as training crops."""
     models: str = field(default_factory=lambda: str(shipped_models()))
     """Folder of the locator and separator that cut frames into crops."""
     network: Architecture = AS_SHIPPED
     depth: int = DEPTH
-    """Residual blocks a size, see ``build_enhanced``."""
+    """Residual blocks at each size, see ``build_enhanced``."""
     teachers: tuple[str, ...] = ()
-    """Weights (.keras) of networks whose mean answer the label is learned from, beside the truth."""
+    """Weights (.keras) of networks whose mean answer the label is learned from, besides the truth."""
     teacher_weight: float = 0.5
     """The teachers' share of the label's loss."""
     mix: Mix = "none"
@@ -80,7 +75,7 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     strengths = strengths_of(config)
     keras.utils.set_random_seed(config.seed)
     network = build_classifier(config.network, config.dropout, config.width, config.depth)
-    if config.start:  # what does not fit is told before a run is cleared and before hours of cutting
+    if config.start:  # one that does not fit is told before a run is cleared and hours are spent
         widen_weights(network, Path(config.start))
     losses = pick_losses(config)
     if not resume:
@@ -90,7 +85,7 @@ def fit_classifier(config: ClassifierConfig, out: Path, resume: bool) -> Path:
     train(
         run,
         network,
-        Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed),
+        config.plan(CLIP_NORM),
         losses,
         lambda rng: mixed_batch(known, rng, config, strengths),
         lambda: check(network, val),
@@ -105,7 +100,8 @@ def strengths_of(config: ClassifierConfig) -> Strengths:
 
 
 def check(network: Any, val: CropSet) -> dict[str, float]:
-    """Accuracy of the crop alone, either end up, on a fixed sample of ``val``; and of the polarity where known."""
+    """On a fixed sample of ``val``: the accuracy of each crop alone, either end up, and that of its polarity where
+    known."""
     rows = np.random.default_rng(0).permutation(np.flatnonzero(val.label != NOTHING))[:VAL_CROPS]
     label, polarity = val.label[rows], val.polarity[rows]
     logits, up, _ = predict(network, val.pixels[rows])
@@ -120,7 +116,7 @@ def check(network: Any, val: CropSet) -> dict[str, float]:
 
 
 def make_batch(crops: CropSet, rng: np.random.Generator, count: int, strengths: Strengths = DEFAULT) -> Batch:
-    """image (B, 128, 32, 1); label (B,), polarity (B,) with -1 for unknown, single (B,)."""
+    """A batch: image (B, 128, 32, 1); label (B,), polarity (B,) with -1 for unknown, single (B,)."""
     rows = rng.integers(len(crops), size=count)
     flips = rng.random(count) < 0.5
     drawn = rng.random(count) < NOT_SINGLE_SHARE
@@ -143,19 +139,19 @@ def make_batch(crops: CropSet, rng: np.random.Generator, count: int, strengths: 
 
 
 def mixed_batch(crops: CropSet, rng: np.random.Generator, config: ClassifierConfig, strengths: Strengths) -> Batch:
-    """``make_batch``, and what the settings mix into it."""
+    """The batch of ``make_batch`` after the mix that the settings ask for."""
     batch = make_batch(crops, rng, config.batch, strengths)
     return batch if config.mix == "none" else mix_batch(batch, rng, config.mix)
 
 
 def pick_losses(config: ClassifierConfig) -> Losses:
-    """``make_losses``, and what teachers add to them."""
+    """The losses of ``make_losses``, with those of the teachers if there are any."""
     losses = make_losses(config.smoothing)
     return distilled(losses, load_teachers(config.teachers), config.teacher_weight) if config.teachers else losses
 
 
 def make_losses(smoothing: float) -> Losses:
-    """What the classifier learns by; label, (B,) indices or (B, 24) shares, and polarity count only where known."""
+    """The classifier's losses; label, (B,) indices or (B, 24) shares, and polarity count only where known."""
     entropy = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing, reduction="none")
 
     def losses(network: Any, image: Any, label: Any, polarity: Any, single: Any) -> tuple[Any, dict[str, Any]]:

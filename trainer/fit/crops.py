@@ -1,4 +1,4 @@
-"""The crops that a classifier's run learns from: of all its sets, made once and kept in its folder."""
+"""The crops that a classifier's run learns from: those of all its sets, made once and kept in its folder."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ VAL_DONORS = 0.08
 
 
 class HeldWarning(UserWarning):
-    """Crops of train were left out: their donor or case is in val or test."""
+    """Train crops were left out because their donor or case is in val or test."""
 
 
 def load_crops(config: ClassifierConfig, out: Path, aligner: Any, mend: str = FRESH) -> tuple[CropSet, CropSet]:
     """Train and val crops of all sources, polarity included; made once and kept in the run folder. ``ConfigError`` with
-    the ``mend`` where those there are of other data."""
+    the ``mend`` if those that are there come from other data."""
     kept = [out / name for name in CROP_FILES]
     if all(path.exists() for path in kept):
-        require_noted(out, _stamps(config), f"the crops in {out} were cut from", mend)  # given ones have no note
+        require_noted(out, _stamps(config), f"the crops in {out} were cut from", mend)  # given crops have no note
         return stored_crops(out)
     out.mkdir(parents=True, exist_ok=True)
-    write_note(out, _stamps(config))  # first: no crops without a note
+    write_note(out, _stamps(config))  # before the crops, so that there are none without a note
     sources = Counter(map(Path, config.data))
     there = _owners_of(sources, bool(config.drawn_cells))
     trains, vals = [], []
@@ -62,7 +62,7 @@ def load_crops(config: ClassifierConfig, out: Path, aligner: Any, mend: str = FR
     if vals:
         val = _without_held(CropSet.join(vals), tested, "test", of="val")
         train = _without_held(train, val.case.tolist(), "val")
-    else:  # a laboratory's first cells, all of few cases
+    else:  # no set has val: a laboratory's first cells, of few cases
         train, val = _held_back(train, "case", ", ".join(map(str, sources)))
     if config.doubtful_repeats > 1:
         rare = train.pick(doubtful(aligner, train))
@@ -78,15 +78,15 @@ def _stamps(config: ClassifierConfig) -> list[Stamp]:
 
 
 def require_crops(config: ClassifierConfig) -> None:
-    """``DatasetError`` or ``ModelError`` where none can be cut: a misspelled path is not to cost a finished run."""
+    """``DatasetError`` or ``ModelError`` if no crops can be cut: a misspelled path must not cost a finished run."""
     if not all(map(holds_cutouts, _owners_of(map(Path, config.data), bool(config.drawn_cells)))):
         load_locator(Path(config.models))
     stamps_of(config.data)
 
 
 def _without_held(crops: CropSet, held: Sequence[str], split: str, of: str = "train") -> CropSet:
-    """``crops``, of the split ``of``, less those of donors and cases that are ``held`` in ``split``: what one set holds
-    back may stand in another, too."""
+    """``crops``, of the split ``of``, without those of the donors and cases ``held`` in ``split``, which another set
+    may hold back."""
     both = np.isin(crops.case, np.array(held, np.str_)) & (crops.case != "")
     if not both.any():
         return crops
@@ -103,8 +103,9 @@ def _without_held(crops: CropSet, held: Sequence[str], split: str, of: str = "tr
 
 
 def _owners_of(sources: Iterable[Path], drawn: bool) -> Mapping[Path, Mapping[str, Collection[str]]]:
-    """Whose chromosomes each set has in its splits. ``DatasetError``, before any are cut, where one has none, or train
-    has none of any, or there is nobody to hold back; ``drawn`` ones are of train."""
+    """The owners of each set's chromosomes, split by split. ``DatasetError``, before any crop is cut, if a set has
+    none, if no set has any in train, or if there is nobody to hold back; ``drawn`` says that drawn ones are added to
+    train."""
     there = {source: marked_owners(source) for source in sources}
     named = ", ".join(map(str, there))
     for source, owners in there.items():
@@ -124,8 +125,8 @@ def _owners_of(sources: Iterable[Path], drawn: bool) -> Mapping[Path, Mapping[st
 
 
 def _upright(crops: CropSet, aligner: Any, source: Path) -> CropSet:
-    """The same; ``DatasetError`` where the network that the run starts from sees those that should be upright the other
-    way up: it would unlearn which end is which."""
+    """``crops`` themselves; ``DatasetError`` if the network that the run starts from sees those that should be upright
+    the other way up: it would unlearn which end is which."""
     turned = upside_down(aligner, crops)
     if turned >= TURNED_SHARE:
         raise DatasetError(
@@ -136,8 +137,8 @@ def _upright(crops: CropSet, aligner: Any, source: Path) -> CropSet:
 
 
 def cut_out(source: Path, models: Path) -> tuple[CropSet, CropSet]:
-    """Train and val crops of a set of cut-outs, as ``crops_of_cutouts``. ``DatasetError`` if its donors do not make
-    two."""
+    """Train and val crops of a set of cut-outs, as ``crops_of_cutouts`` makes them. ``DatasetError`` if its donors are
+    too few for both."""
     train = crops_of_cutouts(source, "train", models)
     if "val" in splits_at(source):
         return train, crops_of_cutouts(source, "val", models)
@@ -145,8 +146,8 @@ def cut_out(source: Path, models: Path) -> tuple[CropSet, CropSet]:
 
 
 def _held_back(crops: CropSet, what: Literal["donor", "case"], named: str) -> tuple[CropSet, CropSet]:
-    """``crops`` of train less those of some donors or cases, and these, to serve as val.
-    ``DatasetError`` if there are fewer than two."""
+    """The train ``crops`` without those of some donors or cases, and these, to serve as val. ``DatasetError`` if there
+    are fewer than two."""
     owners = np.unique(crops.case[(crops.case != DRAWN) & (crops.case != "")])
     _require_two(owners.tolist(), what, named)
     held = np.isin(crops.case, held_of(owners.tolist()))
@@ -154,13 +155,14 @@ def _held_back(crops: CropSet, what: Literal["donor", "case"], named: str) -> tu
 
 
 def held_of(owners: Iterable[str]) -> list[str]:
-    """Which donors or cases of train serve as val where a set has none: the same ones for every seed."""
+    """The donors or cases of train that serve as val where a set has none: the same ones for every seed."""
     owners = sorted(set(owners))
     return [str(o) for o in np.random.default_rng(0).permutation(owners)[: max(1, int(VAL_DONORS * len(owners)))]]
 
 
 def _by_name(there: Mapping[Path, Mapping[str, Collection[str]]]) -> str:
-    """Words for sets with corrections, which state no splits: that a case's name decides, and how it did."""
+    """Words on sets with corrections, which state no splits: that a case's name decides, and with what result; else
+    ""."""
     if not any(form_of(source) == "corrections" for source in there):
         return ""
     counts = [sum(len(owners.get(split, ())) for owners in there.values()) for split in ("train", "val", "test")]

@@ -40,7 +40,8 @@ def _load(file: Path) -> Any:
 
 
 def distilled(losses: Losses, teachers: Sequence[Any], weight: float) -> Losses:
-    """``losses`` with ``weight`` of the label's loss (0..1) replaced by the distance to the teachers' mean answer.
+    """``losses`` with the share ``weight`` (0..1) of the label's loss replaced by the distance to the teachers' mean
+    answer.
 
     Teachers and student see the very same augmented batch. Crops that are not one whole chromosome do not count.
     """

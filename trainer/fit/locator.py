@@ -13,7 +13,8 @@ from edge.locate.grid import HEADS
 from trainer.data.framecache import CachedFrame, train_frames
 from trainer.data.windows import Window, make_window
 from trainer.files import save_network
-from trainer.fit.loop import Batch, Plan, train
+from trainer.fit.config import FitConfig
+from trainer.fit.loop import Batch, train
 from trainer.fit.losses import box_loss, dense_loss, heat_loss, unfold, vote_loss
 from trainer.networks.locator import AUXILIARY, build_locator
 from trainer.networks.start import take_weights
@@ -25,34 +26,29 @@ WEIGHTS = {"heat": 1.0, "box": 3.0, "chromosome": 4.0, "crossing": 1.0, "votes":
 
 
 @dataclass(frozen=True, slots=True)
-class LocatorConfig:
+class LocatorConfig(FitConfig):
     data: str
-    steps: int
     batch: int = 8
-    rate: float = 2e-3
     decay: float = 1e-4
     width: float = 1.0
     paste: float = 0.65
     """Share of windows with more chromosomes pasted in."""
     zoom: float = 1.25
     """Windows are zoomed by up to this much, in or out."""
-    seed: int = 1
-    start: str = ""
-    """Weights (.keras) to go on from; empty: from nothing."""
 
 
 def fit_locator(config: LocatorConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/locator.keras``."""
     keras.utils.set_random_seed(config.seed)
     network = build_locator(width=config.width)
-    if config.start:  # one that does not fit is told before a run is cleared and before hours of looking
+    if config.start:  # one that does not fit is told before a run is cleared and hours are spent
         take_weights(network, Path(config.start))
     run = Run.open(out, asdict(config), resume, frames_for(config.data, "train"))
     frames = train_frames(Path(config.data), out.parent)
     train(
         run,
         network,
-        Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed),
+        config.plan(CLIP_NORM),
         losses,
         lambda rng: stack_windows(frames, rng, config),
         dict,
@@ -67,7 +63,7 @@ def stack_windows(frames: list[CachedFrame], rng: np.random.Generator, config: L
 
 
 def losses(network: Any, image: Any, heat: Any, box: Any, dense: Any, votes: Any) -> tuple[Any, dict[str, Any]]:
-    """What the locator learns by: the weighted sum, and its parts."""
+    """The locator's loss, a weighted sum, and its parts."""
     outputs = zip((*HEADS, *AUXILIARY), network(image, training=True), strict=True)
     got = {name: unfold(out, name) for name, out in outputs}
     solid, cross = dense_loss(got["dense"], dense)

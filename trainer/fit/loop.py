@@ -14,13 +14,13 @@ import tf_keras as keras
 from rich.progress import Progress
 
 from trainer.errors import Diverged
-from trainer.fit.batches import Prefetcher
 from trainer.fit.optimise import Averages, cosine_rate
+from trainer.fit.prefetch import Prefetcher
 from trainer.run.folder import Run
 
 Batch = tuple[npt.NDArray[np.float32], ...]
 Losses = Callable[..., tuple[Any, Mapping[str, Any]]]
-"""(network, *batch) to the loss to go down and the figures to log, all scalar tensors."""
+"""(network, *batch) to the loss to be lowered and the figures to log, all scalar tensors."""
 
 LOG_EVERY = 50
 SAVE_EVERY = 250
@@ -48,10 +48,10 @@ def train(
 ) -> None:
     """Trains ``network`` from the run's last checkpoint to the end of the plan; leaves the averaged weights in it.
 
-    ``make`` draws a batch from a generator that depends on the seed and the step alone, so a resumed run sees what an
-    uninterrupted one would have seen; but dropout draws from TensorFlow's own, which a resumed run starts anew, so that
-    it then comes to the same but for chance. ``check`` measures the network, in its averaged weights, now and then.
-    ``Diverged`` where the loss is no number any more; the checkpoints before that stay.
+    ``make`` draws a batch from a generator that depends on the seed and the step alone, so a resumed run sees the same
+    batches as an uninterrupted one. Dropout draws from TensorFlow's own generator, which a resumed run starts anew, so
+    the results are alike but not the same. ``check`` measures the network, in its averaged weights, now and then.
+    ``Diverged`` if the loss is no longer a number; the checkpoints before that stay.
     """
     optimiser = keras.optimizers.AdamW(plan.rate, weight_decay=plan.decay, clipnorm=plan.clip_norm)
     optimiser.build(network.trainable_variables)
@@ -93,7 +93,8 @@ def train(
 
 
 def _require_number(loss: float, run: Run, done: int) -> None:
-    """``Diverged`` where the loss is none, nor will be again: sound checkpoints must not make way for it."""
+    """``Diverged`` if the loss is no number, as it will not be one again: sound checkpoints must not make way for
+    such."""
     if not np.isfinite(loss):
         raise Diverged(
             f"{run.folder}: the loss is {loss} at step {done}, nothing is learned any more; start over with a smaller "

@@ -11,7 +11,7 @@ from trainer.networks.locator import AUXILIARY
 
 
 def unfold(cells: Any, name: str) -> Any:
-    """(B, h, w, side*side*c) sub-cell channels to (B, h*side, w*side, c), of an output that has sub-cells."""
+    """Unfolds the sub-cells of an output that has some: (B, h, w, side*side*c) to (B, h*side, w*side, c)."""
     return tf.nn.depth_to_space(cells, AUXILIARY[name][0]) if name in AUXILIARY else cells
 
 
@@ -41,7 +41,8 @@ def box_loss(sides: Any, target: Any) -> Any:
 
 
 def dense_loss(logits: Any, dense: Any) -> tuple[Any, Any]:
-    """Cross entropies of "chromosome" (all pixels) and "crossing" (where it is known, on chromosomes)."""
+    """The cross entropies of "chromosome", over all pixels, and of "crossing", where it is known and mostly on
+    chromosomes."""
     chromosome, crossing, known = dense[..., 0], dense[..., 1], dense[..., 2]
     solid = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(chromosome, logits[..., 0]))
     cross = tf.nn.sigmoid_cross_entropy_with_logits(crossing, logits[..., 1])

@@ -1,4 +1,4 @@
-"""Two crops made one, labels in proportion: extra data without extra chromosomes."""
+"""Two crops mixed into one, with their labels in proportion: more data without more chromosomes."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ def pick_mix(name: str) -> Mix:
 
 
 def mix_batch(batch: Batch, rng: np.random.Generator, mix: Mix) -> Batch:
-    """A batch of ``trainer.fit.classifier.make_batch`` with ``label`` as shares (B, 24), and one in two mixed.
+    """A batch of ``trainer.fit.classifier.make_batch`` with ``label`` as shares (B, 24), mixed in ``MIXED_SHARE`` of
+    all calls.
 
     ``mixup`` (Zhang 2018) adds a second crop's values, weighed; ``cutmix`` (Yun 2019) puts a segment of a second
-    chromosome, as long as its share of the rows, in the place of the first's. Only whole chromosomes are mixed, and
-    with a polarity where both have the same.
+    chromosome in place of as many rows of the first. Only whole chromosomes are mixed; the polarity is known where both
+    have the same.
     """
     image, label, polarity, single = batch
     shares = one_hot(label)

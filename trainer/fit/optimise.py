@@ -1,4 +1,4 @@
-"""What every training loop here shares: the learning-rate curve and the running average of the weights."""
+"""The learning rate's curve, and the running average of the weights."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Averages(tf.Module):  # type: ignore[misc]
 
     @contextmanager
     def worn_by(self, network: Any) -> Iterator[None]:
-        """The network has the averaged weights inside the block, its own again after it."""
+        """Gives the network the averaged weights inside the block, and its own back after it."""
         own = network.get_weights()
         self.copy_to(network)
         try:

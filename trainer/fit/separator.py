@@ -20,7 +20,8 @@ from trainer.data.metaphase import read_frames
 from trainer.data.proposals import asked
 from trainer.data.rois import OPEN, Rois, draw_rois
 from trainer.files import save_network
-from trainer.fit.loop import Batch, Plan, train
+from trainer.fit.config import FitConfig
+from trainer.fit.loop import Batch, train
 from trainer.networks.separator import OUTPUTS, build_separator
 from trainer.networks.start import widen_weights
 from trainer.run.data import frames_for
@@ -29,21 +30,17 @@ from trainer.run.folder import Run
 CLIP_NORM = 5.0
 VAL_FRAMES, VAL_ROIS, VAL_SEED = 120, 1500, 7
 LEAST_SHARE = 0.3
-"""A box that shares less with every chromosome's frames none."""
+"""A box that shares less than this with every chromosome's box frames no chromosome."""
 WEIGHTS = {"entropy": 2.0, "dice": 1.0, "side": 0.3, "apart": 1.0, "framed": 0.3}
 
 
 @dataclass(frozen=True, slots=True)
-class SeparatorConfig:
+class SeparatorConfig(FitConfig):
     data: str
-    steps: int
     batch: int = 64
     rate: float = 3e-3
     decay: float = 1e-4
     width: float = 1.0
-    seed: int = 1
-    start: str = ""
-    """Weights (.keras) to go on from; empty: from nothing."""
     models: str = ""
     """Folder of a locator and separator whose own boxes are mended too; empty: drawn ones only."""
 
@@ -52,7 +49,7 @@ def fit_separator(config: SeparatorConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/separator.keras``."""
     keras.utils.set_random_seed(config.seed)
     network = build_separator(config.width)
-    if config.start:  # one that does not fit is told before a run is cleared and before hours of looking
+    if config.start:  # one that does not fit is told before a run is cleared and hours are spent
         widen_weights(network, Path(config.start))
     if config.models:
         load_locator(Path(config.models))
@@ -61,11 +58,10 @@ def fit_separator(config: SeparatorConfig, out: Path, resume: bool) -> Path:
     if config.models:
         frames = asked(frames, Path(config.models))
     held = held_rois(Path(config.data), out.parent, VAL_ROIS)
-    plan = Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed)
     train(
         run,
         network,
-        plan,
+        config.plan(CLIP_NORM),
         losses,
         lambda rng: stack_rois(frames, rng, config.batch),
         lambda: figures(network, held),
@@ -87,7 +83,7 @@ class Held:
 
 
 def held_rois(data: Path, store: Path, count: int) -> Held:
-    """``count`` of each, always the same."""
+    """``count`` samples of each kind, always the same."""
     frames = val_frames(data, store)
     pasted, real = (draw_rois(frames, np.random.default_rng(VAL_SEED), count, share) for share in (0.0, 1.0))
     return Held(pasted, real)
@@ -101,9 +97,9 @@ def stack_rois(frames: Sequence[CachedFrame], rng: np.random.Generator, count: i
 
 
 def losses(network: Any, roi: Any, mask: Any, sides: Any, share: Any) -> tuple[Any, dict[str, Any]]:
-    """For the mask, cross entropy, which trusts every pixel alike, and Dice (Milletari 2016), which trusts every
-    chromosome alike; for each side, cross entropy over its place, and what the boxes then share; for ``framed``, cross
-    entropy. A box that frames no chromosome teaches ``framed`` only."""
+    """The loss and its parts. For the mask: cross entropy, which weighs every pixel alike, and Dice (Milletari 2016),
+    which weighs every chromosome alike. For each side: cross entropy over its place, and what the boxes then share. For
+    ``framed``: cross entropy. A box that frames no chromosome teaches only ``framed``."""
     cells, rows, cols, framed = network(roi, training=True)
     one = tf.cast(share >= LEAST_SHARE, tf.float32)
     many = tf.maximum(tf.reduce_sum(one), 1.0)
@@ -129,8 +125,8 @@ def losses(network: Any, roi: Any, mask: Any, sides: Any, share: Any) -> tuple[A
 
 
 def _side_loss(places: Any, sides: Any) -> tuple[Any, Any]:
-    """``places`` (B, 4, 32) logits, ``sides`` (B, 4) roi pixels: cross entropy (B,) against the two nearest bins, and
-    the intersection over union (B,) of the expected box with the true one."""
+    """From ``places`` (B, 4, 32) logits and ``sides`` (B, 4) in roi pixels: the cross entropy (B,) against the two
+    nearest bins, and the intersection over union (B,) of the expected box with the true one."""
     bins = places.shape[-1]
     middles = (tf.range(bins, dtype=tf.float32) + 0.5) * BIN_PX
     within = tf.clip_by_value(sides, middles[0], middles[-1])
@@ -144,7 +140,7 @@ def _side_loss(places: Any, sides: Any) -> tuple[Any, Any]:
 
 
 def figures(network: Any, held: Held) -> dict[str, float]:
-    """What the Keras network does on val: see ``judge``."""
+    """The figures of ``judge`` for a Keras network."""
     call = tf.function(lambda x: network(tf.cast(x, tf.float32) / 255.0, training=False))
 
     def answer(rois: npt.NDArray[np.uint8]) -> Answers:
@@ -156,8 +152,9 @@ def figures(network: Any, held: Held) -> dict[str, float]:
 
 
 def judge(answer: Callable[[npt.NDArray[np.uint8]], Answers], held: Held) -> dict[str, float]:
-    """``val_iou``: mean intersection over union of the masks of pasted chromosomes; of the boxes of real ones,
-    ``val_box_iou`` and ``val_boxed``, the share of at least 0.5, beside ``val_given``, that of the boxes given."""
+    """The figures on val. ``val_iou``: mean intersection over union of the masks of pasted chromosomes. For real ones,
+    ``val_box_iou``: the mean for their boxes; ``val_boxed``: the share of these of at least 0.5; ``val_given``: that
+    share for the boxes given."""
     pasted = held.pasted
     found = answer(pasted.inputs).masks > 0
     real = answer(held.real.inputs)
@@ -171,6 +168,6 @@ def judge(answer: Callable[[npt.NDArray[np.uint8]], Answers], held: Held) -> dic
 
 
 def iou_of(found: npt.NDArray[np.bool_], masks: npt.NDArray[np.uint8]) -> float:
-    """Mean intersection over union, both (n, H, W)."""
+    """The mean intersection over union of masks, both (n, H, W)."""
     both, either = (found & (masks > 0)).sum((1, 2)), (found | (masks > 0)).sum((1, 2))
     return float((both / np.maximum(either, 1)).mean())

@@ -13,7 +13,8 @@ import tf_keras as keras
 
 from trainer.data.looks import LookSet, load_lookers, looks_of_frames
 from trainer.files import save_network, shipped_models
-from trainer.fit.loop import Batch, Plan, train
+from trainer.fit.config import FitConfig
+from trainer.fit.loop import Batch, train
 from trainer.networks.start import widen_weights
 from trainer.networks.verifier import build_verifier
 from trainer.run.data import frames_for
@@ -21,24 +22,18 @@ from trainer.run.folder import Run
 
 CLIP_NORM = 5.0
 DOUBTFUL, DOUBTFUL_WEIGHT = 0.98, 3.0
-"""An object whose chance lies between this and one less it is drawn that much more often than a plain one."""
+"""An object whose ``chance`` lies between 1 - ``DOUBTFUL`` and ``DOUBTFUL`` is drawn ``DOUBTFUL_WEIGHT`` times as often
+as another."""
 FRAMED_WEIGHT = 0.5
 VAL_SEED = 0
-"""Changes nothing: val frames are looked at as they are."""
+"""The seed for val frames, which decides nothing: they are looked at as they are."""
 SPECIMENS = 500
-"""Objects of train and of val that stay with the run, for its export."""
+"""So many objects of train and of val stay with the run, for its export."""
 
 
 @dataclass(frozen=True, slots=True)
-class VerifierConfig:
+class VerifierConfig(FitConfig):
     data: str
-    steps: int
-    batch: int = 128
-    rate: float = 2e-3
-    decay: float = 1e-3
-    seed: int = 1
-    start: str = ""
-    """Weights (.keras) to go on from; empty: from nothing."""
     models: str = field(default_factory=lambda: str(shipped_models()))
     """Folder of the locator, separator and classifier whose finds are judged."""
     width: float = 1.0
@@ -51,9 +46,9 @@ def fit_verifier(config: VerifierConfig, out: Path, resume: bool) -> Path:
     """Trains and returns the path of the averaged weights, ``out/verifier.keras``."""
     keras.utils.set_random_seed(config.seed)
     network = build_verifier(config.width)
-    if config.start:  # one that does not fit is told before a run is cleared and before hours of looking
+    if config.start:  # one that does not fit is told before a run is cleared and hours are spent
         widen_weights(network, Path(config.start))
-    load_lookers(Path(config.models))  # nor for models that are not there
+    load_lookers(Path(config.models))  # likewise models that are not there
     run = Run.open(out, asdict(config), resume, frames_for(config.data, "train", "val"))
     known, held = looks_for(config, out.parent)
     for name, looks in (("train", known), ("val", held)):
@@ -62,7 +57,7 @@ def fit_verifier(config: VerifierConfig, out: Path, resume: bool) -> Path:
     train(
         run,
         network,
-        Plan(config.steps, config.rate, config.decay, CLIP_NORM, config.seed),
+        config.plan(CLIP_NORM),
         losses,
         lambda rng: make_batch(known, often, rng, config.batch),
         lambda: check(network, held),
@@ -79,13 +74,14 @@ def looks_for(config: VerifierConfig, store: Path) -> tuple[LookSet, LookSet]:
 
 
 def drawn_how_often(looks: LookSet) -> npt.NDArray[np.float64]:
-    """Cumulated shares, (n,): the doubtful ones teach more."""
+    """Cumulated probabilities, (n,), of drawing each object: the doubtful ones, which teach more, are drawn more
+    often."""
     summed = np.where(np.abs(looks.chance - 0.5) < DOUBTFUL - 0.5, DOUBTFUL_WEIGHT, 1.0).cumsum()
     return np.asarray(summed / summed[-1])
 
 
 def make_batch(looks: LookSet, often: npt.NDArray[np.float64], rng: np.random.Generator, count: int) -> Batch:
-    """look (B, 64, 64, 3), whole (B,), share (B,): under one of the eight turns, in other light."""
+    """A batch: look (B, 64, 64, 3), whole (B,), share (B,), in one of the eight ways to lay it, in other light."""
     rows = np.minimum(np.searchsorted(often, rng.random(count)), len(looks) - 1)
     x = looks.pixels[rows].astype(np.float32) / np.float32(255)
     for axis in (1, 2):
@@ -99,7 +95,7 @@ def make_batch(looks: LookSet, often: npt.NDArray[np.float64], rng: np.random.Ge
 
 
 def losses(network: Any, look: Any, whole: Any, share: Any) -> tuple[Any, dict[str, Any]]:
-    """Cross entropies of being a mark of a chromosome, and of what the boxes share."""
+    """The loss and its parts: the cross entropies of being a mark of a chromosome, and of what the boxes share."""
     said, framed = (out[:, 0, 0, 0] for out in network(look, training=True))
     parts = {
         "whole": tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(whole, said)),

@@ -1,12 +1,13 @@
-"""The arbiter network: all objects of a cell tell one another what they are and what they share.
+"""The arbiter network: the objects of a cell exchange what they are and what they share.
 
 Input ``(B, 96, 300, 1)`` float32 in 0..1, the table of ``edge.cell.arbiter``: a row an object. Outputs, to be added to
 what was known: ``keep`` ``(B, 96, 1)`` to the log odds of being a chromosome, ``label`` ``(B, 96, 24)`` to the log
 scores. A fresh network adds nothing.
 
-A transformer (Vaswani 2017) over objects, small, whose attention also depends on what each two share, as edges do in
-graph transformers (Ying 2021): boxes and masks in common, distance, which is likelier, how alike their labels and their
-bands are. What two objects share also weighs without competing with the other objects (``_Exchange``).
+A small transformer (Vaswani 2017) over objects, whose attention also depends on what each two share, as with the edges
+of graph transformers (Ying 2021): boxes and masks in common, distance, which is likelier, how alike their labels and
+their bands are. What two objects share also has a weight of its own, without competing with the other objects
+(``_Exchange``).
 """
 
 from __future__ import annotations
@@ -23,18 +24,19 @@ from edge.records import LABELS
 L = keras.layers
 HEADS = 4
 UNSEEN_BANDS = 0.3
-"""Share of cells, in training, of whose bands the network is told only how alike those of two objects are: what each
-chromosome looks like is known of the laboratories that were learned from, not of the next."""
+"""Share of cells, in training, in which the network sees of the bands only how alike those of two objects are: what
+each chromosome looks like is known from the laboratories that were learned from, not from the next."""
 _BLIND = 1e4
-"""Nats by which an empty seat is overlooked."""
+"""What is taken from an empty seat's attention, in nats, so that it does not count."""
 KNOWN = slice(COLUMNS["weighed"].start, COLUMNS["profile"].start)
-"""The columns of what is known of an object itself, without its profile."""
+"""The table's columns of what is known of an object itself, without its profile."""
 
 
 @keras.utils.register_keras_serializable("chromo")
 class _Read(keras.layers.Layer):  # type: ignore[misc]
-    """Table (B, 96, 300, 1) to what is known of each (B, 96, n), its profile (B, 96, 64), of each two (B, 96, 96, 7),
-    and whether there is one (B, 96, 1). In training some cells' profiles are hidden, but from what each two share."""
+    """Table (B, 96, 300, 1) to what is known of each object (B, 96, n), its profile (B, 96, 64), what each two share
+    (B, 96, 96, 7), and whether there is an object (B, 96, 1). In training the profiles of some cells are hidden, but
+    what two share is still made from them."""
 
     def call(self, table: Any, training: bool = False) -> tuple[Any, ...]:
         rows = table[..., 0]
@@ -47,11 +49,12 @@ class _Read(keras.layers.Layer):  # type: ignore[misc]
 
 
 def _pairs(there: Any, scores: Any, odds: Any, place: Any, profile: Any, iou: Any, shared: Any) -> Any:
-    """(B, 96, 96, 7): boxes and masks in common, nearness, which is likelier, likeness of labels and of bands."""
+    """What each two share, (B, 96, 96, 7): boxes and masks in common, nearness, which is likelier, likeness of labels
+    and of bands."""
     stain = profile[..., :PROFILE_PARTS]
     bands = stain - tf.reduce_mean(stain, -1, keepdims=True) * tf.cast(stain > 0, tf.float32)
     bands /= tf.maximum(tf.sqrt(tf.reduce_sum(bands * bands, -1, keepdims=True)), 1e-3)
-    likely = tf.exp((scores - 1) * (NATS / 2)) * there  # the root of each score
+    likely = tf.exp((scores - 1) * (NATS / 2)) * there  # the square root of each score
     apart = (place[:, :, None] - place[:, None]) * (2 * FARTHEST)
     distance = tf.sqrt(tf.reduce_sum(apart * apart, -1) + 1e-6)
     stronger = tf.tanh((tf.transpose(odds, (0, 2, 1)) - odds) * (2 * MOST_ODDS / 4))
@@ -69,8 +72,8 @@ def _pairs(there: Any, scores: Any, odds: Any, place: Any, profile: Any, iou: An
 
 @keras.utils.register_keras_serializable("chromo")
 class _Exchange(keras.layers.Layer):  # type: ignore[misc]
-    """Attention of ``HEADS`` heads among objects ``x`` (B, 96, D), with what each two share (B, 96, 96, C) as its
-    bias, and, in the same heads, a sum of what the others are, weighed by what is shared alone."""
+    """Attention of ``HEADS`` heads among objects ``x`` (B, 96, D), with what each two share (B, 96, 96, C) as its bias;
+    and in the same heads a sum over the other objects, weighed only by what is shared."""
 
     def build(self, shapes: Any) -> None:
         width = shapes[0][-1]
@@ -96,7 +99,7 @@ class _Exchange(keras.layers.Layer):  # type: ignore[misc]
 
 
 def build_arbiter(width: int = 64, depth: int = 3, dropout: float = 0.1) -> Any:
-    """The network; ``width`` numbers an object, ``depth`` exchanges."""
+    """The network; ``width`` numbers stand for an object, which takes part in ``depth`` exchanges."""
     table = keras.Input((SEATS, TABLE_WIDTH, 1), name="table")
     known, profile, pairs, there = _Read(name="read")(table)
     known = L.Normalization(name="usual")(known)

@@ -87,7 +87,7 @@ def _pooled(x: Any, dropout: float) -> list[Any]:
 
 
 def _three_channels(image: Any) -> Any:
-    """Grey as red, green and blue, so that ImageNet weights fit."""
+    """The grey picture as red, green and blue, so that ImageNet weights fit."""
     return L.Concatenate()([image, image, image])
 
 
@@ -96,7 +96,7 @@ def _transferred(image: Any, trunk: Any, dropout: float, weights: str, name: str
         _load(trunk, Path(weights))
     for layer in trunk.layers:
         if isinstance(layer, L.BatchNormalization):
-            # Their own, up to 0.999, is for runs a hundred times as long.
+            # The architectures' own momentum, up to 0.999, is for runs a hundred times as long.
             layer.momentum = BATCH_MOMENTUM
     return keras.Model(image, _pooled(trunk.output, dropout), name=name)
 

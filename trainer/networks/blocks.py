@@ -1,4 +1,4 @@
-"""Building blocks that quantization-aware training takes as they come."""
+"""Building blocks that quantization-aware training takes without further rules."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def conv(
 
 
 def bottleneck(x: Any, middle: int, residual: bool = True, normalize: bool = True, attention: bool = False) -> Any:
-    """1x1 down, 3x3, 1x1 up, added to its input."""
+    """A block of convolutions, 1x1 down, 3x3, 1x1 up, added to its input."""
     y = conv(x, middle, 1, normalize=normalize)
     y = conv(y, middle, 3, normalize=normalize)
     y = conv(y, x.shape[-1], 1, relu=False, normalize=normalize)
@@ -47,7 +47,7 @@ def stage(
     normalize: bool = True,
     attention: bool = False,
 ) -> Any:
-    """Half the size with ``filters`` channels, then bottlenecks."""
+    """Halves the size, to ``filters`` channels, then applies bottlenecks."""
     x = conv(x, filters, 3, 2, normalize=normalize)
     for _ in range(blocks):
         x = bottleneck(x, middle, residual, normalize, attention)
@@ -55,7 +55,7 @@ def stage(
 
 
 def gate(x: Any) -> Any:
-    """Channel attention by addition: what the whole map holds shifts each channel, and the ReLU that follows closes
+    """Channel attention by addition: a summary of the whole map shifts each channel, and the ReLU that follows closes
     those that it shifts below zero.
 
     Squeeze-and-excitation (Hu 2018) multiplies by a sigmoid instead, which quantization-aware training refuses and the
@@ -64,16 +64,16 @@ def gate(x: Any) -> Any:
     rows, cols, channels = x.shape[1:]
     context = L.AveragePooling2D((rows, cols))(x)
     context = L.Conv2D(max(8, channels // GATE_SHARE), 1, activation="relu", kernel_initializer="he_normal")(context)
-    # From zero: a fresh gate changes nothing, so the trunk can learn first.
+    # Weights of zero: a fresh gate changes nothing, so the trunk can learn first.
     return L.Add()([x, L.Conv2D(channels, 1, kernel_initializer="zeros")(context)])
 
 
 def join(fine: Any, coarse: Any) -> Any:
-    """What the coarser level knows, added to the finer one."""
+    """Adds the coarser level to the finer one."""
     up = L.UpSampling2D(2)(conv(coarse, fine.shape[-1], 1, relu=False))
     return L.ReLU()(L.Add()([fine, up]))
 
 
 def without_auxiliary(network: Any, shipped: Collection[str]) -> Any:
-    """The network with the outputs that ship, which come first; the auxiliary ones only teach the trunk."""
+    """The network with only the outputs that ship, which come first; the auxiliary ones only teach the trunk."""
     return keras.Model(network.inputs, network.outputs[: len(shipped)], name=network.name)

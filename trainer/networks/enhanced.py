@@ -35,17 +35,17 @@ STEM_FILTERS = 6
 
 @dataclass(frozen=True, slots=True)
 class Ingredients:
-    """What the enhanced network is made of; as it ships by default."""
+    """The ingredients of the enhanced network; the defaults are what ships."""
 
     filters: bool = True
     """Four filter sizes side by side in the stem; else as many 3x3 filters."""
     residual: bool = True
-    """Blocks add their input to what they make; else they only make it."""
+    """Blocks add their input to their output; else they do not."""
     normalization: bool = True
     """Batch normalization; else biases."""
     dropout: bool = True
     heads: bool = True
-    """Polarity and "one whole chromosome" are learned with the label; else the label alone."""
+    """Polarity and "one whole chromosome" are learned beside the label; else only the label."""
     attention: bool = False
     """Channel gates in the residual blocks."""
 

@@ -30,9 +30,9 @@ from trainer.networks.blocks import bottleneck, channels, conv, join, stage
 
 L = keras.layers
 AUXILIARY: dict[str, tuple[int, int]] = {"dense": (2, 2), "votes": (2, 2)}
-"""Auxiliary output: sub-cells per side and values per sub-cell."""
+"""Auxiliary output to its sub-cells per side and values per sub-cell."""
 _RARE = {"heat": keras.initializers.Constant(-4.0)}
-"""Few cells hold a centre: a fresh head starts from there (Lin 2017), not from one half."""
+"""The start of the heat's bias: few cells hold a centre, so a fresh head begins there (Lin 2017), not at one half."""
 
 
 def build_locator(height_px: int | None = None, width_px: int | None = None, width: float = 1.0) -> Any:

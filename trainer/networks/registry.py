@@ -1,4 +1,4 @@
-"""Every classifier that can be trained, by name, and what it costs."""
+"""Every classifier that can be trained, by name, and what a network costs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ BUILDERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     }
 )
 TRANSFERRED = ("mobilenetv2", "efficientnetb0")
-"""Those that can start from ImageNet weights."""
+"""Networks that can start from ImageNet weights."""
 UNSCALED = "efficientnetb0"
-"""It has one width."""
+"""A network with one width only."""
 INGREDIENTS = tuple(field.name for field in fields(Ingredients))
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Which network. ``ConfigError``: no such network, or a setting that it does not have."""
+    """Which network to build. ``ConfigError``: no such network, or a setting that it does not have."""
 
     name: str = ENHANCED
     ingredients: Ingredients = SHIPPED
@@ -46,7 +46,7 @@ class Architecture:
         if self.name not in BUILDERS:
             raise ConfigError(f"expected a network of {', '.join(BUILDERS)}, got '{self.name}'")
         if self.ingredients != SHIPPED and self.name != ENHANCED:
-            raise ConfigError(f"ingredients are those of '{ENHANCED}'; {self.name} comes as it is")
+            raise ConfigError(f"ingredients are those of '{ENHANCED}'; leave them out for {self.name}")
         if self.imagenet and self.name not in TRANSFERRED:
             raise ConfigError(f"ImageNet weights are for {' and '.join(TRANSFERRED)}, not for {self.name}")
 
@@ -55,7 +55,7 @@ AS_SHIPPED = Architecture()
 
 
 def mixed(without: Sequence[str] = (), adding: Sequence[str] = ()) -> Ingredients:
-    """The shipped ingredients less some, plus some, by name; ``ConfigError`` names one that there is not."""
+    """The shipped ingredients without some, with some added, by name; ``ConfigError`` names one that does not exist."""
     for name in (*without, *adding):
         if name not in INGREDIENTS:
             raise ConfigError(f"expected an ingredient of {', '.join(INGREDIENTS)}, got '{name}'")
@@ -73,18 +73,18 @@ def build_classifier(architecture: Architecture, dropout: float = 0.3, width: fl
     if architecture.name == ENHANCED:
         return build_enhanced(dropout, width, depth, architecture.ingredients)
     if depth != DEPTH:
-        raise ConfigError(f"--depth is a setting of '{ENHANCED}'; {architecture.name} comes as it is")
+        raise ConfigError(f"--depth is a setting of '{ENHANCED}'; leave it out for {architecture.name}")
     own = {"weights": architecture.imagenet} if architecture.imagenet else {}
     return BUILDERS[architecture.name](dropout, width, **own)
 
 
 def count_macs(network: Any) -> int:
-    """Multiplications with addition in one reading: of all convolutions and dense layers, at the network's own size."""
+    """The multiply-accumulates of one reading, in all convolutions and dense layers, at the network's own size."""
     return sum(_macs(layer) for layer in network.layers)
 
 
 def _macs(layer: Any) -> int:
-    if isinstance(layer, L.DepthwiseConv2D):  # before Conv2D: it may be one
+    if isinstance(layer, L.DepthwiseConv2D):  # before Conv2D, which it may be too
         seen = prod(layer.kernel_size)
     elif isinstance(layer, L.Conv2D):
         seen = prod(layer.kernel_size) * layer.input_shape[-1] // layer.groups

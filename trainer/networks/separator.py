@@ -5,18 +5,18 @@ Outputs, all logits:
 
 - ``mask`` ``(B, 32, 32, 4)``: for four sub-cells each, that their pixel is the chromosome's;
 - ``rows`` ``(B, 32, 1, 2)`` and ``cols`` ``(B, 1, 32, 2)``: that the true box's top and bottom (left and right) lie
-  there, one distribution a side, as in generalized focal loss (Li 2020);
+  there, one distribution a side, as in generalized focal loss (Li 2020).
 
 An auxiliary one teaches the trunk when a box is right, and is dropped when the network ships:
 
 - ``framed`` ``(B, 1, 1, 1)``: how much the box given and the true one share (intersection over union). As a view of
-  ``edge.cell.keep`` it told nothing that the others had not told.
+  ``edge.cell.keep`` it added nothing to the others.
 
-Why a second look: where chromosomes cross, the locator's pixels vote for one centre or the other, and the arms beyond
-the crossing go astray. A box whose four sides the chromosome must reach says which arms belong together, and the
-network answers for each box alone, so that crossing chromosomes both keep what they share. And why the box again: a
-locator that answers for a whole frame has one cell to say where a chromosome ends; of the chromosomes that it missed on
-val frames, three in four had a box, but one of the wrong extent.
+Why masks need a network of their own: where chromosomes cross, pixels do not tell which arms belong together. A box
+whose four sides the chromosome must reach does, and the network answers for each box alone, so that both of two that
+cross keep what they share. Why it draws the box again: a locator that answers for a whole frame has one cell to say
+where a chromosome ends; of the chromosomes that it missed on val frames, three in four had a box, but one of the wrong
+extent.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def build_separator(width: float = 1.0) -> Any:
 
 
 def _profile(seen: Any, axis: int, channels: int) -> Any:
-    """Where along one axis the box begins and ends: the strongest answer across the other axis, then its neighbours."""
+    """The logits of where along one axis the box begins and ends: the strongest answer across the other axis, then its
+    neighbours."""
     side = seen.shape[1]
     strongest = L.MaxPooling2D((1, side) if axis == 0 else (side, 1))(seen)
     near = conv(strongest, channels, (7, 1) if axis == 0 else (1, 7))

@@ -17,8 +17,8 @@ from trainer.networks import arbiter as _arbiter  # noqa: F401  a file's own lay
 def take_weights(network: Any, path: Path) -> int:
     """Copies the leading layers of the stored network (.keras) into ``network``, as far as shapes agree.
 
-    So a network that grew a new end goes on from the trunk that it had. Returns how many layers with weights were
-    taken. ``ConfigError``: the file is not readable, or not even the first layer fits.
+    So a network with a new end goes on from the trunk that it had. Returns how many layers with weights were taken.
+    ``ConfigError``: the file is not readable, or not even the first layer fits.
     """
     stored = read_network(path, "--start")
     taken = 0
@@ -37,8 +37,8 @@ def take_weights(network: Any, path: Path) -> int:
 
 
 def take_all_weights(network: Any, path: Path) -> None:
-    """Copies the stored network (.keras) into ``network``, of the same size. ``ConfigError`` as of ``take_weights``, or
-    if some layers would stay as they were drawn."""
+    """Copies the stored network (.keras) into ``network``, of the same size. ``ConfigError`` as ``take_weights`` raises
+    it, or if some layers would stay as they were drawn."""
     taken, layers = take_weights(network, path), len(_weighted(network))
     if taken < layers:
         raise ConfigError(
@@ -50,9 +50,10 @@ def take_all_weights(network: Any, path: Path) -> None:
 def widen_weights(network: Any, path: Path) -> None:
     """Puts the stored network (.keras) into ``network``, which has the same layers and as many channels or more.
 
-    The old channels come first and hear nothing of the new ones, so the wider network answers just as the stored one
-    did; the new channels start as they were drawn (function-preserving as Net2Net, Chen 2016, but without copies, which
-    noise would have to part). ``ConfigError``: the file is not readable, or a layer does not fit into its own.
+    The old channels come first and get nothing from the new ones, so the wider network answers just as the stored one
+    did; the new channels start as they were drawn. This preserves the function as Net2Net (Chen 2016) does, but without
+    copied channels, which would need noise to become different. ``ConfigError``: the file is not readable, or a layer
+    does not fit into its own.
     """
     stored = read_network(path, "--start")
     own, theirs = _weighted(network), _weighted(stored)
@@ -70,7 +71,7 @@ def widen_weights(network: Any, path: Path) -> None:
 
 
 def _within(new: npt.NDArray[np.float32], old: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
-    """``new`` with ``old`` as its first channels, None where that is larger. Kernels are (..., in, out)."""
+    """``new`` with ``old`` as its first channels; None if ``old`` is larger. Kernels are (..., in, out)."""
     if new.ndim != old.ndim or any(n < o for n, o in zip(new.shape, old.shape, strict=True)):
         return None
     if new.ndim > 1 and new.shape[:-2] != old.shape[:-2]:
@@ -86,7 +87,7 @@ def read_network(path: Path, option: str) -> Any:
     """The stored network (.keras). ``ConfigError``, naming the ``option`` that asked for it, if it is not readable."""
     try:
         return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:  # TypeError: layers that are not ours
+    except (OSError, ValueError, KeyError, TypeError) as error:  # TypeError: layers of another program
         said = first_line(error)
         raise ConfigError(f"{option} {path}: expected Keras weights (.keras), cannot read it: {said}") from error
 

@@ -1,7 +1,7 @@
-"""One page about one model: its card, figures, learning curves, layers; of a classifier that was judged on data also
-confusion, calibration and its worst crops.
+"""One page about one model: its card, figures, learning curves and layers; for a classifier that was judged on data
+also confusion, calibration and its worst crops.
 
-The page holds its pictures and needs nothing else. Crops among them are the user's data: such a page belongs into the
+The page contains its pictures and needs no other file. Crops among them are the user's data: such a page belongs in the
 user's folder.
 """
 
@@ -36,12 +36,12 @@ SURE = 0.9
 CONFUSED_PAIRS = 10
 LARGE_FIELDS = ("labels", "schema")
 LONG_FIELD = 400
-"""Characters of a fact beyond which it is not shown: the keeper's eighty weights."""
+"""A fact of more characters is not shown, such as the keeper's eighty weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A classifier's word on some ``data``, of which ``share`` says what was judged; ``crops``: whether its worst crops
+    """A classifier's answers on ``data``; ``share`` says which part of it was judged, ``crops`` whether the worst crops
     are shown."""
 
     data: str
@@ -77,7 +77,7 @@ def page(model: Path, run: Path | None, judgement: Judgement | None = None) -> s
 
 
 def judged_parts(judgement: Judgement) -> dict[str, Any]:
-    """What the page shows of a classifier's word on data."""
+    """The parts of the page on a classifier's answers."""
     judged = judgement.judged
     figures = score_crops(judged.truth, judged.scores, judged.assigned or None)
     return {
@@ -111,7 +111,7 @@ class Layer:
 
 
 def layers_of(bundle: Bundle) -> list[Layer]:
-    """Every operator in the order in which they run; none of an ONNX model, which onnx.json tells about."""
+    """Every operator in the order in which they run; none for an ONNX model, which has its own onnx.json."""
     if bundle.model_path.suffix != ".tflite":
         return []
     layers = []
@@ -125,12 +125,13 @@ def layers_of(bundle: Bundle) -> list[Layer]:
 
 
 def embedded(png: bytes) -> str:
-    """A picture as the text of an ``src``."""
+    """A PNG as the text of an ``src``."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def confused_pairs(confusion: list[list[int]]) -> list[tuple[str, str, int, float]]:
-    """The commonest mistakes: truth, what was said, how often, and as a share of the class; the most frequent first."""
+    """The most frequent mistakes, the most frequent first: truth, what was said, how often, and as a share of the
+    class."""
     counts = np.array(confusion)
     np.fill_diagonal(counts, 0)
     totals = np.array(confusion).sum(1)
@@ -141,8 +142,9 @@ def confused_pairs(confusion: list[list[int]]) -> list[tuple[str, str, int, floa
 
 @dataclass(frozen=True, slots=True)
 class WorstCell:
-    """A cell by its mistakes, each crop alone; ``shifted``: how many of its crops are surely called by the class before
-    or after theirs, all in the same direction. Many of them hint at wrong labels rather than wrong answers."""
+    """A cell's mistakes, each crop judged alone; ``shifted``: how many of its crops are surely called by the class
+    before or after their own, all in the same direction. Many of them hint at wrong labels rather than wrong
+    answers."""
 
     name: str
     crops: int
@@ -179,7 +181,7 @@ def worst_sheet(judged: JudgedCrops) -> bytes:
 
 
 def facts_of(path: Path) -> dict[str, str]:
-    """What a JSON object says, one line a fact; {} if there is no such file."""
+    """The facts of a JSON file, name to text; {} if there is no such file."""
     if not path.is_file():
         return {}
     stored = json.loads(path.read_bytes())
@@ -188,14 +190,14 @@ def facts_of(path: Path) -> dict[str, str]:
 
 
 def card_html(model: Path) -> str:
-    """``card.md`` as HTML without its title; HTML in it is shown, not obeyed, and of its pictures only links are left,
-    for the page needs nothing else. "" if there is none."""
+    """``card.md`` as HTML without its title, "" if there is none. HTML in it is escaped, and its pictures become links:
+    the page must need no other file."""
     from markdown_it import MarkdownIt
 
     path = model / "card.md"
     if not path.is_file():
         return ""
-    text = path.read_text(encoding="utf-8", errors="replace")  # people write in it
+    text = path.read_text(encoding="utf-8", errors="replace")  # people edit it
     body = text.split("\n", 1)[1] if text.startswith("# ") else text
     return str(MarkdownIt("commonmark", {"html": False}).enable("table").disable("image").render(body))
 

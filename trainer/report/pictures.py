@@ -16,14 +16,14 @@ COLOURS = 32
 
 
 def confusion_picture(confusion: list[list[int]]) -> bytes:
-    """Rows: truth, columns: said; shade by the share of the row, numbers as counted."""
+    """The confusion matrix: rows truth, columns said; shades by the share of the row, numbers as counted."""
     from matplotlib.figure import Figure
 
     counts = np.array(confusion)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     figure = Figure(figsize=(8.2, 7.6), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)  # the root: a mistake in a hundred must show
+    axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)  # square roots: one mistake in a hundred must show
     for row, col in zip(*np.nonzero(counts), strict=True):
         dark = shares[row, col] > 0.3
         axes.text(
@@ -37,7 +37,8 @@ def confusion_picture(confusion: list[list[int]]) -> bytes:
 
 
 def reliability_picture(confidence: npt.NDArray[np.floating[Any]], right: npt.NDArray[np.bool_]) -> bytes:
-    """How often the crops of each confidence are right, over how many there are; the diagonal is honesty."""
+    """The share of right crops at each confidence, above how many crops there are; on the diagonal calibration is
+    perfect."""
     from matplotlib.figure import Figure
 
     bins = bin_of(confidence)
@@ -63,7 +64,7 @@ def reliability_picture(confidence: npt.NDArray[np.floating[Any]], right: npt.ND
 
 
 def in_few_colours(png: bytes) -> bytes:
-    """A diagram in a quarter of the bytes: its lines and letters need no more than ``COLOURS``."""
+    """The diagram in a quarter of the bytes: its lines and letters need no more than ``COLOURS``."""
     few = io.BytesIO()
     palette = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     palette.save(few, "PNG", optimize=True)

@@ -1,4 +1,4 @@
-"""The sets of a run: looked at before an older run makes way for it, and known again when it goes on."""
+"""The sets of a run: checked before an older run makes way for it, and recognised when it goes on."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def frames_for(data: str, *splits: str) -> list[Stamp]:
 
 
 def cell_sets(learned: Sequence[str], judged: str) -> list[Stamp]:
-    """As ``frames_for``, of sets of frames or of cut-outs, whose train cells are ``learned`` from, and of the one whose
-    val cells training is ``judged`` on. ``DatasetError`` where one has a case in train that is the judge's in val or
-    any other's in test: what is learned cannot be judged on."""
+    """The stamps of sets of frames or cut-outs, as ``frames_for`` gives them: those whose train cells are ``learned``
+    from, and the one whose val cells training is ``judged`` by. ``DatasetError`` if a case of one's train is in the val
+    of ``judged`` or in any other's test: training must not be judged by what it learned."""
     sets = dict.fromkeys((*learned, judged))
     held = [(judged, "val", _owners(Path(judged), "val"))]
     held += [(data, "test", marked_owners(Path(data)).get("test", set()) - {""}) for data in sets]
@@ -42,7 +42,8 @@ def cell_sets(learned: Sequence[str], judged: str) -> list[Stamp]:
 
 
 def _require_others(data: str, own: str, held: Sequence[tuple[str, str, set[str]]]) -> None:
-    """``DatasetError`` where a case or donor of the set's split ``own`` is ``held``: by a set, in a split."""
+    """``DatasetError`` if a case or donor of the set's split ``own`` is among those ``held``: (set, split, owners)
+    each."""
     owners = _owners(Path(data), own)
     for other, split, theirs in held:
         both = sorted(owners & theirs)
@@ -64,7 +65,7 @@ def _owners(data: Path, split: str) -> set[str]:
 
 
 def _frames(data: Path, split: str) -> list[FrameTruth]:
-    """The frames of a split, without a word on those left out: that comes when they are read to be learned from."""
+    """The frames of a split. No warning for those left out: it comes when they are read to be learned from."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SkippedWarning)
         return read_frames(data, split)

@@ -3,14 +3,14 @@
 ::
 
     RUN/
-      config.json        what makes this run this run; a resumed run must bring the same
+      config.json        the run's settings; to resume it needs the same
       log.csv            one row a logged step, one column a value
       curves.png         the same, drawn
       data.json          which sets it learns from, as they were when it began
-      train.npz, val.npz                         what a task keeps there of them
-      TASK.keras, TASK.h5                        the network that came of them
+      train.npz, val.npz                         the samples of them that a task keeps
+      TASK.keras, TASK.h5                        the trained network
       checkpoints/
-        00001200/        weights, optimizer state and whatever else was passed to save(); the last few are kept
+        00001200/        weights, optimizer state and whatever else was passed to save(); only the last few are kept
 
 A checkpoint is written under a hidden name and renamed when it is whole; a row of the log that is later than the
 checkpoint restored is cut off again. So ``kill -9`` costs the steps since the last save, nothing else::
@@ -146,7 +146,7 @@ class Run:
         return 0
 
     def draw_curves(self) -> None:
-        """Write ``curves`` as ``curves.png``, if anything is logged."""
+        """Writes ``curves`` as ``curves.png``, if anything is logged."""
         picture = self.curves()
         if picture:
             write_atomic(self.folder / "curves.png", picture)
@@ -177,7 +177,8 @@ class Run:
             shutil.rmtree(saved)
 
     def _require_own(self, wanted: Mapping[str, Any]) -> None:
-        """``ConfigError`` if a model is there, or what a run writes and it is no run's: it would be lost."""
+        """``ConfigError`` if a bundle lies in the folder, or files named as a run's but not of a run: they would be
+        lost."""
         made = (BUNDLE_FILE, "config.json", LOG_FILE, *WEIGHT_FILES)
         there = [name for name in made if (self.folder / name).exists()]
         if there[:1] == ["config.json"] and _like(self._config_path, wanted):
@@ -217,7 +218,8 @@ def _read(path: Path) -> Any:
 
 
 def _like(path: Path, wanted: Mapping[str, Any]) -> bool:
-    """Whether the settings at ``path`` are a run's: half of those ``wanted`` are among them, or they are damaged."""
+    """Whether the settings at ``path`` are a run's: half of the names in ``wanted`` are among them, or they are
+    damaged."""
     try:
         settings = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
@@ -243,7 +245,8 @@ def _compare(path: Path, wanted: dict[str, Any]) -> None:
 
 
 def _damage(path: Path) -> str:
-    """Why the checkpoint in ``path`` cannot be read, or "". Reads every tensor, so that TensorFlow checks its sums."""
+    """Why the checkpoint in ``path`` cannot be read, or "". Reads every tensor, so that TensorFlow checks the
+    checksums."""
     import tensorflow as tf
 
     try:

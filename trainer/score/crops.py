@@ -18,10 +18,10 @@ def score_crops(truth: Sequence[str], scores: Float32Array, assigned: Sequence[N
     """Measures of n single crops.
 
     ``truth``: n labels; ``scores`` float32 (n, 24), each crop's own probabilities; ``assigned``: the labels after the
-    assignment over each cell, or None where cells are not known. ``accuracy_assigned`` and ``ece_assigned`` are of
-    these, whose confidence is what a technician sees; ``accuracy``, ``macro_f1`` (over the classes that occur),
-    ``per_class``, ``confusion`` (rows: truth, columns: said, in the order of ``LABELS``) and ``ece`` of the crops
-    alone. ``ValueError`` unless there are n of each.
+    assignment over each cell, or None where cells are not known. ``accuracy_assigned`` and ``ece_assigned`` are of the
+    assigned labels, whose confidence is what a technician sees. Of the crops alone are ``accuracy``, ``macro_f1`` (over
+    the classes that occur), ``per_class``, ``confusion`` (rows: truth, columns: said, in the order of ``LABELS``) and
+    ``ece``. ``ValueError`` unless there are n of each.
     """
     actual = np.array([LABELS.index(label) for label in truth])
     said = scores.argmax(1)
@@ -57,7 +57,7 @@ def bin_of(confidence: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.intp]:
 
 
 def _rightly(said: Sequence[Named], truth: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Which are right, (n,)."""
+    """Which labels are right, bool (n,)."""
     return np.array([named.label == label for named, label in zip(said, truth, strict=True)])
 
 

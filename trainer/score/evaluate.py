@@ -1,4 +1,4 @@
-"""Runs the edge's own pipeline over labelled data: what is measured here is what the device does."""
+"""Runs the edge's own pipeline over labelled data, so that what is measured is what the device does."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from edge.errors import ModelError
 from edge.locate.ways import Way
 from edge.records import LABELS, Cell, Crop, Frame, Prediction
 from trainer.data.crops import TURNED_SHARE
+from trainer.data.labelled import LabelledCell
 from trainer.data.metaphase import FrameTruth
 from trainer.errors import DatasetError
 from trainer.score.crops import score_crops
 from trainer.score.frames import score
 from trainer.score.judged import JudgedCrops, judge
-from trainer.score.labelled import LabelledCell
 from trainer.score.worst import with_outlines
 
 
 class UpsideDownWarning(UserWarning):
-    """Cut-outs of a form that says that they are upright are not."""
+    """Cut-outs in a form in which they must be upright are not."""
 
 
 BoxLabeller = Callable[[Frame, npt.NDArray[np.int64]], tuple[list[str], list[str]]]
-"""A frame and its boxes to one label a box: of the crops alone, and after what the whole cell makes of them."""
+"""A frame and its boxes to one label a box, twice: from the crops alone, and after the decision over the whole cell."""
 
 
 def sample_frames(truths: Sequence[FrameTruth], limit: int | None, seed: int) -> list[FrameTruth]:
@@ -75,7 +75,7 @@ def label_frames(
 
 
 def _after(looks: int, label_live: Callable[[Frame, Way], Cell]) -> Callable[[Frame], Cell]:
-    """What the live page shows of a frame after so many ``looks`` at it."""
+    """Labels a frame as the live page shows it after so many ``looks``."""
     from edge.live.track import Steady
 
     steady = Steady(label_live, scene_of=lambda index: index + 1)
@@ -173,16 +173,16 @@ def judge_with(model: Path, cells: Iterable[LabelledCell], threads: int, models:
 
 def crop_figures(judged: JudgedCrops) -> dict[str, Any]:
     """The measures of single crops: n, accuracy, macro_f1, per_class, confusion, ece; accuracy_assigned and
-    ece_assigned, None where cells are not known; polarity, the share of crops known to be upright that are told so,
-    None without any."""
+    ece_assigned, None where cells are not known; polarity, the share of crops known to be upright whose p arm is said
+    to be up, None without any."""
     figures = score_crops(judged.truth, judged.scores, judged.assigned or None)
     polarity = judged.polarity_accuracy
     return figures | {"polarity": None if polarity is None else round(polarity, 4)}
 
 
 def warn_of_upside_down(polarity: float | None, named: str) -> None:
-    """One ``UpsideDownWarning`` where most upright crops are seen the other way up; their labels are read either way,
-    but a classifier that learned from them would unlearn which end is which."""
+    """One ``UpsideDownWarning`` if most upright crops are seen the other way up. Their labels are read either way, but
+    a classifier that learned from them would unlearn which end is which."""
     if polarity is not None and polarity <= 1 - TURNED_SHARE:
         warnings.warn(
             f"{named}: expected upright cut-outs, p arm on top, got {1 - polarity:.0%} the other way up; turn them by "

@@ -34,7 +34,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class FrameScore:
-    """Shares are 0..1 of what the name says; ``score`` says what counts as what."""
+    """The measures of ``score``, which says what each is a share of, 0..1."""
 
     frames: int
     cases: int
@@ -66,13 +66,12 @@ def score(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> F
     """Score ``lines`` (the stable JSON line, one a frame) against ``truths``; frames without a line count as missing.
 
     ``end_to_end``: true chromosomes that are located and carry the right label; its 95 % interval resamples cases, not
-    frames. ``accepted_share``: of the located ones, those not left for review. ``corrections``: missed + spurious +
-    wrongly labelled.
-    ``numerical_stated``: what a cell's findings claim (``edge.cell.findings.claims_of``: a loss of an autosome
-    in one cell is no claim) against the case's stated karyotype; ``numerical_corrected``: the same after one
-    correction, see ``after_one_correction``; ``numerical_boxes``: against what the findings claim of the true boxes,
-    which not all carry what their case does; ``numerical_boxes_corrected``: the same after one correction. See
-    ``trainer.score.outcomes`` for what locates a chromosome.
+    frames. ``accepted_share``: share of the located ones that are not left for review. ``corrections``: missed +
+    spurious + wrongly labelled. ``numerical_stated``: what a cell's findings claim (``edge.cell.findings.claims_of``: a
+    loss of an autosome in one cell is no claim) against the case's stated karyotype; ``numerical_corrected``: the same
+    after one correction, see ``after_one_correction``; ``numerical_boxes``: against what the findings claim of the true
+    boxes, as not every cell carries what its case does; ``numerical_boxes_corrected``: the same after one correction.
+    See ``trainer.score.outcomes`` for what locates a chromosome.
     """
     outcomes = outcomes_of(lines, truths)
     truth, found, located, right = (sum(getattr(o, name) for o in outcomes) for name in COUNTED)
@@ -101,7 +100,7 @@ def score(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> F
 
 
 def _numerical(outcome: FrameOutcome) -> dict[str, tuple[bool, bool]]:
-    """Each of ``NUMERICAL`` to whether there is a numerical finding, and whether one is called."""
+    """Each name of ``NUMERICAL`` to whether there is a numerical finding and whether one is called."""
     corrected = after_one_correction(outcome.found_counts, outcome.true_counts)
     stated, shown = outcome.truth.finding == "numerical", bool(claims_of(outcome.true_counts))
     called, still_called = bool(claims_of(known_counts(outcome.found_counts))), bool(claims_of(corrected))
@@ -114,9 +113,10 @@ def _numerical(outcome: FrameOutcome) -> dict[str, tuple[bool, bool]]:
 
 
 def after_one_correction(found: Counter[str], true: Counter[str]) -> Counter[str]:
-    """The copies of each class once a technician has put one right where a class has too many or too few: one of a
-    class that has too many gets the name of one that has too few; where none has too few it goes, where none has too
-    many a missed one is drawn. Of several the first in the order of the karyogram. What is no class is left out."""
+    """The copies of each class after a technician has made one correction where a class has too many or too few: an
+    object of a class with too many is renamed to one with too few; if no class has too few it is removed, if none has
+    too many a missed one is drawn. If several classes differ the first in the order of the karyogram is taken. Names
+    that are no class are left out."""
     found = known_counts(found)
     mended = found.copy()
     for wrong, by in ((found - true, -1), (true - found, 1)):
@@ -127,7 +127,7 @@ def after_one_correction(found: Counter[str], true: Counter[str]) -> Counter[str
 
 
 def known_counts(counts: Counter[str]) -> Counter[str]:
-    """The counts of the 24 classes: another program's lines may have words of their own."""
+    """The counts of the 24 classes only: another program's lines may hold other words."""
     return Counter({label: copies for label, copies in counts.items() if label in LABELS})
 
 
@@ -143,7 +143,7 @@ def _detection(frames: Sequence[tuple[bool, bool]]) -> Detection:
 
 
 def _interval(outcomes: Sequence[FrameOutcome]) -> tuple[float, float]:
-    """95 % interval of ``end_to_end`` over cases: frames of one case are alike, so cases are what is resampled."""
+    """95 % interval of ``end_to_end``. Cases are resampled, not frames, since frames of one case are alike."""
     cases = sorted({o.truth.case for o in outcomes})
     if not cases:
         return 0.0, 0.0

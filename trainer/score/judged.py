@@ -1,4 +1,4 @@
-"""A classifier's word on labelled crops, kept whole: what the figures and the report's pictures are made from."""
+"""A classifier's answers on labelled crops, kept whole: the figures and the report's pictures are made from them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.records import LABELS, BoolArray, Crop, Float32Array, Prediction, UInt8Array
+from trainer.data.labelled import LabelledCell
 from trainer.errors import DatasetError
-from trainer.score.labelled import LabelledCell
 
 AT_ONCE = 512
-"""Crops that go through the network in one call, where a "cell" is a whole set without known cells."""
+"""At most so many crops go through the network in one call: a "cell" may be a whole set without known cells."""
 
 Classify = Callable[[Sequence[Sequence[Crop]]], Sequence[Prediction]]
-"""What is said of crops that were cut once or more often."""
+"""The predictions for crops that were cut once or more often."""
 
 
 class Named(Protocol):
@@ -37,9 +37,9 @@ class JudgedCrops:
     """n crops with truth and answer.
 
     ``names``, ``truth`` and ``cells`` (n,), "" for a cell that is not known; ``pixels`` uint8 (n, 128, 32); ``scores``
-    float32 (n, 24), each crop's own probabilities; ``p_arm_up`` float32 (n,), its probability; ``upright`` bool (n,):
-    the p arm is known to be on top; ``assigned`` (n,): the label that its cell leaves it, and how sure that is; empty
-    where cells are not known.
+    float32 (n, 24), each crop's own probabilities; ``p_arm_up`` float32 (n,), the probability of that; ``upright`` bool
+    (n,): the p arm is known to be on top; ``assigned`` (n,): the label after the decision over its cell, and its
+    confidence; empty where cells are not known.
     """
 
     names: tuple[str, ...]
@@ -63,7 +63,7 @@ class JudgedCrops:
 
     @property
     def polarity_accuracy(self) -> float | None:
-        """Share of the crops known to be upright that are told so; None without any."""
+        """Share of the crops known to be upright whose p arm is said to be up; None without any."""
         return float((self.p_arm_up[self.upright] >= 0.5).mean()) if self.upright.any() else None
 
 

@@ -17,9 +17,9 @@ NORMAL = "no finding"
 
 @dataclass(frozen=True, slots=True)
 class KaryotypeFigures:
-    """``frames`` whose true boxes claim the same (``edge.cell.findings.claims_of``), and the shares of them, 0..1,
-    whose labelled cell claims all of that (``found``) and nothing else besides (``exact``), as labelled and after one
-    correction (``trainer.score.frames.after_one_correction``)."""
+    """The number of ``frames`` whose true boxes claim the same (``edge.cell.findings.claims_of``), and the shares of
+    them, 0..1, whose labelled cell claims all of that (``found``) and nothing else (``exact``), as labelled and after
+    one correction (``trainer.score.frames.after_one_correction``)."""
 
     frames: int
     found: float
@@ -29,8 +29,8 @@ class KaryotypeFigures:
 
 
 def by_karyotype(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> dict[str, KaryotypeFigures]:
-    """The figures of each true karyotype that claims something, the most frequent first, and last those of the cells
-    that claim nothing, ``NORMAL``. Frames without a line are passed over."""
+    """The figures of each true karyotype that claims something, the most frequent first, and last, as ``NORMAL``, those
+    of the cells that claim nothing. Frames without a line are passed over."""
     told: dict[str, list[tuple[bool, bool, bool, bool]]] = {}
     for outcome in outcomes_of(lines, truths):
         true, found = outcome.true_counts, known_counts(outcome.found_counts)
@@ -42,7 +42,7 @@ def by_karyotype(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth
 
 
 def _told(true: Counter[str], found: Counter[str]) -> tuple[bool, bool]:
-    """Whether all is claimed that the true counts claim, and whether nothing else is."""
+    """Whether the found counts claim all that the true ones do, and whether they claim nothing else."""
     due, said = set(claims_of(true)), set(claims_of(found))
     return due <= said, due == said
 

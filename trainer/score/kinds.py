@@ -27,8 +27,8 @@ CROSSING_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class KindFigures:
-    """``n`` true chromosomes and their shares, 0..1, None where there is nothing to share: ``located``, of those the
-    rightly labelled, and of all the located *and* rightly labelled."""
+    """``n`` true chromosomes and shares, 0..1, None where there is nothing to share: the located ones, the rightly
+    labelled of those located, and the located *and* rightly labelled of all."""
 
     n: int
     located: float | None
@@ -38,9 +38,9 @@ class KindFigures:
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """``n`` true chromosomes of a class, the share of them located, of those the share that got this label
-    (``recall``), and of the located ones of any class that got this label the share that is right (``precision``).
-    Shares are 0..1, None where there is nothing to share."""
+    """``n`` true chromosomes of a class; the share of them that is located; the share of those located that got this
+    label (``recall``); and of all located ones that got this label the share that is right (``precision``). Shares are
+    0..1, None where there is nothing to share."""
 
     n: int
     located: float | None
@@ -69,11 +69,11 @@ class FrameFigures:
 def kinds_of(boxes_px: npt.NDArray[np.int64]) -> list[Kind]:
     """The likely kind of each box of one frame, ``boxes_px`` int (n, 4), half-open.
 
-    Boxes are all that is known, so these are likely kinds: ``crossing`` where another box covers at least half of the
-    smaller of both, ``alone`` where none covers more than a tenth, ``touching`` is the rest. What lies alone by its
-    pixels (the isolated ones of ``trainer.data.pixels``) is, on 40 val frames (1,838 boxes), 91 % of ``alone`` (358),
-    58 % of ``touching`` (789), 26 % of ``crossing`` (691): few are alone by their boxes, but those nearly all are; a
-    slanted one fills little of its box, so that ``crossing`` holds many that only lie close.
+    Only boxes are known, so the kinds are likely ones: ``crossing`` where another box shares at least half of the
+    smaller of both, ``alone`` where none shares more than a tenth, ``touching`` for the rest. Of 40 val frames (1,838
+    boxes) those that lie alone by their pixels (the isolated ones of ``trainer.data.pixels``) are 91 % of ``alone``
+    (358), 58 % of ``touching`` (789) and 26 % of ``crossing`` (691): few are alone by their boxes, but nearly all of
+    those are; a slanted one fills little of its box, so that ``crossing`` holds many that only lie close.
     """
     areas = (boxes_px[:, 2:] - boxes_px[:, :2]).prod(1)
     inner = np.minimum(boxes_px[:, None, 2:], boxes_px[:, 2:]) - np.maximum(boxes_px[:, None, :2], boxes_px[:, :2])
@@ -108,7 +108,7 @@ def by_kind(outcomes: Sequence[FrameOutcome]) -> dict[Kind, KindFigures]:
 
 
 def per_class(outcomes: Sequence[FrameOutcome]) -> dict[str, ClassFigures]:
-    """The figures of each of ``LABELS``, also of those that do not occur."""
+    """The figures of each of ``LABELS``, including those that do not occur."""
     pairs = [pair for outcome in outcomes for pair in zip(*_labels(outcome), strict=True)]
     figures = {}
     for label in LABELS:
@@ -121,7 +121,7 @@ def per_class(outcomes: Sequence[FrameOutcome]) -> dict[str, ClassFigures]:
 
 
 def _labels(outcome: FrameOutcome) -> tuple[Sequence[str], Sequence[str | None]]:
-    """The true labels, and what was said of each."""
+    """The true labels, and what each chromosome was called, None where it was not found."""
     labels = outcome.truth.labels
     return labels, [outcome.said(j) for j in range(len(labels))]
 

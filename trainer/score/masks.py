@@ -18,7 +18,7 @@ from edge.cell.compare import Score, compare, one_to_one
 from edge.overlap import CROSSING_PX, box_iou, shared_px
 from edge.records import BoolArray, Box, Cell, Chromosome, Frame
 from trainer.data.masked import MaskedFrame
-from trainer.data.mfish import Piece
+from trainer.data.mfish import MaskTruth
 
 TOUCHING_PX = 2
 """A gap that is not wider joins two chromosomes for the eye."""
@@ -26,8 +26,8 @@ TOUCHING_PX = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What became of each true chromosome of one or more frames, (n,) each: ``iou`` of its mask with the one that
-    found it, 0 where none did; whether its label is ``right``; whether it is ``crossing`` another or ``touching``
+    """What became of the true chromosomes of one or more frames, (n,) each: ``iou`` of its mask with that of the one
+    that found it, 0 where none did; whether its label is ``right``; whether it is ``crossing`` another or ``touching``
     one, never both."""
 
     iou: npt.NDArray[np.float64]
@@ -125,7 +125,8 @@ def _score(outcome: Outcome, found: int) -> Score:
 
 
 def mask_ious(found: Sequence[Chromosome], frame: MaskedFrame) -> npt.NDArray[np.float64]:
-    """What every chromosome found shares with every true piece, (n, m), off what is ignored."""
+    """The intersection over union of every found chromosome's mask with every true piece's, (n, m), without ignored
+    pixels."""
 
     def known(box: Box, mask: BoolArray) -> BoolArray:
         x0, y0, x1, y1 = box
@@ -140,7 +141,7 @@ def mask_ious(found: Sequence[Chromosome], frame: MaskedFrame) -> npt.NDArray[np
     return np.asarray(both / np.maximum(own[:, None] + theirs - both, 1))
 
 
-def _kinds(pieces: Sequence[Piece]) -> tuple[BoolArray, BoolArray]:
+def _kinds(pieces: Sequence[MaskTruth]) -> tuple[BoolArray, BoolArray]:
     """Which pieces cross another, and which only touch one, (n,) each."""
     crossing, near = np.zeros(len(pieces), np.bool_), np.zeros(len(pieces), np.bool_)
     wide = [_widened(piece) for piece in pieces]
@@ -153,8 +154,8 @@ def _kinds(pieces: Sequence[Piece]) -> tuple[BoolArray, BoolArray]:
     return crossing, near & ~crossing
 
 
-def _widened(piece: Piece) -> tuple[Box, BoolArray]:
-    """Its box and mask, larger by the widest gap and a pixel on all sides."""
+def _widened(piece: MaskTruth) -> tuple[Box, BoolArray]:
+    """A piece's box and mask with a margin on all sides of the widest gap and one pixel."""
     reach = TOUCHING_PX + 1
     x0, y0, x1, y1 = piece.box_px
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))

@@ -1,4 +1,4 @@
-"""What became of each frame: its truth beside its line, the chromosomes that were located, missed and invented.
+"""Each frame's truth beside its line: which chromosomes were located, missed and invented.
 
 Lines are those that ``chromo-edge label --jsonl`` writes, so that any program's lines can be scored.
 """
@@ -18,8 +18,8 @@ from trainer.errors import DatasetError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameOutcome:
-    """One frame's ``truth``, its ``line``, ``found_of``: index of the true box to that of the one that located it
-    (among the line's chromosomes), and the ``summed_iou`` of these pairs."""
+    """One frame's ``truth`` and its ``line``; ``found_of``: index of a true box to the index, among the line's
+    chromosomes, of the one that located it; ``summed_iou``: the sum over these pairs."""
 
     truth: FrameTruth
     line: Mapping[str, Any]
@@ -78,7 +78,7 @@ class FrameOutcome:
         return Counter(str(c["label"]) for c in self.line["chromosomes"])
 
     def said(self, true_index: int) -> str | None:
-        """The label of what located that true box; None where nothing did."""
+        """The label given to that true box; None where nothing located it."""
         i = self.found_of.get(true_index)
         return None if i is None else str(self.line["chromosomes"][i]["label"])
 
@@ -101,7 +101,7 @@ def outcomes_of(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]
 
 
 def worst_first(outcomes: Iterable[FrameOutcome]) -> list[FrameOutcome]:
-    """Most corrections first, of equals in the order of their names."""
+    """The outcomes with most corrections first, those with equally many by name."""
     return sorted(outcomes, key=lambda outcome: (-outcome.corrections, outcome.truth.image))
 
 

@@ -1,8 +1,8 @@
-"""Pictures of the frames that need most corrections: what was missed, what is none, and what got another's name.
+"""Pictures of the frames that need most corrections: what was missed, what is spurious, what has a wrong name.
 
-What is right looks as on the edge's own overlay. Mistakes are told apart without their hue: a missed one has a dashed
-box, a spurious one a box of double lines, a wrongly named one a thick outline; each says in words what it is. One that
-is located too badly to count is both missed and spurious.
+What is right looks as in the edge's own overlay. Mistakes can be told apart without colour: a missed one has a dashed
+box, a spurious one a box of double lines, a wrongly named one a thick outline, each with words. One that is located too
+badly to count is both missed and spurious.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ SPURIOUS: Colour = (190, 20, 60)
 WRONG: Colour = WHITE
 _STRIP_FILL: Colour = (28, 28, 28)
 OUTLINES = "outlines_px"
-"""What a chromosome of a line may hold beside the stable keys: its outlines, each a list of [x, y] in the frame's
-pixels. Without them its box is drawn."""
+"""The key that a line's chromosome may have beside the stable ones: its outlines, each a list of [x, y] in the frame's
+pixels. Without it the box is drawn."""
 
 _Rect = tuple[int, int, int, int]
 _Polygon = npt.NDArray[np.int32]
@@ -49,9 +49,10 @@ def with_outlines(line: dict[str, Any], cell: Cell) -> dict[str, Any]:
 
 
 def write_worst(outcomes: Sequence[FrameOutcome], folder: Path, count: int) -> int:
-    """One PNG each of the first ``count`` of ``outcomes`` that need a correction, named by rank and frame; how many.
+    """Writes a PNG for each of the first ``count`` of ``outcomes`` that need a correction, named by rank and frame;
+    returns how many.
 
-    ``folder`` is there. Raises ``SinkError`` where a picture cannot be written.
+    ``folder`` exists. Raises ``SinkError`` if a picture cannot be written.
     """
     worst = [outcome for outcome in outcomes if outcome.corrections][:count]
     digits = max(2, len(str(len(worst))))
@@ -94,7 +95,7 @@ def draw_mistakes(frame: Frame, outcome: FrameOutcome) -> UInt8Array:
 
 
 def _marks(outcome: FrameOutcome, scale: int, size_px: tuple[int, int]) -> list[tuple[Colour, list[_Polygon], str]]:
-    """Colour, which says the style, outlines in the drawing's pixels, and words of every mistake."""
+    """The colour, which stands for the style, the outlines in the drawing's pixels, and the words of every mistake."""
     truth, found = outcome.truth, outcome.line["chromosomes"]
     missed = [
         (MISSED, [_corners(_box(truth.boxes_px[j], size_px))], f"missed {truth.labels[j]}") for j in outcome.missed
@@ -147,7 +148,7 @@ def _cell(frame: Frame, line: Mapping[str, Any], indices: Sequence[int]) -> Cell
 
 
 def _box(box_px: Sequence[float], size_px: tuple[int, int]) -> Box:
-    """The box within its frame of that size (w, h), at least a pixel large, wherever it lies."""
+    """The box clipped to its frame of that size (w, h), at least a pixel large."""
     x0, y0, x1, y1 = (round(float(edge)) for edge in box_px)
     width, height = size_px
     x0, y0 = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
@@ -160,7 +161,7 @@ def _corners(box: Box) -> _Polygon:
 
 
 def _outlines(entry: Mapping[str, Any], size_px: tuple[int, int]) -> list[_Polygon]:
-    """What the line has, else the box."""
+    """The outlines of a line's chromosome, else its box."""
     stated = [np.asarray(points, np.float64).round().astype(np.int32) for points in entry.get(OUTLINES, ()) if points]
     return [points.reshape(-1, 1, 2) for points in stated] or [_corners(_box(entry["box_px"], size_px))]
 
@@ -178,7 +179,7 @@ def _draw_outline(canvas: UInt8Array, style: Colour, polygons: Sequence[_Polygon
 
 
 def _dashed(canvas: UInt8Array, polygon: _Polygon, line_px: int) -> None:
-    """Dashes in ``MISSED`` on a dark line, four line widths long and as far apart."""
+    """Draws dashes in the colour ``MISSED`` on a dark line, four line widths long and as far apart."""
     cv2.polylines(canvas, [polygon], True, BLACK, line_px + 2, cv2.LINE_AA)
     points = polygon[:, 0].astype(np.float64)
     for start, end in zip(points, np.roll(points, -1, 0), strict=True):
@@ -189,7 +190,7 @@ def _dashed(canvas: UInt8Array, polygon: _Polygon, line_px: int) -> None:
 
 
 def _nearest(polygons: Sequence[_Polygon], place: _Rect) -> tuple[int, int]:
-    """The point of the outlines that is nearest to the middle of ``place``, to a 16th of a side."""
+    """The point of the outlines nearest to the middle of ``place``, among points a 16th of a side apart."""
     parts = np.arange(16)[:, None, None] / 16
     corners = [polygon[:, 0] for polygon in polygons]
     points = np.concatenate([((1 - parts) * c + parts * np.roll(c, -1, 0)).reshape(-1, 2) for c in corners])
@@ -201,7 +202,7 @@ def _nearest(polygons: Sequence[_Polygon], place: _Rect) -> tuple[int, int]:
 def _draw_plate(
     pen: ImageDraw.ImageDraw, place: _Rect, text: str, style: Colour, type_px: int, owner: tuple[int, int]
 ) -> None:
-    """``text`` on a plate in ``style``, dark on light or light on dark, with a line to the point ``owner`` if far."""
+    """Draws ``text`` on a plate of the colour ``style``, and a line to the point ``owner`` if that is far away."""
     x0, y0, x1, y1 = place
     middle = (x0 + x1) / 2, (y0 + y1) / 2
     ink = WHITE if style == SPURIOUS else BLACK

@@ -1,4 +1,4 @@
-"""What a search has found until now, as a table (JSON, Markdown) and a picture."""
+"""What a search has found so far, as a table (JSON, Markdown) and a picture."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ AXES = {"rate": "learning rate", "batch": "batch size", "depth": "residual block
 
 
 def results_of(study: optuna.Study) -> dict[str, Any]:
-    """``settings`` of the search and its finished ``trials``, the best first: number of its folder, rate, batch,
-    depth, steps, val_accuracy, seconds; ``running``: the numbers of those that another process is at; ``failed``: of
-    those that came to nothing, each with why."""
+    """The search's ``settings`` and its finished ``trials``, the best first: number of its folder, rate, batch, depth,
+    steps, val_accuracy, seconds; ``running``: the numbers of those that processes are working on; ``failed``: the
+    numbers of those that failed, each with the reason."""
     trials = study.get_trials(deepcopy=False)
     done = [t for t in trials if t.state.name == "COMPLETE" and t.value is not None]
     rows = [
@@ -43,7 +43,7 @@ def results_of(study: optuna.Study) -> dict[str, Any]:
 
 
 def write_results(results: dict[str, Any], out: Path) -> None:
-    """``results.json``, ``results.md`` and ``results.png`` in ``out``."""
+    """Writes ``results.json``, ``results.md`` and ``results.png`` to ``out``."""
     write_atomic(out / "results.json", (json.dumps(results, indent=2) + "\n").encode())
     write_atomic(out / "results.md", markdown(results).encode())
     if results["trials"]:
@@ -51,7 +51,7 @@ def write_results(results: dict[str, Any], out: Path) -> None:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """The trials as a table, the best first, which are still to come, and which failed."""
+    """The trials as a table, the best first, then which are running and which failed."""
     columns = ("trial", *AXES, "steps", "val_accuracy", "seconds")
     shown = [[f"{row[c]:.3g}" if c == "rate" else str(row[c]) for c in columns] for row in results["trials"]]
     settings = results["settings"]
@@ -65,7 +65,7 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def picture(trials: list[dict[str, Any]]) -> bytes:
-    """PNG: the accuracy on val against each of the three, a dot a trial, the best one ringed."""
+    """PNG: the accuracy on val against each of the three settings, a dot a trial, a ring around the best."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

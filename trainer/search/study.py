@@ -10,9 +10,9 @@
 
 Several processes, on one machine or on several that see the same folder, work on one study: each takes the next trial
 from the storage. A trial's folder is locked while it is trained, so that a killed trial is told from one that another
-process is busy with: the next process to come takes it up, and its training goes on from its last checkpoint. One whose
-process died with it three times has failed, and so has one whose training comes to nothing; the results say so, and the
-search goes on. Every trial learns from as many crops, whatever its batch size.
+process is busy with: the next process takes it up, and its training goes on from its last checkpoint. A trial whose
+process died three times has failed, and so has one whose training fails; the results say so, and the search goes on.
+Every trial learns from the same number of crops, whatever its batch size.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MEASURE = "val_accuracy"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a trial tries: peak learning rate, crops a step, residual blocks a size."""
+    """What a trial tries: peak learning rate, crops a step, residual blocks at each size."""
 
     rate: float
     batch: int
@@ -54,8 +54,8 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class SearchConfig:
-    """What to search. ``rates``, ``batches``, ``depths``: the grid's values, and the ends of the ranges that random
-    and TPE draw from (batches and depths of the values themselves). ``samples``: crops a trial learns from."""
+    """What to search. ``rates``, ``batches``, ``depths``: the values of the grid; random and TPE draw rates between the
+    ends, and batches and depths from the values. ``samples``: crops that a trial learns from."""
 
     data: tuple[str, ...]
     method: Method
@@ -70,7 +70,7 @@ class SearchConfig:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ConfigError(f"--method must be one of {', '.join(METHODS)}; got '{self.method}'")
-        if not self.rates or not all(0 < rate <= 1 for rate in self.rates):  # nan is in no range
+        if not self.rates or not all(0 < rate <= 1 for rate in self.rates):  # written so that nan fails, too
             raise ConfigError(f"--rates must be numbers above 0, 1 at most, with commas between; got {self.rates}")
         for name, values in (("batches", self.batches), ("depths", self.depths)):
             if not values or min(values) <= 0:
@@ -100,10 +100,10 @@ def search(config: SearchConfig, out: Path, storage: str = "") -> optuna.Study:
                 revive(study, out)
                 trial = _next(study, config)
                 if trial is None:
-                    write_results(results_of(study), out)  # one may just have been given up
+                    write_results(results_of(study), out)  # a trial may just have been given up
                     return study
                 folder = _folder(trial, out)
-                # Before the study's lock is let go of: a trial that nobody holds is a dead one.
+                # Within the study's lock: a running trial whose folder nobody holds is taken for dead.
                 held.enter_context(lock(folder.with_suffix(".lock")))
                 setting = _draw(trial, config)
             _try(study, trial, setting, config, out)
@@ -117,7 +117,7 @@ def _try(study: optuna.Study, trial: optuna.Trial, setting: Setting, config: Sea
     try:
         told["values"] = run_trial(trial, setting, config, out)
     except Diverged as error:
-        trial.set_user_attr(FAULT, str(error).partition("; ")[0])  # without the mend, which is of another command
+        trial.set_user_attr(FAULT, str(error).partition("; ")[0])  # without the advice for another command
         told["state"] = optuna.trial.TrialState.FAIL
     except KeyboardInterrupt:
         trial.set_user_attr(STOPPED, True)
@@ -129,7 +129,7 @@ def _try(study: optuna.Study, trial: optuna.Trial, setting: Setting, config: Sea
 
 
 def open_study(config: SearchConfig, out: Path, storage: str) -> optuna.Study:
-    """The study, made if it is not there; a grid's trials are all set in at once, and tried before what another method
+    """The study, made if it is not there. All trials of a grid are queued at once, and tried before what another method
     then draws."""
     import optuna
 
@@ -153,7 +153,7 @@ def open_study(config: SearchConfig, out: Path, storage: str) -> optuna.Study:
     study.set_user_attr("settings", settings)
     if config.method == "grid" and not study.user_attrs.get("grid"):
         grid = list(itertools.product(config.rates, config.batches, config.depths))
-        random.Random(config.seed).shuffle(grid)  # a search that is cut short has looked everywhere a little
+        random.Random(config.seed).shuffle(grid)  # so that a search that is cut short has looked everywhere a little
         for values in grid:
             study.enqueue_trial(dict(zip(PARAMETERS, values, strict=True)), skip_if_exists=True)
         study.set_user_attr("grid", True)
@@ -176,8 +176,8 @@ def _storage(out: Path, url: str) -> Any:
 
 
 def _settings(config: SearchConfig) -> dict[str, Any]:
-    """What must be the same for trials to be compared; how many and by which method may differ. Data are told
-    apart by what they hold, for they may lie elsewhere on another machine."""
+    """The settings that must be the same for trials to be compared; their number and the method may differ. Sets are
+    told apart by what they hold, as they may lie elsewhere on another machine."""
     lists = {"rates": list(config.rates), "batches": list(config.batches), "depths": list(config.depths)}
     sources = [Path(source) for source in config.data]
     data = {"data": [source.name for source in sources], "contents": [stamp_of(source) for source in sources]}
@@ -185,7 +185,7 @@ def _settings(config: SearchConfig) -> dict[str, Any]:
 
 
 def _next(study: optuna.Study, config: SearchConfig) -> optuna.Trial | None:
-    """The next trial to train, or None where the rest is done or with other processes."""
+    """The next trial to train; None if the rest is done or other processes are working on it."""
     failed = [trial for trial in in_state(study, "FAIL") if fault_of(trial)]
     full = len(in_state(study, "COMPLETE", "RUNNING")) + len(failed) >= config.trials
     if full or (config.method == "grid" and not in_state(study, "WAITING")):
@@ -194,7 +194,7 @@ def _next(study: optuna.Study, config: SearchConfig) -> optuna.Trial | None:
 
 
 def run_trial(trial: optuna.Trial, setting: Setting, config: SearchConfig, out: Path) -> float:
-    """Train one trial's setting; the accuracy of its averaged weights on val."""
+    """Train one trial's setting; returns the accuracy on val of the averaged weights."""
     import tf_keras as keras
 
     from trainer.fit.classifier import ClassifierConfig, fit_classifier
@@ -206,7 +206,7 @@ def run_trial(trial: optuna.Trial, setting: Setting, config: SearchConfig, out: 
         share(out / "crops" / name, folder / name)
     steps = max(1, round(config.samples / setting.batch))
     keras.backend.clear_session()
-    # Not where data and models lie: a killed trial goes on from another folder or machine, with the crops of the study.
+    # Data and models are left out: a killed trial may go on elsewhere, with the crops of the study.
     settings = ClassifierConfig(
         tuple(Path(source).name for source in config.data),
         steps,
@@ -227,8 +227,8 @@ def _folder(trial: optuna.Trial, out: Path) -> Path:
 
 
 def _draw(trial: optuna.Trial, config: SearchConfig) -> Setting:
-    """The trial's setting: the grid's, if it was set in. All methods draw from one range, or no study could have trials
-    of two."""
+    """The trial's setting: the grid's, if it was queued, else drawn. All methods draw from the same range, as Optuna
+    demands within one study."""
     rate = trial.suggest_float("rate", min(config.rates), max(config.rates), log=True)
     batch, depth = (
         trial.suggest_categorical(n, getattr(config, w)) for n, w in (("batch", "batches"), ("depth", "depths"))

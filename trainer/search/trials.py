@@ -1,4 +1,4 @@
-"""The trials of a search: what each is called, which failed, how a dead one is taken up."""
+"""The trials of a search: what their folders are called, which failed, and how a dead one is taken up."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 PARAMETERS = ("rate", "batch", "depth")
 FOLDER, REVIVALS, SECONDS, FAULT, STOPPED = "folder", "revivals", "seconds", "fault", "stopped"
-"""What a trial remembers of the dead ones that it goes on from: the name of their folder, how many they were and how
-long they took; and of itself: why it failed, and whether a person stopped it."""
+"""Attributes of a trial. Of the dead trials that it goes on from: the name of their folder, their number, and the time
+that they took. Of itself: why it failed, and whether a person stopped it."""
 MOST_REVIVALS = 2
 
 
@@ -32,7 +32,7 @@ def folder_of(trial: optuna.Trial | optuna.trial.FrozenTrial) -> str:
 
 
 def fault_of(trial: optuna.trial.FrozenTrial) -> str:
-    """Why a trial failed and is not taken up again; "" where it did not, or is."""
+    """Why a trial failed for good; "" where it did not fail, or is taken up again."""
     known = trial.user_attrs
     if trial.state.name != "FAIL" or FAULT in known:
         return str(known.get(FAULT, ""))
@@ -41,7 +41,7 @@ def fault_of(trial: optuna.trial.FrozenTrial) -> str:
 
 
 def revive(study: optuna.Study, out: Path) -> int:
-    """Queue again the trials whose process died, and say how many those are. Call with the study's lock held."""
+    """Queues again the trials whose process died, and returns their number. Call it with the study's lock held."""
     dead = 0
     for trial in in_state(study, "RUNNING"):
         folder = out / "trials" / folder_of(trial)
@@ -53,8 +53,8 @@ def revive(study: optuna.Study, out: Path) -> int:
 
 
 def _queue_again(study: optuna.Study, dead: optuna.trial.FrozenTrial, folder: Path) -> None:
-    """A dead trial has failed; another goes on in its ``folder``, with the time that it took, unless it died too
-    often."""
+    """Marks a dead trial as failed and queues another that goes on in its ``folder``, with the time that it took,
+    unless it died too often."""
     import optuna
 
     study.tell(dead.number, state=optuna.trial.TrialState.FAIL)
@@ -64,7 +64,7 @@ def _queue_again(study: optuna.Study, dead: optuna.trial.FrozenTrial, folder: Pa
     elif len(dead.params) == len(PARAMETERS):
         kept = {FOLDER: folder.name, REVIVALS: revivals, SECONDS: _seconds(dead, folder)}
         study.enqueue_trial(dead.params, user_attrs=kept)
-    elif "fixed_params" in dead.system_attrs:  # of the grid, and killed before it began
+    elif "fixed_params" in dead.system_attrs:  # a trial of the grid, killed before it began
         study.enqueue_trial(dead.system_attrs["fixed_params"])
 
 
@@ -78,7 +78,7 @@ def _seconds(dead: optuna.trial.FrozenTrial, folder: Path) -> float:
 
 
 def tidy(folder: Path) -> None:
-    """Take away what a trial that is over needs no more; not before the study knows of it."""
+    """Removes what a finished trial no longer needs. Call it only when the study knows that it is finished."""
     for name in CROP_FILES:
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -86,7 +86,7 @@ def tidy(folder: Path) -> None:
 
 @contextmanager
 def lock(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Hold ``path``'s lock inside the block; the system lets go of it when the process dies. Gives whether it is held:
+    """Holds ``path``'s lock inside the block; the system releases it when the process dies. Yields whether it is held:
     always with ``wait``."""
     with path.open("a") as file:
         try:

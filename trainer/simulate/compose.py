@@ -25,25 +25,25 @@ from trainer.simulate.ground import ground_of
 from trainer.simulate.layout import Corner, Spread, lay_out
 
 MOST_DONORS = 300
-"""Frames that give chromosomes; more would only fill the memory."""
+"""At most so many frames give chromosomes; more would only fill the memory."""
 LEAST_SIDE_PX = 300
 """A frame with a shorter side has no room for a cell."""
 MOST_ZOOM = 1.15
-"""A chromosome of another cell is brought to the base's size up to this."""
+"""A chromosome of another cell is enlarged or shrunk to the base's size by at most this factor."""
 STRENGTH = (0.5, 2.0)
-"""Limits within which its stain is brought to the base's."""
+"""Limits of the factor by which its stain is brought to the base's."""
 ALIKE = 4
-"""One is drawn from so many that are most like the base."""
+"""One chromosome of each class is drawn from so many whose frames are most like the base."""
 OTHER_CASE = 0.2
-"""How much another case makes a frame unlike the base, as a difference of 20 % in stain does."""
+"""How much another case makes a frame unlike the base: as much as a difference of 20 % in stain."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedChromosome:
     """One chromosome of a composite, in its frame's pixels: ``mask_box_px`` is filled by ``mask`` bool (h, w), its
-    whole mask, shared pixels too; ``box_px`` is drawn around it as people draw them; ``centre_line_px`` float32
-    (n, 2) end to end; ``overlaps``: those, by their places in the composite, with which it shares ``CROSSING_PX`` or
-    more; ``source``: the image that it was cut out of."""
+    whole mask including shared pixels; ``box_px`` is drawn around it as people draw boxes; ``centre_line_px`` float32
+    (n, 2) end to end; ``overlaps``: the places in the composite of those with which it shares ``CROSSING_PX`` or more;
+    ``source``: the image that it was cut out of."""
 
     label: str
     mask_box_px: Box
@@ -56,7 +56,7 @@ class PlacedChromosome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Composite:
-    """``pixels`` uint8 (H, W); ``base``: the image whose ground it has, of ``case``."""
+    """``pixels`` uint8 (H, W); ``base``: the image that gave its ground, from ``case``."""
 
     pixels: UInt8Array
     chromosomes: tuple[PlacedChromosome, ...]
@@ -76,7 +76,8 @@ class _Picked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Turned:
-    """``ratio`` float32 (h, w), ``mask`` bool (h, w) in it, and the part of both that the mask fills."""
+    """A cut-out as it will lie: ``ratio`` float32 (h, w), ``mask`` bool (h, w) in it, and the part of both that the
+    mask fills."""
 
     ratio: Float32Array
     mask: BoolArray
@@ -161,7 +162,7 @@ def _pick(labels: Sequence[str], base: Donor, donors: Sequence[Donor], rng: np.r
 
 
 def _ranked(label: str, base: Donor, donors: Sequence[Donor]) -> list[tuple[float, LoneChromosome, Donor]]:
-    """All lone ones of the class, each with how unlike the base its frame is, the most alike first."""
+    """All lone chromosomes of the class, each with how unlike the base its frame is, the most alike first."""
     found = []
     for donor in donors:
         unlike = (
@@ -194,7 +195,7 @@ def _turn(picked: _Picked, rng: np.random.Generator) -> _Turned:
 def _lit(
     light: Float32Array, grain: Float32Array, turned: Sequence[_Turned], corners: Sequence[Corner]
 ) -> Float32Array:
-    """The light that passes through all of them. Under a chromosome the ground's grain is left out: it has its own."""
+    """The light that passes through all chromosomes. Under one the ground's grain is left out, as it has its own."""
     height, width = light.shape
     passed, bare = np.ones_like(light), np.ones_like(light)
     for one, corner in zip(turned, corners, strict=True):

@@ -21,17 +21,18 @@ from trainer.data.pixels import PixelTruth, around, pixel_truth
 from trainer.simulate.ground import Ground, ground_of
 
 KEPT_PX, FADE_PX = 3.0, 5.0
-"""A cut-out keeps its surroundings so far, then they fade into plain light."""
+"""A cut-out keeps its surroundings up to the first distance, then they fade into plain light over the second."""
 APART_PX = 2.0
-"""What lies nearer to something else is not the chromosome's rim."""
+"""What lies nearer to something else than this is not taken for the chromosome's rim."""
 MOST_LIGHT = 1.15
-"""The bright rim that cameras draw around dark things is kept up to this."""
+"""The bright rim that cameras draw around dark things is kept up to this ratio to the light."""
 USUAL_SIZE = (0.6, 1.6)
-"""Times the area that its class has in its cell; whatever is off further is no whole chromosome, or more than one."""
+"""Limits of a chromosome's area, relative to what its class has in its cell; beyond them it is a part, or more than
+one."""
 PALEST = 0.02
-"""No chromosome's mean optical density is less."""
+"""No chromosome's mean optical density is taken for less."""
 FINE_PX = 1.5
-"""Bands in focus have detail of this size."""
+"""The size of the detail that bands in focus have."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,9 +53,9 @@ class LoneChromosome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Donor:
-    """A frame and its lone chromosomes. ``density``: their median optical density; ``crispness``: how much
-    of it changes from pixel to pixel, for bands in focus more; ``unit``: how large its chromosomes are, 1 for the usual
-    size of their classes in the set."""
+    """A frame and its lone chromosomes. ``density``: their median optical density; ``crispness``: how much it changes
+    from pixel to pixel, more for bands in focus; ``unit``: the size of its chromosomes, 1 where it is usual in the set
+    for their classes."""
 
     truth: FrameTruth
     lone: tuple[LoneChromosome, ...]
@@ -87,10 +88,10 @@ def donor_of(truth: FrameTruth) -> Donor:
 
 
 def _stain(lone: LoneChromosome) -> tuple[float, float]:
-    """Its mean optical density, and the spread of its fine detail."""
+    """A chromosome's mean optical density, and the spread of its fine detail."""
     density = -np.log10(np.clip(lone.ratio.astype(np.float32), 0.02, 1))
     fine = density - cv2.GaussianBlur(density, (0, 0), FINE_PX)
-    core = cv2.erode(lone.mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # the rim is steep in any case
+    core = cv2.erode(lone.mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # the rim is always steep
     return float(density[lone.mask].mean()), float(fine[core].std()) if core.any() else 0.0
 
 
@@ -119,7 +120,7 @@ def _distance(mask: BoolArray) -> Float32Array:
 
 
 def with_units(donors: Sequence[Donor]) -> list[Donor]:
-    """The donors with their ``unit``, without what has not the size of its class in its cell."""
+    """The donors with their ``unit``, without chromosomes that have not the size of their class in the cell."""
     sizes: dict[str, list[float]] = {}
     for donor in donors:
         for lone in donor.lone:

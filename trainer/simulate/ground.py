@@ -24,20 +24,20 @@ LARGEST_SPECK_PX2, SMALLEST_BLOB_PX2 = 100, 4000
 NUCLEUS_PX = 61
 """A dark body with room for a disc of this diameter, not mostly in boxes, is a nucleus or dirt."""
 NUCLEUS_LIGHT = 0.85
-"""It is darker than this share of the brightest around it, ``FIELD_PX`` wide."""
+"""A nucleus is darker than this share of the brightest light around it, within ``FIELD_PX``."""
 FIELD_PX = 256
 NUCLEUS_RIM_PX = 12
-"""Its rim, which is no measure of the light, is that wide."""
+"""A nucleus has a rim of this width, which says nothing of the light."""
 COARSE = 4
-"""Frame pixels for each at which light is smoothed."""
+"""Light is smoothed at this coarser scale: so many frame pixels to one."""
 NEAR_PX, FAR_PX = 10.0, 40.0
 FAR_WEIGHT = 0.02
-"""What the far surroundings count where the near ones are known."""
+"""The weight of the far surroundings where the near ones are known."""
 BLOCKED_LIGHT = 0.8
-"""Where less than this share of the light is left, nothing is laid."""
+"""Nothing is laid where less than this share of the light is left."""
 SHIFTS = 200
 GRAINY = 3.5
-"""What lies more standard deviations off is no grain but something that lies there."""
+"""What differs by more standard deviations is not grain but something that lies there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +55,8 @@ class Ground:
 def ground_of(
     pixels: UInt8Array, known: PixelTruth, boxes: npt.NDArray[np.int64], rng: np.random.Generator | None = None
 ) -> Ground:
-    """``pixels`` uint8 (H, W) with ``known`` of it by its ``boxes`` int (n, 4). Without ``rng`` nothing is laid over
-    the holes: who needs the light alone saves the time."""
+    """The ground of ``pixels`` uint8 (H, W), with what is ``known`` of them by ``boxes`` int (n, 4). Without ``rng``
+    the holes get no grain, which saves time where only the light is needed."""
     nuclei = _nuclei(pixels, boxes)
     stuff = _stuff(pixels, known, boxes) & ~nuclei
     hole = (cv2.dilate(stuff.astype(np.uint8), _disc(2 * RIM_PX + 1)) > 0) & ~nuclei
@@ -75,14 +75,14 @@ def _disc(width_px: int) -> UInt8Array:
 
 
 def _nuclei(pixels: UInt8Array, boxes: npt.NDArray[np.int64]) -> BoolArray:
-    """Bodies too wide for a chromosome."""
+    """The bodies too wide for a chromosome, bool (H, W)."""
     height, width = pixels.shape
     size = (max(1, width // COARSE), max(1, height // COARSE))
     coarse = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     side = FIELD_PX // COARSE
     field = cv2.GaussianBlur(cv2.dilate(coarse, np.ones((side + 1, side + 1), np.uint8)), (0, 0), side / 4)
     dark = (coarse < NUCLEUS_LIGHT * field).astype(np.uint8)
-    # Beyond the frame a nucleus goes on.
+    # A nucleus at the frame's edge goes on beyond it.
     wide = cv2.morphologyEx(
         cv2.copyMakeBorder(dark, side, side, side, side, cv2.BORDER_REPLICATE),
         cv2.MORPH_OPEN,
@@ -105,7 +105,7 @@ def _in_boxes(shape: tuple[int, ...], boxes: npt.NDArray[np.int64]) -> BoolArray
 
 
 def _stuff(pixels: UInt8Array, known: PixelTruth, boxes: npt.NDArray[np.int64]) -> BoolArray:
-    """All that may be a chromosome's."""
+    """The dark pixels that may be a chromosome's, bool (H, W)."""
     darkness = cv2.GaussianBlur(cv2.subtract(known.ground, pixels), (3, 3), 0)
     level = RIM_SHARE * np.percentile(darkness[known.chromosome], 5) if known.chromosome.any() else 0.0
     dark = (darkness > max(level, 6.0)).astype(np.uint8)
@@ -117,7 +117,7 @@ def _stuff(pixels: UInt8Array, known: PixelTruth, boxes: npt.NDArray[np.int64]) 
 
 
 def _smoothed(pixels: UInt8Array, clean: BoolArray) -> Float32Array:
-    """The mean of the clean pixels around each, from the nearest where there are some."""
+    """The mean of the clean pixels around each pixel, from near ones where there are some, else from farther ones."""
     height, width = pixels.shape
     size = (max(1, width // COARSE), max(1, height // COARSE))
     weight = cv2.resize(clean.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -132,7 +132,7 @@ def _around(values: Float32Array, reach_px: float) -> Float32Array:
 
 
 def _fill(grain: Float32Array, hole: BoolArray, rng: np.random.Generator) -> None:
-    """Grain from clean places of the frame into its holes, in place."""
+    """Fills the holes of ``grain`` with grain from clean places of the frame, in place."""
     spread = 1.4826 * float(np.median(np.abs(grain[~hole]))) if not hole.all() else 0.0
     source = ~hole & (np.abs(grain) <= GRAINY * spread)
     height, width = grain.shape

@@ -14,7 +14,7 @@ from edge.overlap import CROSSING_PX
 from edge.records import BoolArray, Float32Array, UInt8Array
 
 EDGE_PX = 9
-"""Masks keep off the frame's edges by more than a box's margin."""
+"""Masks keep this far from the frame's edges: more than a box's margin."""
 GAP_PX = 5
 """Chromosomes farther apart than this lie alone for the eye."""
 TRIES = 250
@@ -34,7 +34,7 @@ class Spread:
 
     @classmethod
     def of(cls, boxes: npt.NDArray[np.int64]) -> Spread:
-        """Around boxes int (n, 4)."""
+        """The spread around boxes int (n, 4)."""
         low, high = boxes[:, :2].min(0), boxes[:, 2:].max(0)
         (x, y), (a, b) = ((low + high) / 2).tolist(), ((high - low) / 2).tolist()
         return cls((x, y), (a, b))
@@ -54,7 +54,7 @@ class Shape:
 
 
 class Layout:
-    """Places shapes one after another in a frame of ``blocked`` bool (H, W), where some places are taken."""
+    """Places shapes one after another in a frame of ``blocked`` bool (H, W), where nothing may lie."""
 
     def __init__(self, blocked: BoolArray, spread: Spread, rng: np.random.Generator) -> None:
         self._rng, self._spread = rng, spread
@@ -66,7 +66,7 @@ class Layout:
         self._laid: list[tuple[Shape, Corner]] = []
 
     def lay_alone(self, shape: Shape) -> Corner:
-        """Away from all others, as far as there is room; else where it hides least of them."""
+        """A place away from all others, if there is room; else one that hides least of them."""
         mask = shape.mask
         ys, xs = np.nonzero(mask)
         best: Corner = (EDGE_PX, EDGE_PX)
@@ -87,7 +87,7 @@ class Layout:
         return self._put(shape, best)
 
     def lay_touching(self, shape: Shape) -> Corner:
-        """Moved towards another until they touch."""
+        """A place from a walk towards another chromosome until they touch."""
         mask = shape.mask
         ys, xs = np.nonzero(mask)
         for _ in range(TRIES if self._laid else 0):
@@ -105,13 +105,13 @@ class Layout:
                 if self._shared(ys, xs, corner) >= CROSSING_PX:
                     break
                 last = corner
-            # The last place before they cross; where the walk began in a crowd or ended nowhere, there is none.
+            # The last place before they cross; there is none if the walk began in a crowd or met nobody.
             if last is not None and self._touches(ys, xs, last):
                 return self._put(shape, last)
         return self.lay_alone(shape)
 
     def lay_across(self, shape: Shape) -> Corner:
-        """Across another, somewhere along both."""
+        """A place across another, at some point along both."""
         mask = shape.mask
         ys, xs = np.nonzero(mask)
         area = len(ys)
@@ -141,12 +141,12 @@ class Layout:
         return int(self._covered[ys + corner[1], xs + corner[0]].sum())
 
     def _hits(self, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp], corner: Corner) -> bool:
-        """Whether it lies on what is blocked, or on two others at once."""
+        """Whether a shape there would lie on what is blocked, or on two others at once."""
         y, x = ys + corner[1], xs + corner[0]
         return bool(self._blocked[y, x].any() or self._covered[y, x].max() > 1)
 
     def _touches(self, ys: npt.NDArray[np.intp], xs: npt.NDArray[np.intp], corner: Corner) -> bool:
-        """Whether it is at most a pixel from another, and shares too little to cross it."""
+        """Whether a shape there would be at most a pixel from another, and share too little to cross it."""
         if self._hits(ys, xs, corner) or self._shared(ys, xs, corner) >= CROSSING_PX:
             return False
         steps = ((-1, 0), (1, 0), (0, -1), (0, 1))
@@ -166,9 +166,9 @@ class Layout:
 def lay_out(
     masks: Sequence[BoolArray], blocked: BoolArray, spread: Spread, crossing: float, rng: np.random.Generator
 ) -> list[Corner]:
-    """Upper left corner (x, y) of each mask bool (h, w), which its chromosome fills, in a frame of ``blocked`` bool (H,
-    W). A share ``crossing`` of them is laid across another, as many touch one, at most all; frames with little room
-    have more of both."""
+    """The upper left corner (x, y) of each mask bool (h, w), which its chromosome fills, in a frame of ``blocked`` bool
+    (H, W). The share ``crossing`` of them is laid across another, and as many touch one, as far as there are any;
+    frames with little room have more of both."""
     shapes = [Shape(mask, line) for mask, line in zip(masks, centre_lines(masks), strict=True)]
     layout = Layout(blocked, spread, rng)
     count = round(crossing * len(masks))

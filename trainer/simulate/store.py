@@ -25,12 +25,13 @@ from trainer.simulate.compose import Composite
 
 TILE_PX = (460, 400)
 PALE = 0.55
-"""In the outlined pictures the frame is so pale that black lines stand out."""
+"""How pale the frame is in the outlined pictures, so that black lines stand out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What ``store`` wrote: the ``table`` file, how many ``cells``, ``chromosomes``, and those of them that cross."""
+    """What ``store`` wrote: the ``table`` file, the numbers of ``cells``, of ``chromosomes`` and of those that
+    cross."""
 
     table: Path
     cells: int
@@ -41,8 +42,8 @@ class Stored:
 def store(cells: Iterable[Composite], out: Path, split: str) -> Stored:
     """Writes ``out``/annotations/``split``.json and the frames beside it in images/, the table last.
 
-    Files of the same name are replaced; a table goes first, or the masks of an earlier run would lie on the pictures of
-    one that was interrupted. ``SinkError`` if a file cannot be written.
+    Files of the same name are replaced. An older table is removed first: if the run is interrupted, its masks would lie
+    on other pictures. ``SinkError`` if a file cannot be written.
     """
     table = out / "annotations" / f"{split}.json"
     _remove(table)
@@ -88,7 +89,7 @@ def _marks(cell: Composite, image_id: int, first_id: int) -> list[dict[str, Any]
 
 
 def sheet_rows(cells: Sequence[Composite]) -> list[tuple[str, list[Tile]]]:
-    """A row for each of ``cells``: as it is, and with an outline around every chromosome."""
+    """A row for each of ``cells``: the picture as it is, and with an outline around every chromosome."""
     return [
         (
             cell.karyotype,

@@ -143,7 +143,7 @@ def test_crops_of_other_data_are_not_compared_on(done: Path, tmp_path: Path) -> 
     other = Comparison(str(shutil.copy(done / "drawn.zip", tmp_path / "other.zip")), 9, 4, 1, 0.5)
     with pytest.raises(
         ConfigError,
-        match=r"other\.zip \(\w{8}\) is not, .* cut from, drawn\.zip \(\w{8}\); give the same data or another --out$",
+        match=r"cut from, drawn\.zip \(\w{8}\); got other\.zip \(\w{8}\), .*; give the same data or another --out$",
     ):
         run_comparison(other, contenders(), ROWS, tmp_path / "out", "other")
 

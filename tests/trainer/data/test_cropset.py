@@ -18,8 +18,8 @@ from edge.records import LABELS
 from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.data.crops import read_crops
 from trainer.data.cropset import DOWN, NOTHING, UNKNOWN, UP, CropSet, crops_of, crops_of_cutouts, crops_of_frames
+from trainer.data.labelled import labelled_cells
 from trainer.data.metaphase import read_frames
-from trainer.score.labelled import labelled_cells
 
 TINY = Path(__file__).parents[2] / "edge" / "tiny"
 

@@ -13,7 +13,7 @@ from edge.records import LABELS, UInt8Array
 from tests.trainer.drawn import cutout
 from trainer.data.cropset import UNKNOWN, UP, crops_of_cutouts
 from trainer.data.grounds import ways_to_read
-from trainer.score.labelled import LabelledCell, labelled_cells
+from trainer.data.labelled import LabelledCell, labelled_cells
 
 TINY = Path(__file__).parents[2] / "edge" / "tiny"
 Change = Callable[[UInt8Array], UInt8Array]

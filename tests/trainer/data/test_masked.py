@@ -13,12 +13,12 @@ import pytest
 
 from edge.records import BoolArray, Box
 from tests.trainer.data.forms import HEIGHT_PX, WIDTH_PX, coco_folder, frame, mask_folder
+from trainer.data.foreign import GuessedWarning
 from trainer.data.masked import masked_frames
 from trainer.data.mfish import split_of_slide
 from trainer.data.pictures import SkippedWarning
 from trainer.data.rle import mask_of_rle, rle_of
 from trainer.data.sources import read_all
-from trainer.data.strangers import GuessedWarning
 from trainer.errors import DatasetError
 
 BOX: Box = (10, 12, 30, 60)

@@ -19,11 +19,11 @@ from tests.trainer.data.forms import BOXES, coco_folder, coco_table, frame, voc_
 from tests.trainer.drawn import cutouts_zip, rewritten
 from trainer.cli import main
 from trainer.data.corrections import count_edited
+from trainer.data.foreign import ForeignSet, GuessedWarning, foreign_label
 from trainer.data.metaphase import read_frames, read_tables
 from trainer.data.names import case_of, split_of_case
 from trainer.data.pictures import TurnedWarning
 from trainer.data.sources import form_of, read_all
-from trainer.data.strangers import GuessedWarning, Strangers, stranger_label
 from trainer.data.voc import read_voc
 from trainer.errors import DatasetError
 
@@ -300,16 +300,16 @@ def test_voc_with_a_folder_a_case_below_annotations_and_pictures(tmp_path: Path,
 
 def test_an_umlaut_makes_one_case_however_it_is_written(tmp_path: Path) -> None:
     one, two = "K\u00f6ln", "Ko\u0308ln"
-    assert {Strangers(tmp_path, {}).case(tmp_path / name / "1.png") for name in (one, two)} == {one}
-    assert {Strangers(tmp_path, {}).case(tmp_path / f"{name} 1.png") for name in (one, two)} == {one}
+    assert {ForeignSet(tmp_path, {}).case(tmp_path / name / "1.png") for name in (one, two)} == {one}
+    assert {ForeignSet(tmp_path, {}).case(tmp_path / f"{name} 1.png") for name in (one, two)} == {one}
     (tmp_path / "cases.csv").write_text(f"image,case\n{two}.png,{two}\n", encoding="utf-8")
-    assert {Strangers.of(tmp_path).case(tmp_path / f"{name}.png") for name in (one, two)} == {one}
+    assert {ForeignSet.of(tmp_path).case(tmp_path / f"{name}.png") for name in (one, two)} == {one}
 
 
 def test_a_name_that_no_folder_can_have_is_one_plain_error(tmp_path: Path) -> None:
     for name in ("a" * 300 + "/x.png", "a\0/x.png"):
         with pytest.raises(DatasetError, match=r"its picture .* is not there; looked in "):
-            Strangers.of(tmp_path).find(name, [tmp_path], tmp_path / "result.json")
+            ForeignSet.of(tmp_path).find(name, [tmp_path], tmp_path / "result.json")
 
 
 def test_of_two_pictures_that_are_alike_none_is_guessed(tmp_path: Path) -> None:
@@ -324,10 +324,10 @@ def test_of_two_pictures_that_are_alike_none_is_guessed(tmp_path: Path) -> None:
     ("written", "label"), [("23", "X"), ("chr24", "Y"), ("C23", "X"), ("Chr 23 ", "X"), ("07", "7"), ("x", "X")]
 )
 def test_the_sex_chromosomes_by_number(written: str, label: str) -> None:
-    assert stranger_label(written, "set") == label
+    assert foreign_label(written, "set") == label
     for wrong in ("25", "123", "A23", "0"):
         with pytest.raises(DatasetError, match=f"class '{wrong}' is none of"):
-            stranger_label(wrong, "set")
+            foreign_label(wrong, "set")
 
 
 def test_a_folder_that_makes_all_of_a_set_one_case_is_told(tmp_path: Path) -> None:

@@ -33,12 +33,12 @@ from tests.trainer.datasets import CROPS, crops_zip, metaphase_folder, webp
 from trainer.cli import main
 from trainer.data.coco import CrowdWarning
 from trainer.data.crops import UnsplitWarning, read_crops
+from trainer.data.foreign import GuessedWarning
 from trainer.data.metaphase import read_frames
 from trainer.data.mfish import split_of_slide
 from trainer.data.names import split_of_case
 from trainer.data.pictures import UNMARKED, SkippedWarning
 from trainer.data.sources import form_of, holds_cutouts, kept_at, marked_owners, read_all, splits_at, stamp_of
-from trainer.data.strangers import GuessedWarning
 from trainer.errors import DatasetError
 
 ABSENT = object()

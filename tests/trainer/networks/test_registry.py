@@ -142,7 +142,7 @@ def test_local_imagenet_weights_are_taken_and_others_refused(tmp_path: Path) -> 
 def test_what_there_is_not_is_said() -> None:
     with pytest.raises(ConfigError, match="got 'alexnet'"):
         Architecture("alexnet")
-    with pytest.raises(ConfigError, match="vgg comes as it is"):
+    with pytest.raises(ConfigError, match="leave them out for vgg"):
         Architecture("vgg", mixed(["residual"]))
     with pytest.raises(ConfigError, match="not for vgg"):
         Architecture("vgg", imagenet="a.h5")

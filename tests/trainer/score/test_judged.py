@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edge.records import Crop, Prediction
+from trainer.data.labelled import LabelledCell
 from trainer.score import judged
 from trainer.score.judged import judge
-from trainer.score.labelled import LabelledCell
 
 
 def cut(fill: int) -> tuple[Crop, ...]:

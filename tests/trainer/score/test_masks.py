@@ -15,7 +15,7 @@ from tests.builders import make_cell, make_chromosome
 from tests.trainer.data.forms import mask_folder
 from trainer.cli import main
 from trainer.data.masked import MaskedFrame, masked_frames
-from trainer.data.mfish import OVERLAP, Piece, pieces_of_mask
+from trainer.data.mfish import OVERLAP, MaskTruth, pieces_of_mask
 from trainer.score.masks import mask_figures, mask_ious, outcome_by_mask
 
 
@@ -83,7 +83,7 @@ def test_figures_over_frames(tmp_path: Path) -> None:
 def test_whole_masks_are_also_scored_by_what_they_cross() -> None:
     boxes: list[Box] = [(10, 10, 20, 40), (5, 20, 60, 26), (62, 20, 70, 60), (80, 60, 90, 80)]
     pieces = tuple(
-        Piece(label, box, np.ones((box[3] - box[1], box[2] - box[0]), np.bool_))
+        MaskTruth(label, box, np.ones((box[3] - box[1], box[2] - box[0]), np.bool_))
         for label, box in zip(("7", "X", "1", "2"), boxes, strict=True)
     )
     frame = MaskedFrame(Path("a.png"), pieces, np.zeros((90, 120), np.bool_))

@@ -1,12 +1,12 @@
 """Cells that nobody has reviewed, as a set to learn from: each with the labels that the models give it.
 
-A network is at its weakest in a laboratory that it has never seen, and there the whole cell knows better than the
-network does: two of each class are expected, and each chromosome is weighed against the others. So what the assignment
-makes of a laboratory's own cells teaches the network, although some of it is wrong. Measured with a classifier that had
-never seen the metaphase set's laboratory: `models/classifier/card.md`.
+A network is weakest in a laboratory that it has never seen, and there the decision over the whole cell knows more than
+the network does: two of each class are expected, and each chromosome is weighed against the others. So the assigned
+labels of a laboratory's own cells teach the network, although some of them are wrong. Measured with a classifier that
+had never seen the metaphase set's laboratory: `models/classifier/card.md`.
 
-The set is for learning alone. Whoever measured on it would measure how well the models agree with themselves, and each
-reader of it says so.
+The set is for learning alone: to measure on it would be to measure how well the models agree with themselves. A warning
+says so whenever it is read.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from edge.pipeline import Pipeline
 from edge.sinks.files import reason, writable_folder, write_bytes
 from edge.sinks.jsonl import cell_to_json
 from trainer.data.corrections import CORRECTIONS, PLACES, UNREVIEWED
+from trainer.data.foreign import ForeignSet
 from trainer.data.pictures import Skipped, description_of, warn_skipped
-from trainer.data.strangers import Strangers
 from trainer.data.walk import files_below
 from trainer.errors import DatasetError
 
 LINES = "unreviewed.jsonl"
 PICTURES = "images"
 PART = "unreviewed.part"
-"""The lines of cells until all are labelled: a set is whole or none."""
+"""The file with the lines until all cells are labelled: a set is whole or not there."""
 KARYOGRAM = "-karyogram.png"
 """How the name of an exported karyogram ends; the frame beside it has outlines drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """What models made of a folder: so many ``cells`` of so many ``cases``, so many ``chromosomes`` in them, and what
-    share of these they are sure enough of to accept."""
+    """What models made of a folder: the numbers of ``cells``, of their ``cases`` and of the ``chromosomes`` in them,
+    and the share of these that they are sure enough of to accept."""
 
     cells: int
     cases: int
@@ -58,10 +58,10 @@ class Labelled:
 
 
 def pictures_in(folder: Path, out: Path) -> list[Path]:
-    """The pictures of a folder and of the folders in it, in order. ``DatasetError`` where there is none, or one of no
-    known case, and for an export of cases, most of whose pictures are drawn; ``ConfigError`` where what is made of
-    them, in ``out``, would be among them the next time. Cells that somebody set aside, as OME-TIFF says, are left out
-    with a warning."""
+    """The pictures of a folder and of the folders in it, in order. ``DatasetError`` if there is none, if one is of no
+    known case, and for an export of cases, most of whose pictures are drawn; ``ConfigError`` if the results in ``out``
+    would be among the pictures the next time. Cells that somebody set aside, as OME-TIFF says, are left out with a
+    warning."""
     if out.resolve().is_relative_to(folder.resolve()):
         raise ConfigError(f"{out}: expected an --out that is not within {folder}, whose pictures are learned from")
     inside = [path for path in files_below(folder, PICTURE_SUFFIXES) if path.name[0] != "."]
@@ -77,22 +77,22 @@ def pictures_in(folder: Path, out: Path) -> list[Path]:
     inside = sorted(set(inside) - set(aside))
     if not inside:
         raise DatasetError(f"{folder}: expected a folder with pictures of metaphases, found none in it; check the path")
-    strangers = Strangers.of(folder)
+    foreign = ForeignSet.of(folder)
     for picture in inside:
-        strangers.case(picture)
-    strangers.tell_guessed(inside, one_will_do=True)
+        foreign.case(picture)
+    foreign.tell_guessed(inside, one_will_do=True)
     return inside
 
 
 def label_unreviewed(folder: Path, pictures: Iterable[Path], pipeline: Pipeline, out: Path, kept: Path) -> None:
     """Writes ``unreviewed.jsonl`` into ``out``, in the form of ``trainer/data/corrections.py``, and the pictures that
     it names into ``kept``, each under its hash; ``pictures`` are some of ``folder``, which names their cases as
-    ``Strangers`` has them. What cannot be read, shows no metaphase or came before is left out with a warning. Cells
+    ``ForeignSet`` has them. What cannot be read, shows no metaphase or came before is left out with a warning. Cells
     that the same models had labelled when they were stopped are not labelled again.
 
     ``DatasetError`` where nothing is left, ``SinkError`` where a folder cannot be written.
     """
-    strangers = Strangers.of(folder)
+    foreign = ForeignSet.of(folder)
     lines: dict[str, str] = {}
     skipped = []
     out, kept = writable_folder(out), writable_folder(kept)
@@ -115,7 +115,7 @@ def label_unreviewed(folder: Path, pictures: Iterable[Path], pipeline: Pipeline,
             continue
         write_bytes(image, content)
         beside = Path(os.path.relpath(image, out)).as_posix()
-        line = {**cell, "image": beside, "case": strangers.case(picture), UNREVIEWED: True}
+        line = {**cell, "image": beside, "case": foreign.case(picture), UNREVIEWED: True}
         lines[image.name] = json.dumps(line, allow_nan=False) + "\n"
         if image.name not in labelled:
             _add(lines[image.name], out / PART)
@@ -127,7 +127,8 @@ def label_unreviewed(folder: Path, pictures: Iterable[Path], pipeline: Pipeline,
 
 
 def _labelled_before(part: Path, pipeline: Pipeline) -> dict[str, dict[str, Any]]:
-    """The lines in ``part`` of cells that these models labelled, by their pictures' names; others leave the file."""
+    """The lines in ``part`` of cells that these models labelled, by their pictures' names; other lines are removed from
+    the file."""
     found: dict[str, dict[str, Any]] = {}
     for text in part.read_text(encoding="ascii", errors="replace").splitlines() if part.is_file() else ():
         try:
@@ -135,7 +136,7 @@ def _labelled_before(part: Path, pipeline: Pipeline) -> dict[str, dict[str, Any]
             if line["models"] == pipeline.models:
                 found[PurePosixPath(line["image"]).name] = line
         except (ValueError, KeyError, TypeError):
-            continue  # torn by the kill
+            continue  # a line that was torn when the process was killed
     write_bytes(part, "".join(json.dumps(line) + "\n" for line in found.values()).encode("ascii"))
     return found
 
@@ -151,7 +152,7 @@ def _add(line: str, part: Path) -> None:
 
 
 def labelled_in(out: Path) -> Labelled:
-    """What ``label_unreviewed`` wrote there."""
+    """The figures of what ``label_unreviewed`` wrote to ``out``."""
     cells = [json.loads(line) for line in (out / LINES).read_text(encoding="ascii").splitlines()]
     marks = [chromosome["status"] == "accepted" for cell in cells for chromosome in cell["chromosomes"]]
     return Labelled(len(cells), len({cell["case"] for cell in cells}), len(marks), sum(marks) / len(marks))

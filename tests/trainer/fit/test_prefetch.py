@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from trainer.fit.batches import Prefetcher
+from trainer.fit.prefetch import Prefetcher
 
 
 def threads() -> list[threading.Thread]:

@@ -23,7 +23,7 @@ from trainer.data.corrections import UnreviewedWarning
 from trainer.data.metaphase import FrameTruth
 from trainer.data.pictures import SkippedWarning
 from trainer.data.sources import read_all
-from trainer.unreviewed import LINES, PART, label_unreviewed, pictures_in
+from trainer.data.unreviewed import LINES, PART, label_unreviewed, pictures_in
 
 TRUTH = {"a": draw_metaphase(3, "46,XX"), "b": draw_metaphase(4, "46,XY")}
 

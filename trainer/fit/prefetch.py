@@ -1,4 +1,4 @@
-"""Makes batches in a background thread, so that both cores are busy with training."""
+"""Makes batches in a background thread, so that a second core prepares data while the first trains."""
 
 from __future__ import annotations
 

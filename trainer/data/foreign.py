@@ -1,4 +1,4 @@
-"""What the forms of others leave open: where a frame lies, whose case it is, what its classes mean."""
+"""What the files of other programs leave open: where a frame lies, which case it is of, what a class's name means."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ _SEX = re.compile(r"(?<!\d)2[34](?=\s*$)")
 
 
 class GuessedWarning(UserWarning):
-    """Cases that nobody stated were read off names, which may say something else."""
+    """Cases were read off names or folders because nobody stated them; names may say something else."""
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
-    """A folder of somebody else's; ``cases``: frame's file name to case, as ``cases.csv`` has it, if it is there."""
+class ForeignSet:
+    """A folder in another program's form; ``cases``: a frame's file name to its case, as ``cases.csv`` states it; empty
+    without that file."""
 
     folder: Path
     cases: Mapping[str, str]
     _pictures: dict[Path, dict[str, list[Path]]] = field(default_factory=dict, repr=False)
-    """Of folders that were looked through, by names that are alike on other systems."""
+    """Folders that were looked through: each with its pictures by name, in the form that is alike on all systems."""
 
     @classmethod
-    def of(cls, folder: Path) -> Strangers:
+    def of(cls, folder: Path) -> ForeignSet:
         table = folder / CASES_FILE
         rows = read_table(table, ("image", "case")) if table.is_file() else []
         return cls(folder, {_composed(row.text("image")): row.text("case") for row in rows})
 
     def case(self, picture: Path) -> str:
-        """The one of ``cases.csv``, else the folder that it is named by, else the one that the file's name has."""
+        """The case that ``cases.csv`` states, else the one that a folder tells (``names.case_folder``), else the one
+        that the file's name tells. ``DatasetError`` if ``cases.csv`` lacks the picture."""
         if not self.cases:
             return _composed(self._folder_of(picture) or case_of(picture.name))
         case = self.cases.get(_composed(picture.name))
@@ -49,9 +51,9 @@ class Strangers:
         return _composed(case)
 
     def tell_guessed(self, pictures: Iterable[Path], one_will_do: bool = False) -> None:
-        """One ``GuessedWarning`` where the cases of some ``pictures`` were read off the files' names: a running number
-        or a time of day makes cases that are none. Another where one folder makes all of them one case, unless
-        ``one_will_do``, and another where a case's folder may be a split's."""
+        """Warns, with a ``GuessedWarning`` each, if cases of some ``pictures`` were read off the files' names, for a
+        running number or a time of day makes wrong cases; if one folder makes all of them one case, unless
+        ``one_will_do``; and if a case's folder may be a split's."""
         if self.cases:
             return
         folders = {picture: self._folder_of(picture) for picture in pictures}
@@ -98,9 +100,9 @@ class Strangers:
         return stated or split_of_case(case)
 
     def find(self, name: str, places: Iterable[Path], said_by: Path) -> Path:
-        """The picture called ``name`` in the first of ``places`` that has it. A name may be a path of the system that
-        the set was made on, where upper and lower case or the ways to write an umlaut may be the same, and may lack its
-        suffix."""
+        """The picture called ``name`` in the first of ``places`` that has it. A name may lack its suffix, or be a path
+        of the system that the set was made on, where upper and lower case, or the ways to write an umlaut, may be the
+        same. ``DatasetError``, naming the file ``said_by``, if it is not there."""
         plain = PurePosixPath(name.replace("\\", "/"))
         tried = [place / own for own in dict.fromkeys((name, str(plain), plain.name)) for place in places]
         for path in tried:
@@ -124,7 +126,7 @@ class Strangers:
 
 
 def _composed(name: str) -> str:
-    """With each umlaut as one letter: some systems write it as two, and a case would be two."""
+    """``name`` with each umlaut as one letter: some systems write two, and one case would become two."""
     return unicodedata.normalize("NFC", name)
 
 
@@ -144,8 +146,9 @@ def _folders(paths: Iterable[Path]) -> list[str]:
     return list(dict.fromkeys(str(path.parent) for path in paths))
 
 
-def stranger_label(name: str, where: str) -> str:
-    """The class that a mark's ``name`` stands for; 23 is X, and 24 is Y."""
+def foreign_label(name: str, where: str) -> str:
+    """The class that a mark's ``name`` stands for; 23 is X, 24 is Y. ``DatasetError``, naming ``where``, if it is
+    none."""
     label = label_of(name) or label_of(_SEX.sub(lambda found: "XY"[int(found[0]) - 23], name))
     if label is None:
         raise DatasetError(

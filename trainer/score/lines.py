@@ -33,7 +33,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _fault_of(line: Any) -> str:
-    """What keeps a JSON value from being a labelled frame's line, or ""."""
+    """What is wrong with a JSON value as the line of a labelled frame, or ""."""
     if not isinstance(line, dict) or not {"frame", "chromosomes"} <= line.keys():
         return "expected an object with 'frame' and 'chromosomes'"
     if not isinstance(line["frame"], str):

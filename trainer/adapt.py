@@ -113,9 +113,9 @@ def _clear(it: Adaptation) -> None:
     from."""
     if not (it.out / DATA_NOTE).is_file():
         return
-    work = [path for path in sorted(it.out.iterdir()) if _WORK.fullmatch(path.name)]
-    if len(work) < len(list(it.out.iterdir())):
-        strange = next(path.name for path in sorted(it.out.iterdir()) if path not in work)
+    work = sorted(it.out.iterdir())
+    strange = next((path.name for path in work if not _WORK.fullmatch(path.name)), None)
+    if strange is not None:
         raise ConfigError(f"{it.out}: expected the work of trainer adapt alone, got {strange} too; name another --out")
     for needed in (it.frames, it.models):
         if needed.resolve().is_relative_to(it.out.resolve()):

@@ -158,6 +158,34 @@ def test_a_cell_is_set_aside_and_taken_back(models_dir: Path, tmp_path: Path, pa
     assert said == [{"edit": "set_aside", "reason": "too few bands"}, {"edit": "take_back"}]
 
 
+ESCAPE_ASK_AND_SET = """() => {
+  const press = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+  press("t");
+  document.getElementById("aside").close();
+  press("t");
+  document.getElementById("aside-reason").value = "poor spread";
+  document.querySelector("#aside form").requestSubmit(document.querySelector("#aside form button"));
+}"""
+
+
+def test_a_cell_is_set_aside_once_however_fast_it_was_asked(models_dir: Path, tmp_path: Path, page: Page) -> None:
+    """Before the page is drawn again: browsers tell of a closed dialog no sooner."""
+    with CaseStore(tmp_path) as store:
+        store.new_case("S1", "kim")
+        store.capture("S1", make_frame(300, 340), make_cell(), "kim")
+    with running("--camera", "sim", "--case", "S1", cases=tmp_path) as address:
+        page.goto(address)
+        page.locator("#cells button").first.click()
+        expect(page.locator("#corrections")).to_contain_text("Cell 1 ")
+        page.evaluate(ESCAPE_ASK_AND_SET)
+        expect(page.locator("#aside-why")).to_have_text("Set aside: poor spread")
+        page.get_by_role("button", name="Take back").click()
+        expect(page.locator("#aside-why")).to_be_hidden()
+    with CaseStore(tmp_path) as store:
+        said = [entry.said for entry in store.log("S1") if entry.act == "edit"]
+    assert said == [{"edit": "set_aside", "reason": "poor spread"}, {"edit": "take_back"}]
+
+
 def test_a_picture_that_does_not_come_is_no_error(models_dir: Path, tmp_path: Path, page: Page) -> None:
     """Nor does that of the cell before stay in its place."""
     with CaseStore(tmp_path) as store:

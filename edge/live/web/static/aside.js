@@ -6,9 +6,10 @@ export class Aside {
   constructor(edit) {
     this.edit = edit;
     this.dialog = $("aside");
-    this.dialog.addEventListener("close", () => {
+    // By what is submitted: "close" waits for the next drawing, and that of an Escape before would be heard as well.
+    this.dialog.addEventListener("submit", () => {
       const reason = $("aside-reason").value.trim();
-      if (this.dialog.returnValue === "set" && reason) edit({ edit: "set_aside", reason }, "Set aside");
+      if (reason) edit({ edit: "set_aside", reason }, "Set aside");
     });
   }
 
@@ -22,7 +23,6 @@ export class Aside {
 
   toggle(cell) {
     if (cell.set_aside) return this.edit({ edit: "take_back" }, "Taken back");
-    this.dialog.returnValue = ""; // Escape leaves it as it was
     $("aside-reason").value = "";
     this.dialog.showModal();
   }

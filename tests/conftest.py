@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from edge.runtime.bundle import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ROOT / "tests" / "edge" / "tiny"
+
+# A shell lets what it starts with & ignore Ctrl-C, and that would be handed on to the programs that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

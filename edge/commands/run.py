@@ -101,6 +101,7 @@ def run(
     from edge.board.notify import Heartbeat
     from edge.camera import is_device, open_camera
     from edge.camera.flatfield import FlatFieldCamera, read_flat_field
+    from edge.cases.names import plain
     from edge.config import default_cases_dir
     from edge.live.loop import run as run_loop
     from edge.logs import log_to
@@ -162,7 +163,7 @@ def run(
             device, label_frame = page.camera, page.label
             for lead, address in zip_longest(("live page:",), page.addresses, fillvalue="       or:"):
                 console.print(f"{lead} {address}", soft_wrap=True, highlight=False)
-            if case is not None and page.case != case.strip():
+            if case is not None and plain(page.case) != plain(case):
                 said = f"case: {page.case}, the last one opened on the page; this run was given {case}"
                 console.print(said, soft_wrap=True, highlight=False, markup=False)
             page.open_browser()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from edge.live.web.hub import Hub
 from edge.live.web.memory import Memory
 from edge.live.web.metrics import Metrics
 from edge.records import Cell, Frame
+from tests.edge.cases.older import unchecked
 from tests.edge.disks import full
 from tests.edge.live.web.serving import Clock, SameAgain, Served, serving
 
@@ -34,6 +36,23 @@ def test_a_stray_blank_in_the_cases_name_is_harmless(served: Served) -> None:
     assert desk.capture("kim")["case"] == "S24-117"
     served.move_on()
     assert desk.capture("kim")["number"] == 2
+
+
+def test_a_case_is_found_however_its_umlaut_was_typed(served: Served) -> None:
+    typed = unicodedata.normalize("NFD", "24 Müller")
+    desk = Desk(served.store, typed, served.hub, SameAgain(served.hub))
+    served.show()
+    kept = desk.capture(typed, shown=typed)
+    assert kept["case"] == desk.name == "24 Müller"
+    done = desk.edit(kept["id"], {"edit": "flip", "chromosome": 0}, based_on=0, actor=typed)
+    assert (done["can_undo"], done["seen"]) == (True, True)
+
+
+def test_a_case_of_an_earlier_version_is_open_under_its_name(served: Served) -> None:
+    with unchecked():
+        older = served.store.new_case(unicodedata.normalize("NFD", "24 Müller"), "kim").name
+    desk = Desk(served.store, "24 Müller", served.hub, SameAgain(served.hub))
+    assert desk.name == desk.open("24 Müller", "kim")["name"] == older
 
 
 def test_a_speck_that_only_live_labels_took_for_a_chromosome_is_no_cell(served: Served) -> None:

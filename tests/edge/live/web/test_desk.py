@@ -78,9 +78,15 @@ class Start:
     """A desk of a run that has just started in ``served``'s store."""
 
     def __init__(
-        self, served: Served, case: str | None = None, place: str = "", day: str = "2026-01-02", *, typed: bool = False
+        self,
+        served: Served,
+        case: str | None = None,
+        place: int | str | None = None,
+        day: str = "2026-01-02",
+        *,
+        meant: bool = False,
     ) -> None:
-        self._memory = Memory(served.store.path.parent, place, typed=typed)
+        self._memory = Memory(served.store.path.parent, place, meant=meant)
         self._desk = Desk(served.store, case, served.hub, SameAgain(served.hub), lambda: day, memory=self._memory)
 
     def __enter__(self) -> Desk:
@@ -110,19 +116,19 @@ def test_a_case_opened_after_the_stated_one_is_open_again_after_a_restart(served
     assert name_after(served, "S24-1") == "S24-2"
     assert name_after(served, "S24-3") == "S24-3"  # asked for on purpose
     assert name_after(served) == "2026-01-02"
-    assert name_after(served, "S24-1", ".8766") == "S24-1"  # another microscope of the same machine
+    assert name_after(served, "S24-1", 8766) == "S24-1"  # another microscope of the same machine
     with Start(served, "S24-1") as desk:
         desk.open("2026-01-02", "kim")
     # That of the day was opened, too: the next cell is none of S24-1.
     assert name_after(served, "S24-1") == "2026-01-02"
 
 
-def test_a_person_who_types_a_case_means_that_one(served: Served) -> None:
+def test_who_names_a_case_for_this_start_means_that_one(served: Served) -> None:
     with Start(served, "S24-1") as desk:
         desk.open("S24-2", "kim")
-    assert name_after(served, "S24-1", typed=True) == "S24-1"
+    assert name_after(served, "S24-1", meant=True) == "S24-1"
     assert name_after(served, "S24-1") == "S24-1"  # nor does the old one come back
-    with Start(served, "S24-1", typed=True) as desk:
+    with Start(served, "S24-1", meant=True) as desk:
         desk.open("S24-2", "kim")
     assert name_after(served, "S24-1") == "S24-2"
 
@@ -135,10 +141,14 @@ def test_two_runs_in_one_place_do_not_share_what_is_open(served: Served, caplog:
             second.open("S24-2", "lee")
             second.open("S24-3", "lee")
         assert [message[:40] for message in caplog.messages] == ["another run on this machine remembers its"[:40]]
-        with Start(served, place=".8766") as elsewhere:
+        with Start(served, place=8766) as elsewhere:
             elsewhere.open("S24-4", "lee")
+        with Start(served, place="/dev/video1") as camera:
+            camera.open("S24-5", "lee")
     assert name_after(served) == "S24-1"
-    assert name_after(served, place=".8766") == "S24-4"
+    assert name_after(served, place=8766) == "S24-4"
+    assert name_after(served, place="/dev/video1") == "S24-5"
+    assert name_after(served, place="/dev/video2") == "2026-01-02"
 
 
 def test_the_open_case_is_known_while_the_stores_disk_takes_nothing(served: Served) -> None:

@@ -24,8 +24,9 @@ class DiskTrouble:
         return f"{self.said}; {self.mend}"
 
 
-def disk_fault(folder: Path) -> DiskTrouble | None:
-    """Why nothing more can be kept in ``folder``, which need not be there yet; None where it can, or none can tell."""
+def disk_fault(folder: Path, *, spared: float = 0.0) -> DiskTrouble | None:
+    """Why nothing more can be kept in ``folder``, which need not be there yet; None where it can, or none can tell.
+    ``spared``: the share of the disk that is left for others."""
     try:
         place = next((path for path in (folder, *folder.parents) if path.exists()), Path())
         disk = os.statvfs(place)
@@ -37,7 +38,8 @@ def disk_fault(folder: Path) -> DiskTrouble | None:
             "'sudo dmesg' may say why, as a worn card; a service writes only where install-service was told",
         )
     left = disk.f_bavail * disk.f_frsize
-    if disk.f_blocks and left < NEEDED_BYTES:  # some file systems of networks and programs tell nothing but zeros
-        needed = f"{NEEDED_BYTES / 1e6:.0f} are needed"
-        return DiskTrouble(f"no space left on the disk of {folder}: {left / 1e6:.1f} MB, {needed}", "free some")
+    needed = NEEDED_BYTES + spared * disk.f_blocks * disk.f_frsize
+    if disk.f_blocks and left < needed:  # some file systems of networks and programs tell nothing but zeros
+        said = f"no space left on the disk of {folder}: {left / 1e6:.1f} MB, {needed / 1e6:.0f} are needed"
+        return DiskTrouble(said, "free some")
     return None

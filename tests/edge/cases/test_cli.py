@@ -15,6 +15,7 @@ from edge.cases.edits import Accept
 from edge.cases.store import CaseStore
 from edge.cases.words import change_of_words
 from edge.cli import main
+from edge.errors import DiskFault
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 from tests.edge.cases.older import unchecked
 from tests.edge.cases.states import captured, cell_of, edited
@@ -170,6 +171,25 @@ def test_nothing_is_written_for_nobody(
     assert (code, err.count("\n")) == (STORE, 1)
     assert "who does this must be named" in err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [["export", "A-1", "out"], ["report", "A-1", "out/a.pdf"]])
+def test_nothing_is_written_that_the_log_could_not_keep(
+    case: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """On another disk than the store's, which is full."""
+    monkeypatch.chdir(tmp_path)
+    case("new", "A-1")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise DiskFault("no space left")
+
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr("edge.cases.store.log.append", refuse)
+        assert case(*words)[::2] == (STORE, "error: no space left\n")
+    assert not list((tmp_path / "out").iterdir())
+    assert case(*words)[0] == 0
+    assert "  export  as=" in case("log", "A-1")[1].splitlines()[1]
 
 
 def test_a_report_replaces_a_report_alone(case: Run, frames: Path, tmp_path: Path) -> None:

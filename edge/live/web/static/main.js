@@ -231,11 +231,12 @@ function capture() {
     return;
   }
   const { scene } = live.labels;
+  const shown = caseName; // another may be open when its turn comes
   capturing = true;
   say("Reading the cell thoroughly");
   const reading = async () => {
     if (!caseName) await refreshCase(); // a key may be faster than what the page asks first
-    show(await api.capture(caseName, scene));
+    show(await api.capture(shown || caseName, scene));
     view("karyogram");
     say("");
   };

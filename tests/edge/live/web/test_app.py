@@ -650,6 +650,18 @@ def test_a_store_that_is_locked_for_once_is_followed_again(
         told(socket, lambda m: m["type"] == "case" and m["head"] > before)
 
 
+def test_what_is_done_is_no_failure_where_the_store_is_locked_after_it(
+    served: Served, http: httpx.Client, cell: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked() -> None:
+        raise StoreError("another program kept it locked")
+
+    monkeypatch.setattr(served.store, "head", locked)
+    asked = {"actor": "kim", "based_on": cell["revision"], "change": {"edit": "flip", "chromosome": 0}}
+    answer = http.post(f"/api/cells/{cell['id']}/edit", json=asked)
+    assert (answer.status_code, answer.json()["revision"]) == (200, cell["revision"] + 1)
+
+
 def test_a_change_by_another_program_reaches_the_page(served: Served, cell: Json, tmp_path: Path) -> None:
     with live(served) as socket:
         before = told(socket, lambda m: m["type"] == "case")["head"]

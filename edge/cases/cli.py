@@ -78,7 +78,7 @@ def list_cases(store: Store = None, debug: Debug = False) -> None:
     from edge.cases.tables import cases_table
 
     with _open(store) as opened:
-        Console().print(cases_table(opened))
+        Console(markup=False).print(cases_table(opened))
 
 
 @app.command()
@@ -154,7 +154,7 @@ def show(
 
     from edge.cases.tables import print_case, print_cell
 
-    console = Console()
+    console = Console(markup=False)  # a reason or a name may look like rich's own
     with _open(store) as opened:
         if cell is None:
             print_case(console, opened, case)

@@ -164,7 +164,7 @@ def run(
             )
             device, label_frame = page.camera, page.label
             for lead, address in zip_longest(("live page:",), page.addresses, fillvalue="       or:"):
-                console.print(f"{lead} {address}", soft_wrap=True, highlight=False)
+                console.print(f"{lead} {address}", soft_wrap=True, highlight=False, markup=False)
             if case is not None and plain(page.case) != plain(case):
                 said = f"case: {page.case}, the last one opened on the page; this run was given {case}"
                 console.print(said, soft_wrap=True, highlight=False, markup=False)

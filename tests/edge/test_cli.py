@@ -28,6 +28,7 @@ from edge.cli import main
 from edge.errors import BundleInvalid, CameraLost, CameraNotFound, FrameError
 from edge.live.watch import WatchedCamera
 from edge.live.web.memory import Memory
+from edge.live.web.server import WebServer
 from edge.pipeline import Pipeline
 from edge.records import Frame
 from tests.edge.stages import bar_pipeline, draw_bars
@@ -265,6 +266,15 @@ def test_the_case_at_hand_goes_on_in_a_service_and_yields_to_one_that_was_just_n
     assert ("case: S24-2, the last one opened on the page; this run was given S24-1\n" in said) is service
     with closing(Memory(tmp_path, 0, "sim")) as memory:
         assert memory.chosen("S24-1") == ("S24-2" if service else None)
+
+
+def test_the_address_is_printed_as_it_is(
+    chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera(Bars())
+    monkeypatch.setattr(WebServer, "addresses", ("http://[fd00::5]:8765/",))
+    words = ("--port", 0, "--cases", tmp_path, "--models", TINY, "--frames", 1)
+    assert "live page: http://[fd00::5]:8765/\n" in chromo("run", "--camera", "sim", *words)[1]
 
 
 def test_an_unplugged_camera(chromo: Run, camera: Callable[[Bars], Bars]) -> None:

@@ -348,6 +348,16 @@ def test_names_are_no_markup(case: Run) -> None:
     assert [line.split()[-1] for line in out.splitlines()[1:]] == ["[/red]", "[red]1"]
 
 
+def test_a_reason_is_no_markup(case: Run, tmp_path: Path) -> None:
+    with CaseStore(tmp_path / "store") as store:
+        store.new_case("A-1", "kim")
+        store.capture("A-1", make_frame(300, 340), make_cell([*NORMAL_FEMALE, "21"]), "kim")
+    case("edit", "A-1", 1, "set-aside", "[/b] [red]two cells")
+    for words in (["show", "A-1"], ["show", "A-1", "--cell", 1]):
+        code, out, _ = case(*words)
+        assert (code, "[/b] [red]two cells" in " ".join(out.split())) == (0, True)
+
+
 def test_a_cell_in_another_case_is_told(case: Run, frames: Path, tmp_path: Path) -> None:
     for name in ("A-1", "A-2"):
         case("new", name)

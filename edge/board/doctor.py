@@ -243,9 +243,8 @@ def _disk() -> tuple[Check, ...]:
 
     cases = default_cases_dir().absolute()
     there = next(folder for folder in (cases, *cases.parents) if folder.is_dir())
-    said, _, mend = disk_fault(cases).partition("; ")
-    if said:
-        return (Check("disk", "fail", said, mend),)
+    if fault := disk_fault(cases):
+        return (Check("disk", "fail", fault.said, fault.mend),)
     free_mb = shutil.disk_usage(there).free / 2**20
     said = f"{free_mb / 1024:.1f} GB free for cases in {cases}"
     mend = "delete or move old results: df -h, du -sh *"

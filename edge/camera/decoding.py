@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import stat
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 
 from edge.camera.pixels import WHITE_PERCENT, only_channel, to_8_bit
 from edge.errors import FrameError
@@ -106,6 +108,7 @@ def _damage_told(name: object) -> Iterator[None]:
 
 def _levels(name: object, file: IO[bytes], check: Callable[[object, int, int], None]) -> np.ndarray:
     """Grey levels (H, W), as deep as stored; ``check`` is asked about width and height before anything is decoded."""
+    _silence_libtiff()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd tags and of large pictures; what matters is checked
         head = file.read(26)
@@ -126,6 +129,16 @@ def _levels(name: object, file: IO[bytes], check: Callable[[object, int, int], N
                     f"{name}: expected unsigned grey levels, got signed ones of 8 bits; save it as unsigned"
                 )
             return _as_stored(name, picture, file, head)
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Keeps the libtiff that Pillow reads with from writing its own lines to stderr; Pillow's error says what is wrong.
+    A library's symbols are found through the module that it is linked to; where they are not, its lines stay."""
+    with suppress(OSError, AttributeError):
+        libtiff = ctypes.CDLL(_imaging.__file__)
+        libtiff.TIFFSetErrorHandler(None)
+        libtiff.TIFFSetWarningHandler(None)
 
 
 def _in_8_bit(name: object, levels: np.ndarray) -> UInt8Array:

@@ -78,7 +78,7 @@ def list_cases(store: Store = None, debug: Debug = False) -> None:
     from edge.cases.tables import cases_table
 
     with _open(store) as opened:
-        Console().print(cases_table(opened))
+        Console(markup=False).print(cases_table(opened))
 
 
 @app.command()
@@ -154,7 +154,7 @@ def show(
 
     from edge.cases.tables import print_case, print_cell
 
-    console = Console()
+    console = Console(markup=False)  # a reason or a name may look like rich's own
     with _open(store) as opened:
         if cell is None:
             print_case(console, opened, case)
@@ -214,8 +214,7 @@ def export(
 
     wanted = tuple(forms or Form)
     with _open(store) as opened:
-        written = write_case(opened, case, out, tuple(form.value for form in wanted))
-        opened.note(case, by, {"as": [form.value for form in wanted], "files": len(written.paths)})
+        written = write_case(opened, case, out, tuple(form.value for form in wanted), by)
     print(f"{len(written.paths)} files in {printable(str(out))}")
     if written.left_out:
         print(f"corrections: {written.left_out} of {written.cells} cells left out, not yet reviewed or set aside")
@@ -233,8 +232,7 @@ def report(
     from edge.cases.files import write_report
 
     with _open(store) as opened:
-        head = write_report(opened, case, out)
-        opened.note(case, by, {"as": ["report"], "head": head})
+        head = write_report(opened, case, out, by)
     print(f"{printable(str(out))}  log head {head}")
 
 

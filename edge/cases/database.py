@@ -49,7 +49,7 @@ class Database:
     def fault(self) -> str:
         """Why nothing can be kept now; empty where it can."""
         if fault := disk_fault(self._path.parent):
-            return fault
+            return str(fault)
         try:
             with self.reading():
                 return ""

@@ -35,14 +35,17 @@ class Written:
     left_out: int
 
 
-def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str]) -> Written:
-    """Writes ``case`` in each of ``forms``, which are of ``EVERY_FORM``. Raises ``SinkError`` where that cannot be
-    done, and for a folder with another case's files."""
+def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str], by: str | None = None) -> Written:
+    """Writes ``case`` in each of ``forms``, which are of ``EVERY_FORM``. ``by``: who wants it, for the log, which knows
+    of it before a file is there. Raises ``SinkError`` where that cannot be done, and for a folder with another case's
+    files; ``StoreError`` like the store."""
     with store.at_once():  # the head vouches for these cells and no later ones
         opened, states, head = store.case(case), store.cells(case), store.head()
     name = printable(opened.name)
     writable_folder(folder)
     _refuse_another(name, opened.opened_utc, folder)
+    if by is not None:
+        store.note(case, by, {"as": list(forms)})
     paths: list[Path] = []
 
     def write(name: str, content: bytes) -> None:
@@ -120,13 +123,15 @@ def zipped_case(store: CaseStore, case: str) -> IO[bytes]:
     return file
 
 
-def write_report(store: CaseStore, case: str, path: Path) -> str:
-    """Writes the PDF and returns the log's head that it prints. Raises ``SinkError`` where it cannot be written,
-    and for a file that is no PDF."""
+def write_report(store: CaseStore, case: str, path: Path, by: str | None = None) -> str:
+    """Writes the PDF and returns the log's head that it prints. ``by`` as for ``write_case``. Raises ``SinkError``
+    where it cannot be written, and for a file that is no PDF; ``StoreError`` like the store."""
     check_replaced(path, "a PDF", b"%PDF")
     with store.at_once():
         head = store.head()
-        pdf = report_pdf(ReportInput(store.case(case), store.cells(case), head, store.frame))
+        of = ReportInput(store.case(case), store.cells(case), head, store.frame)
     writable_folder(path.parent)
-    write_bytes(path, pdf)
+    if by is not None:
+        store.note(case, by, {"as": ["report"], "head": head.sha256})
+    write_bytes(path, report_pdf(of))
     return head.sha256

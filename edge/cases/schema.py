@@ -174,7 +174,7 @@ def told(path: Path) -> Iterator[None]:
             raise StoreDamaged(f"{path}: not a sound case store ({error}); restore it from a copy") from error
         if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
             if fault := disk_fault(path.parent):
-                raise DiskFault(fault) from error
+                raise DiskFault(str(fault)) from error
             raise StoreError(
                 f"{path}: cannot be opened ({error}); its folder must be one that can be written, also to read it: "
                 "copy the whole folder to such a place"

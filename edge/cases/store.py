@@ -22,7 +22,7 @@ from edge.cases.database import Database
 from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered
 from edge.cases.images import Images
 from edge.cases.log import Entry
-from edge.cases.names import checked_actor, checked_name
+from edge.cases.names import checked_actor, checked_name, spellings
 from edge.cases.schema import IMAGES
 from edge.cases.state import CellState, Event, change_of, fold, next_id, refuse_under_others, touching_since
 from edge.cases.verify import Verdict, verify
@@ -88,7 +88,7 @@ class CaseStore:
         """Opens a case. Raises ``StoreError`` where there is one of that name, or the name is not usable."""
         name = checked_name(name)
         with self._database.writing() as db:
-            if db.execute("SELECT 1 FROM cases WHERE name = ?", (name,)).fetchone():
+            if db.execute("SELECT 1 FROM cases WHERE name IN (?, ?, ?)", spellings(name)).fetchone():
                 raise StoreError(f"there is a case {name!r} already; add to it, or choose another name")
             opened = log.utc_now()
             id = _row_id(db.execute("INSERT INTO cases (name, opened_utc) VALUES (?, ?)", (name, opened)))
@@ -103,9 +103,10 @@ class CaseStore:
 
     def case(self, name: str) -> Case:
         """The case of that name, blanks around it left out. Raises ``EditRefused`` for a name that cannot be one."""
-        name = checked_name(name)
+        asked, name = spellings(name), checked_name(name)
         with self._database.reading() as db:
-            row = db.execute("SELECT id, name, opened_utc FROM cases WHERE name = ?", (name,)).fetchone()
+            named = "SELECT id, name, opened_utc FROM cases WHERE name IN (?, ?, ?) ORDER BY name = ? DESC"
+            row = db.execute(named, (*asked, asked[0])).fetchone()
             if row is None:
                 known = [r[0] for r in db.execute("SELECT name FROM cases ORDER BY id DESC LIMIT 5")]
                 there = f"the latest are {', '.join(known)}" if known else "there is none yet"

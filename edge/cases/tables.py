@@ -1,4 +1,4 @@
-"""A case in the terminal."""
+"""A case in the terminal; a ``console`` must be one without markup, as people's names and reasons are text."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
     states = store.cells(name)
     result = tally(states)
     say = console.print
-    say(f"{name}: {result.headline}", style="bold", highlight=False, markup=False)
+    say(f"{name}: {result.headline}", style="bold", highlight=False)
     if result.provisional:
         say(f"provisional: {result.awaited}", style="yellow", highlight=False)
     for finding in result.findings:
@@ -73,7 +73,7 @@ def print_cell(console: Console, state: CellState) -> None:
     """One cell, a row a chromosome."""
     captured = state.captured
     title = f"{captured.case}, cell {captured.number}, {captured.cell.frame}: {state.karyotype}"
-    console.print(title, style="bold", highlight=False, markup=False)
+    console.print(title, style="bold", highlight=False)
     for finding in state.findings:
         console.print(finding, style="red", highlight=False)
     table = _table("id", "name", "confidence", "status", "candidates", "")

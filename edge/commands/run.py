@@ -6,8 +6,8 @@ It leaves with 0 after Ctrl-C, the ordinary way to end it.
 from __future__ import annotations
 
 import logging
+import os
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import zip_longest
@@ -101,6 +101,7 @@ def run(
     from edge.board.notify import Heartbeat
     from edge.camera import is_device, open_camera
     from edge.camera.flatfield import FlatFieldCamera, read_flat_field
+    from edge.cases.names import plain
     from edge.config import default_cases_dir
     from edge.live.loop import run as run_loop
     from edge.logs import log_to
@@ -114,6 +115,7 @@ def run(
     settings = camera_settings(um_per_px, exposure_us, gain, size)
     # The view leaves standard output alone where the JSON lines go there.
     console = Console(stderr=jsonl is not None and str(jsonl) == "-")
+    asked = source
     stored = source is not None and (Path(source).is_dir() or Path(source).is_file())
     # A program that counts frames or reads lines must hear of a full disk; whoever looks at the page goes on.
     looked_at = not headless and not stored and frames is None
@@ -157,12 +159,13 @@ def run(
                 case=case,
                 host=host,
                 port=port,
-                typed=_typed(context, "case"),
+                source=asked,
+                meant=_meant(context, "case"),
             )
             device, label_frame = page.camera, page.label
             for lead, address in zip_longest(("live page:",), page.addresses, fillvalue="       or:"):
-                console.print(f"{lead} {address}", soft_wrap=True, highlight=False)
-            if case is not None and page.case != case.strip():
+                console.print(f"{lead} {address}", soft_wrap=True, highlight=False, markup=False)
+            if case is not None and plain(page.case) != plain(case):
                 said = f"case: {page.case}, the last one opened on the page; this run was given {case}"
                 console.print(said, soft_wrap=True, highlight=False, markup=False)
             page.open_browser()
@@ -182,10 +185,12 @@ def run(
                 console.print(truth.summary(), soft_wrap=True, highlight=False)
 
 
-def _typed(context: typer.Context, name: str) -> bool:
-    """Whether a person has just typed that option: a service's words and a settings file say the same at each start."""
+def _meant(context: typer.Context, name: str) -> bool:
+    """Whether that option is of this very start, by a person or a program: the words of a systemd unit and a settings
+    file are the same at each start."""
     given = context.get_parameter_source(name)
-    return given is not None and given.name == "COMMANDLINE" and sys.stdin is not None and sys.stdin.isatty()
+    by_systemd = os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid())
+    return given is not None and given.name == "COMMANDLINE" and not by_systemd
 
 
 def _opened(connect: Callable[[], Camera], *, returns: bool, headless: bool, counted: bool) -> Camera:

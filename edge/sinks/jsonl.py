@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from edge.disk import DISK_ERRORS
+from edge.disk import DISK_ERRORS, disk_fault
 from edge.errors import SinkError
 from edge.records import Cell, Chromosome, Frame
 from edge.sinks.files import reason
+
+SPARED = 0.01
+"""This share of its disk a live run's file leaves free: a hundred cells or more of a usual card."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,19 +64,24 @@ class JsonlSink:
     """Writes each cell as a line of ``path`` (``-``: standard output) and flushes it, so nothing waits in a buffer.
 
     An existing file of JSON lines is replaced, or with ``append`` continued; a last line that a power cut tore stays a
-    line of its own. Raises ``SinkError`` for a file of anything else, when the file cannot be opened and when a line
-    cannot be written; a reader that closed the pipe is told apart by Python's own ``BrokenPipeError``.
+    line of its own, and where the file is moved away, as by logrotate, a new one begins. Raises ``SinkError`` for a
+    file of anything else, when the file cannot be opened and when a line cannot be written; a reader that closed the
+    pipe is told apart by Python's own ``BrokenPipeError``.
     """
 
     def __init__(self, path: Path, *, append: bool = False) -> None:
+        self._path = path
+        self._append = append and str(path) != "-"
         self._name = "standard output" if str(path) == "-" else str(path)
         self._failed = False
-        self._file: TextIO
+        self._file = self._opened()
+
+    def _opened(self) -> TextIO:
+        path = self._path
         if str(path) == "-":
             if sys.stdout is None:
                 raise SinkError("cannot write standard output: it is closed; name a file with --jsonl")
-            self._file = sys.stdout
-            return
+            return sys.stdout
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             first, last = _ends(path)
@@ -82,15 +90,19 @@ class JsonlSink:
                     f"cannot write {path}: expected JSON lines there or nothing, got a file that begins with "
                     f"{first!r}; name another file with --jsonl"
                 )
-            self._file = path.open("a" if append else "w", encoding="utf-8", newline="\n")
-            if append and last not in (b"", b"\n"):
-                self._file.write("\n")
+            file = path.open("a" if self._append else "w", encoding="utf-8", newline="\n")
+            if self._append and last not in (b"", b"\n"):
+                file.write("\n")
+            return file
         except OSError as error:
             raise SinkError(f"cannot write {path}: {reason(error)}; name another file with --jsonl") from error
 
     def put(self, frame: Frame, cell: Cell) -> None:
         line = json.dumps(cell_to_json(cell), allow_nan=False)  # ASCII: any file name survives, whatever the locale
         try:
+            if self._append and self._is_moved():
+                self._file.close()
+                self._file = self._opened()
             self._file.write(line + "\n")
             self._file.flush()
         except BrokenPipeError:
@@ -98,6 +110,13 @@ class JsonlSink:
         except OSError as error:
             self._failed = True
             raise SinkError(f"cannot write {self._name}: {reason(error)}; the lines before it are kept") from error
+
+    def _is_moved(self) -> bool:
+        """Whether the file that is written is no longer the one at its path."""
+        try:
+            return not os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return True
 
     def close(self) -> None:
         if self._file is sys.stdout:
@@ -113,6 +132,7 @@ class JsonlSink:
 class LastingJsonlSink:
     """Continues the JSON lines of the file ``path`` for as long as the live page labels: a full disk costs lines,
     not the labels. The log says so once, and when there is room again; the next line then begins on one of its own.
+    Lines, of which months make a file without end, leave ``SPARED`` of the disk to cases.
 
     Raises ``SinkError`` when it is made, for any reason but a faulty disk, and when it is closed; not for a line.
     """
@@ -129,6 +149,8 @@ class LastingJsonlSink:
 
     def put(self, frame: Frame, cell: Cell) -> None:
         try:
+            if fault := disk_fault(self._path.parent, spared=SPARED):
+                raise SinkError(f"cannot write {self._path}: {fault}")
             if self._sink is None:
                 self._sink = JsonlSink(self._path, append=True)
             self._sink.put(frame, cell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pytest
 from playwright.sync_api import expect
@@ -431,6 +432,17 @@ def test_a_case_that_is_typed_and_not_opened_gets_no_cell_and_no_other_does(benc
     page.keyboard.press("Enter")
     expect(page.locator("#live-said")).to_have_text("Case next is open; it has no cell yet")
     expect(page.locator("#no-cells")).to_be_visible()
+
+
+def test_an_umlaut_in_two_characters_is_the_open_case(bench: Bench) -> None:
+    page = bench.page
+    expect(page.locator("#capture")).to_be_enabled()
+    page.locator("#case-name").fill(unicodedata.normalize("NFD", "Müller"))
+    page.keyboard.press("Enter")
+    expect(page.locator("#live-said")).to_contain_text("it has no cell yet")
+    expect(page.locator("#case-name")).to_have_value("Müller")
+    page.locator("#capture").click()
+    expect(page.locator("#cells button")).to_have_count(1)
 
 
 def test_what_is_not_counted_is_said_beside_the_tally(bench: Bench) -> None:

@@ -137,6 +137,22 @@ def test_a_case_that_another_opened_takes_no_cell_unasked(bench: Bench) -> None:
     assert not bench.store.case(f"{bench.case}-other").cells
 
 
+def test_a_capture_that_waits_its_turn_is_for_the_case_that_was_shown(bench: Bench) -> None:
+    page, other = bench.page, f"{bench.case}-other"
+    waiting = bench.hold_edit()
+    bench.open(1)
+    page.keyboard.press("Enter")
+    until(page, lambda: bool(waiting))
+    page.keyboard.press("l")
+    expect(page.locator("#capture")).to_be_enabled()
+    page.locator("#capture").click()
+    page.evaluate(FETCH, ["/api/case/open", {"name": other}])
+    expect(page.locator("#case-name")).to_have_value(other)
+    with page.expect_request("**/api/capture") as asked:
+        waiting[0].continue_()
+    assert asked.value.post_data_json["case"] == bench.case  # which the board refuses, as another is open
+
+
 def test_a_case_that_was_opened_here_once_is_still_another_persons_later(bench: Bench) -> None:
     page = bench.page
     page.evaluate(FETCH, ["/api/case/open", {"name": f"{bench.case}-other"}])

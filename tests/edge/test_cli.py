@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -29,6 +28,7 @@ from edge.cli import main
 from edge.errors import BundleInvalid, CameraLost, CameraNotFound, FrameError
 from edge.live.watch import WatchedCamera
 from edge.live.web.memory import Memory
+from edge.live.web.server import WebServer
 from edge.pipeline import Pipeline
 from edge.records import Frame
 from tests.edge.stages import bar_pipeline, draw_bars
@@ -251,21 +251,30 @@ def test_a_full_disk_ends_only_what_a_program_reads(
     assert chromo("run", "--camera", "sim", *page, "--models", TINY, "--jsonl", "/dev/full", *words)[0] == code
 
 
-@pytest.mark.parametrize("typed", [False, True])
-def test_the_case_at_hand_goes_on_unless_a_person_typed_another(
-    chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: bool
+@pytest.mark.parametrize("service", [False, True])
+def test_the_case_at_hand_goes_on_in_a_service_and_yields_to_one_that_was_just_named(
+    chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: bool
 ) -> None:
     camera(Bars())
-    with CaseStore(tmp_path) as store, closing(Memory(tmp_path, ".0")) as memory:
+    with CaseStore(tmp_path) as store, closing(Memory(tmp_path, 0, "sim")) as memory:
         store.new_case("S24-2", "kim")
         memory.keep("S24-1", "S24-2")
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: typed))
+    monkeypatch.setenv("SYSTEMD_EXEC_PID", str(os.getpid() if service else os.getppid()))
     words = ("--port", 0, "--cases", tmp_path, "--models", TINY, "--case", "S24-1", "--frames", 1)
     code, said, _ = chromo("run", "--camera", "sim", *words)
     assert code == 0
-    assert ("case: S24-2, the last one opened on the page; this run was given S24-1\n" in said) is not typed
-    with closing(Memory(tmp_path, ".0")) as memory:
-        assert memory.chosen("S24-1") == (None if typed else "S24-2")
+    assert ("case: S24-2, the last one opened on the page; this run was given S24-1\n" in said) is service
+    with closing(Memory(tmp_path, 0, "sim")) as memory:
+        assert memory.chosen("S24-1") == ("S24-2" if service else None)
+
+
+def test_the_address_is_printed_as_it_is(
+    chromo: Run, camera: Callable[[Bars], Bars], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera(Bars())
+    monkeypatch.setattr(WebServer, "addresses", ("http://[fd00::5]:8765/",))
+    words = ("--port", 0, "--cases", tmp_path, "--models", TINY, "--frames", 1)
+    assert "live page: http://[fd00::5]:8765/\n" in chromo("run", "--camera", "sim", *words)[1]
 
 
 def test_an_unplugged_camera(chromo: Run, camera: Callable[[Bars], Bars]) -> None:

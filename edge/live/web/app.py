@@ -174,7 +174,8 @@ class _Pages:
 
     async def _changed(self, ask: Callable[[], Json], status: int = 200) -> Response:
         answer = await run_in_threadpool(ask)
-        self._hub.tell({"type": "case", **await run_in_threadpool(lambda: self._desk.now)})
+        with suppress(StoreError):  # it is done; the pages hear of it a moment later
+            self._hub.tell({"type": "case", **await run_in_threadpool(lambda: self._desk.now)})
         return JSONResponse(answer, status)
 
 

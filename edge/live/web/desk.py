@@ -13,11 +13,11 @@ from edge.cases.again import seen_before
 from edge.cases.codec import Json
 from edge.cases.export import NOTICE, case_json, cells_csv, chromosomes_csv, tally_json
 from edge.cases.files import zipped_case
-from edge.cases.names import checked_name
+from edge.cases.names import checked_name, plain
 from edge.cases.report import ReportInput, report_pdf
-from edge.cases.store import CaseStore
+from edge.cases.store import Case, CaseStore
 from edge.cases.tally import tally
-from edge.errors import CapturedBefore, CaseNotFound, DiskFault, EditRefused
+from edge.errors import CapturedBefore, CaseNotFound, DiskFault, EditRefused, StoreError
 from edge.live.web.asked import change_asked
 from edge.live.web.cutouts import cutout_png
 from edge.live.web.hub import Hub
@@ -99,9 +99,8 @@ class Desk:
     def open(self, name: str, actor: str) -> Json:
         """Opens the case of that name for all pages; it is made if there is none. The case of the day gives way to the
         next day's at midnight. Raises ``EditRefused`` for a name that cannot be one."""
-        name = checked_name(name)
         with self._changing:
-            self._have(name, actor)
+            name = self._have(name, actor).name
             chosen = None if name == self._today() else name
             if self._memory is not None:
                 self._memory.keep(self._started_with, chosen or "")  # first: a full disk opens none
@@ -205,23 +204,31 @@ class Desk:
         chosen = None if self._memory is None else self._memory.chosen(self._started_with)
         if chosen:
             with suppress(CaseNotFound, EditRefused):
-                try:
-                    return self._store.case(chosen).name
-                except DiskFault:  # what it was is known without the store
-                    return checked_name(chosen)
-        return None if chosen == "" else self._started_with or None
+                return self._as_kept(chosen)
+        if chosen == "" or not self._started_with:
+            return None
+        with suppress(StoreError):  # one that is new, or as good as that until the store can be read
+            return self._as_kept(self._started_with)
+        return self._started_with
 
-    def _have(self, name: str, actor: str) -> None:
-        """Makes the case of that name where there is none."""
+    def _as_kept(self, name: str) -> str:
+        """The name of that case in the store. Raises ``CaseNotFound``."""
         try:
-            self._store.case(name)
+            return self._store.case(name).name
+        except DiskFault:  # what it was is known without the store
+            return checked_name(name)
+
+    def _have(self, name: str, actor: str) -> Case:
+        """The case of that name, made where there is none."""
+        try:
+            return self._store.case(name)
         except CaseNotFound:
-            self._store.new_case(name, actor)
+            return self._store.new_case(name, actor)
 
     def _open(self, shown: str | None) -> str:
         """The open case's name. Raises ``EditRefused`` where the page still shows another."""
         name = self.name
-        if shown is not None and shown != name:
+        if shown is not None and plain(shown) != plain(name):
             raise EditRefused(
                 f"case {name} is open now, and the page showed {printable(shown)}; look again, then repeat it"
             )

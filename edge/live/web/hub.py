@@ -35,6 +35,8 @@ MOST_CLIENTS = 8
 _IN_FLIGHT = 2
 """So many pictures are sent to a page before it has said that it shows the first of them."""
 _TICK_S = 0.1
+_HEARD_S = 0.002
+"""After a message of a page others have their turn for so long: it has fewer than fifty a second to say."""
 _LONGEST_SIDE_PX = 1400
 _JPEG_QUALITY = 88
 _PICTURE = struct.Struct("<II")
@@ -165,6 +167,9 @@ class Hub:
         try:
             async for said in socket.iter_json():
                 self._heard(client, said)
+                await asyncio.sleep(_HEARD_S)
+                if sender.done():  # it left before it was heard out
+                    break
         except (ValueError, KeyError, OverflowError, RecursionError):  # also brackets without end, huge numbers
             await socket.close(1003, "expected JSON with shown or drawn")
         finally:

@@ -8,22 +8,26 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from edge.sinks.files import write_bytes
 
+_LONGEST_PLACE = 150
 _log = logging.getLogger(__name__)
 
 
 class Memory:
-    """A file in the store's ``folder``, one for each machine and each ``place``, which tells runs on one machine apart.
-    Of several runs in one place the first alone has the file, until it ends; the others remember nothing, and log that.
+    """A file in the store's ``folder``, one for each machine and each ``place``, which tells runs on one machine apart:
+    their port and camera, as far as they are given. Of several runs in one place the first alone has the file, until it
+    ends; the others remember nothing, and log that.
 
-    ``typed``: a person has just typed which case they mean, so nothing from before holds.
+    ``meant``: whoever started the run said for this start which case they mean, so nothing from before holds.
     """
 
-    def __init__(self, folder: Path, place: str = "", *, typed: bool = False) -> None:
-        self._path = folder / f"open-case.{socket.gethostname()}{place}"
-        self._typed = typed
+    def __init__(self, folder: Path, *place: object, meant: bool = False) -> None:
+        named = "".join(f".{quote(str(part), safe='')}" for part in place if part is not None)
+        self._path = folder / f"open-case.{socket.gethostname()}{named[-_LONGEST_PLACE:]}"
+        self._meant = meant
         self._lock: IO[str] | None = None
         self._warned = False
 
@@ -33,7 +37,7 @@ class Memory:
         if not self._ours():
             return None
         with suppress(OSError, ValueError):
-            if self._typed:
+            if self._meant:
                 self._path.unlink(missing_ok=True)
                 return None
             before, chosen = self._path.read_text(encoding="utf-8").split("\n")
@@ -66,7 +70,8 @@ class Memory:
             if not self._warned:
                 self._warned = True
                 _log.warning(
-                    "another run on this machine remembers its open case here, so this one cannot; give each its --port"
+                    "another run on this machine remembers its open case here, so this one cannot; "
+                    "give each its camera or --port"
                 )
             return False
         except OSError:

@@ -9,6 +9,7 @@ import numpy as np
 
 from edge.cases.codec import Json
 from edge.cases.export import NOTICE, editors
+from edge.cases.names import plain
 from edge.cases.places import Placed
 from edge.cases.state import CellState
 from edge.cell.drawing import trimmed
@@ -49,7 +50,7 @@ def guidance_message(guidance: Guidance, scene: int) -> Json:
 def cell_message(state: CellState, actor: str) -> Json:
     """A captured cell as ``actor`` may work on it now, places in the karyogram's order."""
     cell = state.captured.cell
-    people = editors(state)
+    actor, people = plain(actor), editors(state)
     return {
         **cell_summary(state),
         "case": state.captured.case,

@@ -36,9 +36,9 @@ class LivePage:
     Its ``camera`` and ``label`` are what the live loop should use: the camera given is watched and opened again with
     ``reopen``, the labels of ``labeller`` stand still with the stage. Captured cells are read once more and go into the
     store in ``cases``, to the case ``case``, or to that of the day if it is None; live labels wait for no disk. A case
-    that was opened on the page is open again after a restart, unless a person has just ``typed`` another; the page's
-    own ``case`` is the one that it starts with. Raises ``ConfigError`` for an address that cannot be served, and
-    ``StoreError``.
+    that was opened on the page is open again after a restart with the same ``port`` and ``source`` (the camera that was
+    asked for), unless ``case`` is ``meant`` for this very start; the page's own ``case`` is the one that it starts
+    with. Raises ``ConfigError`` for an address that cannot be served, and ``StoreError``.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class LivePage:
         case: str | None,
         host: str,
         port: int | None,
-        typed: bool = False,
+        source: str | None = None,
+        meant: bool = False,
     ) -> None:
         stage = Stage()
         self.hub = Hub(stage, Watch(), Metrics())
@@ -59,7 +60,7 @@ class LivePage:
         self.label = Steady(labeller.label_live, stage.scene_of)
         self._host = host
         self._store = CaseStore(cases, waits=True)
-        self._memory = Memory(cases, "" if port is None else f".{port}", typed=typed)
+        self._memory = Memory(cases, port, source, meant=meant)
         token = None if is_loopback(host) else kept_token(default_state_dir() / "token")
         try:
             desk = Desk(self._store, case, self.hub, labeller, memory=self._memory)

@@ -116,6 +116,21 @@ def test_a_fourth_channel_that_is_no_alpha_changes_nothing(tmp_path: Path) -> No
     assert_close(read_frame(path).pixels, to_8_bit(luma(stored)))
 
 
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate"])
+def test_a_damaged_strip_is_told_in_one_line(
+    tmp_path: Path, compression: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH), np.uint8)
+    path = tmp_path / "a.tif"
+    Image.fromarray(noise).save(path, compression=compression)
+    whole = bytearray(path.read_bytes())
+    whole[2000:2100] = b"\xff" * 100
+    path.write_bytes(whole)
+    with pytest.raises(FrameError, match="damaged"):
+        read_frame(path)
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
 @pytest.mark.parametrize("kept", [0.3, 0.9])
 def test_truncated_deep_colour(tmp_path: Path, name: str, kept: float, capfd: pytest.CaptureFixture[str]) -> None:

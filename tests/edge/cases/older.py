@@ -14,4 +14,6 @@ def unchecked() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("edge.cases.store.checked", lambda change: change)
         patch.setattr("edge.cases.store.printable", lambda text: text)
+        patch.setattr("edge.cases.store.checked_name", str)
+        patch.setattr("edge.cases.store.checked_actor", str)
         yield

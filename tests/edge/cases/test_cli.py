@@ -15,6 +15,7 @@ from edge.cases.edits import Accept
 from edge.cases.store import CaseStore
 from edge.cases.words import change_of_words
 from edge.cli import main
+from edge.errors import DiskFault
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 from tests.edge.cases.older import unchecked
 from tests.edge.cases.states import captured, cell_of, edited
@@ -172,6 +173,25 @@ def test_nothing_is_written_for_nobody(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("words", [["export", "A-1", "out"], ["report", "A-1", "out/a.pdf"]])
+def test_nothing_is_written_that_the_log_could_not_keep(
+    case: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """On another disk than the store's, which is full."""
+    monkeypatch.chdir(tmp_path)
+    case("new", "A-1")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise DiskFault("no space left")
+
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr("edge.cases.store.log.append", refuse)
+        assert case(*words)[::2] == (STORE, "error: no space left\n")
+    assert not list((tmp_path / "out").iterdir())
+    assert case(*words)[0] == 0
+    assert "  export  as=" in case("log", "A-1")[1].splitlines()[1]
+
+
 def test_a_report_replaces_a_report_alone(case: Run, frames: Path, tmp_path: Path) -> None:
     case("new", "A-1")
     for path in (frames / "0.png", tmp_path / "store" / "cases.sqlite"):
@@ -326,6 +346,16 @@ def test_names_are_no_markup(case: Run) -> None:
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()[1:]] == ["[/red]", "[red]1"]
     assert [line.split()[-1] for line in out.splitlines()[1:]] == ["[/red]", "[red]1"]
+
+
+def test_a_reason_is_no_markup(case: Run, tmp_path: Path) -> None:
+    with CaseStore(tmp_path / "store") as store:
+        store.new_case("A-1", "kim")
+        store.capture("A-1", make_frame(300, 340), make_cell([*NORMAL_FEMALE, "21"]), "kim")
+    case("edit", "A-1", 1, "set-aside", "[/b] [red]two cells")
+    for words in (["show", "A-1"], ["show", "A-1", "--cell", 1]):
+        code, out, _ = case(*words)
+        assert (code, "[/b] [red]two cells" in " ".join(out.split())) == (0, True)
 
 
 def test_a_cell_in_another_case_is_told(case: Run, frames: Path, tmp_path: Path) -> None:

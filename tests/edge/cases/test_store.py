@@ -13,7 +13,9 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -433,7 +435,7 @@ def test_a_read_only_disk_is_told(store: CaseStore, folder: Path, monkeypatch: p
     remounted = os.statvfs_result((*now[:8], now.f_flag | os.ST_RDONLY, now.f_namemax))
     monkeypatch.setattr(os, "statvfs", lambda _: remounted)
     assert store.fault.startswith(f"the disk of {folder} is read-only; ")
-    assert "such is read-only; " in disk.disk_fault(folder / "no" / "such")
+    assert str(disk.disk_fault(folder / "no" / "such")).startswith(f"the disk of {folder}/no/such is read-only; ")
 
 
 def test_a_disk_that_does_not_tell_its_room_is_not_full(
@@ -640,6 +642,47 @@ def test_blanks_around_a_cases_name_are_harmless(store: CaseStore) -> None:
     assert store.case("A-1 ") == store.case("A-1")
     with pytest.raises(EditRefused, match="1 to 100 printable"):
         store.case(" ")
+
+
+TYPED, COMPOSED = unicodedata.normalize("NFD", "24 Müller"), "24 Müller"
+"""What looks the same, as two keyboards type it."""
+
+
+def test_names_that_look_the_same_are_the_same(store: CaseStore) -> None:
+    assert store.new_case(TYPED, "kim").name == COMPOSED
+    with pytest.raises(StoreError, match="there is a case '24 Müller' already"):
+        store.new_case(COMPOSED, "kim")
+    assert store.case(TYPED) == store.case(COMPOSED)
+    id = capture(store)
+    store.edit(id, Flip(0), based_on=0, actor=TYPED)
+    assert store.undo(id, based_on=1, actor=COMPOSED).corrections == 0
+
+
+def test_names_of_earlier_versions_are_found_however_they_are_typed(store: CaseStore, folder: Path) -> None:
+    with unchecked():
+        older = store.new_case(TYPED, "kim")
+    with pytest.raises(StoreError, match="already"):
+        store.new_case(COMPOSED, "kim")
+    assert store.case(COMPOSED) == store.case(TYPED) == older
+    with CaseStore(folder) as after:
+        assert after.verify().faults == ()
+
+
+def test_two_spellings_of_a_person_in_an_older_log_are_two_who_undo(store: CaseStore) -> None:
+    id = capture(store)
+    with unchecked():
+        for k, actor in enumerate((TYPED, COMPOSED)):
+            store.edit(id, Flip(k), based_on=k, actor=actor)
+        store.undo(id, based_on=2, actor=TYPED)
+    assert store.cell(id).corrections == 1
+    assert store.undo(id, based_on=3, actor=TYPED).corrections == 0
+
+
+def test_of_two_names_of_earlier_versions_the_one_typed_is_found(store: CaseStore, folder: Path) -> None:
+    store.new_case(COMPOSED, "kim")
+    with closing(sqlite3.connect(folder / "cases.sqlite")) as db, db:
+        db.execute("INSERT INTO cases (name, opened_utc) VALUES (?, '2026')", (TYPED,))
+    assert [store.case(name).name for name in (TYPED, COMPOSED)] == [TYPED, COMPOSED]
 
 
 def test_who_is_not_named_captures_nothing(store: CaseStore, folder: Path) -> None:

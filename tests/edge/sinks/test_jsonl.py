@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from edge.errors import SinkError
+from edge.sinks.base import Sink
 from edge.sinks.jsonl import JsonlSink, LastingJsonlSink, cell_to_json
 from tests.builders import make_cell, make_frame
 from tests.edge.disks import full
@@ -106,6 +109,39 @@ def test_a_full_disk_costs_lines_and_not_the_labels(tmp_path: Path, caplog: pyte
     said = [("were left out" in message, "until they can be written" in message) for message in caplog.messages]
     assert said == [(False, True), (True, False)] * 3
     assert caplog.messages[1].endswith("lines are written again; 3 were left out")
+
+
+def test_lines_leave_room_for_cases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = os.statvfs(tmp_path)
+    left = [now.f_blocks // 1000, now.f_blocks // 10]
+    disks = [os.statvfs_result((*now[:4], blocks, *now[5:])) for blocks in left]
+    sink = LastingJsonlSink(tmp_path / "out.jsonl")
+    for index, disk in enumerate(disks):
+        monkeypatch.setattr(os, "statvfs", lambda _, disk=disk: disk)
+        sink.put(make_frame(), make_cell(index=index))
+    sink.close()
+    assert [json.loads(line)["index"] for line in (tmp_path / "out.jsonl").read_text().splitlines()] == [1]
+    assert "no space left on the disk" in caplog.messages[0]
+    assert caplog.messages[1].endswith("1 were left out")
+
+
+@pytest.mark.parametrize("make", [LastingJsonlSink, partial(JsonlSink, append=True)])
+def test_a_file_that_is_moved_away_is_followed_by_a_new_one(tmp_path: Path, make: Callable[[Path], Sink]) -> None:
+    path, moved = tmp_path / "out.jsonl", tmp_path / "out.jsonl.1"
+    sink = make(path)
+    for index in range(4):
+        if index % 2:
+            path.replace(moved.with_suffix(f".{index}"))
+        sink.put(make_frame(), make_cell(index=index))
+    sink.close()
+    files = (moved.with_suffix(".1"), moved.with_suffix(".3"), path)
+    assert [[json.loads(line)["index"] for line in file.read_text().splitlines()] for file in files] == [
+        [0],
+        [1, 2],
+        [3],
+    ]
 
 
 def test_a_file_that_cannot_be_written_is_told_before_the_first_frame() -> None:

@@ -84,7 +84,12 @@ export function offerExports(say, onPointer) {
 // The name in the header's field, if that case is not open yet.
 export function unopened() {
   const name = $("case-name").value.trim();
-  return name === open ? "" : name;
+  return isSame(name, open) ? "" : name;
+}
+
+// Some keyboards give an umlaut as two characters, and the eye sees no difference.
+export function isSame(name, other) {
+  return name.normalize() === other.normalize();
 }
 
 // Enter in the header's field opens the next patient's case. A name that was typed stays there until Enter or Escape.
@@ -92,7 +97,7 @@ export function offerCases(onAsked) {
   const field = $("case-name");
   $("case-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (field.value.trim() && field.value.trim() !== open) onAsked(field.value.trim());
+    if (unopened()) onAsked(unopened());
   });
   $("case-form").addEventListener("focusout", (event) => {
     if (!$("case-form").contains(event.relatedTarget) && !unopened()) field.value = open;

@@ -2,7 +2,7 @@
 
 import { actor, api } from "./api.js";
 import { Aside } from "./aside.js";
-import { offerCases, offerExports, showCase, unopened } from "./case.js";
+import { isSame, offerCases, offerExports, showCase, unopened } from "./case.js";
 import { Karyogram, settled, withArticle } from "./karyogram.js";
 import { listen } from "./keys.js";
 import { Live } from "./live.js";
@@ -101,7 +101,7 @@ async function refreshCase() {
   if (!now || turn < heard) return; // what was asked later was answered sooner, and is newer
   heard = turn;
   if (caseName && now.name !== caseName) {
-    elsewhere = now.name === opening ? "" : now.name;
+    elsewhere = isSame(now.name, opening) ? "" : now.name;
     say(`Case ${now.name} is open now, no longer ${caseName}`);
   }
   head = now.head;
@@ -231,11 +231,12 @@ function capture() {
     return;
   }
   const { scene } = live.labels;
+  const shown = caseName; // another may be open when its turn comes
   capturing = true;
   say("Reading the cell thoroughly");
   const reading = async () => {
     if (!caseName) await refreshCase(); // a key may be faster than what the page asks first
-    show(await api.capture(caseName, scene));
+    show(await api.capture(shown || caseName, scene));
     view("karyogram");
     say("");
   };

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -25,7 +27,10 @@ from edge.cases.edits import SetAside
 from edge.cases.export import NOTICE
 from edge.cases.store import CaseStore
 from edge.errors import CameraLost, StoreError
-from edge.live.web.hub import MOST_CLIENTS
+from edge.live.stage import Stage
+from edge.live.watch import Watch
+from edge.live.web.hub import MOST_CLIENTS, Hub
+from edge.live.web.metrics import Metrics
 from edge.records import Cell, Frame
 from edge.runtime.guarded import Acceleration
 from tests.edge.cases.older import unchecked
@@ -253,6 +258,33 @@ def test_a_client_that_talks_nonsense_harms_nobody(served: Served, said: str) ->
         socket.send(said)
         served.show()
         assert told(other, lambda m: m["type"] == "labels")["count"] == 46
+
+
+def test_others_have_their_turn_while_one_client_talks_without_end() -> None:
+    class Flood:
+        async def accept(self) -> None: ...
+
+        async def send_json(self, _: Json) -> None: ...
+
+        async def iter_json(self) -> AsyncIterator[Json]:
+            for _ in range(100):
+                yield {"shown": 0}
+
+    async def turns_of_others() -> int:
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(other())
+        await Hub(Stage(), Watch(), Metrics()).serve(cast(WebSocket, Flood()))
+        task.cancel()
+        return turns
+
+    assert asyncio.run(turns_of_others()) > 100
 
 
 def test_an_accelerator_that_fell_back_is_told_on_the_page_and_in_the_metrics(
@@ -616,6 +648,18 @@ def test_a_store_that_is_locked_for_once_is_followed_again(
             assert asked.wait(PATIENCE_S)
         served.store.new_case("another", "lee")
         told(socket, lambda m: m["type"] == "case" and m["head"] > before)
+
+
+def test_what_is_done_is_no_failure_where_the_store_is_locked_after_it(
+    served: Served, http: httpx.Client, cell: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked() -> None:
+        raise StoreError("another program kept it locked")
+
+    monkeypatch.setattr(served.store, "head", locked)
+    asked = {"actor": "kim", "based_on": cell["revision"], "change": {"edit": "flip", "chromosome": 0}}
+    answer = http.post(f"/api/cells/{cell['id']}/edit", json=asked)
+    assert (answer.status_code, answer.json()["revision"]) == (200, cell["revision"] + 1)
 
 
 def test_a_change_by_another_program_reaches_the_page(served: Served, cell: Json, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from edge.live.web.hub import Hub
 from edge.live.web.memory import Memory
 from edge.live.web.metrics import Metrics
 from edge.records import Cell, Frame
+from tests.edge.cases.older import unchecked
 from tests.edge.disks import full
 from tests.edge.live.web.serving import Clock, SameAgain, Served, serving
 
@@ -34,6 +36,23 @@ def test_a_stray_blank_in_the_cases_name_is_harmless(served: Served) -> None:
     assert desk.capture("kim")["case"] == "S24-117"
     served.move_on()
     assert desk.capture("kim")["number"] == 2
+
+
+def test_a_case_is_found_however_its_umlaut_was_typed(served: Served) -> None:
+    typed = unicodedata.normalize("NFD", "24 Müller")
+    desk = Desk(served.store, typed, served.hub, SameAgain(served.hub))
+    served.show()
+    kept = desk.capture(typed, shown=typed)
+    assert kept["case"] == desk.name == "24 Müller"
+    done = desk.edit(kept["id"], {"edit": "flip", "chromosome": 0}, based_on=0, actor=typed)
+    assert (done["can_undo"], done["seen"]) == (True, True)
+
+
+def test_a_case_of_an_earlier_version_is_open_under_its_name(served: Served) -> None:
+    with unchecked():
+        older = served.store.new_case(unicodedata.normalize("NFD", "24 Müller"), "kim").name
+    desk = Desk(served.store, "24 Müller", served.hub, SameAgain(served.hub))
+    assert desk.name == desk.open("24 Müller", "kim")["name"] == older
 
 
 def test_a_speck_that_only_live_labels_took_for_a_chromosome_is_no_cell(served: Served) -> None:
@@ -59,9 +78,15 @@ class Start:
     """A desk of a run that has just started in ``served``'s store."""
 
     def __init__(
-        self, served: Served, case: str | None = None, place: str = "", day: str = "2026-01-02", *, typed: bool = False
+        self,
+        served: Served,
+        case: str | None = None,
+        place: int | str | None = None,
+        day: str = "2026-01-02",
+        *,
+        meant: bool = False,
     ) -> None:
-        self._memory = Memory(served.store.path.parent, place, typed=typed)
+        self._memory = Memory(served.store.path.parent, place, meant=meant)
         self._desk = Desk(served.store, case, served.hub, SameAgain(served.hub), lambda: day, memory=self._memory)
 
     def __enter__(self) -> Desk:
@@ -91,19 +116,19 @@ def test_a_case_opened_after_the_stated_one_is_open_again_after_a_restart(served
     assert name_after(served, "S24-1") == "S24-2"
     assert name_after(served, "S24-3") == "S24-3"  # asked for on purpose
     assert name_after(served) == "2026-01-02"
-    assert name_after(served, "S24-1", ".8766") == "S24-1"  # another microscope of the same machine
+    assert name_after(served, "S24-1", 8766) == "S24-1"  # another microscope of the same machine
     with Start(served, "S24-1") as desk:
         desk.open("2026-01-02", "kim")
     # That of the day was opened, too: the next cell is none of S24-1.
     assert name_after(served, "S24-1") == "2026-01-02"
 
 
-def test_a_person_who_types_a_case_means_that_one(served: Served) -> None:
+def test_who_names_a_case_for_this_start_means_that_one(served: Served) -> None:
     with Start(served, "S24-1") as desk:
         desk.open("S24-2", "kim")
-    assert name_after(served, "S24-1", typed=True) == "S24-1"
+    assert name_after(served, "S24-1", meant=True) == "S24-1"
     assert name_after(served, "S24-1") == "S24-1"  # nor does the old one come back
-    with Start(served, "S24-1", typed=True) as desk:
+    with Start(served, "S24-1", meant=True) as desk:
         desk.open("S24-2", "kim")
     assert name_after(served, "S24-1") == "S24-2"
 
@@ -116,10 +141,14 @@ def test_two_runs_in_one_place_do_not_share_what_is_open(served: Served, caplog:
             second.open("S24-2", "lee")
             second.open("S24-3", "lee")
         assert [message[:40] for message in caplog.messages] == ["another run on this machine remembers its"[:40]]
-        with Start(served, place=".8766") as elsewhere:
+        with Start(served, place=8766) as elsewhere:
             elsewhere.open("S24-4", "lee")
+        with Start(served, place="/dev/video1") as camera:
+            camera.open("S24-5", "lee")
     assert name_after(served) == "S24-1"
-    assert name_after(served, place=".8766") == "S24-4"
+    assert name_after(served, place=8766) == "S24-4"
+    assert name_after(served, place="/dev/video1") == "S24-5"
+    assert name_after(served, place="/dev/video2") == "2026-01-02"
 
 
 def test_the_open_case_is_known_while_the_stores_disk_takes_nothing(served: Served) -> None:

@@ -270,10 +270,12 @@ def test_a_coco_field_that_is_none(tmp_path: Path, part: str, field: str, value:
 def test_marks_of_a_crowd_are_no_chromosomes(tmp_path: Path) -> None:
     folder = coco_folder(tmp_path / "set")
     table = coco_table(["p2_1.png"])
-    table["annotations"][1]["iscrowd"] = 1
+    table["annotations"][1] |= {"iscrowd": 1, "bbox": [3, 4.4, 20, 30]}
     (folder / "test" / "_annotations.coco.json").write_text(json.dumps(table))
-    with pytest.warns(CrowdWarning, match=r"set: 1 annotation\(s\) with iscrowd 1 left out") as told:
-        assert {f.image: f.labels for f in read_all(folder).frames}["p2_1.png"] == ("X",)
+    with pytest.warns(CrowdWarning, match=r"set: 1 annotation\(s\) with iscrowd 1 mark several") as told:
+        (one,) = (frame for frame in read_all(folder).frames if frame.image == "p2_1.png")
+    assert one.labels == ("X",)
+    assert one.ignored_px.tolist() == [[3, 4, 23, 34]]
     assert len(told) == 1
 
 

@@ -23,8 +23,9 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -226,16 +227,15 @@ def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
         frames, skipped = leaving_out[form](path)
     else:
         frames = read_tables(path) if form == "tables" else read_coco(path)
-    names = [frame.image for frame in frames]
-    double = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if form in ("voc", "coco"):
+        frames = _by_path(frames, path)
+    double = _double(frames)
     if double:
         whose = sorted({frame.case for frame in frames if frame.image == double[0]})
-        mend = "leave all but one export of the case out" if form == "corrections" else "rename"
+        mend = "leave all but one export of the case out" if form == "corrections" else "list each frame once"
         if len(whose) > 1 and form == "corrections":
             mend = f"it is in cases {' and '.join(whose)}: set it aside where it does not belong, and export that again"
-        raise DatasetError(
-            f"{path}: {len(double)} file name(s) stand for more than one frame, first {double[0]}; {mend}"
-        )
+        raise DatasetError(f"{path}: {len(double)} picture(s) are there more than once, first {double[0]}; {mend}")
     for frame in frames:
         marks = list(zip(frame.labels, map(tuple, frame.stated_boxes_px.tolist()), strict=True))
         if len(set(marks)) < len(marks):
@@ -248,6 +248,20 @@ def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
         return frames, skipped
     unmarked = [Skipped(frame.image, UNMARKED) for frame in frames if not frame.labels]
     return [frame for frame in frames if frame.labels], [*skipped, *unmarked]
+
+
+def _double(frames: Sequence[FrameTruth]) -> list[str]:
+    """The names that more than one of the frames have."""
+    return sorted(name for name, times in Counter(frame.image for frame in frames).items() if times > 1)
+
+
+def _by_path(frames: Sequence[FrameTruth], path: Path) -> list[FrameTruth]:
+    """The frames of the set at ``path``; those whose file names others have, too, named by their paths in it."""
+    top, double = path.parent if path.is_file() else path, set(_double(frames))
+    return [
+        replace(frame, image=Path(os.path.relpath(frame.path, top)).as_posix()) if frame.image in double else frame
+        for frame in frames
+    ]
 
 
 def _without_faulty(

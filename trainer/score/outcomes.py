@@ -92,17 +92,30 @@ def outcomes_of(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]
     matched one to one (Hungarian on IoU), and a pair counts at IoU >= 0.5. What locates no true one and lies at an
     object to be ignored (``trainer.data.excluded``) counts neither way.
 
-    Lines name a frame by its file, without folders. ``DatasetError`` if two of ``truths`` have the same."""
-    by_name = {PurePath(line["frame"]).name: line for line in lines}
-    truth_of: dict[str, FrameTruth] = {}
+    A line may name its frame with fewer folders than its truth does, or with more. ``DatasetError`` if one may be of
+    two of ``truths``."""
+    line_of = {line["frame"]: line for line in lines}
+    line_of = {PurePath(name).name: line for name, line in line_of.items()} | line_of
+    taken: dict[str, FrameTruth] = {}
+    outcomes = []
     for truth in truths:
-        name = PurePath(truth.image).name
-        if truth_of.setdefault(name, truth) is not truth:
+        line = line_of.get(truth.image) or line_of.get(PurePath(truth.image).name)
+        if line is None or not _ends_alike(line["frame"], truth.image):
+            continue
+        other = taken.setdefault(line["frame"], truth)
+        if other is not truth:
             raise DatasetError(
-                f"{truth.image} and {truth_of[name].image}: expected frames of different file names, by which lines "
-                f"are told apart, got '{name}' twice; rename one"
+                f"{truth.image} and {other.image}: expected lines that name one frame each, got '{line['frame']}', "
+                "which may be either; write its folder into 'frame', or rename one"
             )
-    return [_outcome(by_name[name], truth) for name, truth in truth_of.items() if name in by_name]
+        outcomes.append(_outcome(line, truth))
+    return outcomes
+
+
+def _ends_alike(a: str, b: str) -> bool:
+    """Whether the shorter of two paths is the end of the other."""
+    parts, others = PurePath(a).parts[::-1], PurePath(b).parts[::-1]
+    return all(part == other for part, other in zip(parts, others, strict=False))
 
 
 def worst_first(outcomes: Iterable[FrameOutcome]) -> list[FrameOutcome]:

@@ -310,8 +310,13 @@ def test_coco_may_state_the_case(tmp_path: Path) -> None:
 def test_two_frames_of_one_name(tmp_path: Path) -> None:
     folder = coco_folder(tmp_path / "set")
     frame(folder / "valid" / "p2_1.png")
-    (folder / "valid" / "a.json").write_text(json.dumps(coco_table(["p2_1.png"])))
-    with pytest.raises(DatasetError, match=r"1 file name\(s\) stand for more than one frame, first p2_1\.png"):
+    table = coco_table(["p2_1.png"])
+    table["images"][0]["case"] = "another"
+    (folder / "valid" / "a.json").write_text(json.dumps(table))
+    cases = {f.image: f.case for f in read_all(folder).frames}
+    assert cases == {"p1_1.png": "p1", "p1_2.png": "p1", "test/p2_1.png": "p2", "valid/p2_1.png": "another"}
+    (folder / "valid" / "b.json").write_text(json.dumps(table))
+    with pytest.raises(DatasetError, match=r"1 picture\(s\) are there more than once, first valid/p2_1\.png; list"):
         read_all(folder)
 
 

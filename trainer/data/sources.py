@@ -38,6 +38,7 @@ from trainer.data.crops import ANY_SPLIT, TABLE, CropTruth, all_crops, donors_of
 from trainer.data.metaphase import FrameTruth, read_tables
 from trainer.data.mfish import mask_files, read_mfish
 from trainer.data.pictures import UNMARKED, Skipped, fault_of, warn_skipped, warn_turned
+from trainer.data.pixels import NOBODY
 from trainer.data.splits import check_splits, pick_split
 from trainer.data.voc import has_annotations, read_voc
 from trainer.errors import DatasetError
@@ -48,6 +49,8 @@ EXPECTED = (
     "images.csv and boxes.csv, Pascal VOC's XML, COCO's JSON, JSON lines of corrected cells, NAME_dapi.png with "
     "NAME_mask.png, a zip or folder with crops.csv, or a folder a class"
 )
+MOST_MARKED = NOBODY
+"""Chromosomes in one frame: a pixel's owner is kept in eight bits."""
 _FEW = 4
 _STAMP = 8
 MADE_BY = "made1"
@@ -237,6 +240,11 @@ def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
             mend = f"it is in cases {' and '.join(whose)}: set it aside where it does not belong, and export that again"
         raise DatasetError(f"{path}: {len(double)} picture(s) are there more than once, first {double[0]}; {mend}")
     for frame in frames:
+        if len(frame.labels) > MOST_MARKED:
+            raise DatasetError(
+                f"{path}: expected at most {MOST_MARKED} chromosomes in a frame, got {len(frame.labels)} in "
+                f"{frame.image}; cut out a picture of each metaphase"
+            )
         marks = list(zip(frame.labels, map(tuple, frame.stated_boxes_px.tolist()), strict=True))
         if len(set(marks)) < len(marks):
             label, box = next(mark for mark in marks if marks.count(mark) > 1)

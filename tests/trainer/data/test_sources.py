@@ -34,6 +34,7 @@ from trainer.cli import main
 from trainer.data.coco import CrowdWarning
 from trainer.data.crops import UnsplitWarning, read_crops
 from trainer.data.foreign import GuessedWarning
+from trainer.data.framecache import prepared
 from trainer.data.metaphase import read_frames
 from trainer.data.mfish import split_of_slide
 from trainer.data.names import split_of_case
@@ -305,6 +306,18 @@ def test_coco_may_state_the_case(tmp_path: Path) -> None:
     (tmp_path / "all.json").write_text(json.dumps(table))
     (one,) = read_all(tmp_path).frames
     assert (one.case, one.split) == ("K7", split_of_case("K7"))
+
+
+@pytest.mark.parametrize("count", [255, 256])
+def test_a_frame_of_many_metaphases(tmp_path: Path, count: int) -> None:
+    folder = voc_folder(tmp_path / "set")
+    marks = [("7", (k % 100, k // 100, k % 100 + 9, k // 100 + 9)) for k in range(count)]
+    (folder / "Annotations" / "p1_1.xml").write_text(voc_xml("p1_1.png", marks))
+    if count < 256:
+        assert len(prepared(read_frames(folder, "train"))[0].boxes) == count
+    else:
+        with pytest.raises(DatasetError, match=r"at most 255 chromosomes in a frame, got 256 in p1_1\.png; cut out a"):
+            read_frames(folder, "train")
 
 
 def test_two_frames_of_one_name(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def coco_frames(path: Path) -> list[CocoFrame]:
             frames += _frames(table, file, folder, split, foreign)
         except TypeError as error:  # an id that is a list
             raise DatasetError(f"{file}: not as COCO has it, {error}; give numbers as ids") from error
-    foreign.tell_guessed(frame.path for frame in frames if not frame.entry.get("case"))
+    foreign.tell_guessed(frame.path for frame in frames if not _stated_case(frame.entry))
     crowds = sum(len(frame.crowds) for frame in frames)
     if crowds:
         warnings.warn(
@@ -115,6 +115,12 @@ def coco_frames(path: Path) -> list[CocoFrame]:
             stacklevel=2,
         )
     return frames
+
+
+def _stated_case(entry: dict[str, Any]) -> str:
+    """The case that an image's ``entry`` states, which may be the number 0; "" where it states none."""
+    case = entry.get("case")
+    return "" if case is None else str(case).strip()
 
 
 def _split_by_name(file: Path) -> str | None:
@@ -164,7 +170,7 @@ def _frames(table: dict[str, Any], file: Path, folder: Path, split: str | None, 
     for entry in table["images"]:
         where = f"{file}, image {entry['id']}"
         picture = _picture(entry, places, file, foreign, where)
-        case = str(entry.get("case") or foreign.case(picture))
+        case = _stated_case(entry) or foreign.case(picture)
         own_id, own_split = entry["id"], foreign.split(case, split)
         known = tuple(marks[own_id]), tuple(labels[own_id]), tuple(crowds[own_id])
         frames.append(CocoFrame(file, picture, case, own_split, entry, *known))

@@ -302,10 +302,11 @@ def test_a_voc_list_that_is_no_text(tmp_path: Path) -> None:
 def test_coco_may_state_the_case(tmp_path: Path) -> None:
     frame(tmp_path / "images" / "p2_1.png")
     table = coco_table(["p2_1.png"])
-    table["images"][0]["case"] = "K7"
-    (tmp_path / "all.json").write_text(json.dumps(table))
-    (one,) = read_all(tmp_path).frames
-    assert (one.case, one.split) == ("K7", split_of_case("K7"))
+    for stated, case in (("K7", "K7"), (" K7 ", "K7"), (12, "12"), (0, "0")):
+        table["images"][0]["case"] = stated
+        (tmp_path / "all.json").write_text(json.dumps(table))
+        (one,) = read_all(tmp_path).frames
+        assert (one.case, one.split) == (case, split_of_case(case))
 
 
 @pytest.mark.parametrize("count", [255, 256])

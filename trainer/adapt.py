@@ -23,10 +23,10 @@ from trainer.data.names import split_of_case
 from trainer.data.unreviewed import LINES, PICTURES, Labelled, label_unreviewed, labelled_in, pictures_in
 from trainer.data_note import DATA_NOTE, require_noted, write_note
 from trainer.errors import DatasetError
-from trainer.export.networks import FIGURES_FILE, WEIGHTS_FILE
 from trainer.export.ship import ship
 from trainer.export.shipment import Shipment
 from trainer.fit.classifier import ClassifierConfig, fit_classifier
+from trainer.run.trained import FIGURES_FILE, WEIGHTS_FILE
 
 CELLS = "cells"
 STAMP = 8

@@ -59,10 +59,10 @@ def export_command(
     from trainer.files import require_place
 
     require_place(out / "bundle.json", "--out")
-    from trainer.export.networks import FIGURES_FILE
     from trainer.export.ship import ship
     from trainer.export.shipment import Shipment
     from trainer.export.tflite import FORMS, Form
+    from trainer.run.trained import FIGURES_FILE
 
     shipped_as: dict[str, Form | Literal["onnx"]] = {
         **{name: name for name in FORMS},
@@ -91,8 +91,8 @@ def edgetpu_command(
 
     Where edgetpu_compiler is installed it compiles what is of integers and static; the rest stays with the processor.
     """
-    from trainer.export.bundle import any_bundle
     from trainer.export.edgetpu import keep_compiled, require_ready
+    from trainer.run.trained import any_bundle
 
     _require_folder(model)
     bundle = any_bundle(model)

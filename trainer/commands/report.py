@@ -57,8 +57,8 @@ def report(
 def _judge(model: Path, data: Path, split: str, models: Path, threads: int, crops: bool) -> Judgement:
     from trainer.commands.progress import tracked
     from trainer.data.labelled import labelled_cells
-    from trainer.export.bundle import any_bundle
     from trainer.report.page import Judgement
+    from trainer.run.trained import any_bundle
     from trainer.score.evaluate import judge_with
 
     task = any_bundle(model).task

@@ -42,13 +42,13 @@ from trainer.data.sources import stamp_of
 from trainer.data_note import SAME
 from trainer.errors import DatasetError
 from trainer.export.bundle import write_bundle
-from trainer.export.networks import load_float, load_for_int8
 from trainer.export.tflite import to_int8, to_tflite
 from trainer.files import share, shipped_models, write_atomic
 from trainer.fit.align import undecided
 from trainer.fit.classifier import ClassifierConfig, fit_classifier
 from trainer.fit.crops import load_crops
 from trainer.networks.registry import ENHANCED, UNSCALED, count_macs
+from trainer.networks.stored import load_float, load_for_int8
 from trainer.run.folder import CROP_FILES
 
 SAMPLES = 256

@@ -6,45 +6,14 @@ from typing import Any
 
 import tf_keras as keras
 
-from trainer.compress.tfmot import tfmot
+from trainer.networks.stored import OutputQuantizeConfig
+from trainer.networks.tfmot import tfmot
 
 L = keras.layers
-QUANT = "quant_"
-"""What tfmot puts before the name of a quantized layer."""
 SPLIT = (L.SeparableConv1D, L.SeparableConv2D)
 FOLDS_NORMALIZATION = (L.Conv2D, L.DepthwiseConv2D, L.Dense, *SPLIT)
 LEAST_WEIGHTS = 1_000
 """Smaller kernels are not pruned: they are the stem and the heads, where a weight is worth most and saves least."""
-
-
-class OutputQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):  # type: ignore[misc]
-    """Quantizes the output of a layer without weights. tfmot has no rule for Multiply (attention, squeeze-excite)."""
-
-    def get_weights_and_quantizers(self, layer: Any) -> list[Any]:
-        return []
-
-    def get_activations_and_quantizers(self, layer: Any) -> list[Any]:
-        return []
-
-    def set_quantize_weights(self, layer: Any, quantize_weights: Any) -> None:
-        pass
-
-    def set_quantize_activations(self, layer: Any, quantize_activations: Any) -> None:
-        pass
-
-    def get_output_quantizers(self, layer: Any) -> list[Any]:
-        quantizers = tfmot.quantization.keras.quantizers
-        return [
-            quantizers.MovingAverageQuantizer(num_bits=8, per_axis=False, symmetric=False, narrow_range=False),
-        ]
-
-    def get_config(self) -> dict[str, Any]:
-        return {}
-
-
-def quantize_scope() -> Any:
-    """A scope in which quantization-aware networks can be cloned and loaded."""
-    return tfmot.quantization.keras.quantize_scope({"OutputQuantizeConfig": OutputQuantizeConfig})
 
 
 def why_not_quantized(layer: Any) -> str:
@@ -80,10 +49,6 @@ def annotated(network: Any) -> Any:
         return mark(layer, OutputQuantizeConfig() if isinstance(layer, L.Multiply) else None)
 
     return keras.models.clone_model(network, clone_function=each)
-
-
-def is_quantization_aware(network: Any) -> bool:
-    return any(isinstance(layer, tfmot.quantization.keras.QuantizeWrapper) for layer in network.layers)
 
 
 def _registry() -> Any:

@@ -15,10 +15,11 @@ import tf_keras as keras
 from edge.errors import ConfigError
 from trainer.compress.layers import why_not_pruned
 from trainer.compress.report import layers_of, write_layers
-from trainer.compress.tfmot import tfmot
 from trainer.compress.tune import Tuning, lessons_of, opened, tune, weights_sha256
-from trainer.export.networks import load_float, task_of
 from trainer.files import save_network
+from trainer.networks.stored import load_float
+from trainer.networks.tfmot import tfmot
+from trainer.run.trained import task_of
 
 RAMP = 0.7
 """Share of the run in which weights still become zero; in the rest the zeros stay where they are."""

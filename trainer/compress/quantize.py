@@ -13,13 +13,14 @@ import numpy.typing as npt
 import tf_keras as keras
 
 from edge.text import first_line
-from trainer.compress.layers import QUANT, annotated, quantize_scope, why_not_quantized
+from trainer.compress.layers import annotated, why_not_quantized
 from trainer.compress.report import layers_of, write_layers
-from trainer.compress.tfmot import tfmot
 from trainer.compress.tune import Tuning, lessons_of, opened, tune, weights_sha256
 from trainer.errors import ExportError
-from trainer.export.networks import load_float, task_of
 from trainer.files import save_network
+from trainer.networks.stored import QUANT, load_float, quantize_scope
+from trainer.networks.tfmot import tfmot
+from trainer.run.trained import task_of
 
 RANGES = ("output", "post_activation", "pre_activation")
 

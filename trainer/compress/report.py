@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from trainer.compress.layers import QUANT, why_not_pruned, why_not_quantized
+from trainer.compress.layers import why_not_pruned, why_not_quantized
 from trainer.files import write_atomic
+from trainer.networks.stored import QUANT
 
 LAYERS_FILE = "layers.json"
 

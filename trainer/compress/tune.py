@@ -4,7 +4,6 @@ batches, losses and checks that it was fitted by."""
 from __future__ import annotations
 
 import hashlib
-import json
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -22,6 +21,7 @@ from trainer.data_note import Stamp
 from trainer.files import share
 from trainer.fit.loop import Batch, Losses, Plan, train
 from trainer.run.folder import CROP_FILES, Run
+from trainer.run.trained import settings_of
 
 CALIBRATION_BATCHES = 4
 Fitted = TypeVar("Fitted")
@@ -141,22 +141,6 @@ def fitted_config(kind: Callable[..., Fitted], tuning: Tuning, **own: Any) -> Fi
     names = {field.name for field in fields(kind)} - {"network"}  # type: ignore[arg-type]  # a dataclass
     kept = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items() if name in names}
     return kind(**{**kept, "steps": tuning.steps, "batch": tuning.batch, **own})
-
-
-def settings_of(run: Path) -> dict[str, Any]:
-    """The settings in a fit's run folder; for a pruned run's, those of the fit that it began with; empty if there are
-    none. ``ConfigError`` for a file that cannot be read."""
-    seen: set[Path] = set()
-    while (path := run / "config.json").is_file() and run not in seen:
-        seen.add(run)
-        try:
-            stored = json.loads(path.read_bytes())
-            if "run" not in stored:
-                return dict(stored)
-            run = Path(stored["run"])
-        except (ValueError, TypeError) as error:
-            raise ConfigError(f"{path}: expected a run's settings as JSON, cannot read them: {error}") from error
-    return {}
 
 
 def tune(run: Run, tuning: Tuning, network: Any, lessons: Lessons) -> None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from trainer.data.foreign import ForeignSet, foreign_label
 from trainer.data.metaphase import FrameTruth, framed
@@ -46,13 +48,14 @@ def coco_files(path: Path) -> dict[Path, dict[str, Any]]:
 
 
 class CrowdWarning(UserWarning):
-    """Marks of several chromosomes at once, COCO's ``iscrowd``; they are left out."""
+    """Marks of several chromosomes at once, COCO's ``iscrowd``; what lies there is ignored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CocoFrame:
     """One image of a ``table`` file as it has it: ``entry`` and ``marks`` are its image's and its annotations' own
-    fields, ``labels`` what the annotations' categories stand for; ``path`` is where its picture lies."""
+    fields, ``labels`` what the annotations' categories stand for; ``crowds`` the annotations of several chromosomes at
+    once; ``path`` is where its picture lies."""
 
     table: Path
     path: Path
@@ -61,15 +64,18 @@ class CocoFrame:
     entry: dict[str, Any]
     marks: tuple[dict[str, Any], ...]
     labels: tuple[str, ...]
+    crowds: tuple[dict[str, Any], ...]
 
 
 def read_coco(path: Path) -> list[FrameTruth]:
-    """All frames, table by table. ``DatasetError`` names the table and the entry that is wrong."""
+    """All frames, table by table; what lies in a crowd is ignored. ``DatasetError`` names the table and the entry that
+    is wrong."""
     truths: list[FrameTruth] = []
     for frame in coco_frames(path):
-        boxes = [corners(mark, frame.table) for mark in frame.marks]
+        boxes, crowds = ([corners(mark, frame.table) for mark in some] for some in (frame.marks, frame.crowds))
         where = f"{frame.table}, {frame.path.name}"
-        truths.append(framed(frame.path, frame.case, frame.split, boxes, frame.labels, where))
+        truth = framed(frame.path, frame.case, frame.split, boxes, frame.labels, where)
+        truths.append(replace(truth, ignored_px=np.rint(np.reshape(crowds, (-1, 4))).astype(np.int64)))
     return truths
 
 
@@ -89,27 +95,32 @@ def _is_length(value: Any) -> bool:
 
 def coco_frames(path: Path) -> list[CocoFrame]:
     """The frames as ``read_coco`` gives them, with all that the tables say of each. One ``CrowdWarning`` counts the
-    marks left out."""
+    crowds."""
     folder = path.parent if path.is_file() else path
     foreign = ForeignSet.of(folder)
     frames: list[CocoFrame] = []
-    crowds = 0
     for file, table in coco_files(path).items():
         split = _split_by_name(file) if path.is_file() else split_named(file.relative_to(folder))
-        alone = [mark for mark in table["annotations"] if not (isinstance(mark, dict) and mark.get("iscrowd") == 1)]
-        crowds += len(table["annotations"]) - len(alone)
         try:
-            frames += _frames(table | {"annotations": alone}, file, folder, split, foreign)
+            frames += _frames(table, file, folder, split, foreign)
         except TypeError as error:  # an id that is a list
             raise DatasetError(f"{file}: not as COCO has it, {error}; give numbers as ids") from error
-    foreign.tell_guessed(frame.path for frame in frames if not frame.entry.get("case"))
+    foreign.tell_guessed(frame.path for frame in frames if not _stated_case(frame.entry))
+    crowds = sum(len(frame.crowds) for frame in frames)
     if crowds:
         warnings.warn(
-            f"{path}: {crowds} annotation(s) with iscrowd 1 left out: each marks several chromosomes, not one",
+            f"{path}: {crowds} annotation(s) with iscrowd 1 mark several chromosomes each: what lies there teaches "
+            "nothing and counts neither way",
             CrowdWarning,
             stacklevel=2,
         )
     return frames
+
+
+def _stated_case(entry: dict[str, Any]) -> str:
+    """The case that an image's ``entry`` states, which may be the number 0; "" where it states none."""
+    case = entry.get("case")
+    return "" if case is None else str(case).strip()
 
 
 def _split_by_name(file: Path) -> str | None:
@@ -139,11 +150,15 @@ def _frames(table: dict[str, Any], file: Path, folder: Path, split: str | None, 
             raise _wrong(f"{file}, image {own_id}", "id", "another for each image", own_id)
         marks[own_id] = []
     labels: dict[Any, list[str]] = {own_id: [] for own_id in marks}
+    crowds: dict[Any, list[dict[str, Any]]] = {own_id: [] for own_id in marks}
     for mark in table["annotations"]:
         image_id = _field(mark, "image_id", f"{file}, annotations")
         where = f"{file}, annotation {mark.get('id')}"
         if image_id not in marks:
             raise _wrong(where, "image_id", f"the id of one of the {len(marks)} images", image_id)
+        if mark.get("iscrowd") == 1:
+            crowds[image_id].append(mark)
+            continue
         category = _field(mark, "category_id", where)
         if category not in names:
             raise _wrong(where, "category_id", f"the id of one of the {len(names)} categories", category)
@@ -155,9 +170,10 @@ def _frames(table: dict[str, Any], file: Path, folder: Path, split: str | None, 
     for entry in table["images"]:
         where = f"{file}, image {entry['id']}"
         picture = _picture(entry, places, file, foreign, where)
-        case = str(entry.get("case") or foreign.case(picture))
-        known = tuple(marks[entry["id"]]), tuple(labels[entry["id"]])
-        frames.append(CocoFrame(file, picture, case, foreign.split(case, split), entry, *known))
+        case = _stated_case(entry) or foreign.case(picture)
+        own_id, own_split = entry["id"], foreign.split(case, split)
+        known = tuple(marks[own_id]), tuple(labels[own_id]), tuple(crowds[own_id])
+        frames.append(CocoFrame(file, picture, case, own_split, entry, *known))
     return frames
 
 

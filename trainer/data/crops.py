@@ -259,7 +259,7 @@ def _checked(entries: list[_Entry], table: str) -> list[_Entry]:
     if all(entry.split == ANY_SPLIT for entry in entries):
         return entries
     # The others may be anybody's, also of donors that are learned from: to test on them might measure memory.
-    entries = [replace(entry, split=entry.split or "train") for entry in entries]
+    entries = [entry if entry.split else replace(entry, split="train") for entry in entries]
     check_splits(((e.cell, e.split) for e in entries if e.cell and not e.donor), "cell", table)
     return entries
 

@@ -22,8 +22,9 @@ SURE = 0.9
 """An object whose likeliest class has at least this probability is named surely; 97 in 100 true chromosomes are."""
 APART = 0.5
 """An object lies apart if it shares less than this with each chromosome, as a share of the smaller of both boxes."""
-SAME_IOU = 0.5
-"""A found box is of an excluded object if their intersection over union is at least this."""
+INSIDE = 0.5
+"""A found box is of an object to be ignored if at least this share of it lies in that one's box, which may hold several
+chromosomes."""
 
 Boxes = npt.NDArray[np.int64]
 
@@ -47,13 +48,22 @@ def perhaps_anothers(excluded: Any, boxes_px: Boxes, where: str) -> Boxes:
 
 def teaches_nothing(found: npt.ArrayLike, ignored_px: npt.ArrayLike) -> BoolArray:
     """Which of the ``found`` boxes (n, 4) are of objects at ``ignored_px`` (k, 4): bool (n,)."""
-    return np.asarray(box_iou(found, ignored_px).max(1, initial=0) >= SAME_IOU)
+    common, areas, _ = _common(found, ignored_px)
+    return np.asarray((common / np.maximum(areas, 1)).max(1, initial=0) >= INSIDE)
 
 
-def _shared(a: npt.NDArray[np.float64], b: Boxes) -> npt.NDArray[np.float64]:
+def _shared(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """The area that every box of ``a`` (n, 4) has in common with every one of ``b`` (m, 4), as a share of the smaller
     of both: (n, m)."""
+    common, areas, others = _common(a, b)
+    return np.asarray(common / np.maximum(np.minimum(areas, others), 1))
+
+
+def _common(
+    a: npt.ArrayLike, b: npt.ArrayLike
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The area that every box of ``a`` (n, 4) has in common with every one of ``b`` (m, 4): (n, m); and the areas of
+    both: (n, 1) and (m,)."""
     iou = box_iou(a, b)
-    areas, others = ((boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (a, b))
-    shared = iou / (1 + iou) * (areas[:, None] + others)
-    return np.asarray(shared / np.maximum(np.minimum(areas[:, None], others), 1))
+    areas, others = (np.diff(np.reshape(boxes, (-1, 2, 2)), axis=1).prod((1, 2)) for boxes in (a, b))
+    return iou / (1 + iou) * (areas[:, None] + others), areas[:, None], others

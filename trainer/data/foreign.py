@@ -9,9 +9,10 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from edge.camera.files import PICTURE_SUFFIXES
-from trainer.data.names import case_folder, case_of, label_of, like_a_split, split_named, split_of_case
+from trainer.data.names import before_upload, case_folder, case_of, label_of, like_a_split, split_named, split_of_case
 from trainer.data.tables import read_table
 from trainer.data.walk import is_there
 from trainer.errors import DatasetError
@@ -26,8 +27,8 @@ class GuessedWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True)
 class ForeignSet:
-    """A folder in another program's form; ``cases``: a frame's file name to its case, as ``cases.csv`` states it; empty
-    without that file."""
+    """A folder in another program's form; ``cases``: a frame's file name, or its path in the folder, to its case, as
+    ``cases.csv`` states it; empty without that file."""
 
     folder: Path
     cases: Mapping[str, str]
@@ -38,14 +39,19 @@ class ForeignSet:
     def of(cls, folder: Path) -> ForeignSet:
         table = folder / CASES_FILE
         rows = read_table(table, ("image", "case")) if table.is_file() else []
-        return cls(folder, {_composed(row.text("image")): row.text("case") for row in rows})
+        cases: dict[str, str] = {}
+        for row in rows:
+            if cases.setdefault(_composed(row.text("image")), row.text("case")) != row.text("case"):
+                raise row.wrong("image", "another in each line; write the folders of pictures of the same name, too")
+        return cls(folder, cases)
 
     def case(self, picture: Path) -> str:
         """The case that ``cases.csv`` states, else the one that a folder tells (``names.case_folder``), else the one
         that the file's name tells. ``DatasetError`` if ``cases.csv`` lacks the picture."""
         if not self.cases:
             return _composed(self._folder_of(picture) or case_of(picture.name))
-        case = self.cases.get(_composed(picture.name))
+        said = (self._within(picture).as_posix(), picture.name)
+        case = next(filter(None, (self.cases.get(_composed(name)) for name in said)), "")
         if not case:
             raise DatasetError(f"{self.folder / CASES_FILE}: no case for {picture.name}; add a line for it")
         return _composed(case)
@@ -102,16 +108,18 @@ class ForeignSet:
     def find(self, name: str, places: Iterable[Path], said_by: Path) -> Path:
         """The picture called ``name`` in the first of ``places`` that has it. A name may lack its suffix, or be a path
         of the system that the set was made on, where upper and lower case, or the ways to write an umlaut, may be the
-        same. ``DatasetError``, naming the file ``said_by``, if it is not there."""
-        plain = PurePosixPath(name.replace("\\", "/"))
-        tried = [place / own for own in dict.fromkeys((name, str(plain), plain.name)) for place in places]
+        same. Label Studio writes a blank as %20, and letters of its own before the name: what is there as it is written
+        comes first. ``DatasetError``, naming the file ``said_by``, if it is not there."""
+        names = _written(name)
+        tried = [place / own for own in names for place in places]
         for path in tried:
             if is_there(path):
                 return path
         for folder in dict.fromkeys(path.parent for path in tried):
-            alike = self._alike(folder, plain.name)
-            if len(alike) == 1:
-                return alike[0]
+            for own in dict.fromkeys(PurePosixPath(own).name for own in names):
+                alike = self._alike(folder, own)
+                if len(alike) == 1:
+                    return alike[0]
         raise DatasetError(f"{said_by}: its picture {name} is not there; looked in {', '.join(_folders(tried))}")
 
     def _alike(self, folder: Path, name: str) -> list[Path]:
@@ -123,6 +131,15 @@ class ForeignSet:
                     for own in (path.name, path.stem):
                         there.setdefault(_folded(own), []).append(path)
         return self._pictures[folder].get(_folded(name), [])
+
+
+def _written(name: str) -> list[str]:
+    """The ways to write the name or path of a picture, as it is first."""
+    names = []
+    for said in (name, unquote(name)):
+        plain = PurePosixPath(said.replace("\\", "/"))
+        names += [said, str(plain), plain.name]
+    return list(dict.fromkeys((*names, before_upload(names[-1]))))
 
 
 def _composed(name: str) -> str:

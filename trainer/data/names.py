@@ -13,9 +13,8 @@ GROUPS = {"A": (1, 3), "B": (4, 5), "C": (6, 12), "D": (13, 15), "E": (16, 18), 
 TRAIN_PERCENT, VAL_PERCENT = 80, 10
 _LABEL = re.compile(r"(?:chr(?:omosome)?)?[ _-]*([A-G])?[ _-]*0?(\d{1,2}|X|Y)", re.IGNORECASE)
 _SAID = re.compile(r"(?:^|[^A-Za-z])(?i:chr(?:omosome)?)[ _-]*0?(\d{1,2}|[XYxy])(?![0-9A-Za-z])|^([XY])(?![0-9A-Za-z])")
-_MADE_BY_TOOLS = re.compile(
-    r"^(?=[0-9]*[a-f])[0-9a-f]{8}-(?=.)|(?i:_(?:jpe?g|png|tiff?|bmp|webp))+\.rf\.[0-9A-Za-z]+$|_dapi$"
-)
+_UPLOADED = r"^(?=[0-9]*[a-f])[0-9a-f]{8}-(?=.)"
+_MADE_BY_TOOLS = re.compile(rf"{_UPLOADED}|(?i:_(?:jpe?g|png|tiff?|bmp|webp))+\.rf\.[0-9A-Za-z]+$|_dapi$")
 """What Label Studio puts before a file's name, Roboflow behind it, and M-FISH sets at its end."""
 _SHELF = re.compile(
     r"(?:jpe?g|png|tiff?)?_?(?:image|img|picture|frame|metaphase|annotation|label|mask|set)s?"
@@ -68,6 +67,11 @@ def case_of(file_name: str) -> str:
     if stem.isdecimal() and len(stem) > 1:
         return stem[:-1]
     return re.sub(r"[ _.-]+[^ _.-]*$", "", stem) or stem
+
+
+def before_upload(file_name: str) -> str:
+    """The name of a picture before Label Studio put eight letters before it, if it did."""
+    return re.sub(_UPLOADED, "", file_name)
 
 
 def case_folder(path: PurePath) -> str | None:

@@ -1,9 +1,10 @@
 """Training samples for the separator: real chromosomes in real crowds, and pasted ones whose masks are exact.
 
 Half of the windows of real frames stay as they are. There, people's boxes are exact but masks are known in part: a dark
-pixel in no other box is the chromosome's, one outside its box is not, and one in several boxes is left open. Into the
-other windows cut-outs of lone chromosomes are pasted, beside and across each other and what is there. As light
-multiplies, the order in which they are pasted does not matter: each keeps its whole mask, and each is a sample.
+pixel in no other box is the chromosome's, one outside its box is not, and one in several boxes, or where something is
+to be ignored, is left open. Into the other windows cut-outs of lone chromosomes are pasted, beside and across each
+other and what is there. As light multiplies, the order in which they are pasted does not matter: each keeps its whole
+mask, and each is a sample.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.cell.compare import MATCH_IOU
 from edge.locate.separate import make_rois, roi_matrix, warp_into
+from edge.overlap import box_iou
 from edge.records import Float32Array, UInt8Array
+from trainer.data.excluded import teaches_nothing
 from trainer.data.framecache import CachedFrame
 from trainer.data.proposals import framed_by, picked_proposals, proposal
 from trainer.data.windows import PIXEL_STRIDE_PX, WINDOW_PX, Pasted, paste, place, stain
@@ -82,16 +86,19 @@ def draw_rois(
 
 def _real(frame: CachedFrame, _: Sequence[CachedFrame], rng: np.random.Generator) -> list[_Sample]:
     placed = place(frame, rng, 1.2)
-    boxes, picture = placed.boxes, _stained(placed.image, rng)
+    boxes, picture, unknown = placed.boxes, _stained(placed.image, rng), placed.open
     given = [proposal(boxes, k, rng) for k in rng.permutation(_inside(boxes)).tolist()]
     real = placed.proposals[_inside(placed.proposals)]
-    if len(real) and rng.random() < PROPOSED_SHARE:
+    if len(placed.ignored):  # what is proposed there may be a chromosome that no box tells of
+        real = real[(box_iou(real, boxes).max(1, initial=0) >= MATCH_IOU) | ~teaches_nothing(real, placed.ignored)]
+    if len(real) and len(boxes) and rng.random() < PROPOSED_SHARE:
         given = list(picked_proposals(real, boxes, rng))
     samples = []
     for box in given[:MOST_REAL]:
         best, share = framed_by(box, boxes)
         cells = placed.candidates == best
-        known = np.where(cells.all(-1), 255, np.where(cells.any(-1), 128, 0)).astype(np.uint8)
+        whole, part = cells.all(-1) & ~unknown, cells.any(-1)
+        known = np.where(whole, 255, np.where(part, 128, 0)).astype(np.uint8)
         matrix = roi_matrix(box)
         on_cells = np.concatenate([matrix[:, :2] * PIXEL_STRIDE_PX, matrix[:, 2:]], axis=1)
         levels = warp_into(known, on_cells, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)

@@ -23,8 +23,9 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,7 @@ from trainer.data.crops import ANY_SPLIT, TABLE, CropTruth, all_crops, donors_of
 from trainer.data.metaphase import FrameTruth, read_tables
 from trainer.data.mfish import mask_files, read_mfish
 from trainer.data.pictures import UNMARKED, Skipped, fault_of, warn_skipped, warn_turned
+from trainer.data.pixels import NOBODY
 from trainer.data.splits import check_splits, pick_split
 from trainer.data.voc import has_annotations, read_voc
 from trainer.errors import DatasetError
@@ -47,6 +49,8 @@ EXPECTED = (
     "images.csv and boxes.csv, Pascal VOC's XML, COCO's JSON, JSON lines of corrected cells, NAME_dapi.png with "
     "NAME_mask.png, a zip or folder with crops.csv, or a folder a class"
 )
+MOST_MARKED = NOBODY
+"""Chromosomes in one frame: a pixel's owner is kept in eight bits."""
 _FEW = 4
 _STAMP = 8
 MADE_BY = "made1"
@@ -226,17 +230,21 @@ def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
         frames, skipped = leaving_out[form](path)
     else:
         frames = read_tables(path) if form == "tables" else read_coco(path)
-    names = [frame.image for frame in frames]
-    double = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if form in ("voc", "coco"):
+        frames = _by_path(frames, path)
+    double = _double(frames)
     if double:
         whose = sorted({frame.case for frame in frames if frame.image == double[0]})
-        mend = "leave all but one export of the case out" if form == "corrections" else "rename"
+        mend = "leave all but one export of the case out" if form == "corrections" else "list each frame once"
         if len(whose) > 1 and form == "corrections":
             mend = f"it is in cases {' and '.join(whose)}: set it aside where it does not belong, and export that again"
-        raise DatasetError(
-            f"{path}: {len(double)} file name(s) stand for more than one frame, first {double[0]}; {mend}"
-        )
+        raise DatasetError(f"{path}: {len(double)} picture(s) are there more than once, first {double[0]}; {mend}")
     for frame in frames:
+        if len(frame.labels) > MOST_MARKED:
+            raise DatasetError(
+                f"{path}: expected at most {MOST_MARKED} chromosomes in a frame, got {len(frame.labels)} in "
+                f"{frame.image}; cut out a picture of each metaphase"
+            )
         marks = list(zip(frame.labels, map(tuple, frame.stated_boxes_px.tolist()), strict=True))
         if len(set(marks)) < len(marks):
             label, box = next(mark for mark in marks if marks.count(mark) > 1)
@@ -248,6 +256,20 @@ def _listed(form: Form, path: Path) -> tuple[list[FrameTruth], list[Skipped]]:
         return frames, skipped
     unmarked = [Skipped(frame.image, UNMARKED) for frame in frames if not frame.labels]
     return [frame for frame in frames if frame.labels], [*skipped, *unmarked]
+
+
+def _double(frames: Sequence[FrameTruth]) -> list[str]:
+    """The names that more than one of the frames have."""
+    return sorted(name for name, times in Counter(frame.image for frame in frames).items() if times > 1)
+
+
+def _by_path(frames: Sequence[FrameTruth], path: Path) -> list[FrameTruth]:
+    """The frames of the set at ``path``; those whose file names others have, too, named by their paths in it."""
+    top, double = path.parent if path.is_file() else path, set(_double(frames))
+    return [
+        replace(frame, image=Path(os.path.relpath(frame.path, top)).as_posix()) if frame.image in double else frame
+        for frame in frames
+    ]
 
 
 def _without_faulty(

@@ -1,19 +1,22 @@
 """Metaphases in Pascal VOC form: one XML a frame, wherever it lies under the folder.
 
 Frames lie beside their XML, in ``JPEGImages/`` or in ``images/``, or in a folder there with the name of the XML's own.
-The split is stated by ``ImageSets/Main/*.txt``, whose lines name frames with or without folders and suffix, or by the
-name of a folder above the XML; where neither states one, or trainval.txt alone does, each case has its own
-(``names.split_of_case``). A listed picture without XML is one that nobody has marked. The case is the one of
-``cases.csv`` (columns image, case), else a folder that the frame lies in (``names.case_folder``), else read off the
-file's name (``names.case_of``). Corners are taken as labelImg and CVAT write them: edges, not pixel numbers, so that
-the box is half-open. An object's ``difficult`` is ignored; that of ``FrameTruth`` is the frame's.
+The split is stated by ``ImageSets/Main/*.txt``, whose lines name frames with or without folders (where several have
+one name, with them) and suffix, or by the name of a folder above the XML; where neither states one, or trainval.txt
+alone does, each case has its own (``names.split_of_case``). A listed picture without XML is one that nobody has marked.
+The case is the one of ``cases.csv`` (columns image, case), else a folder that the frame lies in
+(``names.case_folder``), else read off the file's name (``names.case_of``). Corners are taken as labelImg and CVAT write
+them: edges, not pixel numbers, so that the box is half-open. An object's ``difficult`` is ignored; that of
+``FrameTruth`` is the frame's.
 """
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import takewhile
+from operator import eq
 from pathlib import Path, PurePosixPath
 
 from edge.camera.files import PICTURE_SUFFIXES
@@ -46,7 +49,7 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     """
     foreign = ForeignSet.of(folder)
     paths = files_below(folder, SUFFIXES)
-    stated, bare = _image_sets(folder, {path.stem for path in paths})
+    stated, bare = _image_sets(folder, paths)
     truths, skipped = [], [Skipped(name, UNMARKED) for name in bare]
     for path in paths:
         try:
@@ -55,7 +58,7 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
             skipped.append(Skipped(str(path.relative_to(folder)), f"not readable as XML: {error}"))
             continue
         if root.tag == "annotation":
-            split = stated.get(path.stem, split_named(path.relative_to(folder).parent / "_"))
+            split = stated.get(path, split_named(path.relative_to(folder).parent / "_"))
             if stated and split is None and root.find("object") is not None:
                 raise DatasetError(f"{path}: its frame is in no list of {folder / LISTS}; add it to that of its split")
             truths.append(_frame(root, path, folder, split, foreign))
@@ -75,11 +78,14 @@ def _may_annotate(path: Path) -> bool:
         return True
 
 
-def _image_sets(folder: Path, stems: Collection[str]) -> tuple[dict[str, str], list[str]]:
-    """The split of each of the ``stems`` that a split's list names; ``LEARNED`` for those that only another list has,
-    as trainval.txt. And, by name, the listed pictures that are none of the ``stems``."""
-    stated: dict[str, str] = {}
-    others: set[str] = set()
+def _image_sets(folder: Path, files: Collection[Path]) -> tuple[dict[Path, str], list[str]]:
+    """The split of each of the ``files`` of XML whose frame a split's list names; ``LEARNED`` for those that only
+    another list has, as trainval.txt. And, by name, the listed pictures that have none."""
+    stems: dict[str, list[Path]] = {}
+    for file in files:
+        stems.setdefault(file.stem, []).append(file)
+    stated: dict[Path, str] = {}
+    others: set[Path] = set()
     unknown: list[tuple[Path, str, str | None]] = []
     for path in sorted(path for path in folder.glob(f"{LISTS}/*.txt") if "_" not in path.stem):
         split = split_named(path.relative_to(folder))
@@ -87,11 +93,31 @@ def _image_sets(folder: Path, stems: Collection[str]) -> tuple[dict[str, str], l
             stem = _stem_of(line, stems)
             if stem is None:
                 unknown.append((path, line, split))
-            elif split is None:
-                others.add(stem)
-            elif stated.setdefault(stem, split) != split:
-                raise DatasetError(f"{path}: frame '{stem}' is in {stated[stem]} too; keep it in one list")
+                continue
+            own = _one_of(stems[stem], line, path, folder)
+            if split is None:
+                others.add(own)
+            elif stated.setdefault(own, split) != split:
+                raise DatasetError(f"{path}: frame '{line}' is in {stated[own]} too; keep it in one list")
     return (dict.fromkeys(others, LEARNED) | stated if stated else {}), _pictures_of(unknown, folder)
+
+
+def _one_of(files: Sequence[Path], line: str, listed: Path, folder: Path) -> Path:
+    """The one of ``files`` of one name whose folders are most like those in a list's line. ``DatasetError`` where
+    several are."""
+    said = _plain(line).parent.parts[::-1]
+    own = [file.parent.relative_to(folder).parts[::-1] for file in files]
+    alike = [len(list(takewhile(bool, map(eq, said, parts)))) for parts in own]
+    best = [file for file, count in zip(files, alike, strict=True) if count == max(alike)]
+    if len(best) > 1:
+        names = " or ".join(str(file.relative_to(folder)) for file in best)
+        raise DatasetError(f"{listed}: frame '{line}' may be that of {names}; write its folder before its name")
+    return best[0]
+
+
+def _plain(line: str) -> PurePosixPath:
+    """The path in a list's line, however the system writes paths that it comes from."""
+    return PurePosixPath(line.strip("\"'").replace("\\", "/"))
 
 
 def _lines(path: Path) -> list[str]:
@@ -122,7 +148,7 @@ def _pictures_of(unknown: Collection[tuple[Path, str, str | None]], folder: Path
 def _stem_of(line: str, stems: Collection[str]) -> str | None:
     """The one of ``stems`` that a list's line names, whose name may have dots and blanks of its own."""
     for said in (line, _FLAG.sub("", line)):
-        name = PurePosixPath(said.strip("\"'").replace("\\", "/")).name
+        name = _plain(said).name
         for stem in (name, PurePosixPath(name).stem):
             if stem in stems:
                 return stem

@@ -32,8 +32,8 @@ VOTE_UNIT_PX = 16.0
 @dataclass(frozen=True, slots=True)
 class Window:
     """``image`` float32 (S, S, 1); ``heat`` (S/4, S/4, 2), of wide and of tall boxes; ``box`` (S/4, S/4, 2, 5): left,
-    top, right and bottom in units of ``BOX_UNIT_PX``, and weight; ``dense`` (S/2, S/2, 3): chromosome, crossing,
-    crossing known; ``votes`` (S/2, S/2, 6): three candidate vectors."""
+    top, right and bottom in units of ``BOX_UNIT_PX``, and weight; ``dense`` (S/2, S/2, 4): chromosome, crossing,
+    crossing known, chromosome known; ``votes`` (S/2, S/2, 6): three candidate vectors."""
 
     image: Float32Array
     heat: Float32Array
@@ -50,11 +50,13 @@ def make_window(
     placed = place(frame, rng, zoom)
     image, candidates, boxes = placed.image, placed.candidates, placed.boxes
     crossing = np.zeros(candidates.shape[:2], np.uint8)
-    sure = candidates[..., 0] == candidates[..., 1]
+    known = ~placed.open
+    sure = (candidates[..., 0] == candidates[..., 1]) & known
     if rng.random() < paste:
         boxes = _paste_many(image, candidates, crossing, boxes, frames, frame.density, rng)
         sure |= crossing > 0
-    return _targets(stain(image, rng), candidates, crossing, sure, boxes, placed.ignored)
+        known |= ((candidates >= len(placed.boxes)) & (candidates != NOBODY)).any(-1)
+    return _targets(stain(image, rng), candidates, crossing, sure, known, boxes, placed.ignored)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +70,22 @@ class Placed:
     boxes: Float32Array
     proposals: Float32Array
     ignored: Float32Array
+
+    @property
+    def open(self) -> BoolArray:
+        """Where something to be ignored may lie, bool (S/2, S/2): whose a pixel there is, nobody knows."""
+        half = WINDOW_PX // PIXEL_STRIDE_PX
+        there = np.zeros((half, half), np.bool_)
+        for box in self.ignored:
+            there[_cells_in(box, PIXEL_STRIDE_PX, half)] = True
+        return there
+
+
+def _cells_in(box: Float32Array, stride_px: int, side: int) -> tuple[slice, slice]:
+    """Rows and columns of the cells, ``side`` in each direction, that a box (4,) touches."""
+    x0, y0, x1, y1 = box / stride_px
+    low, high = np.clip(np.floor([x0, y0]), 0, side).astype(int), np.clip(np.ceil([x1, y1]), 0, side).astype(int)
+    return slice(low[1], high[1]), slice(low[0], high[0])
 
 
 def place(frame: CachedFrame, rng: np.random.Generator, most_zoom: float) -> Placed:
@@ -224,12 +242,13 @@ def _targets(
     candidates: UInt8Array,
     crossing: UInt8Array,
     sure: BoolArray,
+    known: BoolArray,
     boxes: Float32Array,
     ignored: Float32Array,
 ) -> Window:
     heat, box = _centres(boxes, ignored)
     centres = boxes.reshape(-1, 2, 2).mean(1)
-    dense = np.stack([candidates[..., 0] != NOBODY, crossing > 0, sure], axis=-1).astype(np.float32)
+    dense = np.stack([candidates[..., 0] != NOBODY, crossing > 0, sure, known], axis=-1).astype(np.float32)
     half = WINDOW_PX // PIXEL_STRIDE_PX
     here = (np.arange(half, dtype=np.float32) + 0.5) * PIXEL_STRIDE_PX
     padded = np.zeros((256, 2), np.float32)
@@ -244,11 +263,11 @@ def _targets(
 def _centres(boxes: Float32Array, ignored: Float32Array) -> tuple[Float32Array, Float32Array]:
     """The maps ``heat`` and ``box``. A box's centre is a peak of 1 in the map of its shape. If it is hard to call wide
     or tall, the other map may show it too: there the peak is just below 1, where the focal loss asks for nothing. So it
-    is in both maps at the centre of what is ignored."""
+    is in both maps all over the box of what is ignored, in which several chromosomes may lie."""
     cells = WINDOW_PX // STRIDE_PX
     heat = np.zeros((cells, cells, SHAPES), np.float32)
     box = np.zeros((cells, cells, SHAPES, 5), np.float32)
-    for number, (x0, y0, x1, y1) in enumerate(np.concatenate([boxes, ignored])):
+    for x0, y0, x1, y1 in boxes:
         centre = np.array([x0 + x1, y0 + y1]) / 2 / STRIDE_PX
         j, i = (int(v) for v in np.floor(centre))
         if not (0 <= i < cells and 0 <= j < cells):
@@ -257,9 +276,6 @@ def _centres(boxes: Float32Array, ignored: Float32Array) -> tuple[Float32Array, 
         yy, xx = np.mgrid[rows, cols]
         bump = np.exp(-((xx + 0.5 - centre[0]) ** 2 + (yy + 0.5 - centre[1]) ** 2) / (2 * HEAT_SIGMA_CELLS**2))
         bump[i - rows.start, j - cols.start] = 1.0
-        if number >= len(boxes):
-            heat[rows, cols] = np.maximum(heat[rows, cols], np.minimum(bump, FREE)[..., None])
-            continue
         px, py = (xx + 0.5) * STRIDE_PX, (yy + 0.5) * STRIDE_PX
         sides = np.stack([px - x0, py - y0, x1 - px, y1 - py], axis=-1) / BOX_UNIT_PX
         own = int(y1 - y0 > x1 - x0)
@@ -272,4 +288,7 @@ def _centres(boxes: Float32Array, ignored: Float32Array) -> tuple[Float32Array, 
             near = wins & (bump > 0.3)
             box[rows, cols, shape, :4][near] = sides[near]
             box[rows, cols, shape, 4][near] = bump[near]
+    for one in ignored:
+        there = _cells_in(one, STRIDE_PX, cells)
+        heat[there] = np.maximum(heat[there], FREE)
     return heat, box

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge.errors import BundleMismatch, ModelError
-from edge.runtime.bundle import BUNDLE_FILE, SCHEMA, TASKS, Bundle, Task, load_bundle
+from edge.errors import ModelError
+from edge.runtime.bundle import BUNDLE_FILE, SCHEMA, Bundle, Task, load_bundle
 from edge.runtime.model_file import TFLITE_MARK
 from edge.runtime.network import cpu_network
 from trainer.errors import ExportError
@@ -82,17 +82,6 @@ def provisional_bundle(task: Task, model: bytes, calibration: Mapping[str, float
 def suffix_of(model: bytes) -> str:
     """The suffix of a file of ``model``."""
     return ".tflite" if model[4:8] == TFLITE_MARK else ".onnx"
-
-
-def any_bundle(folder: Path) -> Bundle:
-    """The bundle in ``folder``, whatever its task; ``ModelError`` as from ``load_bundle``."""
-    first, *others = TASKS
-    for task in others:
-        try:
-            return load_bundle(folder, task)
-        except BundleMismatch:
-            continue
-    return load_bundle(folder, first)
 
 
 def git_commit() -> str:

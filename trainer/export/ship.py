@@ -30,9 +30,8 @@ from trainer.data.cropset import NOTHING, CropSet
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.errors import ExportError
 from trainer.export.arbiter import ship_arbiter
-from trainer.export.bundle import any_bundle, provisional_bundle, write_bundle
+from trainer.export.bundle import provisional_bundle, write_bundle
 from trainer.export.edgetpu import keep_compiled, require_ready
-from trainer.export.networks import FIGURES_FILE, WEIGHTS_FILE, is_run, load_float, load_for_int8, task_of, weights_of
 from trainer.export.onnx import remove_beside, to_both, write_beside
 from trainer.export.prove import prove
 from trainer.export.separator import ship_separator
@@ -41,7 +40,9 @@ from trainer.export.specimen import Specimen, specimen_of
 from trainer.export.tflite import Form, convert
 from trainer.export.verifier import ship_verifier
 from trainer.files import copy_file, write_atomic
+from trainer.networks.stored import load_float, load_for_int8
 from trainer.run.folder import LOG_FILE
+from trainer.run.trained import FIGURES_FILE, WEIGHTS_FILE, any_bundle, is_run, task_of, weights_of
 
 LOCATOR_SIDE_PX = 512
 LEAST_SCORES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)

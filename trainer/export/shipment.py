@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from trainer.export.tflite import Form
 from trainer.files import shipped_models
+from trainer.run.trained import settings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,6 @@ class Shipment:
     def facts(self, calibrated: bool = True) -> dict[str, Any]:
         """What its bundle says of where it comes from, as ``write_bundle`` takes it: each set that the run learned
         from, once, or the export's set where the run does not say."""
-        from trainer.compress.tune import settings_of
-
         learned_from = settings_of(self.run).get("data") or str(self.data)
         sources = [learned_from] if isinstance(learned_from, str) else learned_from
         name = ", ".join(dict.fromkeys(Path(source).name for source in sources))

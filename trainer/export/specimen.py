@@ -17,7 +17,6 @@ from edge.locate.grid import HEADS
 from edge.locate.locator import load_locator
 from edge.records import UInt8Array
 from edge.runtime.bundle import Task
-from trainer.compress.layers import quantize_scope
 from trainer.data.cells import CellSet, cells_at, load_hearing
 from trainer.data.cropset import NOTHING, CropSet, crops_of
 from trainer.data.framecache import CachedFrame, prepared, shrink, train_frames
@@ -26,11 +25,12 @@ from trainer.data.metaphase import FrameTruth, read_frames, some_frames
 from trainer.data.rois import draw_rois
 from trainer.data.sources import holds_cutouts
 from trainer.errors import ExportError
-from trainer.export.networks import is_run, task_of
 from trainer.export.shipment import Shipment
 from trainer.networks.blocks import without_auxiliary
 from trainer.networks.separator import OUTPUTS
+from trainer.networks.stored import quantize_scope
 from trainer.networks.verifier import OUTPUTS as VERIFIED
+from trainer.run.trained import is_run, task_of
 
 SAMPLES = 96
 ROI_SAMPLES = 400

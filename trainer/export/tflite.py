@@ -20,9 +20,9 @@ import tensorflow as tf
 
 from edge.records import UInt8Array
 from edge.text import first_line
-from trainer.compress.layers import QUANT, is_quantization_aware
 from trainer.errors import ExportError
 from trainer.export.slim import slim
+from trainer.networks.stored import QUANT, is_quantization_aware
 
 Form = Literal["int8", "float32", "float16", "dynamic", "int16x8"]
 FORMS: tuple[Form, ...] = get_args(Form)

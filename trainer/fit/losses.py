@@ -41,18 +41,19 @@ def box_loss(sides: Any, target: Any) -> Any:
 
 
 def dense_loss(logits: Any, dense: Any) -> tuple[Any, Any]:
-    """The cross entropies of "chromosome", over all pixels, and of "crossing", where it is known and mostly on
+    """The cross entropies of "chromosome" and of "crossing", each where it is known, the latter mostly on
     chromosomes."""
-    chromosome, crossing, known = dense[..., 0], dense[..., 1], dense[..., 2]
-    solid = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(chromosome, logits[..., 0]))
+    chromosome, crossing, sure, known = (dense[..., k] for k in range(4))
+    solid = tf.nn.sigmoid_cross_entropy_with_logits(chromosome, logits[..., 0])
+    solid = tf.reduce_sum(solid * known) / tf.maximum(tf.reduce_sum(known), 1.0)
     cross = tf.nn.sigmoid_cross_entropy_with_logits(crossing, logits[..., 1])
-    weight = known * (0.02 + chromosome)
+    weight = sure * (0.02 + chromosome)
     return solid, tf.reduce_sum(cross * weight) / tf.maximum(tf.reduce_sum(weight), 1.0)
 
 
 def vote_loss(votes: Any, target: Any, dense: Any) -> Any:
-    """Distance to the best of the candidate owners' centres, on chromosomes."""
-    chromosome = dense[..., 0]
+    """Distance to the best of the candidate owners' centres, on chromosomes that are known."""
+    chromosome = dense[..., 0] * dense[..., 3]
     shape = tf.shape(votes)
     owners = tf.reshape(target, (shape[0], shape[1], shape[2], MAX_CANDIDATES, 2))
     gap = tf.reduce_sum(tf.abs(votes[..., None, :] - owners), axis=-1)

@@ -18,12 +18,11 @@ import numpy as np
 from edge.records import LABELS
 from edge.runtime.bundle import BUNDLE_FILE, Bundle
 from trainer.errors import DatasetError
-from trainer.export.bundle import any_bundle
 from trainer.export.edgetpu import check
 from trainer.export.flat import read_flat
-from trainer.export.networks import FIGURES_FILE
 from trainer.report.pictures import confusion_picture, in_few_colours, reliability_picture
 from trainer.run.folder import LOG_FILE, Run
+from trainer.run.trained import FIGURES_FILE, any_bundle
 from trainer.score.crops import score_crops
 from trainer.score.judged import JudgedCrops
 from trainer.sheet import Tile, dark_on_light, draw_sheet

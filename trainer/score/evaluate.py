@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def label_frames(
     lines = []
     try:
         for index, truth in enumerate(truths):
-            frame = read_frame(truth.path, index)
+            frame = replace(read_frame(truth.path, index), source=truth.image)
             cell = label(frame)
             if sink is not None:
                 sink.put(frame, cell)

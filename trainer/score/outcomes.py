@@ -11,15 +11,19 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+
 from edge.cell.compare import match
+from trainer.data.excluded import teaches_nothing
 from trainer.data.metaphase import FrameTruth
 from trainer.errors import DatasetError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameOutcome:
-    """One frame's ``truth`` and its ``line``; ``found_of``: index of a true box to the index, among the line's
-    chromosomes, of the one that located it; ``summed_iou``: the sum over these pairs."""
+    """One frame's ``truth`` and its ``line``, without what was found at objects to be ignored; ``found_of``: index of a
+    true box to the index, among the line's chromosomes, of the one that located it; ``summed_iou``: the sum over these
+    pairs."""
 
     truth: FrameTruth
     line: Mapping[str, Any]
@@ -85,19 +89,33 @@ class FrameOutcome:
 
 def outcomes_of(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]) -> list[FrameOutcome]:
     """The frames of ``truths`` that have a line, in their order; a line for another frame is passed over. Boxes are
-    matched one to one (Hungarian on IoU), and a pair counts at IoU >= 0.5.
+    matched one to one (Hungarian on IoU), and a pair counts at IoU >= 0.5. What locates no true one and lies at an
+    object to be ignored (``trainer.data.excluded``) counts neither way.
 
-    Lines name a frame by its file, without folders. ``DatasetError`` if two of ``truths`` have the same."""
-    by_name = {PurePath(line["frame"]).name: line for line in lines}
-    truth_of: dict[str, FrameTruth] = {}
+    A line may name its frame with fewer folders than its truth does, or with more. ``DatasetError`` if one may be of
+    two of ``truths``."""
+    line_of = {line["frame"]: line for line in lines}
+    line_of = {PurePath(name).name: line for name, line in line_of.items()} | line_of
+    taken: dict[str, FrameTruth] = {}
+    outcomes = []
     for truth in truths:
-        name = PurePath(truth.image).name
-        if truth_of.setdefault(name, truth) is not truth:
+        line = line_of.get(truth.image) or line_of.get(PurePath(truth.image).name)
+        if line is None or not _ends_alike(line["frame"], truth.image):
+            continue
+        other = taken.setdefault(line["frame"], truth)
+        if other is not truth:
             raise DatasetError(
-                f"{truth.image} and {truth_of[name].image}: expected frames of different file names, by which lines "
-                f"are told apart, got '{name}' twice; rename one"
+                f"{truth.image} and {other.image}: expected lines that name one frame each, got '{line['frame']}', "
+                "which may be either; write its folder into 'frame', or rename one"
             )
-    return [_outcome(by_name[name], truth) for name, truth in truth_of.items() if name in by_name]
+        outcomes.append(_outcome(line, truth))
+    return outcomes
+
+
+def _ends_alike(a: str, b: str) -> bool:
+    """Whether the shorter of two paths is the end of the other."""
+    parts, others = PurePath(a).parts[::-1], PurePath(b).parts[::-1]
+    return all(part == other for part, other in zip(parts, others, strict=False))
 
 
 def worst_first(outcomes: Iterable[FrameOutcome]) -> list[FrameOutcome]:
@@ -108,4 +126,8 @@ def worst_first(outcomes: Iterable[FrameOutcome]) -> list[FrameOutcome]:
 def _outcome(line: Mapping[str, Any], truth: FrameTruth) -> FrameOutcome:
     boxes = [tuple(chromosome["box_px"]) for chromosome in line["chromosomes"]]
     pairs = match(boxes, [tuple(box) for box in truth.stated_boxes_px.tolist()])
-    return FrameOutcome(truth, line, {j: i for i, j, _ in pairs}, sum(iou for _, _, iou in pairs))
+    ignored = set(np.flatnonzero(teaches_nothing(boxes, truth.ignored_px)).tolist()) - {i for i, _, _ in pairs}
+    counted = [i for i in range(len(boxes)) if i not in ignored]
+    line = {**line, "chromosomes": [line["chromosomes"][i] for i in counted]}
+    found_of = {j: counted.index(i) for i, j, _ in pairs}
+    return FrameOutcome(truth, line, found_of, sum(iou for _, _, iou in pairs))

@@ -20,15 +20,15 @@ from edge.runtime.bundle import Task  # noqa: E402
 from tests.trainer.drawn import cutouts_zip, frames_folder  # noqa: E402
 from tests.trainer.small import small_classifier  # noqa: E402
 from tests.trainer.tiny import drawn_crops  # noqa: E402
+from trainer import compress  # noqa: E402
 from trainer.compress.layers import LEAST_WEIGHTS, why_not_quantized  # noqa: E402
 from trainer.compress.prune import prune  # noqa: E402
 from trainer.compress.quantize import quantization_aware, quantize  # noqa: E402
 from trainer.compress.report import layers_of, print_layers, read_layers, zero_share  # noqa: E402
-from trainer.compress.tune import TuneWarning, Tuning, lessons_of, opened, settings_of, weights_sha256  # noqa: E402
+from trainer.compress.tune import TuneWarning, Tuning, lessons_of, opened, weights_sha256  # noqa: E402
 from trainer.data.cropset import CropSet, crops_of_cutouts  # noqa: E402
 from trainer.data.framecache import train_frames  # noqa: E402
 from trainer.errors import DatasetError, ExportError  # noqa: E402
-from trainer.export.networks import load_float, load_for_int8  # noqa: E402
 from trainer.export.prove import trained_outputs  # noqa: E402
 from trainer.export.tflite import convert  # noqa: E402
 from trainer.fit import loop  # noqa: E402
@@ -36,6 +36,8 @@ from trainer.fit import separator as fit_separator  # noqa: E402
 from trainer.fit.classifier import ClassifierConfig, mixed_batch, strengths_of  # noqa: E402
 from trainer.fit.locator import LocatorConfig, stack_windows  # noqa: E402
 from trainer.fit.separator import SeparatorConfig  # noqa: E402
+from trainer.networks.stored import load_float, load_for_int8  # noqa: E402
+from trainer.run.trained import settings_of  # noqa: E402
 
 L = keras.layers
 STEPS = 3
@@ -327,3 +329,8 @@ def test_a_normalization_without_a_convolution_before_it_is_left_in_float() -> N
 def test_a_quantization_aware_network_has_one_form(quantized: Path) -> None:
     with pytest.raises(ExportError, match="float16 is made of the float network"):
         convert("float16", load_for_int8(quantized), (), 128, 32)
+
+
+def test_the_export_needs_compression_and_not_the_other_way_round() -> None:
+    for path in Path(compress.__path__[0]).glob("*.py"):
+        assert "from trainer.export" not in path.read_text(encoding="utf-8"), path.name

@@ -114,4 +114,6 @@ def test_the_locators_frames_have_it(truth: FrameTruth) -> None:
 def test_a_found_box_is_of_what_it_shares_half_with() -> None:
     found = [[0, 0, 10, 10], [0, 0, 10, 15], [100, 0, 110, 10]]
     assert teaches_nothing(found, [[0, 0, 10, 10]]).tolist() == [True, True, False]
+    assert teaches_nothing(found, [[0, 0, 200, 50]]).all()  # a crowd
     assert teaches_nothing(found, np.zeros((0, 4))).tolist() == [False] * 3
+    assert not len(teaches_nothing([], [[0, 0, 10, 10]]))

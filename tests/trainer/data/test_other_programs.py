@@ -259,6 +259,10 @@ def test_cases_that_are_read_off_files_names_are_told(tmp_path: Path, capsys: py
         ("{}.PNG", "{}.png"),
         ("{}", "{}.png"),
         ("Ko\u0308ln {}.png", "K\u00f6ln {}.png"),
+        ("images/K%C3%B6ln%20{}.png", "K\u00f6ln {}.png"),  # as Label Studio writes it
+        ("images%5C{}.PNG", "{}.png"),
+        ("images/0a1b2c3d-{}.png", "{}.png"),
+        ("0a1b2c3d-Fall%20{}.png", "Fall {}.png"),
     ],
 )
 def test_a_picture_by_the_name_that_it_has_on_another_system(tmp_path: Path, form: str, said: str, there: str) -> None:
@@ -298,6 +302,39 @@ def test_voc_with_a_folder_a_case_below_annotations_and_pictures(tmp_path: Path,
     assert [f.case for f in read_all(folder / wrapper).frames] == ["Fall p1", "Fall p1", "Fall p2"]
 
 
+@pytest.mark.parametrize("lists", [True, False])
+def test_two_patients_pictures_may_have_one_name(tmp_path: Path, lists: bool) -> None:
+    for case, label in (("Anna", "7"), ("Bert", "X")):
+        frame(tmp_path / "JPEGImages" / case / "1.png", 100 + ord(case[0]))
+        path = tmp_path / "Annotations" / case / "1.xml"
+        path.parent.mkdir(parents=True)
+        path.write_text(voc_xml("1.png", [(label, (10, 12, 30, 60))]))
+    if lists:
+        (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+        for split, line in (("train", "Anna/1"), ("test", "JPEGImages/Bert/1.png 1")):
+            (tmp_path / "ImageSets" / "Main" / f"{split}.txt").write_text(line + "\n")
+    splits = {"Anna": "train", "Bert": "test"} if lists else {case: split_of_case(case) for case in ("Anna", "Bert")}
+    assert {(f.image, f.case, f.split, f.labels) for f in read_all(tmp_path).frames} == {
+        ("JPEGImages/Anna/1.png", "Anna", splits["Anna"], ("7",)),
+        ("JPEGImages/Bert/1.png", "Bert", splits["Bert"], ("X",)),
+    }
+    if lists:
+        (tmp_path / "ImageSets" / "Main" / "train.txt").write_text("1\n")
+        message = r"frame '1' may be that of Annotations/Anna/1\.xml or Annotations/Bert/1\.xml; write its folder"
+        with pytest.raises(DatasetError, match=message):
+            read_all(tmp_path)
+
+
+def test_cases_of_pictures_of_one_name_are_stated_by_their_paths(tmp_path: Path) -> None:
+    marked(tmp_path / "images" / "a" / "1.png", 100)
+    marked(tmp_path / "images" / "b" / "1.png", 101)
+    (tmp_path / "cases.csv").write_text("image,case\nimages/a/1.png,P1\nimages/b/1.png,P2\n")
+    assert [f.case for f in read_all(tmp_path).frames] == ["P1", "P2"]
+    (tmp_path / "cases.csv").write_text("image,case\n1.png,P1\n1.png,P2\n")
+    with pytest.raises(DatasetError, match=r"cases\.csv, line 3: column 'image' must be another in each line; wr"):
+        read_all(tmp_path)
+
+
 def test_an_umlaut_makes_one_case_however_it_is_written(tmp_path: Path) -> None:
     one, two = "K\u00f6ln", "Ko\u0308ln"
     assert {ForeignSet(tmp_path, {}).case(tmp_path / name / "1.png") for name in (one, two)} == {one}
@@ -310,6 +347,13 @@ def test_a_name_that_no_folder_can_have_is_one_plain_error(tmp_path: Path) -> No
     for name in ("a" * 300 + "/x.png", "a\0/x.png"):
         with pytest.raises(DatasetError, match=r"its picture .* is not there; looked in "):
             ForeignSet.of(tmp_path).find(name, [tmp_path], tmp_path / "result.json")
+
+
+def test_what_is_there_as_it_is_written_comes_first(tmp_path: Path) -> None:
+    for said, other in (("a%201.png", "a 1.png"), ("0a1b2c3d-b.png", "b.png")):
+        frame(tmp_path / said)
+        frame(tmp_path / other)
+        assert ForeignSet.of(tmp_path).find(said, [tmp_path], tmp_path / "result.json").name == said
 
 
 def test_of_two_pictures_that_are_alike_none_is_guessed(tmp_path: Path) -> None:

@@ -203,6 +203,24 @@ def test_a_locators_own_boxes_are_mended_where_it_was_asked(frames: list[CachedF
     assert off.mean() == pytest.approx(PROPOSED_SHARE, abs=0.15)
 
 
+@pytest.mark.usefixtures("plain_light")
+def test_what_is_to_be_ignored_is_left_open_and_its_boxes_are_not_asked_for(frames: list[CachedFrame]) -> None:
+    strange = np.array([[2, 2, 12, 12]], np.float32)
+    told = replace(frames[0], proposals=np.concatenate([strange, frames[0].boxes]))
+    ignoring = replace(told, ignored=strange)
+    assert (draw_rois([told], np.random.default_rng(1), 400, real_share=1.0).shares < 0.1).any()
+    assert (draw_rois([ignoring], np.random.default_rng(1), 400, real_share=1.0).shares > 0.5).all()
+    everywhere = replace(frames[0], ignored=np.array([[0, 0, 999, 999]], np.float32))
+    masks = draw_rois([everywhere], np.random.default_rng(6), 60, real_share=1.0).masks
+    assert set(np.unique(masks)) == {0, OPEN}
+    assert ((masks == OPEN).sum((1, 2)) > 20).mean() > 0.8
+
+
+def test_a_frame_without_a_chromosome_may_have_a_locators_boxes(frames: list[CachedFrame]) -> None:
+    empty = replace(frames[0], boxes=frames[0].boxes[:0], proposals=frames[0].boxes)
+    assert len(draw_rois([empty, frames[1]], np.random.default_rng(0), 40, real_share=1.0)) == 40
+
+
 def test_what_cannot_be_drawn_is_said() -> None:
     bare = bare_frame([])
     with pytest.raises(DatasetError, match="lone chromosomes to paste"):

@@ -34,6 +34,7 @@ from trainer.cli import main
 from trainer.data.coco import CrowdWarning
 from trainer.data.crops import UnsplitWarning, read_crops
 from trainer.data.foreign import GuessedWarning
+from trainer.data.framecache import prepared
 from trainer.data.metaphase import read_frames
 from trainer.data.mfish import split_of_slide
 from trainer.data.names import split_of_case
@@ -270,10 +271,12 @@ def test_a_coco_field_that_is_none(tmp_path: Path, part: str, field: str, value:
 def test_marks_of_a_crowd_are_no_chromosomes(tmp_path: Path) -> None:
     folder = coco_folder(tmp_path / "set")
     table = coco_table(["p2_1.png"])
-    table["annotations"][1]["iscrowd"] = 1
+    table["annotations"][1] |= {"iscrowd": 1, "bbox": [3, 4.4, 20, 30]}
     (folder / "test" / "_annotations.coco.json").write_text(json.dumps(table))
-    with pytest.warns(CrowdWarning, match=r"set: 1 annotation\(s\) with iscrowd 1 left out") as told:
-        assert {f.image: f.labels for f in read_all(folder).frames}["p2_1.png"] == ("X",)
+    with pytest.warns(CrowdWarning, match=r"set: 1 annotation\(s\) with iscrowd 1 mark several") as told:
+        (one,) = (frame for frame in read_all(folder).frames if frame.image == "p2_1.png")
+    assert one.labels == ("X",)
+    assert one.ignored_px.tolist() == [[3, 4, 23, 34]]
     assert len(told) == 1
 
 
@@ -299,17 +302,35 @@ def test_a_voc_list_that_is_no_text(tmp_path: Path) -> None:
 def test_coco_may_state_the_case(tmp_path: Path) -> None:
     frame(tmp_path / "images" / "p2_1.png")
     table = coco_table(["p2_1.png"])
-    table["images"][0]["case"] = "K7"
-    (tmp_path / "all.json").write_text(json.dumps(table))
-    (one,) = read_all(tmp_path).frames
-    assert (one.case, one.split) == ("K7", split_of_case("K7"))
+    for stated, case in (("K7", "K7"), (" K7 ", "K7"), (12, "12"), (0, "0")):
+        table["images"][0]["case"] = stated
+        (tmp_path / "all.json").write_text(json.dumps(table))
+        (one,) = read_all(tmp_path).frames
+        assert (one.case, one.split) == (case, split_of_case(case))
+
+
+@pytest.mark.parametrize("count", [255, 256])
+def test_a_frame_of_many_metaphases(tmp_path: Path, count: int) -> None:
+    folder = voc_folder(tmp_path / "set")
+    marks = [("7", (k % 100, k // 100, k % 100 + 9, k // 100 + 9)) for k in range(count)]
+    (folder / "Annotations" / "p1_1.xml").write_text(voc_xml("p1_1.png", marks))
+    if count < 256:
+        assert len(prepared(read_frames(folder, "train"))[0].boxes) == count
+    else:
+        with pytest.raises(DatasetError, match=r"at most 255 chromosomes in a frame, got 256 in p1_1\.png; cut out a"):
+            read_frames(folder, "train")
 
 
 def test_two_frames_of_one_name(tmp_path: Path) -> None:
     folder = coco_folder(tmp_path / "set")
     frame(folder / "valid" / "p2_1.png")
-    (folder / "valid" / "a.json").write_text(json.dumps(coco_table(["p2_1.png"])))
-    with pytest.raises(DatasetError, match=r"1 file name\(s\) stand for more than one frame, first p2_1\.png"):
+    table = coco_table(["p2_1.png"])
+    table["images"][0]["case"] = "another"
+    (folder / "valid" / "a.json").write_text(json.dumps(table))
+    cases = {f.image: f.case for f in read_all(folder).frames}
+    assert cases == {"p1_1.png": "p1", "p1_2.png": "p1", "test/p2_1.png": "p2", "valid/p2_1.png": "another"}
+    (folder / "valid" / "b.json").write_text(json.dumps(table))
+    with pytest.raises(DatasetError, match=r"1 picture\(s\) are there more than once, first valid/p2_1\.png; list"):
         read_all(folder)
 
 

@@ -139,7 +139,7 @@ def drawn_targets(
     image = np.zeros((WINDOW_PX, WINDOW_PX, 1), np.float32)
     crossing = np.zeros((HALF, HALF), np.uint8)
     known, free = (np.array(some, np.float32).reshape(-1, 4) for some in (boxes, ignored))
-    return _targets(image, owners, crossing, np.ones((HALF, HALF), bool), known, free)
+    return _targets(image, owners, crossing, *np.ones((2, HALF, HALF), bool), known, free)
 
 
 def test_the_decoder_reads_the_boxes_back() -> None:
@@ -184,6 +184,34 @@ def test_where_something_is_ignored_nothing_is_asked_for() -> None:
     np.testing.assert_array_equal(window.box, alone.box)
 
 
+def test_what_is_ignored_is_neither_a_chromosome_nor_ground(frames: list[CachedFrame]) -> None:
+    everywhere = np.array([[-1000, -1000, 9000, 9000]], np.float32)
+    for seed in range(3):
+        plain, ignoring = (
+            make_window([replace(frames[0], ignored=boxes)], np.random.default_rng(seed), 0.0)
+            for boxes in (frames[0].ignored, everywhere)
+        )
+        assert plain.dense[..., 3].all()
+        assert not ignoring.dense[..., 2:].any()
+        assert ignoring.heat.min() >= FREE
+        np.testing.assert_array_equal(ignoring.box, plain.box)
+        pasted = make_window([replace(frames[0], ignored=everywhere)], np.random.default_rng(seed), 1.0).dense
+        assert 0 < (pasted[..., 3] > 0).mean() < 0.5  # what is pasted is known for sure
+        assert (pasted[..., 0] >= pasted[..., 3]).all()
+
+
+def test_only_the_place_of_what_is_ignored_is_left_open(frames: list[CachedFrame]) -> None:
+    one = replace(frames[0], boxes=frames[0].boxes[1:], ignored=frames[0].boxes[:1])
+    for seed in range(6):
+        placed = place(one, np.random.default_rng(seed), 1.2)
+        ys, xs = np.indices((HALF, HALF)) * PIXEL_STRIDE_PX + 1
+        x0, y0, x1, y1 = placed.ignored[0]
+        deep = (xs > x0 + 2) & (xs < x1 - 2) & (ys > y0 + 2) & (ys < y1 - 2)
+        near = (xs > x0 - 2) & (xs < x1 + 2) & (ys > y0 - 2) & (ys < y1 + 2)
+        assert (placed.open | ~deep).all()
+        assert (near | ~placed.open).all()
+
+
 def test_boxes_beyond_the_window_are_asked_for_only_if_their_centre_is_in_it() -> None:
     window = drawn_targets([(-30, 10, 20, 60), (-20, 100, 40, 130), (440, 440, 500, 500)])
     found = read_back(window)
@@ -223,7 +251,7 @@ def test_windows_of_drawn_frames(frames: list[CachedFrame], paste: float) -> Non
         assert window.image.shape == (WINDOW_PX, WINDOW_PX, 1)
         assert window.heat.shape == (WINDOW_PX // STRIDE_PX, WINDOW_PX // STRIDE_PX, 2)
         assert window.box.shape == (WINDOW_PX // STRIDE_PX, WINDOW_PX // STRIDE_PX, 2, 5)
-        assert window.dense.shape == (HALF, HALF, 3)
+        assert window.dense.shape == (HALF, HALF, 4)
         assert window.votes.shape == (HALF, HALF, 2 * MAX_CANDIDATES)
         assert all(getattr(window, n).dtype == np.float32 for n in ("image", "heat", "box", "dense", "votes"))
         assert 0 <= window.image.min() <= window.image.max() <= 1

@@ -51,7 +51,6 @@ from trainer.export import separator as separator_module
 from trainer.export import ship as ship_module
 from trainer.export import specimen as specimen_module
 from trainer.export import verifier as verifier_module
-from trainer.export.networks import task_of
 from trainer.export.parity import BOUNDS, Bounds
 from trainer.export.ship import PROPOSED_IOU, PROPOSED_SCORE, fit_temperature, ship
 from trainer.export.shipment import Shipment
@@ -60,6 +59,7 @@ from trainer.fit.align import predict
 from trainer.fit.crops import stored_crops
 from trainer.networks.locator import build_locator
 from trainer.networks.separator import OUTPUTS
+from trainer.run.trained import task_of
 
 SIDE_PX = 256
 TINY = Path(__file__).parents[2] / "edge" / "tiny"

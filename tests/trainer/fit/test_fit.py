@@ -131,7 +131,7 @@ def test_locator_batches_are_stacked_windows(frames: Path, tmp_path: Path) -> No
     assert image.shape == (2, 448, 448, 1)
     assert heat.shape == (2, 112, 112, 2)
     assert box.shape == (2, 112, 112, 2, 5)
-    assert dense.shape == (2, 224, 224, 3)
+    assert dense.shape == (2, 224, 224, 4)
     assert votes.shape == (2, 224, 224, 6)
     assert not np.array_equal(image[0], image[1])
 

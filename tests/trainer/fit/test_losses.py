@@ -35,10 +35,11 @@ def box_target() -> np.ndarray:
 
 
 def dense_target() -> np.ndarray:
-    dense = np.zeros((1, 4, 4, 3), np.float32)
+    dense = np.zeros((1, 4, 4, 4), np.float32)
     dense[0, :2, :, 0] = 1  # chromosome
     dense[0, 0, 0, 1] = 1  # crossing
-    dense[0, :, :3, 2] = 1  # known
+    dense[0, :, :3, 2] = 1  # crossing known
+    dense[..., 3] = 1  # chromosome known
     return dense
 
 
@@ -130,6 +131,17 @@ def test_dense_at_even_odds() -> None:
     solid, cross = (float(v) for v in dense_loss(np.zeros((1, 4, 4, 2), np.float32), dense))
     assert solid == pytest.approx(np.log(2), rel=1e-5)
     assert cross == pytest.approx(np.log(2), rel=1e-5)
+
+
+def test_where_nothing_is_known_nothing_is_asked() -> None:
+    dense = dense_target()
+    dense[0, 1, :, 3] = 0
+    logits = np.where(dense[..., :2] > 0, CERTAIN, -CERTAIN).astype(np.float32)
+    logits[0, 1, :, 0] = (CERTAIN, -CERTAIN, CERTAIN, -CERTAIN)
+    assert float(dense_loss(logits, dense)[0]) == pytest.approx(0, abs=1e-6)
+    votes = np.zeros((1, 4, 4, 2), np.float32)
+    votes[0, 1] = 99
+    assert float(vote_loss(votes, np.zeros((1, 4, 4, 6), np.float32), dense)) == 0
 
 
 def test_votes_take_the_best_candidate_and_chromosomes_only() -> None:

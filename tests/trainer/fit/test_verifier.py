@@ -23,7 +23,6 @@ from edge.runtime.interpreter import Network
 from tests.trainer.drawn import frames_folder
 from trainer.data.looks import LookSet, changed, looks_of_frames
 from trainer.errors import DatasetError
-from trainer.export.networks import task_of
 from trainer.export.ship import ship
 from trainer.export.shipment import Shipment
 from trainer.fit.verifier import (
@@ -34,6 +33,7 @@ from trainer.fit.verifier import (
     losses,
     make_batch,
 )
+from trainer.run.trained import task_of
 
 TINY = Path(__file__).parents[2] / "edge" / "tiny"
 pytestmark = pytest.mark.usefixtures("every_step")

@@ -48,7 +48,7 @@ def test_live_labels_are_those_after_so_many_looks(monkeypatch: pytest.MonkeyPat
 
 
 def test_frames_in_folders_are_scored(monkeypatch: pytest.MonkeyPatch, truths: list[FrameTruth]) -> None:
-    """``images.csv`` may say ``patient1/a.png``; a line says ``a.png``."""
+    """``images.csv`` may say ``patient1/a.png``; another program's line says ``a.png``."""
     pipeline = bar_pipeline()
     monkeypatch.setattr(edge.pipeline, "load_pipeline", lambda models, threads: pipeline)
     lines = label_frames(truths, None, 1, None)
@@ -56,8 +56,12 @@ def test_frames_in_folders_are_scored(monkeypatch: pytest.MonkeyPatch, truths: l
     assert frame_figures(lines, inside) == frame_figures(lines, truths)
     assert frame_figures(lines, inside)["frames"] == 2
     twice = [*inside, replace(truths[0], image="patient2/a.png")]
-    with pytest.raises(DatasetError, match=r"patient2/a\.png and patient1/a\.png: .* got 'a\.png' twice; rename one"):
+    with pytest.raises(DatasetError, match=r"patient2/a\.png and patient1/a\.png: .* got 'a\.png', which may be eith"):
         frame_figures(lines, twice)
+    own = label_frames(twice, None, 1, None)
+    assert [line["frame"] for line in own] == ["patient1/a.png", "patient1/b.png", "patient2/a.png"]
+    assert frame_figures(own, twice)["frames"] == 3
+    assert frame_figures(own[1:], twice)["missing_frames"] == 1  # the line of another patient is not taken for it
 
 
 @pytest.mark.parametrize(("frames", "got"), [(["c.png"], r"1 line\(s\), first of c\.png"), ([], "no line")])

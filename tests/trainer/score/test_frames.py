@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from edge.records import LABELS
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.score.crops import calibration_error, score_crops
 from trainer.score.frames import after_one_correction, score
+from trainer.score.outcomes import outcomes_of
 
 SHARED = Path(os.environ.get("CHROMO_DATA", Path(__file__).parents[3].parent / "shared" / "data"))
 
@@ -71,6 +73,24 @@ def test_by_hand() -> None:
     assert (got.numerical_boxes.positives, got.numerical_boxes.specificity) == (0, 1.0)
     assert got.end_to_end_ci95 == (pytest.approx(1 / 3), 1.0)
     assert got.to_json()["mean_iou"] == 0.9048
+
+
+def test_what_is_found_at_something_to_be_ignored_counts_neither_way() -> None:
+    known = truth("a.png", "A", [[0, 0, 10, 10], [40, 0, 50, 10]], ("1", "3"))
+    seen = replace(known, ignored_px=np.array([[0, 0, 30, 40]]))
+    found = [
+        ([20, 0, 30, 10], "7", "accepted"),  # within
+        ([0, 0, 10, 10], "1", "accepted"),  # within, and a true one
+        ([24, 0, 38, 10], "9", "accepted"),  # less than half within
+        ([40, 0, 50, 10], "4", "accepted"),
+    ]
+    (outcome,) = outcomes_of([line("a.png", found)], [seen])
+    assert (outcome.found, outcome.located, outcome.right, outcome.corrections) == (3, 2, 1, 2)
+    assert [outcome.line["chromosomes"][i]["label"] for i in outcome.spurious] == ["9"]
+    assert (outcome.said(0), outcome.said(1)) == ("1", "4")
+    assert outcome.found_counts == Counter(["1", "9", "4"])
+    (counted,) = outcomes_of([line("a.png", found)], [known])
+    assert (counted.found, counted.corrections) == (4, 3)
 
 
 def test_nothing_found_and_nothing_there() -> None:

@@ -1,18 +1,14 @@
-"""The trained network of a run folder, plain or quantization-aware, or the float one that a bundle keeps."""
+"""What a finished run's folder or a bundle holds: which network, from what settings, in which file."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-import tf_keras as keras
-
-from edge.runtime.bundle import BUNDLE_FILE, TASKS, Task
-from edge.text import first_line
-from trainer.compress.layers import quantize_scope
+from edge.errors import BundleMismatch, ConfigError
+from edge.runtime.bundle import BUNDLE_FILE, TASKS, Bundle, Task, load_bundle
 from trainer.errors import ExportError
-from trainer.export.bundle import any_bundle
-from trainer.networks import arbiter as _arbiter  # noqa: F401  a file's own layers must be known before it is read
 
 WEIGHTS_FILE = "weights.keras"
 """The file of a bundle's float network."""
@@ -51,20 +47,28 @@ def weights_of(folder: Path) -> Path:
     return own if own.exists() else folder / WEIGHTS_FILE
 
 
-def load_float(folder: Path) -> Any:
-    """The float network; for a quantization-aware run, the one with the same weights and no rounding."""
-    return _load(weights_of(folder))
+def any_bundle(folder: Path) -> Bundle:
+    """The bundle in ``folder``, whatever its task; ``ModelError`` as from ``load_bundle``."""
+    first, *others = TASKS
+    for task in others:
+        try:
+            return load_bundle(folder, task)
+        except BundleMismatch:
+            continue
+    return load_bundle(folder, first)
 
 
-def load_for_int8(folder: Path) -> Any:
-    """The quantization-aware network where the run made one, else the float network, to be quantized afterwards."""
-    aware = folder / f"{task_of(folder)}.h5"
-    return _load(aware) if aware.exists() else load_float(folder)
-
-
-def _load(path: Path) -> Any:
-    try:
-        with quantize_scope():
-            return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ExportError(f"{path}: not a network that this version can load: {first_line(error)}") from error
+def settings_of(run: Path) -> dict[str, Any]:
+    """The settings in a fit's run folder; for a pruned run's, those of the fit that it began with; empty if there are
+    none. ``ConfigError`` for a file that cannot be read."""
+    seen: set[Path] = set()
+    while (path := run / "config.json").is_file() and run not in seen:
+        seen.add(run)
+        try:
+            stored = json.loads(path.read_bytes())
+            if "run" not in stored:
+                return dict(stored)
+            run = Path(stored["run"])
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{path}: expected a run's settings as JSON, cannot read them: {error}") from error
+    return {}

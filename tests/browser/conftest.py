@@ -83,9 +83,9 @@ def running(*words: object, cases: Path) -> Iterator[str]:
     assert "Traceback" not in errors
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # two at once would keep both cores busy
 def scope(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The simulated scope, one run for all tests."""
+    """The simulated scope, one run for all tests of a file."""
     with running("--camera", "sim", "--seed", "3", cases=tmp_path_factory.mktemp("cases")) as address:
         yield address
 
@@ -181,7 +181,7 @@ class Bench:
         return [(numbers[e.cell_id or 0], e.said["edit"]) for e in log if e.act == "edit"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def board(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, CaseStore]]:
     cases = tmp_path_factory.mktemp("cases")
     with CaseStore(cases) as store, running("--camera", "sim", cases=cases) as address:

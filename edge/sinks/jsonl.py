@@ -149,7 +149,7 @@ class LastingJsonlSink:
 
     def put(self, frame: Frame, cell: Cell) -> None:
         try:
-            if fault := disk_fault(self._path.parent, spared=SPARED):
+            if fault := disk_fault(Path(os.path.realpath(self._path)).parent, spared=SPARED):
                 raise SinkError(f"cannot write {self._path}: {fault}")
             if self._sink is None:
                 self._sink = JsonlSink(self._path, append=True)

@@ -15,7 +15,7 @@ from edge.records import Cell, Chromosome, Frame
 from edge.sinks.files import reason
 
 SPARED = 0.01
-"""This share of its disk, a gigabyte at most, a live run's file leaves free: a hundred cells or more of a usual card."""
+"""This share of its disk, at most a gigabyte, a live run leaves free: a hundred cells or more of a usual card."""
 
 _log = logging.getLogger(__name__)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 NEEDED_BYTES = 4_000_000
 """A large picture, its record and SQLite's own journal."""
+MOST_SPARED_BYTES = 1_000_000_000
+"""A hundredth of a large disk would be more than anybody needs left."""
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 """The errors of a disk that is full, read-only or failing: neither another name nor more rights would help."""
 
@@ -26,7 +28,7 @@ class DiskTrouble:
 
 def disk_fault(folder: Path, *, spared: float = 0.0) -> DiskTrouble | None:
     """Why nothing more can be kept in ``folder``, which need not be there yet; None where it can, or none can tell.
-    ``spared``: the share of the disk that is left for others."""
+    ``spared``: the share of the disk that is left for others, at most ``MOST_SPARED_BYTES``."""
     try:
         place = next((path for path in (folder, *folder.parents) if path.exists()), Path())
         disk = os.statvfs(place)
@@ -38,7 +40,7 @@ def disk_fault(folder: Path, *, spared: float = 0.0) -> DiskTrouble | None:
             "'sudo dmesg' may say why, as a worn card; a service writes only where install-service was told",
         )
     left = disk.f_bavail * disk.f_frsize
-    needed = NEEDED_BYTES + spared * disk.f_blocks * disk.f_frsize
+    needed = NEEDED_BYTES + min(spared * disk.f_blocks * disk.f_frsize, MOST_SPARED_BYTES)
     if disk.f_blocks and left < needed:  # some file systems of networks and programs tell nothing but zeros
         said = f"no space left on the disk of {folder}: {left / 1e6:.1f} MB, {needed / 1e6:.0f} are needed"
         return DiskTrouble(said, "free some")

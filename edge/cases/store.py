@@ -103,7 +103,7 @@ class CaseStore:
 
     def case(self, name: str) -> Case:
         """The case of that name, blanks around it left out. Raises ``EditRefused`` for a name that cannot be one."""
-        asked, name = spellings(name), checked_name(name)
+        name, asked = checked_name(name), spellings(name)  # in that order: a long one would take seconds to spell
         with self._database.reading() as db:
             named = "SELECT id, name, opened_utc FROM cases WHERE name IN (?, ?, ?) ORDER BY name = ? DESC"
             row = db.execute(named, (*asked, asked[0])).fetchone()

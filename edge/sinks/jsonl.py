@@ -15,7 +15,7 @@ from edge.records import Cell, Chromosome, Frame
 from edge.sinks.files import reason
 
 SPARED = 0.01
-"""This share of its disk a live run's file leaves free: a hundred cells or more of a usual card."""
+"""This share of its disk, at most a gigabyte, a live run leaves free: a hundred cells or more of a usual card."""
 
 _log = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class LastingJsonlSink:
 
     def put(self, frame: Frame, cell: Cell) -> None:
         try:
-            if fault := disk_fault(self._path.parent, spared=SPARED):
+            if fault := disk_fault(Path(os.path.realpath(self._path)).parent, spared=SPARED):
                 raise SinkError(f"cannot write {self._path}: {fault}")
             if self._sink is None:
                 self._sink = JsonlSink(self._path, append=True)

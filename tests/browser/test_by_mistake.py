@@ -434,6 +434,20 @@ def test_a_case_that_is_typed_and_not_opened_gets_no_cell_and_no_other_does(benc
     expect(page.locator("#no-cells")).to_be_visible()
 
 
+def test_a_reason_that_is_cancelled_sets_no_cell_aside(bench: Bench) -> None:
+    page = bench.page
+    bench.open(1)
+    page.keyboard.press("t")
+    page.locator("#aside-reason").fill("poor spread")
+    page.locator("#aside").get_by_role("button", name="Cancel").click()
+    expect(page.locator("#aside")).to_be_hidden()
+    page.keyboard.press("t")
+    page.locator("#aside-reason").fill("too few bands")
+    page.keyboard.press("Enter")
+    expect(page.locator("#aside-why")).to_have_text("Set aside: too few bands")
+    assert bench.edits() == [(1, "set_aside")]
+
+
 def test_an_umlaut_in_two_characters_is_the_open_case(bench: Bench) -> None:
     page = bench.page
     expect(page.locator("#capture")).to_be_enabled()

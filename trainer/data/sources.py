@@ -53,7 +53,7 @@ MOST_MARKED = NOBODY
 """Chromosomes in one frame: a pixel's owner is kept in eight bits."""
 _FEW = 4
 _STAMP = 8
-MADE_BY = "made1"
+MADE_BY = "made2"
 """The version in the file names of ``kept_at``: raise it when crops, looks or cells come to be made in another way."""
 
 

@@ -48,7 +48,7 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
     another size than is stated; a list that names what is not there, a frame that is in no list.
     """
     foreign = ForeignSet.of(folder)
-    paths = files_below(folder, SUFFIXES)
+    paths = list(filter(_may_annotate, files_below(folder, SUFFIXES)))
     stated, bare = _image_sets(folder, paths)
     truths, skipped = [], [Skipped(name, UNMARKED) for name in bare]
     for path in paths:
@@ -57,11 +57,10 @@ def read_voc(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:
         except _NO_XML as error:
             skipped.append(Skipped(str(path.relative_to(folder)), f"not readable as XML: {error}"))
             continue
-        if root.tag == "annotation":
-            split = stated.get(path, split_named(path.relative_to(folder).parent / "_"))
-            if stated and split is None and root.find("object") is not None:
-                raise DatasetError(f"{path}: its frame is in no list of {folder / LISTS}; add it to that of its split")
-            truths.append(_frame(root, path, folder, split, foreign))
+        split = stated.get(path, split_named(path.relative_to(folder).parent / "_"))
+        if stated and split is None and root.find("object") is not None:
+            raise DatasetError(f"{path}: its frame is in no list of {folder / LISTS}; add it to that of its split")
+        truths.append(_frame(root, path, folder, split, foreign))
     foreign.tell_guessed(truth.path for truth in truths)
     return truths, skipped
 

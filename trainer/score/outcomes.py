@@ -94,14 +94,17 @@ def outcomes_of(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]
 
     A line may name its frame with fewer folders than its truth does, or with more. ``DatasetError`` if one may be of
     two of ``truths``."""
-    line_of = {line["frame"]: line for line in lines}
-    line_of = {PurePath(name).name: line for name, line in line_of.items()} | line_of
+    lines_of: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for line in lines:
+        lines_of.setdefault(PurePath(line["frame"]).name, {})[line["frame"]] = line
     taken: dict[str, FrameTruth] = {}
     outcomes = []
     for truth in truths:
-        line = line_of.get(truth.image) or line_of.get(PurePath(truth.image).name)
-        if line is None or not _ends_alike(line["frame"], truth.image):
+        image = PurePath(truth.image)
+        alike = [line for said, line in lines_of.get(image.name, {}).items() if _ends_alike(PurePath(said), image)]
+        if not alike:
             continue
+        line = min(alike, key=lambda line: abs(len(PurePath(line["frame"]).parts) - len(image.parts)))
         other = taken.setdefault(line["frame"], truth)
         if other is not truth:
             raise DatasetError(
@@ -112,10 +115,9 @@ def outcomes_of(lines: Iterable[Mapping[str, Any]], truths: Sequence[FrameTruth]
     return outcomes
 
 
-def _ends_alike(a: str, b: str) -> bool:
+def _ends_alike(a: PurePath, b: PurePath) -> bool:
     """Whether the shorter of two paths is the end of the other."""
-    parts, others = PurePath(a).parts[::-1], PurePath(b).parts[::-1]
-    return all(part == other for part, other in zip(parts, others, strict=False))
+    return all(part == other for part, other in zip(a.parts[::-1], b.parts[::-1], strict=False))
 
 
 def worst_first(outcomes: Iterable[FrameOutcome]) -> list[FrameOutcome]:

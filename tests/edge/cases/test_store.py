@@ -685,6 +685,21 @@ def test_of_two_names_of_earlier_versions_the_one_typed_is_found(store: CaseStor
     assert [store.case(name).name for name in (TYPED, COMPOSED)] == [TYPED, COMPOSED]
 
 
+def test_a_name_that_is_far_too_long_is_not_spelled_out(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its letters would be put in order one by one."""
+    longest: list[int] = []
+
+    def counted(form: Any, text: str) -> str:
+        longest.append(len(text))
+        return unicodedata.normalize(form, text)
+
+    monkeypatch.setattr("edge.cases.names.normalize", counted)
+    for ask in (store.case, store.cells, lambda name: store.new_case(name, "kim")):
+        with pytest.raises(EditRefused, match="1 to 100 printable"):
+            ask("a" + "\u0301\u0323" * 5000)
+    assert max(longest, default=0) <= 1000
+
+
 def test_who_is_not_named_captures_nothing(store: CaseStore, folder: Path) -> None:
     with pytest.raises(EditRefused, match="must be named"):
         store.capture("A-1", make_frame(), make_cell(), " ")

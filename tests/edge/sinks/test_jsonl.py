@@ -127,6 +127,33 @@ def test_lines_leave_room_for_cases(
     assert caplog.messages[1].endswith("1 were left out")
 
 
+def test_a_large_disk_with_gigabytes_left_is_not_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = os.statvfs(tmp_path)
+    disk = os.statvfs_result((now[0], 4096, 500_000_000, 500_000, 500_000, *now[5:]))  # 2 GB left of 2 TB
+    sink = LastingJsonlSink(tmp_path / "out.jsonl")
+    monkeypatch.setattr(os, "statvfs", lambda _: disk)
+    sink.put(make_frame(), make_cell())
+    sink.close()
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 1
+    assert not caplog.messages
+
+
+def test_the_disk_of_the_lines_is_that_which_a_link_leads_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a stick, from a card that is full."""
+    for name in ("card", "stick"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "card" / "out.jsonl").symlink_to(tmp_path / "stick" / "out.jsonl")
+    now = os.statvfs(tmp_path)
+    full_disk = os.statvfs_result((*now[:3], 0, 0, *now[5:]))
+    sink = LastingJsonlSink(tmp_path / "card" / "out.jsonl")
+    monkeypatch.setattr(os, "statvfs", lambda path: full_disk if path == tmp_path / "card" else now)
+    sink.put(make_frame(), make_cell())
+    sink.close()
+    assert len((tmp_path / "stick" / "out.jsonl").read_text().splitlines()) == 1
+
+
 @pytest.mark.parametrize("make", [LastingJsonlSink, partial(JsonlSink, append=True)])
 def test_a_file_that_is_moved_away_is_followed_by_a_new_one(tmp_path: Path, make: Callable[[Path], Sink]) -> None:
     path, moved = tmp_path / "out.jsonl", tmp_path / "out.jsonl.1"

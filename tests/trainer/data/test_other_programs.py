@@ -325,6 +325,19 @@ def test_two_patients_pictures_may_have_one_name(tmp_path: Path, lists: bool) ->
             read_all(tmp_path)
 
 
+def test_xml_of_another_kind_beside_a_listed_picture_is_not_its_annotation(tmp_path: Path) -> None:
+    """As some microscopes write it for each picture."""
+    folder = voc_folder(tmp_path / "set")
+    for name in ("p1_1", "p2_1", "p3_1"):
+        (folder / "JPEGImages" / f"{name}.xml").write_text("<ImageMetadata/>")
+    frame(folder / "JPEGImages" / "p3_1.png", 210)
+    with (folder / "ImageSets" / "Main" / "test.txt").open("a") as listed:
+        listed.write("p3_1\n")
+    truths, skipped = read_voc(folder)
+    assert {f.image: f.split for f in truths} == {"p1_1.png": "train", "p1_2.png": "train", "p2_1.png": "test"}
+    assert [one.file for one in skipped] == ["p3_1.png"]
+
+
 def test_cases_of_pictures_of_one_name_are_stated_by_their_paths(tmp_path: Path) -> None:
     marked(tmp_path / "images" / "a" / "1.png", 100)
     marked(tmp_path / "images" / "b" / "1.png", 101)

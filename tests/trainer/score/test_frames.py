@@ -93,6 +93,13 @@ def test_what_is_found_at_something_to_be_ignored_counts_neither_way() -> None:
     assert (counted.found, counted.corrections) == (4, 3)
 
 
+@pytest.mark.parametrize(("said", "image"), [("{}/a.png", "set/{}/a.png"), ("/data/{}/a.png", "{}/a.png")])
+def test_lines_of_one_file_name_are_told_apart_by_their_folders(said: str, image: str) -> None:
+    truths = [truth(image.format(k), k, [[0, 0, 9, 9]], ("1",)) for k in ("p1", "p2")]
+    lines = [line(said.format(k), [([0, 0, 9, 9], "1", "accepted")]) for k in ("p1", "p2")]
+    assert [o.line["frame"] for o in outcomes_of(lines, truths)] == [one["frame"] for one in lines]
+
+
 def test_nothing_found_and_nothing_there() -> None:
     truths = [truth("a.png", "A", [[0, 0, 9, 9]], ("1",)), truth("b.png", "B", [], ())]
     got = score([line("a.png", []), line("b.png", [])], truths)

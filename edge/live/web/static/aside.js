@@ -7,9 +7,9 @@ export class Aside {
     this.edit = edit;
     this.dialog = $("aside");
     // By what is submitted: "close" waits for the next drawing, and that of an Escape before would be heard as well.
-    this.dialog.addEventListener("submit", () => {
+    this.dialog.addEventListener("submit", ({ submitter }) => {
       const reason = $("aside-reason").value.trim();
-      if (reason) edit({ edit: "set_aside", reason }, "Set aside");
+      if (submitter.value === "set" && reason) edit({ edit: "set_aside", reason }, "Set aside");
     });
   }
 

@@ -161,7 +161,10 @@ def test_a_misspelled_store_is_not_made(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [["export", "A-1", "out"], ["report", "A-1", "out/a.pdf"]])
+WRITING = pytest.mark.parametrize("words", [["export", "A-1", "out"], ["report", "A-1", "out/a.pdf"]])
+
+
+@WRITING
 def test_nothing_is_written_for_nobody(
     case: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
@@ -173,7 +176,7 @@ def test_nothing_is_written_for_nobody(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("words", [["export", "A-1", "out"], ["report", "A-1", "out/a.pdf"]])
+@WRITING
 def test_nothing_is_written_that_the_log_could_not_keep(
     case: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:

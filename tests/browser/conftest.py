@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_play
 
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
+from tests.browser.tap import Tap, tapping
 from tests.builders import make_cell, make_frame
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,6 +147,15 @@ class Bench:
         self.page.locator("#cells button", has_text=f"{number}.").click()
         expect(self.page.locator("#corrections")).to_contain_text(f"Cell {number} ")
 
+    def capture(self, said: str) -> None:
+        """Presses the button of the live view until that is said: it is disabled while labels wait for a slow board."""
+
+        def told() -> bool:
+            self.page.locator("#capture").click()
+            return said in (self.page.locator("#live-said").text_content() or "")
+
+        until(self.page, told)
+
     def chromosome(self, id: int) -> Locator:
         return self.page.locator(f'.chromosome[data-id="{id}"]')
 
@@ -183,8 +193,9 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def board(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, CaseStore]]:
+    """A scope that stands still: where the stage moves, a click that comes then is one on a disabled button."""
     cases = tmp_path_factory.mktemp("cases")
-    with CaseStore(cases) as store, running("--camera", "sim", cases=cases) as address:
+    with CaseStore(cases) as store, tapping(Tap(), models_dir, cases) as address:
         yield address, store
 
 

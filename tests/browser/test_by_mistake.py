@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from edge.cases.edits import Flip
-from tests.browser.conftest import Bench, until
+from tests.browser.conftest import Bench, capture, until
 from tests.builders import NORMAL_FEMALE, make_cell, make_frame
 
 AS_BROAD = "document.getElementById('cell-picture').offsetWidth === document.querySelector('.sheet').clientWidth"
@@ -423,10 +423,8 @@ def test_the_button_of_a_tool_cancels_it(bench: Bench, tool: str) -> None:
 
 def test_a_case_that_is_typed_and_not_opened_gets_no_cell_and_no_other_does(bench: Bench) -> None:
     page = bench.page
-    expect(page.locator("#capture")).to_be_enabled()
     page.locator("#case-name").fill("next")
-    page.locator("#capture").click()
-    expect(page.locator("#live-said")).to_contain_text("case next is not open")
+    bench.capture("case next is not open")
     expect(page.locator("#case-name")).to_be_focused()
     assert len(bench.store.cells(bench.case)) == 2
     page.keyboard.press("Enter")
@@ -450,12 +448,11 @@ def test_a_reason_that_is_cancelled_sets_no_cell_aside(bench: Bench) -> None:
 
 def test_an_umlaut_in_two_characters_is_the_open_case(bench: Bench) -> None:
     page = bench.page
-    expect(page.locator("#capture")).to_be_enabled()
     page.locator("#case-name").fill(unicodedata.normalize("NFD", "Müller"))
     page.keyboard.press("Enter")
     expect(page.locator("#live-said")).to_contain_text("it has no cell yet")
     expect(page.locator("#case-name")).to_have_value("Müller")
-    page.locator("#capture").click()
+    capture(page)
     expect(page.locator("#cells button")).to_have_count(1)
 
 

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from edge.camera.simulated import SimulatedCamera
-from edge.live.loop import run
-from edge.live.web.page import LivePage
-from edge.pipeline import load_pipeline
-from edge.records import Frame
 from tests.browser.conftest import PATIENCE_MS, capture, running, until
+from tests.browser.tap import Tap, tapping
 from tests.edge.disks import full
 
 
@@ -139,48 +133,11 @@ def test_labels_of_before_a_restart_are_not_shown_over_the_next_run(page: Page, 
     assert shown == [True, False]
 
 
-class Tap:
-    """The simulated scope with a hand on its cable: ``hold`` for a picture that stands still for ever, ``stop`` for
-    none at all."""
-
-    name = "tap"
-
-    def __init__(self, size_px: tuple[int, int]) -> None:
-        self._camera = SimulatedCamera(seed=3, hold_s=3600.0, size_px=size_px)
-        self.hold = threading.Event()
-        self.stop = threading.Event()
-
-    def frames(self) -> Iterator[Frame]:
-        held: Frame | None = None
-        for frame in self._camera.frames():
-            if self.stop.is_set():
-                continue
-            held = frame if held is None or not self.hold.is_set() else held
-            yield replace(held, index=frame.index, captured_s=time.monotonic())
-
-    def close(self) -> None:
-        self._camera.close()
-
-
 @pytest.fixture
 def tapped(models_dir: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Tap, str]]:
     tap = Tap(getattr(request, "param", (500, 500)))
-    pipeline = load_pipeline(models_dir)
-    page = LivePage(
-        tap,
-        lambda: tap,
-        pipeline,
-        cases=tmp_path,
-        case="tap",
-        host="127.0.0.1",
-        port=0,
-    )
-    thread = threading.Thread(target=lambda: run(page.camera, page.label, [page]))
-    thread.start()
-    yield tap, page.address
-    page.camera.close()
-    thread.join(30)
-    page.close()
+    with tapping(tap, models_dir, tmp_path) as address:
+        yield tap, address
 
 
 @pytest.mark.parametrize(("failure", "said"), [("hold", "Camera frozen"), ("stop", "Camera late")])

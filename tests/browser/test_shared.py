@@ -131,9 +131,7 @@ def test_a_case_that_another_opened_takes_no_cell_unasked(bench: Bench) -> None:
     page = bench.page
     page.evaluate(FETCH, ["/api/case/open", {"name": f"{bench.case}-other"}])
     expect(page.locator("#live-said")).to_contain_text("is open now, no longer")
-    expect(page.locator("#capture")).to_be_enabled()
-    page.locator("#capture").click()
-    expect(page.locator("#live-said")).to_contain_text("it was not opened here; capture again to use it")
+    bench.capture("it was not opened here; capture again to use it")
     assert not bench.store.case(f"{bench.case}-other").cells
 
 
@@ -144,8 +142,7 @@ def test_a_capture_that_waits_its_turn_is_for_the_case_that_was_shown(bench: Ben
     page.keyboard.press("Enter")
     until(page, lambda: bool(waiting))
     page.keyboard.press("l")
-    expect(page.locator("#capture")).to_be_enabled()
-    page.locator("#capture").click()
+    bench.capture("Reading the cell thoroughly")
     page.evaluate(FETCH, ["/api/case/open", {"name": other}])
     expect(page.locator("#case-name")).to_have_value(other)
     with page.expect_request("**/api/capture") as asked:
@@ -157,13 +154,10 @@ def test_a_case_that_was_opened_here_once_is_still_another_persons_later(bench: 
     page = bench.page
     page.evaluate(FETCH, ["/api/case/open", {"name": f"{bench.case}-other"}])
     expect(page.locator("#case-name")).to_have_value(f"{bench.case}-other")
-    page.locator("#capture").click()
-    expect(page.locator("#live-said")).to_contain_text("capture again to use it")
+    bench.capture("capture again to use it")
     page.evaluate(FETCH, ["/api/case/open", {"name": bench.case}])  # which this page opened first
     expect(page.locator("#case-name")).to_have_value(bench.case)
-    expect(page.locator("#capture")).to_be_enabled()
-    page.locator("#capture").click()
-    expect(page.locator("#live-said")).to_contain_text(f"case {bench.case} is open now, but it was not opened here")
+    bench.capture(f"case {bench.case} is open now, but it was not opened here")
     assert len(bench.store.case(bench.case).cells) == 2
 
 

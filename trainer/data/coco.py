@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from trainer.data.foreign import ForeignSet, foreign_label
 from trainer.data.metaphase import FrameTruth, framed
@@ -66,16 +67,22 @@ class CocoFrame:
     labels: tuple[str, ...]
     crowds: tuple[dict[str, Any], ...]
 
+    @property
+    def ignored_px(self) -> npt.NDArray[np.int64]:
+        """The crowds' boxes (k, 4): x0, y0, x1, y1."""
+        boxes = np.array([corners(mark, self.table) for mark in self.crowds], np.float64)
+        return np.rint(boxes.reshape(-1, 4)).astype(np.int64)
+
 
 def read_coco(path: Path) -> list[FrameTruth]:
     """All frames, table by table; what lies in a crowd is ignored. ``DatasetError`` names the table and the entry that
     is wrong."""
     truths: list[FrameTruth] = []
     for frame in coco_frames(path):
-        boxes, crowds = ([corners(mark, frame.table) for mark in some] for some in (frame.marks, frame.crowds))
+        boxes = [corners(mark, frame.table) for mark in frame.marks]
         where = f"{frame.table}, {frame.path.name}"
         truth = framed(frame.path, frame.case, frame.split, boxes, frame.labels, where)
-        truths.append(replace(truth, ignored_px=np.rint(np.reshape(crowds, (-1, 4))).astype(np.int64)))
+        truths.append(replace(truth, ignored_px=frame.ignored_px))
     return truths
 
 

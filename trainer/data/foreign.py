@@ -34,6 +34,8 @@ class ForeignSet:
     cases: Mapping[str, str]
     _pictures: dict[Path, dict[str, list[Path]]] = field(default_factory=dict, repr=False)
     """Folders that were looked through: each with its pictures by name, in the form that is alike on all systems."""
+    _taken: dict[str, str] = field(default_factory=dict, repr=False)
+    """Lines of ``cases.csv`` that were asked for: each with the picture that it is of."""
 
     @classmethod
     def of(cls, folder: Path) -> ForeignSet:
@@ -47,14 +49,20 @@ class ForeignSet:
 
     def case(self, picture: Path) -> str:
         """The case that ``cases.csv`` states, else the one that a folder tells (``names.case_folder``), else the one
-        that the file's name tells. ``DatasetError`` if ``cases.csv`` lacks the picture."""
+        that the file's name tells. ``DatasetError`` if ``cases.csv`` lacks the picture, or states one by a name that
+        two pictures have."""
         if not self.cases:
             return _composed(self._folder_of(picture) or case_of(picture.name))
-        said = (self._within(picture).as_posix(), picture.name)
-        case = next(filter(None, (self.cases.get(_composed(name)) for name in said)), "")
-        if not case:
+        inside, name = (_composed(said) for said in (self._within(picture).as_posix(), picture.name))
+        line = inside if self.cases.get(inside) else name
+        if not self.cases.get(line):
             raise DatasetError(f"{self.folder / CASES_FILE}: no case for {picture.name}; add a line for it")
-        return _composed(case)
+        if self._taken.setdefault(line, inside) != inside:
+            raise DatasetError(
+                f"{self.folder / CASES_FILE}: {line} may be {self._taken[line]} or {inside}; write a line for each, "
+                "with its folders"
+            )
+        return _composed(self.cases[line])
 
     def tell_guessed(self, pictures: Iterable[Path], one_will_do: bool = False) -> None:
         """Warns, with a ``GuessedWarning`` each, if cases of some ``pictures`` were read off the files' names, for a

@@ -2,7 +2,7 @@
 
 ``NAME_dapi.png`` with ``NAME_mask.png`` (``mfish.py``) gives each pixel one class, or says that several overlap there:
 overlaps are ignored. COCO's JSON with a ``segmentation`` in uncompressed run lengths, as ``trainer simulate`` writes
-it, has each mask whole: nothing is ignored.
+it, has each mask whole: no pixel is ignored. Its crowds, several chromosomes in one mark, are to be found by nobody.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.records import BoolArray, Box
 from trainer.data.coco import CocoFrame, coco_frames, corners
@@ -38,11 +39,13 @@ from trainer.errors import DatasetError
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskedFrame:
     """A metaphase at ``path``, its chromosomes ``pieces``, which may share pixels, and ``ignored`` bool (H, W), the
-    pixels of which nobody knows whose they are."""
+    pixels of which nobody knows whose they are. What is found at ``ignored_px`` int64 (k, 4), x0, y0, x1, y1, counts
+    neither way."""
 
     path: Path
     pieces: tuple[MaskTruth, ...]
     ignored: BoolArray
+    ignored_px: npt.NDArray[np.int64]
 
 
 Reader = Callable[[], MaskedFrame]
@@ -90,7 +93,7 @@ def read_mfish_masks(mask_file: Path) -> MaskedFrame:
         raise DatasetError(f"{mask_file}: expected an 8-bit grey mask; copy it again or take it away")
     picture = picture_of(mask_file)
     require_size(picture, mask.shape[::-1], str(mask_file))
-    return MaskedFrame(picture, tuple(pieces_of_mask(mask)), mask == OVERLAP)
+    return MaskedFrame(picture, tuple(pieces_of_mask(mask)), mask == OVERLAP, np.zeros((0, 4), np.int64))
 
 
 def read_coco_masks(frame: CocoFrame) -> MaskedFrame:
@@ -105,7 +108,7 @@ def read_coco_masks(frame: CocoFrame) -> MaskedFrame:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DatasetError(f"{frame.table}: not as COCO has it, {type(error).__name__} {error}") from error
-    return MaskedFrame(frame.path, pieces, np.zeros((height_px, width_px), np.bool_))
+    return MaskedFrame(frame.path, pieces, np.zeros((height_px, width_px), np.bool_), frame.ignored_px)
 
 
 def _piece(mark: dict[str, Any], label: str, height_px: int, width_px: int, table: Path) -> MaskTruth:

@@ -1,7 +1,8 @@
 """How labelled cells compare with masks of their chromosomes: located by pixels, not only by boxes.
 
-Where the truth does not say whose a pixel is, it is ignored, in what was found and in the truth. Where nothing is
-ignored, masks are whole, and the measures are also given for those that cross others, and for those that lie alone.
+Where the truth does not say whose a pixel is, it is ignored, in what was found and in the truth. What locates no true
+one and lies at an object to be ignored counts neither way. Where no pixel is ignored, masks are whole, and the measures
+are also given for those that cross others, and for those that lie alone.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.cell.compare import Score, compare, one_to_one
+from edge.cell.compare import MATCH_IOU, Score, compare, one_to_one
 from edge.overlap import CROSSING_PX, box_iou, shared_px
 from edge.records import BoolArray, Box, Cell, Chromosome, Frame
+from trainer.data.excluded import teaches_nothing
 from trainer.data.masked import MaskedFrame
 from trainer.data.mfish import MaskTruth
 
@@ -67,7 +69,7 @@ def mask_figures(frames: Iterable[MaskedFrame], label: Callable[[Frame], Cell]) 
 
     by_mask, by_box, off, outcomes, whole = Score(), Score(), 0, [], True
     for index, frame in enumerate(frames):
-        found, pieces = label(read_frame(frame.path, index)).chromosomes, frame.pieces
+        found, pieces = _counted(label(read_frame(frame.path, index)).chromosomes, frame), frame.pieces
         outcome = outcome_by_mask(found, frame)
         by_mask += _score(outcome, len(found))
         by_box += compare(
@@ -94,6 +96,15 @@ def mask_figures(frames: Iterable[MaskedFrame], label: Callable[[Frame], Cell]) 
     counts = {"frames": by_mask.frames, "truth": by_mask.truth, "found": by_mask.found}
     figures = counts | {name: round(float(share), 4) for name, share in shares.items()}
     return figures | _by_kind(Outcome.joined(outcomes)) if whole and outcomes else figures
+
+
+def _counted(found: Sequence[Chromosome], frame: MaskedFrame) -> Sequence[Chromosome]:
+    if not (found and len(frame.ignored_px)):
+        return found
+    boxes = [c.region.box_px for c in found]
+    alike = np.maximum(box_iou(boxes, [p.box_px for p in frame.pieces]), mask_ious(found, frame))
+    out = teaches_nothing(boxes, frame.ignored_px) & (alike.max(1, initial=0) < MATCH_IOU)
+    return [c for c, left_out in zip(found, out, strict=True) if not left_out]
 
 
 def _by_kind(outcome: Outcome) -> dict[str, Any]:

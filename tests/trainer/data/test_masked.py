@@ -13,6 +13,7 @@ import pytest
 
 from edge.records import BoolArray, Box
 from tests.trainer.data.forms import HEIGHT_PX, WIDTH_PX, coco_folder, frame, mask_folder
+from trainer.data.coco import CrowdWarning
 from trainer.data.foreign import GuessedWarning
 from trainer.data.masked import masked_frames
 from trainer.data.mfish import split_of_slide
@@ -89,6 +90,16 @@ def test_what_is_no_whole_mask_is_one_plain_error(
         read()
     assert "val.json, annotation 5: " in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_crowd_is_ignored_and_needs_no_mask(tmp_path: Path) -> None:
+    data = folder_with(tmp_path, rle_of(np.ones((48, 20), np.bool_), BOX, HEIGHT_PX, WIDTH_PX), [10, 12, 20, 48])
+    table = json.loads((data / "val.json").read_text())
+    table["annotations"].append({"id": 6, "image_id": 1, "iscrowd": 1, "bbox": [40, 4.6, 20, 30]})
+    (data / "val.json").write_text(json.dumps(table))
+    with pytest.warns(CrowdWarning):
+        (read,) = masked_frames(data)
+    assert (len(read().pieces), read().ignored_px.tolist()) == (1, [[40, 5, 60, 35]])
 
 
 def test_coco_with_boxes_alone_has_no_masks(tmp_path: Path) -> None:

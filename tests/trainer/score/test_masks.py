@@ -18,6 +18,8 @@ from trainer.data.masked import MaskedFrame, masked_frames
 from trainer.data.mfish import OVERLAP, MaskTruth, pieces_of_mask
 from trainer.score.masks import mask_figures, mask_ious, outcome_by_mask
 
+NOTHING = np.zeros((0, 4), np.int64)
+
 
 def drawn(*boxes: tuple[int, Box]) -> UInt8Array:
     """A mask of filled boxes, (class, (x0, y0, x1, y1)) each; where two meet they overlap."""
@@ -29,7 +31,7 @@ def drawn(*boxes: tuple[int, Box]) -> UInt8Array:
 
 
 def masked(mask: UInt8Array) -> MaskedFrame:
-    return MaskedFrame(Path("a_dapi.png"), tuple(pieces_of_mask(mask)), mask == OVERLAP)
+    return MaskedFrame(Path("a_dapi.png"), tuple(pieces_of_mask(mask)), mask == OVERLAP, NOTHING)
 
 
 def test_a_piece_is_a_chromosome_and_an_overlap_joins_its_arms() -> None:
@@ -86,7 +88,7 @@ def test_whole_masks_are_also_scored_by_what_they_cross() -> None:
         MaskTruth(label, box, np.ones((box[3] - box[1], box[2] - box[0]), np.bool_))
         for label, box in zip(("7", "X", "1", "2"), boxes, strict=True)
     )
-    frame = MaskedFrame(Path("a.png"), pieces, np.zeros((90, 120), np.bool_))
+    frame = MaskedFrame(Path("a.png"), pieces, np.zeros((90, 120), np.bool_), NOTHING)
     found = [
         make_chromosome(0, "7", box_px=(10, 10, 20, 40)),  # all of it, shared pixels too
         make_chromosome(1, "X", box_px=(5, 20, 20, 26)),  # too little of it
@@ -105,6 +107,19 @@ def test_whole_masks_are_also_scored_by_what_they_cross() -> None:
         "end_to_end_crossing": 0.5,
     }
     assert outcome.figures(np.zeros(4, np.bool_), "_none")["mean_mask_iou_none"] is None
+
+
+def test_what_is_found_at_a_crowd_counts_neither_way(tmp_path: Path) -> None:
+    """But for what locates a true one that lies there."""
+    (read,) = masked_frames(mask_folder(tmp_path))
+    masked = read()
+    exact = [_exactly(k, p.label, p.box_px, p.mask) for k, p in enumerate(masked.pieces)]
+    height_px, width_px = masked.ignored.shape
+    (x0, y0, x1, y1), more = masked.pieces[0].box_px, make_chromosome(9, "5", box_px=(0, 0, 9, 9))
+    for crowd, counted in ((x0, y0, x1, y1), 5), ((0, 0, width_px, height_px), 4):
+        frame = replace(masked, ignored_px=np.array([crowd]))
+        figures = mask_figures([frame], lambda _: replace(make_cell([]), chromosomes=(*exact, more)))
+        assert (figures["found"], figures["located"], figures["count_off"]) == (counted, 1.0, counted - 4)
 
 
 def _exactly(id: int, label: str, box: Box, mask: BoolArray) -> Chromosome:

@@ -21,6 +21,7 @@ needs three cells that lack the same (ISCN). A single X in an otherwise complete
 
 Markers and derivatives are a person's word, and the string says no more of them than that: ``47,XX,+mar``, two of them
 ``+2mar``, and ``46,XX,der(9)`` or ``46,X,der(X)``, what changed the 9 being left to the person who writes the report.
+So a loss beside them is said with a doubt: the 21 of ``45,XX,der(14),-21`` may be fused to the 14.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ STRANGERS_FROM = 4
 AUTOSOMES = LABELS[:22]
 _SYNDROMES = {"13": "Patau syndrome", "18": "Edwards syndrome", "21": "Down syndrome"}
 _SOMIES = ("nullisomy", "monosomy", "disomy", "trisomy", "tetrasomy", "pentasomy")
-_PLOIDIES = {1: "near-haploidy", 3: "triploidy", 4: "tetraploidy, or two cells in one frame"}
+_PLOIDIES = {1: "near-haploidy", 3: "triploidy", 4: "tetraploidy, often of the culture, or two cells in one frame"}
+_UNLESS_HELD = ", unless a changed chromosome or a marker holds it"
 _IF_SHARED = ", if three cells show it"
 _ONE_CELL = "seen in one cell"
 NOBODY_YET = "no person has reviewed this cell yet"
@@ -53,6 +55,7 @@ _PLAIN = (
 )
 """How the findings begin that say what is seen and claim nothing of the patient."""
 MONOSOMY_X = "monosomy X (Turner syndrome)"
+_X_AND_MARKER = "one X beside a marker, which may be a changed X or Y"
 _SEX_FINDINGS = {
     "X": MONOSOMY_X,
     "XXX": "trisomy X (triple X syndrome)",
@@ -140,9 +143,9 @@ def karyotype_of(
         terms += [f"+der({label})"] * gained + [f"der({label})"] * (changed - gained)
     if cell.markers:
         terms.append("+mar" if cell.markers == 1 else f"+{cell.markers}mar")
-    level = (
-        f"<{cell.ploidy}n>" if cell.ploidy != 2 and (terms or cell.incomplete or len(cell.sex) != cell.ploidy) else ""
-    )
+    odd = cell.ploidy != 2 and (terms or cell.incomplete or len(cell.sex) != cell.ploidy)
+    beyond = round(cell.total / 23) > cell.ploidy  # 58<2n>: markers bring the count to the next level
+    level = f"<{cell.ploidy}n>" if odd or beyond else ""
     parts = [f"{cell.total}{level}", *([sex] if sex else []), *terms, *(["inc"] if cell.incomplete else [])]
     return ",".join(parts)
 
@@ -190,6 +193,8 @@ def _said(cell: _Balance) -> tuple[str, ...]:
         said.append(
             _PLOIDIES.get(cell.ploidy, f"about {cell.ploidy} sets of chromosomes, or several cells in one frame")
         )
+    if cell.ploidy in (3, 4) and cell.shared and cell.total != 23 * cell.ploidy:
+        said[-1] = f"near-{said[-1]}"
     if cell.ploidy == 3 and not cell.shared and cell.total != 69:
         said[-1] += ", or parts of two cells in one frame"
     if cell.incomplete:
@@ -201,11 +206,12 @@ def _said(cell: _Balance) -> tuple[str, ...]:
             said.append(f"not found: {_listed(lost)}; a finding only where three cells lack the same")
     if _tells_sex(cell):
         condition = "" if cell.shared or cell.sex != "X" else _IF_SHARED
-        said += [f"{finding}{condition}" for finding in _sex_findings(cell.sex, cell.derivatives)]
+        said += [f"{finding}{condition}" for finding in _sex_findings(cell)]
     for label, change in cell.autosome_change.items():
         whole = change - cell.extra_derivatives(label)
         if whole > 0 or (whole < 0 and cell.shared and not cell.incomplete):
-            said.append(_autosome_finding(label, cell.ploidy, whole))
+            held = _UNLESS_HELD if whole < 0 and (cell.derivatives or cell.markers) else ""  # 45,XX,der(14),-21
+            said.append(f"{_autosome_finding(label, cell.ploidy, whole)}{held}")
     said += [_derivative_finding(cell, label) for label in dict.fromkeys(cell.derivatives)]
     if cell.markers:
         said.append("marker chromosome" if cell.markers == 1 else f"{cell.markers} marker chromosomes")
@@ -214,6 +220,7 @@ def _said(cell: _Balance) -> tuple[str, ...]:
         said.insert(0, f"{len(gains)} gains: look for part of another cell in the frame")
     if not cell.shared and any(not _is_plain(finding) and not finding.endswith(_IF_SHARED) for finding in said):
         said.append(f"{_ONE_CELL}: a finding only where a second shows the same")
+    gains = [*(dict.fromkeys(cell.sex) if len(cell.sex) > cell.ploidy else ()), *gains]
     if gains and cell.missing and not (cell.shared or cell.incomplete):  # in several cells alike it is no slip
         said.append(f"gain and loss in one cell: check the labels of {', '.join([*gains, *cell.missing])}")
     return tuple(said)
@@ -267,11 +274,15 @@ def _listed(missing: Mapping[str, int]) -> str:
     return ", ".join(label if copies == 1 else f"{copies} of {label}" for label, copies in missing.items())
 
 
-def _sex_findings(sex: str, derivatives: Sequence[str]) -> list[str]:
-    """A syndrome of too many is of whole chromosomes: where one of them is changed, it is not said."""
+def _sex_findings(cell: _Balance) -> list[str]:
+    """A syndrome of too many is of whole chromosomes: where one of them is changed, it is not said; nor is Turner
+    syndrome where a marker may be the rest of a Y."""
+    sex = cell.sex
     if sex in ("XX", "XY"):
         return []
-    changed = len(sex) > 2 and any(label in ("X", "Y") for label in derivatives)
+    if sex == "X" and cell.markers:
+        return [_X_AND_MARKER]
+    changed = len(sex) > 2 and any(label in ("X", "Y") for label in cell.derivatives)
     return [f"sex chromosomes {sex}" if changed else _SEX_FINDINGS.get(sex, f"sex chromosomes {sex}")]
 
 

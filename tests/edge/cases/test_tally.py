@@ -175,6 +175,19 @@ def test_markers_and_derivatives_make_clones() -> None:
     assert valid("46,XX,der(9)[2]")
 
 
+def test_a_single_x_beside_a_marker_is_no_turner_syndrome() -> None:
+    """The marker may be the rest of an X or of a Y, which only other methods tell."""
+    marked = [edited(captured([*NORMAL_FEMALE[:45], "21"], number=k), Mark(45, "marker")) for k in (1, 2, 3)]
+    said = "one X beside a marker, which may be a changed X or Y in 3 of 6 cells"
+    for others, karyotype, first in (
+        ([cell_of("-X", number=k) for k in (4, 5, 6)], "mos 45,X[3]/46,X,+mar[3]", f"{MONOSOMY_X} in 3 of 6 cells"),
+        ([cell_of(number=k, sex="XY") for k in (4, 5, 6)], "mos 46,X,+mar[3]/46,XY[3]", said),
+    ):
+        result = tally([*marked, *others])
+        assert (result.karyotype, result.findings[0]) == (karyotype, first)
+        assert said in result.findings
+
+
 def test_the_same_gain_at_another_ploidy_is_another() -> None:
     four = [*(str(n) for n in range(1, 23)), "X"] * 4
     doubled = edited(captured([*four, "8"], number=2), Accept((0,)))

@@ -220,9 +220,9 @@ def _said(cell: _Balance) -> tuple[str, ...]:
         said.insert(0, f"{len(gains)} gains: look for part of another cell in the frame")
     if not cell.shared and any(not _is_plain(finding) and not finding.endswith(_IF_SHARED) for finding in said):
         said.append(f"{_ONE_CELL}: a finding only where a second shows the same")
-    gains = [*(dict.fromkeys(cell.sex) if len(cell.sex) > cell.ploidy else ()), *gains]
-    if gains and cell.missing and not (cell.shared or cell.incomplete):  # in several cells alike it is no slip
-        said.append(f"gain and loss in one cell: check the labels of {', '.join([*gains, *cell.missing])}")
+    too_many = [*(dict.fromkeys(cell.sex) if len(cell.sex) > cell.ploidy else ()), *gains]
+    if too_many and cell.missing and not (cell.shared or cell.incomplete):  # in several cells alike it is no slip
+        said.append(f"gain and loss in one cell: check the labels of {', '.join([*too_many, *cell.missing])}")
     return tuple(said)
 
 

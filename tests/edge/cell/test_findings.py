@@ -114,6 +114,11 @@ SWAPPED = "gain and loss in one cell: check the labels of"
         (cell("XX", c7=-2), (f"not found: 2 of 7{THREE}",), False),
         (cell("X", c22=-1), (f"not found: 22, X or Y{THREE}",), False),
         (
+            cell("XXY", c22=-1),
+            (f"not found: 22{THREE}", "XXY (Klinefelter syndrome)", TWO, f"{SWAPPED} X, Y, 22"),
+            True,
+        ),
+        (
             cell("XYY", c22=-1),
             (f"not found: 22{THREE}", "XYY (Jacobs syndrome)", TWO, f"{SWAPPED} X, Y, 22"),
             True,

@@ -21,6 +21,7 @@ from edge.records import Float32Array, UInt8Array
 from edge.runtime.blocks import blocks_of, in_blocks
 from edge.runtime.bundle import Bundle
 from edge.runtime.network import MOST_AT_ONCE, PictureNetwork, Shape, batch_for, open_network, require_uint8
+from edge.runtime.tiles import no_tiles
 from edge.text import first_line
 
 
@@ -30,7 +31,8 @@ class Network:
     ``model`` is a file or its bytes; ``delegate`` what the runtime's ``load_delegate`` gave. Inputs are given and
     outputs returned as real values: a quantized model's scales and zero points are applied here. A batch goes through
     in one call, beyond ``MOST_AT_ONCE`` in several; the interpreter is resized only when the batch's size changes. On
-    the processor, what can be read in blocks is (``edge.runtime.blocks``). Not to be shared between threads.
+    the processor, what can be read in blocks is (``edge.runtime.blocks``), and Intel's tiles are left alone
+    (``edge.runtime.tiles``). Not to be shared between threads.
 
     ``ModelError``: no runtime is installed; ``BundleInvalid``: the model is not one that the runtime can use.
     """
@@ -39,7 +41,7 @@ class Network:
         content = model if isinstance(model, bytes) else _read(model)
         _, interpreter = _runtime()
         try:
-            with _without_chatter():
+            with _without_chatter(), no_tiles():
                 delegates = None if delegate is None else [delegate]
                 opened = partial(interpreter, num_threads=threads, experimental_delegates=delegates)
                 self._interpreter = opened(model_content=content)

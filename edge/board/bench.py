@@ -184,7 +184,8 @@ def time_frames(
 def peak_macs_per_s(dtype: str, threads: int, times: int = 30) -> float:
     """Multiply-accumulates a second that this runtime reaches at best here, on plain matrix products.
 
-    ``dtype`` is int8 or float32; the models are those of ``tools/make_peak_models.py``. The fastest of ``times`` calls.
+    ``dtype`` is int8 or float32; the models are those of ``tools/make_peak_models.py``. The fastest of ``times`` calls,
+    without Intel's matrix tiles, as our networks run (``edge.runtime.tiles``).
     """
     from edge.runtime.interpreter import Network
     from edge.runtime.macs import count_macs

@@ -28,6 +28,7 @@ try:
     from edge.commands.service import install_service
     from edge.commands.snap import snap
     from edge.config import find_config, read_config
+    from edge.logs import WarningLine
     from edge.text import software
 except KeyboardInterrupt:  # Ctrl-C while all this loads
     print("error: interrupted before anything was done", file=sys.stderr)
@@ -95,7 +96,9 @@ def _spelled_apart(argv: Sequence[str]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns the exit code; ``argv`` without the program's name."""
-    logging.basicConfig(format="warning: %(message)s", level=logging.WARNING)
+    shown = logging.StreamHandler()
+    shown.setFormatter(WarningLine())
+    logging.basicConfig(handlers=[shown], level=logging.WARNING)
     return run_app(app, "chromo-edge", _spelled_apart(sys.argv[1:] if argv is None else argv))
 
 

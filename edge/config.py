@@ -85,7 +85,15 @@ def find_config(named: Path | None) -> Path | None:
     variable = os.environ.get(CONFIG_VARIABLE)
     if named is not None or variable:
         return named or Path(str(variable))
-    return next((path for path in CONFIG_PLACES if path.is_file()), None)
+    return next((path for path in CONFIG_PLACES if _may_be(path)), None)
+
+
+def _may_be(path: Path) -> bool:
+    """Whether a file is at ``path``, or none can tell: settings that are not seen must not be passed over."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def read_config(path: Path, commands: Mapping[str, Mapping[str, Option]], context: Any) -> dict[str, dict[str, Any]]:
@@ -109,7 +117,9 @@ def read_config(path: Path, commands: Mapping[str, Mapping[str, Option]], contex
             )
         tables = tomllib.loads(content.decode("utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"{path}: the settings cannot be read: {error.strerror}; check the path") from error
+        raise ConfigError(
+            f"{path}: the settings cannot be read: {error.strerror}; check the path and who may read it"
+        ) from error
     except RecursionError as error:
         raise ConfigError(
             f"{path}: expected TOML, cannot read it: its values are nested too deeply; correct it"

@@ -72,6 +72,14 @@ class _Lines:
         return left_out
 
 
+class WarningLine(logging.Formatter):
+    """``warning: ...``, one line that a terminal only shows: file names may hold line ends and escapes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = f"warning: {one_line(record.getMessage())}"
+        return f"{said}\n{self.formatException(record.exc_info)}" if record.exc_info else said
+
+
 class JsonLines(logging.Formatter):
     """``time`` is UTC and follows the wall clock, ``monotonic_s`` does not jump when that is set."""
 

@@ -242,7 +242,11 @@ def _disk() -> tuple[Check, ...]:
     from edge.config import default_cases_dir
 
     cases = default_cases_dir().absolute()
-    there = next(folder for folder in (cases, *cases.parents) if folder.is_dir())
+    try:
+        there = next(folder for folder in (cases, *cases.parents) if folder.is_dir())
+    except OSError as error:  # a folder above that this user may not look into
+        mend = "give yourself the right to it and the folders above, or name another with $CHROMO_CASES"
+        return (Check("disk", "fail", f"cases in {cases}: {error.strerror}", mend),)
     if fault := disk_fault(cases):
         return (Check("disk", "fail", fault.said, fault.mend),)
     free_mb = shutil.disk_usage(there).free / 2**20

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,7 @@ def _replace(_: Bundle, folder: Path) -> None:
     """Makes the .part the bundle in use, and removes what neither that nor the one before it names."""
     fields, now = _fields(folder / f"{BUNDLE_FILE}.part"), _fields(folder / BUNDLE_FILE)
     if now and _identity(now) != _identity(fields):  # installed again, it is not the one before itself
-        shutil.copyfile(folder / BUNDLE_FILE, folder / f"{PREVIOUS_FILE}.part")
+        _write(folder / f"{PREVIOUS_FILE}.part", (folder / BUNDLE_FILE).read_bytes())
         (folder / f"{PREVIOUS_FILE}.part").replace(folder / PREVIOUS_FILE)
     sync_names(folder)
     (folder / f"{BUNDLE_FILE}.part").replace(folder / BUNDLE_FILE)
@@ -161,7 +161,8 @@ def _replace(_: Bundle, folder: Path) -> None:
     for path in folder.iterdir():
         mine = {path.name, path.name.replace("_edgetpu.", ".")}  # also what was compiled by hand from one of them
         if path.suffix in (".tflite", ".onnx", ".part") and not mine & named:
-            path.unlink()
+            with suppress(OSError):  # the new model is in use already, whatever stays beside it
+                path.unlink()
 
 
 def _names(fields: dict[str, Any]) -> set[str]:
@@ -186,6 +187,8 @@ def _fields(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
+        with suppress(OSError):  # a memory stick's file system has no modes
+            os.fchmod(file.fileno(), 0o644)  # root installs, the service reads, whatever root's umask
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

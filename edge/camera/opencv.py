@@ -25,6 +25,12 @@ def silence_opencv() -> None:
 def open_video(path: Path) -> cv2.VideoCapture:
     """A video file, opened for reading. Raises ``FrameError`` when it is no video that can be decoded."""
     silence_opencv()
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:  # of such a name OpenCV is given no text, and crashes
+        raise FrameError(
+            f"{path}: expected a video whose name and folders are UTF-8, got other bytes; rename it"
+        ) from None
     capture = cv2.VideoCapture(str(path))
     if not capture.isOpened():
         capture.release()

@@ -20,6 +20,8 @@ MOST_THREADS = 256
 
 def given_path(word: str) -> Path:
     """``word`` as a path. An empty one, as of an unset variable, is refused: ``Path`` takes it for this folder."""
+    if "\0" in word:  # as a settings file may have
+        raise typer.BadParameter("expected a path, got one with a zero byte, which no file has")
     if not word:
         raise typer.BadParameter("expected a path, got an empty word; the current folder is '.'")
     return Path(word)

@@ -57,3 +57,9 @@ def check_folders(frames: Sequence[Path], *folders: Path | None) -> None:
                     "name a folder of their own"
                 )
             taken.add(os.path.realpath(folder))
+
+
+def check_apart(jsonl: Path | None, log: Path | None) -> None:
+    """``ConfigError`` where both are one file: the log rotates, and would take the JSON lines with it."""
+    if jsonl is not None and log is not None and os.path.realpath(jsonl) == os.path.realpath(log):
+        raise ConfigError(f"expected two files for --jsonl and --log, got {log} for both; name another one for --log")

@@ -31,7 +31,7 @@ from edge.commands.options import (
     check_scale,
     given_path,
 )
-from edge.commands.outputs import file_sinks
+from edge.commands.outputs import check_apart, file_sinks
 from edge.errors import CameraError
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def run(
     from edge.sinks.truth import TruthSink
 
     check_scale(um_per_px)
+    check_apart(jsonl, log)
     settings = camera_settings(um_per_px, exposure_us, gain, size)
     # The view leaves standard output alone where the JSON lines go there.
     console = Console(stderr=jsonl is not None and str(jsonl) == "-")
@@ -175,7 +176,12 @@ def run(
         beat = stack.enter_context(Heartbeat())
         try:
             run_loop(
-                device, beat.watch(label_frame), sinks, every_frame=stored or frames is not None, max_frames=frames
+                device,
+                label_frame,
+                sinks,
+                every_frame=stored or frames is not None,
+                max_frames=frames,
+                watch=beat.watch,
             )
         except KeyboardInterrupt:
             pass  # the ordinary end of a live session

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from edge.commands.options import Debug, camera_settings, check_scale
+from edge.commands.outputs import check_apart
 from edge.config import default_models_dir, find_config, user_name
 from edge.errors import ConfigError
 
@@ -112,6 +113,7 @@ def _check(read: Mapping[str, Any]) -> None:
     from edge.runtime.network import DELEGATES
 
     check_scale(read["um_per_px"])
+    check_apart(read["jsonl"], read["log"])
     if not read["headless"]:
         check_host(read["host"])
     camera_settings(read["um_per_px"], read["exposure_us"], read["gain"], read["size"])

@@ -103,8 +103,10 @@ def run(
     *,
     every_frame: bool = False,
     max_frames: int | None = None,
+    watch: Callable[[Callable[[Frame], None]], Callable[[Frame], None]] = lambda step: step,
 ) -> LiveSummary:
-    """Labels frames and gives each to all ``sinks`` until the camera ends or ``max_frames`` are done.
+    """Labels frames and gives each to all ``sinks`` until the camera ends or ``max_frames`` are done. ``watch`` stands
+    before what is done with a frame, and may notice that it is stuck.
 
     The camera is closed on every way out; the sinks are the caller's to close. Raises ``CameraError`` from the camera,
     ``SinkError`` from a sink and ``KeyboardInterrupt`` as they come.
@@ -112,11 +114,16 @@ def run(
     mailbox = Mailbox()
     frames = camera.frames() if every_frame else newest_frames(camera, mailbox)
     labelled = 0
+
+    def done(frame: Frame) -> None:
+        cell = label(frame)
+        for sink in sinks:
+            sink.put(frame, cell)
+
+    step = watch(done)
     try:
         for frame in islice(frames, max_frames):
-            cell = label(frame)
-            for sink in sinks:
-                sink.put(frame, cell)
+            step(frame)
             labelled += 1
     finally:
         close = getattr(frames, "close", None)  # a generator; any other iterator ends with its camera

@@ -177,12 +177,12 @@ def load_bundle(folder: Path, task: Task, file: str = BUNDLE_FILE) -> Bundle:
 
 
 def _read_json(folder: Path, path: Path) -> dict[str, Any]:
-    if not folder.is_dir():
-        raise BundleInvalid(
-            f"expected a model folder at {folder}, found none; name one that holds {BUNDLE_FILE}, "
-            "or with --models the folder above it"
-        )
     try:
+        if not folder.is_dir():
+            raise BundleInvalid(
+                f"expected a model folder at {folder}, found none; name one that holds {BUNDLE_FILE}, "
+                "or with --models the folder above it"
+            )
         fields = json.loads(file_content(path))
     except FileNotFoundError:
         raise BundleInvalid(f"{folder}: expected {BUNDLE_FILE} in a model folder, found none; copy it again") from None
@@ -229,7 +229,7 @@ CHECKS: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
     ("name", "text", _is_text),
     ("task", "locator, separator, classifier, verifier or arbiter", lambda v: v in TASKS),
     ("model", "a plain file name ending in .tflite or .onnx", _is_model_name),
-    ("sha256", "64 hex digits", _is_sha256),
+    ("sha256", "64 hex digits, a to f in lower case", _is_sha256),
     ("labels", "a list of texts", lambda v: isinstance(v, list) and all(_is_text(x) for x in v)),
     (
         "input",

@@ -277,6 +277,14 @@ def test_the_address_is_printed_as_it_is(
     assert "live page: http://[fd00::5]:8765/\n" in chromo("run", "--camera", "sim", *words)[1]
 
 
+def test_the_log_takes_no_json_lines_away(chromo: Run, tmp_path: Path) -> None:
+    """It rotates, and its oldest file goes."""
+    words = ("run", "sim", "--frames", 1, "--headless", "--jsonl", tmp_path / "a", "--log", tmp_path / "." / "a")
+    code, _, errors = chromo(*words)
+    assert code == 2
+    assert re.fullmatch(r"error: expected two files for --jsonl and --log, got .*\n", errors)
+
+
 def test_an_unplugged_camera(chromo: Run, camera: Callable[[Bars], Bars]) -> None:
     bars = camera(Bars(1, CameraLost("bars: no frame any more; plug it in again")))
     code, _, errors = chromo("run", "--camera", "sim", "--headless")

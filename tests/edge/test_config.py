@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import edge.config
 from edge.cli import main
 
 
@@ -89,6 +90,21 @@ def test_a_device_in_the_place_of_the_settings(capsys: pytest.CaptureFixture[str
 def test_a_file_that_is_not_there(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = complaint(capsys, "--config", "no.toml", "doctor")
     assert "no.toml: the settings cannot be read: No such file or directory; check the path" in said
+
+
+def test_a_place_that_cannot_be_looked_at(
+    settings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As /etc/chromo-edge that root made for itself; a name that is too long is refused to root, too."""
+    monkeypatch.setattr(edge.config, "CONFIG_PLACES", (settings.with_name("x" * 300),))
+    assert "the settings cannot be read: File name too long; check the path and who may read it" in complaint(
+        capsys, "models", "list"
+    )
+
+
+def test_a_path_with_a_zero_byte(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings.write_text('[run]\nlog = "a\\u0000b"')
+    assert "[run] log: expected a path, got one with a zero byte" in complaint(capsys, "run", "sim")
 
 
 def test_a_user_whom_the_system_does_not_know(

@@ -44,6 +44,11 @@ def test_lines(logger: logging.Logger, tmp_path: Path) -> None:
     assert second["monotonic_s"] >= first["monotonic_s"]
 
 
+def test_a_warning_is_one_line_whatever_a_file_is_called() -> None:
+    record = logging.makeLogRecord({"msg": "skipped: %s", "args": ("a\nb\x1b[31m.png",)})
+    assert logs.WarningLine().format(record) == "warning: skipped: a b\\x1b[31m.png"
+
+
 def test_files_take_turns(logger: logging.Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "BYTES_A_FILE", 2000)
     logs.log_to(tmp_path / "edge.log")

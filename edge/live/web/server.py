@@ -136,11 +136,17 @@ def _own_addresses() -> list[str]:
 
 
 def check_host(host: str) -> None:
-    """``ConfigError`` for an empty word, which the system takes for every network."""
+    """``ConfigError`` for an empty word, which the system takes for every network, and for what can be no name."""
     if not host:
         raise ConfigError(
             "expected an address for --host, got none; 127.0.0.1 is this board alone, 0.0.0.0 every network"
         )
+    try:
+        sound = "\0" not in host and host.encode("idna")
+    except UnicodeError:
+        sound = False
+    if not sound:
+        raise ConfigError(f"expected an address or a name for --host, as 192.168.1.5, got {host!r}")
 
 
 def _listen(host: str, port: int | None) -> socket.socket:
@@ -148,7 +154,11 @@ def _listen(host: str, port: int | None) -> socket.socket:
     tries = [DEFAULT_PORT, 0] if port is None else [port]
     for wanted in tries:
         try:
-            return socket.create_server((host, wanted), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+            return socket.create_server(
+                (host, wanted),
+                family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+                dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),  # every network, IPv4's addresses, too
+            )
         except OSError as error:
             why = error
     at = host if port is None else f"{host} port {port}"

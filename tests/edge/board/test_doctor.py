@@ -114,6 +114,17 @@ def test_the_disk_is_the_one_that_cases_go_to(machine: Path, tmp_path: Path, mon
     assert asked == [tmp_path]
 
 
+def test_cases_in_a_folder_that_cannot_be_looked_into(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's, as a rule; a name that is too long is refused to root, too."""
+    monkeypatch.setenv("CHROMO_CASES", str(tmp_path / ("x" * 300)))
+    disk = states()["disk"]
+    assert disk.state == "fail"
+    assert disk.said.endswith(": File name too long")
+    assert "$CHROMO_CASES" in disk.mend
+
+
 def test_a_disk_that_went_read_only_is_told(machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHROMO_CASES", str(tmp_path))
     now = os.statvfs(tmp_path)

@@ -74,6 +74,40 @@ def test_old_files_go_but_for_the_one_before(tiny_models: Path, other: Path) -> 
     assert rollback(tiny_models, "classifier").name == "other"
 
 
+def test_what_cannot_be_removed_stays(tiny_models: Path, other: Path) -> None:
+    (tiny_models / "classifier" / "backup.tflite").mkdir()
+    (done,) = install(other, tiny_models)
+    assert (done.name, name_of(tiny_models)) == ("other", "other")
+
+
+def test_the_service_reads_what_root_installs(tiny_models: Path, other: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        install(other, tiny_models)
+    finally:
+        os.umask(before)
+    bundle = load_bundle(tiny_models / "classifier", "classifier")
+    for name in (bundle.model_path.name, "bundle.json", "previous.json"):
+        assert (tiny_models / "classifier" / name).stat().st_mode & 0o777 == 0o644
+
+
+def test_the_one_before_is_on_the_disk_before_it_is_named(
+    tiny_models: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut leaves it empty, and the next install removes its model."""
+    now = (tiny_models / "classifier" / "bundle.json").stat().st_size
+    on_disk = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        on_disk.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, os.fstat(descriptor).st_size))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    install(other, tiny_models)
+    assert ("previous.json.part", now) in on_disk
+
+
 def test_installed_twice_the_one_before_is_still_there(tiny_models: Path, other: Path) -> None:
     first = name_of(tiny_models)
     for _ in range(2):

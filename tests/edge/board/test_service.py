@@ -26,6 +26,7 @@ from edge.config import default_cases_dir
 from edge.errors import ConfigError
 from edge.live.web.page import LivePage
 from edge.records import Cell, Frame
+from edge.sinks.terminal import TerminalSink
 from tests.conftest import TINY
 from tests.edge.stages import bar_pipeline
 
@@ -347,23 +348,30 @@ def test_a_stuck_call_is_not_alive(manager: socket.socket, monkeypatch: pytest.M
         assert manager.recv(99) == b"WATCHDOG=1"
 
 
+@pytest.mark.parametrize("place", ["label", "put"])
 def test_a_run_that_is_stuck_in_a_frame_is_not_alive(
-    manager: socket.socket, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
 ) -> None:
-    """``run`` itself: the beats end while its second frame is being labelled, and only then."""
+    """``run`` itself: the beats end while its second frame is being labelled or written, and only then."""
     monkeypatch.setenv("WATCHDOG_USEC", "90000")
     pipeline = bar_pipeline()
     beats: list[int] = []
 
-    def stuck(frame: Frame) -> Cell:
+    def stuck(*_: object) -> None:
         said = []
         with contextlib.suppress(TimeoutError):
             for _ in range(200):
                 said.append(manager.recv(99))
         beats.append(said.count(b"WATCHDOG=1"))
+
+    def label(frame: Frame) -> Cell:
+        stuck()
         return pipeline.label(frame)
 
-    monkeypatch.setattr(pipeline, "label_live", stuck)
+    if place == "label":
+        monkeypatch.setattr(pipeline, "label_live", label)
+    else:
+        monkeypatch.setattr(TerminalSink, "put", stuck)  # a file on a share that went away, as well
     monkeypatch.setattr(edge.pipeline, "load_pipeline", lambda *_: pipeline)
     manager.settimeout(1.0)
     assert main(["run", "sim", "--headless", "--frames", "2"]) == 0

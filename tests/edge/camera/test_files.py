@@ -278,6 +278,12 @@ def test_video_is_replayed(tmp_path: Path) -> None:
     assert frames[0].source == "scope.avi"
 
 
+def test_a_video_of_other_bytes_than_utf_8_in_its_name_does_not_end_the_program(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "scope.avi", [20]).rename(tmp_path / os.fsdecode(b"scope\xff.avi"))
+    with pytest.raises(FrameError, match="whose name and folders are UTF-8"):
+        list(FolderCamera(video).frames())
+
+
 def test_broken_video_is_refused_quietly(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "scope.mp4").write_bytes(b"garbage" * 100)
     with pytest.raises(FrameError, match="expected a video"):

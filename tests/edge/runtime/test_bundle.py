@@ -195,6 +195,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a number as name": (lambda f: write(f, model=5), "a plain file name ending in .tflite"),
     "a number as hash": (lambda f: write(f, sha256=5), "64 hex digits"),
     "a short hash": (lambda f: write(f, sha256="abc"), "64 hex digits"),
+    "a hash in capitals": (lambda f: write(f, sha256="A" * 64), "64 hex digits, a to f in lower case"),
     "no size": (lambda f: write(f, input={"height_px": 0, "width_px": 12}), "height_px and width_px, whole numbers"),
     "a yes as size": (lambda f: write(f, input={"height_px": 16, "width_px": True}), "height_px and width_px, whole"),
     "labels as text": (lambda f: write(f, labels="X"), "a list of texts"),
@@ -264,3 +265,9 @@ def test_input_size_that_is_not_the_models(tmp_path: Path) -> None:
     bundle = load_bundle(write(tmp_path, input={"height_px": 16, "width_px": 16}), "classifier")
     with pytest.raises(BundleMismatch, match=r"says an input of \(16, 16\) px .* the model has \(16, 12\)"):
         Network.of_bundle(bundle)
+
+
+def test_a_folder_that_cannot_be_looked_at(tmp_path: Path) -> None:
+    """Another user's, as a rule; a name that is too long is refused to root, too."""
+    with pytest.raises(BundleInvalid, match="cannot be read: File name too long"):
+        load_bundle(tmp_path / ("x" * 300), "classifier")

@@ -225,6 +225,20 @@ def test_a_taken_port_is_one_line_that_says_what_to_do(open_server: Served) -> N
         WebServer(lambda *_: None, "127.0.0.1", port_of(open_server))  # type: ignore[arg-type,return-value]
 
 
+@pytest.mark.parametrize("host", ["microscope\0", "ü..lab"])
+def test_what_is_no_name_is_one_line(host: str) -> None:
+    with pytest.raises(ConfigError, match="expected an address or a name for --host"):
+        WebServer(lambda *_: None, host)  # type: ignore[arg-type,return-value]
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
+def test_every_network_is_ipv4s_too(tmp_path: Path) -> None:
+    """Whose addresses are printed."""
+    with serving(tmp_path, "::") as served:
+        for host in ("127.0.0.1", "::1"):
+            socket.create_connection((host, port_of(served))).close()
+
+
 def test_no_address_is_not_every_network() -> None:
     with pytest.raises(ConfigError, match="expected an address for --host, got none"):
         WebServer(lambda *_: None, "")  # type: ignore[arg-type,return-value]

@@ -16,6 +16,7 @@ import { typed } from "./typed.js";
 import { showVerdict, tellWhere } from "./verdict.js";
 
 const MAKING = ["split", "join", "draw"];
+const AGAIN_MS = 2000; // after a case that did not come
 
 const $ = (id) => document.getElementById(id);
 
@@ -47,7 +48,7 @@ const picture = new Picture($("cell-frame"), {
 
 const selected = new Selected($("selected"), (id, label) => moveTo(id, label));
 const aside = new Aside(edit);
-offerExports(say, () => keysToView());
+offerExports(say, () => keysToView(), () => queued(() => true)); // after what was asked before: the file holds that
 offerCases((name) =>
   queued(async () => {
     opening = name;
@@ -98,6 +99,7 @@ function focusSelected() {
 async function refreshCase() {
   const turn = ++asked;
   const now = await api.case().catch((error) => say(error.message));
+  if (!now && turn === asked) setTimeout(refreshCase, AGAIN_MS); // else its tally would stand until the next change
   if (!now || turn < heard) return; // what was asked later was answered sooner, and is newer
   heard = turn;
   if (caseName && now.name !== caseName) {

@@ -331,6 +331,24 @@ def test_enter_after_a_pick_in_the_picture_is_meant_for_the_chromosome(bench: Be
     expect(bench.place("9").locator(".chromosome")).to_have_count(3)
 
 
+@pytest.mark.parametrize("key", ["f", "u", "l"])
+def test_a_swap_that_was_left_takes_no_other_chromosome(bench: Bench, key: str) -> None:
+    page = bench.page
+    bench.open(1)
+    bench.chromosome(2).click()
+    page.keyboard.press("f")
+    expect(page.locator("#said")).to_have_text("Turned")
+    page.keyboard.press("s")
+    expect(bench.chromosome(2)).to_have_class(re.compile("held"))
+    page.keyboard.press(key)
+    expect(page.locator("#said")).to_have_text({"f": "Turned", "u": "Undone", "l": "Nothing changed"}[key])
+    page.keyboard.press("k")
+    bench.chromosome(20).click()
+    page.keyboard.press("s")
+    expect(page.locator("#said")).to_contain_text("Swap with: choose the other one")
+    assert "swap" not in [kind for _, kind in bench.edits()]
+
+
 @pytest.mark.parametrize("left", ["n", "l"])
 def test_a_tool_that_was_left_is_put_away(bench: Bench, left: str) -> None:
     page = bench.page

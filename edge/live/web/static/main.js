@@ -66,25 +66,19 @@ offerCases((name) =>
 // Views
 
 function view(name) {
-  say(picture.tool ? "Nothing changed" : ""); // what was said is of the view that is left
+  say(picture.tool || karyogram.held ? "Nothing changed" : ""); // what was said is of the view that is left
   if (picture.tool) picture.stop();
+  karyogram.hold(null);
   document.body.dataset.view = name;
-  $("live").hidden = name !== "live";
-  $("karyogram").hidden = name !== "karyogram";
   for (const other of ["live", "karyogram"]) {
+    $(other).hidden = name !== other;
     if (other === name) $(`to-${other}`).setAttribute("aria-current", "page");
     else $(`to-${other}`).removeAttribute("aria-current");
   }
   typed.clear();
-  if (name === "karyogram") {
-    karyogram.fit();
-    picture.draw();
-    focusSelected();
-  } else {
-    live.drawn = -1;
-    live.back();
-    $("to-live").focus();
-  }
+  if (name === "karyogram") karyogram.fit(), picture.draw();
+  else (live.drawn = -1), live.back();
+  keysToView();
 }
 
 function keysToView() {
@@ -180,6 +174,7 @@ async function refused(error) {
 // A key may be faster than the cell that was asked for: what was meant for the cell before is not done to the next.
 function onThis(work) {
   const { id } = cell;
+  karyogram.hold(null); // whoever begins a swap and then does something else means no swap any more
   return queue.save(() => (cell.id === id ? work() : say("Nothing changed: the key was meant for the cell before")));
 }
 

@@ -60,11 +60,14 @@ def apply(places: Places, change: Change) -> Places:
             return places
 
 
-def require_due(places: Places, change: Change) -> None:
-    """Raises ``EditRefused`` for bringing back what was not removed: it would change nothing and yet count as a
-    correction. Only new edits are checked, as an older log may hold such a one."""
+def require_due(places: Places, set_aside: str, change: Change) -> None:
+    """Raises ``EditRefused`` for bringing back what was not removed, and for taking back a cell that is not
+    ``set_aside``: it would change nothing and yet count as work on the cell. Only new edits are checked, as an older
+    log may hold such a one."""
     if isinstance(change, Restore) and not places[_index(places, change.chromosome)].excluded:
         raise EditRefused(f"chromosome {change.chromosome} was not removed: there is nothing to bring back")
+    if isinstance(change, TakeBack) and not set_aside:
+        raise EditRefused("the cell is not set aside: there is nothing to take back")
 
 
 def _index(places: Places, id: int) -> int:

@@ -216,7 +216,7 @@ def refuse_under_others(state: CellState, edit: Undo | Redo, change: Change, act
     for event in above:
         if touched(change) & touched(change_of(state.events, event.edit)):
             raise EditRefused(
-                f"{event.actor} has edited the same chromosome since (edit {event.revision}); it must be undone first"
+                f"{event.actor} has changed the same since (edit {event.revision}); that must be undone first"
             )
 
 

@@ -261,7 +261,7 @@ class CaseStore:
             if isinstance(edit, Undo | Redo):
                 refuse_under_others(state, edit, change, actor)
             else:
-                require_due(state.places, edit)
+                require_due(state.places, state.set_aside, edit)
             case_id = db.execute("SELECT case_id FROM cells WHERE id = ?", (id,)).fetchone()[0]
             revision = state.revision + 1
             entry = log.append(db, actor, "edit", case_id, edit_to_json(edit), cell_id=id, revision=revision)

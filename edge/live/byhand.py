@@ -54,7 +54,7 @@ def _stained(frame: Frame, path: Float32Array) -> np.ndarray:
 def _edge(mask: np.ndarray) -> Points:
     """The outline of the mask's largest piece."""
     found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not found:
+    largest = max(found, key=cv2.contourArea, default=np.empty(0)).reshape(-1, 2)
+    if len(largest) < 3:
         raise EditRefused("there is no chromosome along that line; draw it along the middle, end to end")
-    largest = max(found, key=cv2.contourArea).reshape(-1, 2)
     return [(float(x), float(y)) for x, y in largest]

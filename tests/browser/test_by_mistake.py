@@ -331,6 +331,24 @@ def test_enter_after_a_pick_in_the_picture_is_meant_for_the_chromosome(bench: Be
     expect(bench.place("9").locator(".chromosome")).to_have_count(3)
 
 
+@pytest.mark.parametrize("key", ["f", "u", "l"])
+def test_a_swap_that_was_left_takes_no_other_chromosome(bench: Bench, key: str) -> None:
+    page = bench.page
+    bench.open(1)
+    bench.chromosome(2).click()
+    page.keyboard.press("f")
+    expect(page.locator("#said")).to_have_text("Turned")
+    page.keyboard.press("s")
+    expect(bench.chromosome(2)).to_have_class(re.compile("held"))
+    page.keyboard.press(key)
+    expect(page.locator("#said")).to_have_text({"f": "Turned", "u": "Undone", "l": "Nothing changed"}[key])
+    page.keyboard.press("k")
+    bench.chromosome(20).click()
+    page.keyboard.press("s")
+    expect(page.locator("#said")).to_contain_text("Swap with: choose the other one")
+    assert "swap" not in [kind for _, kind in bench.edits()]
+
+
 @pytest.mark.parametrize("left", ["n", "l"])
 def test_a_tool_that_was_left_is_put_away(bench: Bench, left: str) -> None:
     page = bench.page
@@ -387,6 +405,60 @@ def test_a_finger_cuts(bench: Bench) -> None:
     finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     expect(page.locator("#said")).to_have_text("Cut in two")
     assert bench.edits() == [(1, "split")]
+
+
+def test_a_second_finger_draws_nothing(bench: Bench) -> None:
+    """A hand that rests on a board's own screen beside the finger that draws."""
+    page = bench.page
+    bench.open(1)
+    bench.chromosome(14).click()
+    page.keyboard.press("c")
+    canvas = page.locator("#cell-frame")
+    expect(canvas).to_have_class("drawing")
+    box = canvas.bounding_box()
+    assert box is not None
+    x, y, scale = box["x"], box["y"], box["width"] / 340
+    hand = {"x": x + 300 * scale, "y": y + 250 * scale, "id": 1}
+    points = [{"x": x + (240 + k) * scale, "y": y + 62 * scale, "id": 0} for k in range(0, 36, 3)]
+    touch = page.context.new_cdp_session(page)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points[:1]})
+    for point in points[1:]:
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [points[-1], hand]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.locator("#said")).to_have_text("Cut in two")
+    assert bench.edits() == [(1, "split")]
+
+
+def test_what_was_removed_hides_nothing_in_the_picture(bench: Bench) -> None:
+    """A chromosome that is drawn where a wrong one was removed is what a click there means; the other is not shown."""
+    page = bench.page
+    bench.open(1)
+    bench.chromosome(14).click()
+    page.keyboard.press("Delete")
+    expect(page.locator("#said")).to_have_text("Removed")
+    x0, y0, x1, y1 = next(c.region.box_px for c in bench.cells[0].captured.cell.chromosomes if c.region.id == 14)
+    page.keyboard.press("d")
+    canvas = page.locator("#cell-frame")
+    expect(canvas).to_have_class("drawing")
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        box = canvas.bounding_box()
+        assert box is not None
+        return box["x"] + x * box["width"] / 340, box["y"] + y * box["height"] / 300
+
+    page.mouse.move(*at(x0, y0))
+    page.mouse.down()
+    for corner in ((x1, y0), (x1, y1), (x0, y1), (x0, y0)):
+        page.mouse.move(*at(*corner))
+    page.mouse.up()
+    expect(page.locator("#said")).to_have_text("Added")
+    drawn = page.locator(".chromosome.selected")
+    id = drawn.get_attribute("data-id")
+    assert id not in (None, "14")
+    bench.chromosome(5).click()
+    page.mouse.click(*at((x0 + x1) / 2, (y0 + y1) / 2))
+    expect(drawn).to_have_attribute("data-id", str(id))
 
 
 @pytest.mark.parametrize(("width", "height"), [(800, 480), (360, 640)])

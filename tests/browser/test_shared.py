@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Route, WebSocket, expect
 
-from edge.cases.edits import Relabel, SetAside
+from edge.cases.edits import Accept, Relabel, SetAside
 from tests.browser.conftest import Bench, until
 
 FETCH = """([address, body]) => fetch(address, {
@@ -287,6 +287,31 @@ def test_a_captured_picture_that_failed_is_asked_for_again(bench: Bench) -> None
     page.wait_for_timeout(300)
     with page.expect_response("**/picture.png*"):
         bench.chromosome(30).click()
+
+
+def test_an_export_holds_what_was_corrected_before_it_was_asked_for(bench: Bench) -> None:
+    page = bench.page
+    waiting = bench.hold_edit()
+    bench.open(1)
+    bench.chromosome(14).click()
+    page.keyboard.type("3")
+    page.keyboard.press("Enter")
+    until(page, lambda: bool(waiting))
+    page.keyboard.press("l")
+    with page.expect_download() as saved:
+        page.locator('[data-export="cells"]').click()
+        page.wait_for_timeout(300)  # a file that does not wait is made in less
+        waiting[0].continue_()
+    assert "46,XX,+3,-8" in saved.value.path().read_text()
+
+
+def test_a_case_that_does_not_come_is_asked_for_again(bench: Bench) -> None:
+    """Else the tally and the list would stand as they were until the next change."""
+    page = bench.page
+    page.route("**/api/case", lambda route: route.abort(), times=1)
+    bench.store.edit(bench.cells[0].id, Accept((5, 20)), based_on=0, actor="lee")
+    expect(page.locator("#live-said")).to_contain_text("the board does not answer")
+    expect(page.locator("#cells button", has_text="1.")).to_contain_text("reviewed")
 
 
 def test_an_export_keeps_the_keyboard_while_it_is_made(bench: Bench) -> None:

@@ -29,10 +29,10 @@ def cell_page(page: Page, state: CellState, frame: Frame) -> None:
         page.warning(f"Set aside, not counted: {state.set_aside}")
     page.gap(1)
     for finding in state.findings:
-        if finding.startswith("provisional"):
-            page.warning(f"P{finding[1:]}" + (" (marked ?)" if state.unsure else ""))
-        else:
+        if not finding.startswith("provisional"):
             page.line(finding, 10, colour=RED)
+        elif not state.set_aside:  # else it would only say that once more
+            page.warning(f"P{finding[1:]}" + (" (marked ?)" if state.unsure else ""))
     page.gap(2)
     room_mm = BOTTOM_MM - page.paper.get_y() - 4
     karyogram = draw_karyogram(cell, state.names, headed=False)

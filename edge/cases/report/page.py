@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import unicodedata
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ _PT_MM = 0.3528
 _INK, GREY, _AMBER, _AMBER_FILL, RED = (24, 24, 24), (110, 110, 110), (150, 74, 0), (255, 240, 214), (160, 20, 28)
 _WIDE_FONTS = Path("/usr/share/fonts/truetype/dejavu")
 """Debian's and Raspberry Pi OS's own fonts, for names that the PDF's built-in ones cannot write."""
+_PADDING_MM = 1.2
+_MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
 class Page:
@@ -50,10 +53,30 @@ class Page:
         """``text`` as it is ``written``, cut to what goes into the width."""
         text = self.written(text)
         if self.paper.get_string_width(text) <= width_mm:
-            return text
+            return _as_seen(text)
         while text and self.paper.get_string_width(f"{text}...") > width_mm:
             text = text[:-1]
-        return f"{text}..."
+        return _as_seen(f"{text}...")
+
+    def laid(self, text: str, width_mm: float) -> str:
+        """``text`` as it is ``written``, to be wrapped at that width: a karyotype too long for it goes on after a comma
+        or a slash, and Hebrew and Arabic run from the right."""
+        text = " ".join(self._parted(word, width_mm) for word in self.written(text).split(" "))
+        if not _from_right(text):
+            return text
+        lines = self.paper.multi_cell(width_mm, text=text, align="L", dry_run=True, output="LINES")
+        return "\n".join(map(_as_seen, lines))
+
+    def _parted(self, word: str, width_mm: float) -> str:
+        room_mm = width_mm - 2 * self.paper.c_margin
+        if self.paper.get_string_width(word) <= room_mm:
+            return word
+        lines = [""]
+        for term in re.split("(?<=[,/])", word):
+            if lines[-1] and self.paper.get_string_width(lines[-1] + term) > room_mm:
+                lines.append("")
+            lines[-1] += term
+        return "\n".join(lines)
 
     def _letter(self, letter: str) -> str:
         if ord(letter) in self._letters:
@@ -68,7 +91,7 @@ class Page:
         """A paragraph over the page's width."""
         self.type(points, **kind)
         self.paper.multi_cell(
-            WIDTH_MM, points * _PT_MM * 1.35, self.written(text), new_x="LMARGIN", new_y="NEXT", align=align
+            WIDTH_MM, points * _PT_MM * 1.35, self.laid(text, WIDTH_MM), new_x="LMARGIN", new_y="NEXT", align=align
         )
 
     def gap(self, mm: float) -> None:
@@ -87,7 +110,9 @@ class Page:
     def warning(self, text: str) -> None:
         self.type(10, bold=True, colour=_AMBER)
         self.paper.set_fill_color(*_AMBER_FILL)
-        self.paper.multi_cell(WIDTH_MM, 6, self.written(text), fill=True, new_x="LMARGIN", new_y="NEXT", align="L")
+        self.paper.multi_cell(
+            WIDTH_MM, 6, self.laid(text, WIDTH_MM), fill=True, new_x="LMARGIN", new_y="NEXT", align="L"
+        )
 
     def table(self, heads: Sequence[str], widths: Sequence[float], rows: Iterable[Sequence[object]]) -> None:
         from fpdf.fonts import FontFace
@@ -101,14 +126,14 @@ class Page:
             col_widths=tuple(widths),
             text_align="LEFT",
             line_height=4.6,
-            padding=(0.6, 1.2),
+            padding=(0.6, _PADDING_MM),
             borders_layout="HORIZONTAL_LINES",
             headings_style=head_style,
         ) as table:
             for row in (heads, *rows):
                 cells = table.row()
-                for value in row:
-                    cells.cell(self.written(str(value)))
+                for value, width_mm in zip(row, widths, strict=True):
+                    cells.cell(self.laid(str(value), width_mm - 2 * _PADDING_MM))
 
     def picture(self, pixels: UInt8Array, most_mm: float, *, photograph: bool) -> None:
         """``pixels`` (H, W, 3) as wide as the page, but not higher than ``most_mm``."""
@@ -129,3 +154,19 @@ def day(utc: str) -> str:
 def _narrow(text: str) -> bool:
     """Whether the PDF's built-in fonts can write it."""
     return all(ord(c) < 256 for c in text)
+
+
+def _from_right(text: str) -> bool:
+    return any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
+
+
+def _as_seen(line: str) -> str:
+    """``line`` with its letters as they stand on paper, from the left: fpdf2 writes them as they come, which would be
+    a Hebrew or Arabic name backwards."""
+    if not _from_right(line):
+        return line
+    from fpdf.bidi import BidiParagraph
+    from fpdf.enums import TextDirection
+
+    letters = BidiParagraph(line, base_direction=TextDirection.LTR).get_reordered_characters()
+    return "".join(c.character.translate(_MIRRORED) if c.embedding_level % 2 else c.character for c in letters)

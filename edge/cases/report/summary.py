@@ -61,8 +61,11 @@ def summary(page: Page, case: Case, states: Sequence[CellState], head: Head) -> 
     )
     page.gap(4)
     _provenance(page, states, head)
-    if page.paper.get_y() > BOTTOM_MM - 16:
+    if page.paper.get_y() > BOTTOM_MM - (16 if page.paper.page_no() == 1 else 34):
         page.paper.add_page()
+    if page.paper.page_no() > 1:  # what is signed here stands on another sheet
+        page.gap(4)
+        page.line(f"Case {case.name}: {result.headline}{' (provisional)' if result.provisional else ''}", 9, bold=True)
     page.gap(10)
     page.line(
         "Reviewed by ______________________________     Date ________________     Signature ____________________", 9

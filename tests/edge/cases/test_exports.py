@@ -18,6 +18,7 @@ import jsonschema
 import numpy as np
 import pytest
 import tifffile
+from fpdf import FPDF
 from ome_types import validate_xml
 from PIL import Image
 from pypdf import PdfReader
@@ -29,6 +30,7 @@ from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAsid
 from edge.cases.export import CELL_COLUMNS, NOTICE, editors, scale_of, to_review, waiting
 from edge.cases.files import EVERY_FORM, write_case, write_report, zipped_case
 from edge.cases.ometiff import OME, ome_tiff, ome_xml
+from edge.cases.report.page import WIDTH_MM, Page
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.errors import SinkError
@@ -355,6 +357,31 @@ def test_a_report_for_any_name(store: CaseStore, tmp_path: Path, name: str) -> N
     assert "Provisional: no person has reviewed this cell yet" in pages[1]
 
 
+def test_hebrew_and_arabic_run_from_the_right_in_the_report() -> None:
+    """fpdf2 writes letters from the left, as they come: a name would stand there backwards."""
+    name = "קרן לוי"
+    page = Page(FPDF(), name)
+    page.paper.add_page()
+    page.type(8)
+    assert page.laid(f"Case {name} (S24-117)", WIDTH_MM) == f"Case {name[::-1]} (S24-117)"
+    assert page.shortened(f"Case {name} (S24-117)", WIDTH_MM) == f"Case {name[::-1]} (S24-117)"
+    assert page.laid("مريم (2), kim", WIDTH_MM) == f"(2) {'مريم'[::-1]}, kim"
+    first, last = page.laid(f"{name} {name}", page.paper.get_string_width(name) + 5).split("\n")
+    assert first == last == name[::-1]
+
+
+def test_a_term_of_a_karyotype_is_never_parted_in_the_report(store: CaseStore, tmp_path: Path) -> None:
+    """-1 at the end of a line and 3 on the next one would be another karyotype."""
+    store.new_case("S1", "kim")
+    state = store.capture("S1", make_frame(300, 340), make_cell(), "kim")
+    for id in range(0, 44, 2):
+        state = store.edit(state.id, Mark(id, "derivative"), based_on=state.revision, actor="kim")
+    write_report(store, "S1", tmp_path / "report.pdf")
+    pages = PdfReader(tmp_path / "report.pdf").pages
+    for page in (pages[0], pages[-1]):
+        assert state.karyotype in page.extract_text().replace(",\n", ",")
+
+
 def test_accents_that_were_written_apart_are_no_letters(
     store: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -371,6 +398,28 @@ def test_a_long_name_leaves_the_page_number_its_place(store: CaseStore, tmp_path
     write_report(store, "W" * 100, tmp_path / "report.pdf")
     (page,) = (page.extract_text() for page in PdfReader(tmp_path / "report.pdf").pages)
     assert re.search(r"Case W{20,60}\.\.\.\s*page 1 of 1", page)
+
+
+def test_the_page_that_is_signed_names_the_whole_case_and_its_karyotype(store: CaseStore, tmp_path: Path) -> None:
+    """A line at the foot of the page has no room for a long name, and two may begin alike."""
+    name = "Murphy-O'Sullivan, twin B, second sample, sent again after the first one failed, of 3 March"
+    store.new_case(name, "kim")
+    for level in range(180, 220):
+        store.capture(name, make_frame(300, 340, level=level), make_cell(), "kim")
+    write_report(store, name, tmp_path / "report.pdf")
+    pages = [page.extract_text().replace("\n", " ") for page in PdfReader(tmp_path / "report.pdf").pages]
+    (signed,) = (k for k, page in enumerate(pages) if "Signature" in page)
+    assert signed > 0
+    assert f"Case {name}: 46,XX[40] (provisional)" in pages[signed]
+
+
+def test_a_cell_that_is_set_aside_says_so_once(store: CaseStore, tmp_path: Path) -> None:
+    state = store.cells("A-1")[1]
+    store.edit(state.id, SetAside("two spreads"), based_on=0, actor="lee")
+    write_report(store, "A-1", tmp_path / "report.pdf")
+    page = PdfReader(tmp_path / "report.pdf").pages[2].extract_text()
+    assert page.count("two spreads") == 1
+    assert "possible trisomy 7" in page
 
 
 def test_a_case_leaves_whatever_names_and_reasons_it_was_given(store: CaseStore, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ import pytest
 from edge import disk
 from edge.cases import kept, log
 from edge.cases.codec import png_of
-from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, Restore, SetAside, Split, Swap
+from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, Restore, SetAside, Split, Swap, TakeBack
 from edge.cases.log import Entry
 from edge.cases.schema import told
 from edge.cases.store import CaseStore
@@ -156,10 +156,22 @@ def test_an_undo_takes_back_ones_own_edit_only(store: CaseStore) -> None:
     assert {p.id for p in state.places if p.edited} == {9}
     store.redo(id, based_on=3, actor="kim")
     store.edit(id, Swap(3, 5), based_on=4, actor="lee")
-    with pytest.raises(EditRefused, match="lee has edited the same chromosome since"):
+    with pytest.raises(EditRefused, match="lee has changed the same since"):
         store.undo(id, based_on=5, actor="kim")
     store.undo(id, based_on=5, actor="lee")
     assert not any(p.edited for p in store.undo(id, based_on=6, actor="kim").places if p.id == 3)
+
+
+def test_a_cell_that_is_not_set_aside_is_not_taken_back(store: CaseStore) -> None:
+    """Who takes back nothing would stand among those who have seen the cell."""
+    id = capture(store)
+    with pytest.raises(EditRefused, match="the cell is not set aside"):
+        store.edit(id, TakeBack(), based_on=0, actor="lee")
+    store.edit(id, SetAside("two cells"), based_on=0, actor="kim")
+    store.edit(id, TakeBack(), based_on=1, actor="lee")
+    with pytest.raises(EditRefused, match=r"lee has changed the same since \(edit 2\)"):  # no chromosome, but the cell
+        store.undo(id, based_on=2, actor="kim")
+    assert store.cell(id).revision == 2
 
 
 @pytest.mark.parametrize("table", ["cases", "cells", "log"])

@@ -71,3 +71,12 @@ def test_a_stroke_that_comes_back_to_its_beginning_is_an_outline() -> None:
 def test_a_stroke_that_shows_nothing_is_refused(stroke: list[tuple[float, float]], said: str) -> None:
     with pytest.raises(EditRefused, match=said):
         missed(Frame(one_chromosome(), 0, 0.0, "a.png"), stroke)
+
+
+@pytest.mark.parametrize("height_px", [1, 2])
+def test_a_speck_along_a_stroke_is_no_chromosome(height_px: int) -> None:
+    """What is said of it is of the line that was drawn, not of an outline that was not."""
+    pixels = np.full((300, 340), 230, np.uint8)
+    pixels[50 : 50 + height_px, 60] = 90
+    with pytest.raises(EditRefused, match="there is no chromosome along that line"):
+        missed(Frame(pixels, 0, 0.0, "a.png"), [(30, 50), (100, 50)])

@@ -57,15 +57,17 @@ function tellCell(button, summary, tally) {
   button.className = summary.set_aside ? "set-aside" : summary.reviewed ? "done" : "review";
 }
 
-export function offerExports(say, onPointer) {
+// `ready` tells when all is done that was asked before, and gives nothing where the board did not answer that.
+export function offerExports(say, onPointer, ready) {
   for (const button of document.querySelectorAll("[data-export]")) {
     button.addEventListener("click", async ({ detail: byPointer }) => {
       if (byPointer) onPointer();
       if (button.ariaBusy) return; // busy, not disabled: a disabled button loses the keyboard focus
       const name = open; // the case that was asked for: another may be open when the file comes
       button.ariaBusy = "true";
-      say(`Making ${name}-${button.dataset.file}`);
       try {
+        if (!(await ready())) return;
+        say(`Making ${name}-${button.dataset.file}`);
         const link = document.createElement("a");
         link.href = URL.createObjectURL(await api.export(button.dataset.export, name));
         link.download = `${name}-${button.dataset.file}`; // the browser replaces what no file may be called

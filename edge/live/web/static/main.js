@@ -16,6 +16,7 @@ import { typed } from "./typed.js";
 import { showVerdict, tellWhere } from "./verdict.js";
 
 const MAKING = ["split", "join", "draw"];
+const AGAIN_MS = 2000; // after a case that did not come
 
 const $ = (id) => document.getElementById(id);
 
@@ -47,7 +48,7 @@ const picture = new Picture($("cell-frame"), {
 
 const selected = new Selected($("selected"), (id, label) => moveTo(id, label));
 const aside = new Aside(edit);
-offerExports(say, () => keysToView());
+offerExports(say, () => keysToView(), () => queued(() => true)); // after what was asked before: the file holds that
 offerCases((name) =>
   queued(async () => {
     opening = name;
@@ -65,25 +66,19 @@ offerCases((name) =>
 // Views
 
 function view(name) {
-  say(picture.tool ? "Nothing changed" : ""); // what was said is of the view that is left
+  say(picture.tool || karyogram.held ? "Nothing changed" : ""); // what was said is of the view that is left
   if (picture.tool) picture.stop();
+  karyogram.hold(null);
   document.body.dataset.view = name;
-  $("live").hidden = name !== "live";
-  $("karyogram").hidden = name !== "karyogram";
   for (const other of ["live", "karyogram"]) {
+    $(other).hidden = name !== other;
     if (other === name) $(`to-${other}`).setAttribute("aria-current", "page");
     else $(`to-${other}`).removeAttribute("aria-current");
   }
   typed.clear();
-  if (name === "karyogram") {
-    karyogram.fit();
-    picture.draw();
-    focusSelected();
-  } else {
-    live.drawn = -1;
-    live.back();
-    $("to-live").focus();
-  }
+  if (name === "karyogram") karyogram.fit(), picture.draw();
+  else (live.drawn = -1), live.back();
+  keysToView();
 }
 
 function keysToView() {
@@ -98,6 +93,7 @@ function focusSelected() {
 async function refreshCase() {
   const turn = ++asked;
   const now = await api.case().catch((error) => say(error.message));
+  if (!now && turn === asked) setTimeout(refreshCase, AGAIN_MS); // else its tally would stand until the next change
   if (!now || turn < heard) return; // what was asked later was answered sooner, and is newer
   heard = turn;
   if (caseName && now.name !== caseName) {
@@ -178,6 +174,7 @@ async function refused(error) {
 // A key may be faster than the cell that was asked for: what was meant for the cell before is not done to the next.
 function onThis(work) {
   const { id } = cell;
+  karyogram.hold(null); // whoever begins a swap and then does something else means no swap any more
   return queue.save(() => (cell.id === id ? work() : say("Nothing changed: the key was meant for the cell before")));
 }
 

@@ -84,7 +84,7 @@ export class Picture {
   }
 
   down(event) {
-    if (!this.cell) return;
+    if (!this.cell || !event.isPrimary) return; // a second finger, or the hand beside the first, means nothing
     if (this.tool) {
       this.line = [this.at(event)];
       this.canvas.setPointerCapture(event.pointerId);
@@ -92,7 +92,8 @@ export class Picture {
       const scale = this.canvas.width / this.cell.width_px;
       const [x, y] = this.at(event).map((v) => v * scale);
       const pen = this.canvas.getContext("2d");
-      const hit = this.cell.chromosomes.find((c) => pen.isPointInPath(pathOf(c.outlines, scale), x, y));
+      const shown = [...this.cell.chromosomes].sort((a, b) => a.excluded - b.excluded); // removed ones are not outlined
+      const hit = shown.find((c) => pen.isPointInPath(pathOf(c.outlines, scale), x, y));
       if (hit) this.onPick(hit.id);
     }
   }

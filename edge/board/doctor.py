@@ -6,7 +6,6 @@ from __future__ import annotations
 import grp
 import logging
 import os
-import re
 import shutil
 import sys
 import time
@@ -99,10 +98,14 @@ def _models(models_dir: Path | None) -> tuple[Check, ...]:
 
 
 def _cameras() -> tuple[Check, ...]:
-    nodes = sorted(path for path in (host.ROOT / "dev").glob("video*") if re.fullmatch(r"video\d+", path.name))
+    from edge.camera.nodes import receivers, video_nodes
+
+    nodes, csi = video_nodes(host.ROOT), receivers(host.ROOT)
+    if csi and not nodes:
+        return (Check("camera", "ok", "one at the CSI port (one frame: chromo-edge doctor --camera picamera2)"),)
     if not nodes:
         mend = "plug one in; Raspberry Pi: rpicam-hello --list-cameras; without one: --camera sim"
-        return (Check("camera", "warning", "no /dev/video device", mend),)
+        return (Check("camera", "warning", "no /dev/video device of a camera", mend),)
     closed = [path for path in nodes if not os.access(path, os.R_OK | os.W_OK)]
     if closed:
         said = f"no permission for {', '.join(map(str, closed))}"

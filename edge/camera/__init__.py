@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from edge.camera.base import Camera
+from edge.camera.nodes import video_nodes
 from edge.camera.settings import USUAL, CameraSettings
 from edge.errors import CameraError, CameraNotFound
 
@@ -76,10 +77,7 @@ def _open_device(source: str, settings: CameraSettings) -> Camera:
 
 
 def _first_that_answers(settings: CameraSettings) -> Camera:
-    devices = sorted(
-        (path for path in Path("/dev").glob("video*") if re.fullmatch(r"video\d+", path.name)),
-        key=lambda path: int(path.name.removeprefix("video")),
-    )
+    devices = video_nodes()
     for source in ("picamera2", *map(str, devices)):
         try:
             return open_camera(source, settings)

@@ -105,6 +105,19 @@ def test_nodes_that_are_no_cameras(machine: Path) -> None:
     assert "video-other" not in said
 
 
+def test_what_a_raspberry_pi_itself_has_is_no_camera(machine: Path) -> None:
+    for number, name in {10: "bcm2835-codec-decode", 14: "bcm2835-isp-capture0", 2: "pispbe-output0"}.items():
+        put(machine, f"dev/video{number}")
+        put(machine, f"sys/class/video4linux/video{number}/name", f"{name}\n")
+    assert states()["camera"].state == "warning"
+    put(machine, "dev/video0")
+    put(machine, "sys/class/video4linux/video0/name", "rp1-cfe-csi2_ch0\n")
+    assert "--camera picamera2" in states()["camera"].said
+    put(machine, "dev/video1")
+    put(machine, "sys/class/video4linux/video1/name", "USB 2.0 Camera: USB Camera\n")
+    assert states()["camera"].said.startswith(f"{machine}/dev/video1 (")
+
+
 def test_the_disk_is_the_one_that_cases_go_to(machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHROMO_CASES", str(tmp_path / "not" / "yet"))
     asked: list[Path] = []

@@ -100,6 +100,17 @@ def test_what_is_no_set(tmp_path: Path, make: Callable[[Path], Path]) -> None:
         form_of(make(tmp_path))
 
 
+@pytest.mark.parametrize("make", [*FORMS.values(), mask_folder])
+def test_what_a_mac_leaves_beside_each_file_is_passed_over(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    folder = make(tmp_path / "set")
+    seen = read_all(folder)
+    for file in [path for path in folder.rglob("*") if path.is_file()]:
+        file.with_name(f"._{file.name}").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X")
+    again = read_all(folder)
+    assert [f.path for f in again.frames] == [f.path for f in seen.frames]
+    assert again.skipped == seen.skipped
+
+
 def test_broken_frames_and_xml_are_listed_and_left_out(tmp_path: Path) -> None:
     folder = voc_folder(tmp_path / "set")
     picture = folder / "JPEGImages" / "p1_1.png"

@@ -8,8 +8,10 @@ import os
 import secrets
 import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edge.config import default_models_dir
 from edge.errors import SinkError
@@ -86,6 +88,21 @@ def save_network(network: Any, path: Path) -> Path:
         raise SinkError(f"cannot write {path}: {said}; free some space and give the same command again") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def stored(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write what a run keeps into; afterwards ``path`` holds it, on the disk, or still what it held before.
+    Makes the folder. ``SinkError`` names the file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            yield file
+    except OSError as error:
+        raise SinkError(
+            f"cannot write {path}: {reason(error)}; make its folder writable or free some space, and give the same "
+            "command again"
+        ) from error
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -185,7 +185,10 @@ def _read_json(folder: Path, path: Path) -> dict[str, Any]:
             )
         fields = json.loads(file_content(path))
     except FileNotFoundError:
-        raise BundleInvalid(f"{folder}: expected {BUNDLE_FILE} in a model folder, found none; copy it again") from None
+        raise BundleInvalid(
+            f"{folder}: expected {BUNDLE_FILE} in a model folder, found none; name one such as `trainer export` makes "
+            "of a run, or copy it again"
+        ) from None
     except OSError as error:
         raise BundleInvalid(f"{path}: cannot be read: {error.strerror}; copy the model folder again") from error
     except (ValueError, RecursionError) as error:

@@ -24,6 +24,7 @@ from trainer.data.names import split_named
 from trainer.data.pictures import require_size
 from trainer.data.splits import SPLITS
 from trainer.data.tables import LARGEST
+from trainer.data.walk import is_hidden
 from trainer.errors import DatasetError
 
 PARTS = ("images", "annotations", "categories")
@@ -32,11 +33,8 @@ PLACES = ("*", "*/*")
 
 def coco_files(path: Path) -> dict[Path, dict[str, Any]]:
     """The COCO tables at ``path``, a JSON file or a folder; other JSON is passed over."""
-    files = (
-        [path]
-        if path.is_file()
-        else sorted(f for place in PLACES for f in path.glob(place) if f.suffix.lower() == ".json")
-    )
+    below = (file for place in PLACES for file in path.glob(place) if not is_hidden(file))
+    files = [path] if path.is_file() else sorted(file for file in below if file.suffix.lower() == ".json")
     tables = {}
     for file in files:
         try:

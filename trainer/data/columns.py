@@ -11,9 +11,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from edge.sinks.files import replacing
 from edge.text import first_line
 from trainer.errors import DatasetError
+from trainer.files import stored
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,17 +31,16 @@ class Columns:
         return cls(*(np.concatenate([getattr(s, field.name) for s in sets]) for field in fields(cls)))
 
     def save(self, path: Path) -> None:
-        """Writes ``path`` (.npz) to the disk, whole or not at all; makes its folder."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
+        """Writes ``path`` (.npz) to the disk, whole or not at all; makes its folder. ``SinkError`` names it."""
+        with stored(path) as file:
             np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """What ``save`` wrote. ``DatasetError`` for a file that is damaged or holds something else."""
         try:
-            with path.open("rb") as file, np.load(file) as stored:
-                return cls(*(stored[field.name] for field in fields(cls)))
+            with path.open("rb") as file, np.load(file) as found:
+                return cls(*(found[field.name] for field in fields(cls)))
         except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
             raise DatasetError(
                 f"{path}: expected {', '.join(field.name for field in fields(cls))}, cannot read them: "

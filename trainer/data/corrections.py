@@ -28,7 +28,7 @@ from trainer.data.excluded import perhaps_anothers
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_of_case
 from trainer.data.pictures import Skipped, require_size
-from trainer.data.walk import files_below, is_there
+from trainer.data.walk import files_below, is_hidden, is_there
 from trainer.errors import DatasetError
 
 FIELDS = ("image", "case", "chromosomes")
@@ -55,7 +55,7 @@ def correction_files(path: Path) -> list[Path]:
     deeper."""
     if path.is_file():
         return [path]
-    files = sorted(file for place in PLACES for file in path.glob(place))
+    files = sorted(file for place in PLACES for file in path.glob(place) if not is_hidden(file))
     below = files_below(path, (Path(CORRECTIONS).suffix,)) if files else []
     deeper = [file for file in below if file.name == CORRECTIONS and file not in files]
     if deeper:

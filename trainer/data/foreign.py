@@ -43,7 +43,8 @@ class ForeignSet:
         rows = read_table(table, ("image", "case")) if table.is_file() else []
         cases: dict[str, str] = {}
         for row in rows:
-            if cases.setdefault(_composed(row.text("image")), row.text("case")) != row.text("case"):
+            image = _composed(str(_plain(row.text("image"))))
+            if cases.setdefault(image, row.text("case")) != row.text("case"):
                 raise row.wrong("image", "another in each line; write the folders of pictures of the same name, too")
         return cls(folder, cases)
 
@@ -56,7 +57,7 @@ class ForeignSet:
         inside, name = (_composed(said) for said in (self._within(picture).as_posix(), picture.name))
         line = inside if self.cases.get(inside) else name
         if not self.cases.get(line):
-            raise DatasetError(f"{self.folder / CASES_FILE}: no case for {picture.name}; add a line for it")
+            raise DatasetError(f"{self.folder / CASES_FILE}: no case for {inside}; add a line for it")
         if self._taken.setdefault(line, inside) != inside:
             raise DatasetError(
                 f"{self.folder / CASES_FILE}: {line} may be {self._taken[line]} or {inside}; write a line for each, "
@@ -145,9 +146,14 @@ def _written(name: str) -> list[str]:
     """The ways to write the name or path of a picture, as it is first."""
     names = []
     for said in (name, unquote(name)):
-        plain = PurePosixPath(said.replace("\\", "/"))
+        plain = _plain(said)
         names += [said, str(plain), plain.name]
     return list(dict.fromkeys((*names, before_upload(names[-1]))))
+
+
+def _plain(name: str) -> PurePosixPath:
+    """A name or path however the system writes it that it comes from."""
+    return PurePosixPath(name.replace("\\", "/"))
 
 
 def _composed(name: str) -> str:

@@ -23,11 +23,11 @@ from edge.locate.grid import LOCATOR_UM_PER_PX
 from edge.locate.locator import resized
 from edge.overlap import BOX_MARGIN_PX
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Float32Array, UInt8Array
-from edge.sinks.files import replacing
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.pixels import around, pixel_truth
 from trainer.data.sources import stamp_of_frames
 from trainer.errors import DatasetError
+from trainer.files import stored
 
 SCALE = NOMINAL_UM_PER_PX / LOCATOR_UM_PER_PX
 GRID_PITCH_PX = 3
@@ -132,13 +132,12 @@ def load_cache(truths: Sequence[FrameTruth], store: Path) -> list[CachedFrame]:
     if store.exists():
         try:
             with store.open("rb") as f:
-                version, stored, frames = pickle.load(f)
-            if version == _FORMAT and stored == stamp:
+                version, stamped, frames = pickle.load(f)
+            if version == _FORMAT and stamped == stamp:
                 return list(frames)
-        except (pickle.UnpicklingError, EOFError, ValueError, AttributeError):
-            pass  # a half-written cache is made anew
+        except Exception:  # a damaged file, or an older version's, raises many kinds; it is made anew
+            pass
     made = prepared(truths)
-    store.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(store) as part:
+    with stored(store) as part:
         pickle.dump((_FORMAT, stamp, made), part, protocol=5)
     return made

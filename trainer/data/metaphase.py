@@ -92,7 +92,10 @@ def framed(
     inside, empty = _clip(stated, width, height)
     if len(empty):
         box = stated[int(empty[0])].tolist()
-        raise DatasetError(f"{where}: box {box} is not within its frame of {width}x{height} px; correct it")
+        raise DatasetError(
+            f"{where}: expected boxes with an area within their frame of {width}x{height} px, got {box}; correct or "
+            "remove it"
+        )
     return FrameTruth(path.name, path, case, split, width, height, "", False, inside, stated, tuple(labels))
 
 

@@ -23,6 +23,7 @@ from edge.records import LABELS, BoolArray, Box, UInt8Array
 from trainer.data.foreign import ForeignSet
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.pictures import Skipped, require_size
+from trainer.data.walk import is_hidden
 from trainer.errors import DatasetError
 
 OVERLAP = 255
@@ -42,7 +43,7 @@ class MaskTruth:
 
 
 def mask_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*_mask.png"))
+    return sorted(file for file in folder.glob("*_mask.png") if not is_hidden(file))
 
 
 def read_mfish(folder: Path) -> tuple[list[FrameTruth], list[Skipped]]:

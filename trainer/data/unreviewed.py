@@ -64,7 +64,7 @@ def pictures_in(folder: Path, out: Path) -> list[Path]:
     warning."""
     if out.resolve().is_relative_to(folder.resolve()):
         raise ConfigError(f"{out}: expected an --out that is not within {folder}, whose pictures are learned from")
-    inside = [path for path in files_below(folder, PICTURE_SUFFIXES) if path.name[0] != "."]
+    inside = files_below(folder, PICTURE_SUFFIXES)
     drawn = [file.parent for place in PLACES for file in folder.glob(place) if file.name == CORRECTIONS]
     drawn += [path.parent for path in inside if path.name.endswith(KARYOGRAM)]
     if drawn:

@@ -13,9 +13,14 @@ SYSTEMS = ("lost+found", "System Volume Information", "$RECYCLE.BIN")
 
 def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """The files with one of ``suffixes``, which are in lower case, in order; each once, however many links lead to its
-    folder; hidden folders are passed over. ``DatasetError`` for a folder that cannot be listed: its files would be
+    folder; what is hidden is passed over. ``DatasetError`` for a folder that cannot be listed: its files would be
     missing."""
-    return sorted(path for path in _walk(folder) if path.suffix.lower() in suffixes)
+    return sorted(path for path in _walk(folder) if path.suffix.lower() in suffixes and not is_hidden(path))
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a name is hidden. macOS leaves a ``._NAME`` beside each file that it copies to a disk of another kind."""
+    return path.name.startswith(".")
 
 
 def is_there(path: Path) -> bool:
@@ -40,7 +45,7 @@ def _walk(top: Path) -> Iterator[Path]:
                 if not path.is_dir():
                     if path.is_file() or not path.exists():  # a pipe or a device would be read without end
                         yield path
-                elif path.name not in SYSTEMS and path.name[0] != ".":
+                elif path.name not in SYSTEMS and not is_hidden(path):
                     (linked if path.is_symlink() else real).append(path)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.errors import BundleInvalid
 from edge.records import LABELS
 from edge.runtime.bundle import BUNDLE_FILE, Bundle
 from trainer.errors import DatasetError
@@ -180,10 +181,15 @@ def worst_sheet(judged: JudgedCrops) -> bytes:
 
 
 def facts_of(path: Path) -> dict[str, str]:
-    """The facts of a JSON file, name to text; {} if there is no such file."""
+    """The facts of a JSON file, name to text; {} if there is no such file. ``BundleInvalid`` for a damaged one."""
     if not path.is_file():
         return {}
-    stored = json.loads(path.read_bytes())
+    try:
+        stored = dict(json.loads(path.read_bytes()))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BundleInvalid(
+            f"{path}: expected a JSON object, cannot read it: {error}; export the model again"
+        ) from error
     facts = {key: _shown(value) for key, value in stored.items() if key not in LARGE_FIELDS}
     return {key: text if len(text) <= LONG_FIELD else f"see {path.name}" for key, text in facts.items()}
 

@@ -30,7 +30,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from edge.text import first_line
 from trainer.data_note import DATA_NOTE, Stamp, require_noted, write_note
 from trainer.files import write_atomic
 from trainer.run.curves import drawn_curves
+from trainer.run.lock import FolderLock, lock_of
 from trainer.run.log import RunLog
 
 KEPT_CHECKPOINTS = 3
@@ -58,6 +59,8 @@ class Run:
     """An open run folder; make one with ``Run.open``."""
 
     folder: Path
+    lock: FolderLock | None = field(default=None, repr=False, compare=False)
+    """Keeps other processes out, see ``Run.open``."""
 
     @classmethod
     def open(cls, folder: Path, config: Mapping[str, Any], resume: bool, data: Collection[Stamp] = ()) -> Run:
@@ -66,12 +69,14 @@ class Run:
         With ``resume`` a run that is there goes on, and ``ConfigError`` names the settings that differ from its own, or
         the set of ``data`` that does; leave out of ``config`` what may differ, such as how long to train. Without, a
         run that is there is removed, its crops and its network too; ``ConfigError`` where ``config`` goes on from that
-        very network, and for a folder of other things. A run that ended before its first logged step has nothing to go
-        on from: it takes the new settings and data, and crops made for other settings go.
+        very network, for a folder of other things, and for one that another process has open: it is this one's as long
+        as the ``Run`` lives. A run that ended before its first logged step has nothing to go on from: it takes the new
+        settings and data, and crops made for other settings go.
         """
         wanted: dict[str, Any] = json.loads(json.dumps(dict(config), default=str))
-        run = cls(folder)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
+            run = cls(folder, lock_of(folder))
             if not resume:
                 run._require_unneeded(wanted)
             run._require_own(wanted)

@@ -176,7 +176,7 @@ def flip(folder: Path) -> None:
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no bundle.json": (lambda f: (f / "bundle.json").unlink(), "expected bundle.json in a model folder"),
+    "no bundle.json": (lambda f: (f / "bundle.json").unlink(), "found none; name one such as `trainer export` makes"),
     "a folder as bundle.json": (
         lambda f: ((f / "bundle.json").unlink(), (f / "bundle.json").mkdir()),
         "bundle.json: cannot be read: a folder, a device or a pipe",

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from edge.errors import SinkError
 from trainer.data.columns import Columns
 from trainer.errors import DatasetError
 
@@ -44,6 +45,12 @@ def test_it_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: p
     Singles(np.arange(3)).save(path)
     assert synced == [False]
     assert path.exists()
+
+
+def test_a_place_that_cannot_be_written_is_one_line_with_the_file(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(SinkError, match=r"cannot write .*runs/train\.npz: (Not a directory|File exists); make its"):
+        Singles(np.arange(3)).save(tmp_path / "runs" / "train.npz")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])

@@ -343,6 +343,8 @@ def test_cases_of_pictures_of_one_name_are_stated_by_their_paths(tmp_path: Path)
     marked(tmp_path / "images" / "b" / "1.png", 101)
     (tmp_path / "cases.csv").write_text("image,case\nimages/a/1.png,P1\nimages/b/1.png,P2\n")
     assert [f.case for f in read_all(tmp_path).frames] == ["P1", "P2"]
+    (tmp_path / "cases.csv").write_text("image,case\nimages\\a\\1.png,P1\n./images/b/1.png,P2\n")
+    assert [f.case for f in read_all(tmp_path).frames] == ["P1", "P2"]
     (tmp_path / "cases.csv").write_text("image,case\nimages/a/1.png,P1\n1.png,P2\n")
     assert [f.case for f in read_all(tmp_path).frames] == ["P1", "P2"]
     (tmp_path / "cases.csv").write_text("image,case\n1.png,P1\n")

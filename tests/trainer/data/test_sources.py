@@ -100,6 +100,17 @@ def test_what_is_no_set(tmp_path: Path, make: Callable[[Path], Path]) -> None:
         form_of(make(tmp_path))
 
 
+@pytest.mark.parametrize("make", [*FORMS.values(), mask_folder])
+def test_what_a_mac_leaves_beside_each_file_is_passed_over(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    folder = make(tmp_path / "set")
+    seen = read_all(folder)
+    for file in [path for path in folder.rglob("*") if path.is_file()]:
+        file.with_name(f"._{file.name}").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X")
+    again = read_all(folder)
+    assert [f.path for f in again.frames] == [f.path for f in seen.frames]
+    assert again.skipped == seen.skipped
+
+
 def test_broken_frames_and_xml_are_listed_and_left_out(tmp_path: Path) -> None:
     folder = voc_folder(tmp_path / "set")
     picture = folder / "JPEGImages" / "p1_1.png"
@@ -119,10 +130,10 @@ def test_a_case_in_two_splits_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"1 case\(s\) in more than one split, first 'a' in test and train"):
         read_all(folder)
     (folder / "cases.csv").write_text("image,case\np1_1.png,a\n")
-    with pytest.raises(DatasetError, match=r"no case for p1_2\.png"):
+    with pytest.raises(DatasetError, match=r"no case for JPEGImages/p1_2\.png"):
         read_all(folder)
     (folder / "cases.csv").write_text("image,case\np1_1.png,a\np1_2.png,\np2_1.png,c\n")
-    with pytest.raises(DatasetError, match=r"no case for p1_2\.png"):
+    with pytest.raises(DatasetError, match=r"no case for JPEGImages/p1_2\.png"):
         read_all(folder)
 
 
@@ -182,7 +193,8 @@ def test_lists_and_frames_that_do_not_belong_together(tmp_path: Path) -> None:
     ("marks", "message"),
     [
         ([("99", (1, 1, 9, 9))], r"p1_1\.xml, object 1: class 'chr99' is none of 1\.\.22, X, Y"),
-        ([("9", (500, 1, 600, 9))], r"box \[500, 1, 600, 9\] is not within its frame of 120x90 px"),
+        ([("9", (500, 1, 600, 9))], r"boxes with an area within their frame of 120x90 px, got \[500, 1, 600, 9\]"),
+        ([("9", (10, 10, 10, 50))], r"boxes with an area within their frame of 120x90 px, got \[10, 10, 10, 50\]"),
         (
             [("9", (1, 1, 10**30, 9))],
             r"p1_1\.xml: a box must be four numbers of pixels, got \[1\.0, 1\.0, 1e\+30, 9\.0\]",

@@ -161,7 +161,7 @@ def test_a_case_that_the_table_lacks_is_told_before_any_cell_is_labelled(
 ) -> None:
     (frames / "cases.csv").write_text("image,case\n1.png,a\n2.png,\n")
     assert main(["data", "label", str(frames), "--out", str(tmp_path / "own")]) == 8
-    assert "no case for 2.png" in capsys.readouterr().err
+    assert "no case for a/2.png" in capsys.readouterr().err
     assert not (tmp_path / "own").exists()
 
 

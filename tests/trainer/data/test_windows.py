@@ -109,7 +109,8 @@ def test_a_stored_cache_is_used_if_it_is_of_these_frames_and_made_anew_if_not(fo
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(framecache, "prepared", None)
         np.testing.assert_array_equal(load_cache(moved, store)[0].candidates, made[0].candidates)
-    for damaged in (b"", b"nonsense", whole[: len(whole) // 2], whole[:-1]):
+    moved_away = whole.replace(b"trainer.data.framecache", b"trainer.data.framecachf")
+    for damaged in (b"", b"nonsense", whole[: len(whole) // 2], whole[:-1], moved_away):
         store.write_bytes(damaged)
         np.testing.assert_array_equal(load_cache(truths, store)[0].pixels, made[0].pixels)
         assert store.read_bytes() == whole

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
+from edge.errors import BundleInvalid
 from edge.records import LABELS
 from edge.runtime.bundle import TASKS, Task, load_bundle
 from edge.runtime.macs import count_macs
@@ -20,7 +21,7 @@ from tests.trainer.drawn import cutouts_zip, frames_folder
 from trainer.cli import main
 from trainer.export.edgetpu import check
 from trainer.export.flat import read_flat
-from trainer.report.page import card_html, confused_pairs, worst_cells
+from trainer.report.page import card_html, confused_pairs, facts_of, worst_cells
 from trainer.score.crops import score_crops
 from trainer.score.judged import JudgedCrops
 
@@ -217,6 +218,13 @@ def test_a_pictures_address_in_a_card_is_not_looked_up(tmp_path: Path) -> None:
 def test_a_card_that_is_not_utf_8_is_shown(tmp_path: Path) -> None:
     (tmp_path / "card.md").write_bytes("# Title\n\nAus Köln\n".encode("latin-1"))
     assert "Aus K\ufffdln" in card_html(tmp_path)
+
+
+def test_damaged_figures_are_one_line(tmp_path: Path) -> None:
+    for damaged in (b'{"val_crops": 1', b"[1]", b""):
+        (tmp_path / "report.json").write_bytes(damaged)
+        with pytest.raises(BundleInvalid, match=r"report\.json: expected a JSON object, cannot read it: "):
+            facts_of(tmp_path / "report.json")
 
 
 def test_no_card_is_no_card(tmp_path: Path) -> None:

@@ -73,6 +73,25 @@ def test_kill_in_the_middle_then_the_same_command_resumes(tmp_path: Path) -> Non
     assert (tmp_path / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_second_process_is_refused_while_one_is_at_work(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", LOOP, str(run), "20", "wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as first:
+        try:
+            assert first.stdout is not None
+            while first.stdout.readline() != "waiting\n":
+                assert first.poll() is None
+            for resume in (True, False):
+                with pytest.raises(ConfigError, match="another process is at work in it"):
+                    Run.open(run, {"seed": 1}, resume)
+        finally:
+            first.kill()
+    assert steps(run) == list(range(1, 13))
+    again = [Run.open(run, {"seed": 1}, resume=True) for _ in range(2)]  # within one process they share the folder
+    assert again[0].restore(weight=tf.Variable(0.0)) == 10
+
+
 def test_model_and_optimizer_come_back(tmp_path: Path) -> None:
     keras = pytest.importorskip("tf_keras")
 

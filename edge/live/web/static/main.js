@@ -76,8 +76,13 @@ function view(name) {
     else $(`to-${other}`).removeAttribute("aria-current");
   }
   typed.clear();
-  if (name === "karyogram") karyogram.fit(), picture.draw();
-  else (live.drawn = -1), live.back();
+  if (name === "karyogram") {
+    karyogram.fit();
+    picture.draw();
+  } else {
+    live.drawn = -1;
+    live.back();
+  }
   keysToView();
 }
 

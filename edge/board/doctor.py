@@ -100,8 +100,8 @@ def _models(models_dir: Path | None) -> tuple[Check, ...]:
 def _cameras() -> tuple[Check, ...]:
     from edge.camera.nodes import receivers, video_nodes
 
-    nodes, csi = video_nodes(host.ROOT), receivers(host.ROOT)
-    if csi and not nodes:
+    nodes = video_nodes(host.ROOT)
+    if not nodes and receivers(host.ROOT):
         return (Check("camera", "ok", "one at the CSI port (one frame: chromo-edge doctor --camera picamera2)"),)
     if not nodes:
         mend = "plug one in; Raspberry Pi: rpicam-hello --list-cameras; without one: --camera sim"

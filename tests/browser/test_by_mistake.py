@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import CDPSession, expect
 
 from edge.cases.edits import Flip
 from tests.browser.conftest import Bench, capture, until
@@ -386,7 +386,8 @@ def test_space_captures_after_the_pointer_was_elsewhere(bench: Bench) -> None:
     expect(page.locator("#actor")).not_to_be_focused()
 
 
-def test_a_finger_cuts(bench: Bench) -> None:
+def ready_to_cut(bench: Bench) -> tuple[CDPSession, list[dict[str, float]]]:
+    """A touch screen, and the points of a stroke across the picture's chromosome 14, for which Cut was chosen."""
     page = bench.page
     bench.open(1)
     canvas = page.locator("#cell-frame")
@@ -397,36 +398,35 @@ def test_a_finger_cuts(bench: Bench) -> None:
     box = canvas.bounding_box()
     assert box is not None
     x, y, scale = box["x"], box["y"], box["width"] / 340
-    finger = page.context.new_cdp_session(page)
-    points = [{"x": x + (240 + k) * scale, "y": y + 62 * scale} for k in range(0, 36, 3)]
-    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points[:1]})
+    return page.context.new_cdp_session(page), [
+        {"x": x + (240 + k) * scale, "y": y + 62 * scale, "id": 0} for k in range(0, 36, 3)
+    ]
+
+
+def touch(screen: CDPSession, kind: str, *fingers: dict[str, float]) -> None:
+    screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+
+def test_a_finger_cuts(bench: Bench) -> None:
+    screen, points = ready_to_cut(bench)
+    touch(screen, "touchStart", points[0])
     for point in points[1:]:
-        finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
-    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    expect(page.locator("#said")).to_have_text("Cut in two")
+        touch(screen, "touchMove", point)
+    touch(screen, "touchEnd")
+    expect(bench.page.locator("#said")).to_have_text("Cut in two")
     assert bench.edits() == [(1, "split")]
 
 
 def test_a_second_finger_draws_nothing(bench: Bench) -> None:
     """A hand that rests on a board's own screen beside the finger that draws."""
-    page = bench.page
-    bench.open(1)
-    bench.chromosome(14).click()
-    page.keyboard.press("c")
-    canvas = page.locator("#cell-frame")
-    expect(canvas).to_have_class("drawing")
-    box = canvas.bounding_box()
-    assert box is not None
-    x, y, scale = box["x"], box["y"], box["width"] / 340
-    hand = {"x": x + 300 * scale, "y": y + 250 * scale, "id": 1}
-    points = [{"x": x + (240 + k) * scale, "y": y + 62 * scale, "id": 0} for k in range(0, 36, 3)]
-    touch = page.context.new_cdp_session(page)
-    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points[:1]})
+    screen, points = ready_to_cut(bench)
+    last = points[-1]
+    touch(screen, "touchStart", points[0])
     for point in points[1:]:
-        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
-    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [points[-1], hand]})
-    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    expect(page.locator("#said")).to_have_text("Cut in two")
+        touch(screen, "touchMove", point)
+    touch(screen, "touchStart", last, {"x": last["x"] + 25, "y": last["y"] + 190, "id": 1})
+    touch(screen, "touchEnd")
+    expect(bench.page.locator("#said")).to_have_text("Cut in two")
     assert bench.edits() == [(1, "split")]
 
 

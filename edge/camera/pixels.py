@@ -49,3 +49,9 @@ def only_channel(colour: np.ndarray) -> int | None:
     whites = np.percentile(colour[::rows, ::columns, :3], WHITE_PERCENT, axis=(0, 1))
     second, first = np.argsort(whites)[1:]
     return int(first) if whites[second] < _SIGNAL * whites[first] else None
+
+
+def repeats(pixels: UInt8Array, last: UInt8Array) -> bool:
+    """Whether a camera gives its ``last`` picture again, to the bit: a sensor's noise makes every real one new. A field
+    without light or with far too much, one grey all over, has no noise either; it is bad, but it is live."""
+    return bool(np.array_equal(pixels, last) and pixels.min() != pixels.max())

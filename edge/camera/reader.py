@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from edge.camera.pixels import repeats
 from edge.errors import CameraLost, CameraTimeout, ChromoError
 from edge.records import NOMINAL_UM_PER_PX, Frame, UInt8Array
 
@@ -164,8 +165,7 @@ class _Fresh:
         if _torn(pixels):
             return False
         now_s = time.monotonic()
-        # A field without light or with far too much has no noise either; it is bad, but it is live.
-        same = np.array_equal(pixels, self._last) and pixels.min() != pixels.max()
+        same = repeats(pixels, self._last)
         if not same:
             self._last, self._changed_s = pixels, now_s
         elif now_s - self._changed_s > FROZEN_S:

@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
-import numpy as np
-
 from edge.camera.base import Camera
+from edge.camera.pixels import repeats
 from edge.errors import ChromoError
 from edge.records import Frame, UInt8Array
 from edge.text import one_line
@@ -45,13 +44,13 @@ class Watch:
         self._lost = "waiting for the camera"
 
     def seen(self, frame: Frame) -> None:
-        """Takes the next frame. A sensor's noise makes every real picture new; one repeated to the bit is frozen."""
+        """Takes the next frame; one that repeats the last is no new picture."""
         with self._lock:
             now_s = self._clock()
             if self._pixels is not None:
                 self._intervals_s.append(frame.captured_s - self._frame_s)
             # Counted from when it was taken: what it waited for since then makes it no newer.
-            if self._pixels is None or not np.array_equal(self._pixels, frame.pixels):
+            if self._pixels is None or not repeats(frame.pixels, self._pixels):
                 self._new_s = frame.captured_s
             self._pixels, self._frame_s, self._lost = frame.pixels, frame.captured_s, ""
             self._age_s, self._ever = now_s - frame.captured_s, True

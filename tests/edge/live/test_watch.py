@@ -24,7 +24,9 @@ class Clock:
 
 
 def frame(clock: Clock, level: int, *, age_s: float = 0.0) -> Frame:
-    return replace(make_frame(level=level), captured_s=clock.now_s - age_s)
+    seen = replace(make_frame(level=level), captured_s=clock.now_s - age_s)
+    seen.pixels[100:150, 100:110] = 60  # something is under the lens
+    return seen
 
 
 def running(clock: Clock) -> Watch:
@@ -103,6 +105,17 @@ def test_a_frozen_camera_keeps_coming_with_the_same_picture() -> None:
     assert watch.fault.startswith("Camera frozen")
     watch.seen(frame(clock, 190))
     assert watch.fault == ""
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_field_without_light_or_with_far_too_much_is_live(level: int) -> None:
+    """Every picture is the same then; nobody should look for the camera's fault where the lamp is to be turned."""
+    clock = Clock()
+    watch = running(clock)
+    for _ in range(20):
+        clock.now_s += 0.1
+        watch.seen(replace(make_frame(level=level), captured_s=clock.now_s))
+        assert watch.fault == ""
 
 
 def test_pictures_that_come_in_time_but_are_old() -> None:

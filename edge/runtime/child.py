@@ -13,6 +13,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge.records import Float32Array
 from edge.runtime import worker
 
@@ -64,7 +66,8 @@ class Child:
         return True
 
     def ask(self, request: tuple[object, ...], within_s: float) -> dict[str, Float32Array]:
-        """The answer to a network's name, its method and a batch. ``Gone`` when there is none within ``within_s``."""
+        """The answer to a network's name, its method and a batch. ``Gone`` when there is none within ``within_s``, or
+        one of a ``proven`` network that holds what is no number."""
         deadline_s = time.monotonic() + within_s
         try:
             worker.send(self._channel, request, within_s)
@@ -75,6 +78,8 @@ class Child:
         answer = self._receive(max(deadline_s - time.monotonic(), 1e-3), within_s)
         if not isinstance(answer, dict):
             raise Gone(f"answered with a {type(answer).__name__}")
+        if request[0] in self.proven and not all(np.isfinite(values).all() for values in answer.values()):
+            raise Gone("gave NaN or infinite numbers")
         return answer
 
     def kill(self) -> None:

@@ -101,6 +101,7 @@ def test_it_works_and_its_answers_are_the_cpus(guard: Guard, caplog: pytest.LogC
         ("crash", "was killed by signal 11"),
         ("throw", "gave up: EdgeTpuDelegateForCustomOp failed to invoke"),
         ("stop", "did not answer within 0.3 s"),
+        ("nan", "gave NaN or infinite numbers"),
     ],
 )
 def test_what_goes_wrong_at_work(guard: Guard, caplog: pytest.LogCaptureFixture, fault: str, said: str) -> None:
@@ -113,6 +114,23 @@ def test_what_goes_wrong_at_work(guard: Guard, caplog: pytest.LogCaptureFixture,
     assert network.status == f"locator on cpu: edgetpu {said}"
     assert acceleration() == Acceleration("edgetpu", {"locator": False}, 1)
     assert f"edgetpu {said}; working on the CPU, next try in 2 s" in caplog.text
+    assert agrees(network)
+
+
+def test_an_answer_that_nobody_waited_for_is_nobody_elses(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends the labelling of a frame, while the page may still ask for a capture."""
+    network = guard("none", "0")
+    settle(network)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            network.run_uint8(pixels()[::-1])
+    assert agrees(network)
+    settle(network)
     assert agrees(network)
 
 

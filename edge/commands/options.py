@@ -28,8 +28,9 @@ def given_path(word: str) -> Path:
 
 
 def check_scale(um_per_px: float) -> None:
-    if not 0.001 < um_per_px < 10:
-        raise ConfigError(f"--um-per-px must be between 0.001 and 10 micrometres a pixel; got {um_per_px}")
+    # A frame's bounds, less what lies beyond them where it is read larger or smaller, too (``edge.locate.ways``).
+    if not 0.002 <= um_per_px <= 9:
+        raise ConfigError(f"--um-per-px must be between 0.002 and 9 micrometres a pixel; got {um_per_px}")
 
 
 def camera_settings(um_per_px: float, exposure_us: int | None, gain: float | None, size: str) -> CameraSettings:

@@ -69,6 +69,8 @@ and then take 95 ms instead of 109. It leaves the corrections on val as they are
 MOST_PIXELS = 100_000_000
 """The most at the locator's scale: a field of a square millimetre. More would take all memory, and minutes; the largest
 frame that is read has fewer, also where its scale is doubted."""
+MOST_SIDE_PX = 30_000
+"""The most along a side there: OpenCV warps no picture of 32,767, and some are looked at 6 % larger."""
 
 
 class Locator:
@@ -83,7 +85,7 @@ class Locator:
     def prepared(self, frame: Frame) -> Frame:
         """``frame`` as the looks and ``straighten`` expect it: dark on bright, and, where the nominal scale is only
         supposed, at its chromosomes' own if the boxes say so too. A usual bright-field frame comes back itself.
-        ``FrameError`` for one of more than ``MOST_PIXELS``."""
+        ``FrameError`` for one of more than ``MOST_PIXELS`` or ``MOST_SIDE_PX``."""
         frame = dark_on_bright(_bounded(frame))
         if frame.scale_stated:  # trusted
             return frame
@@ -231,8 +233,9 @@ def load_locator(models: Path, threads: int = 2) -> Locator:
 
 
 def _bounded(frame: Frame) -> Frame:
-    height_mm, width_mm = (side * frame.um_per_px / 1000 for side in frame.pixels.shape)
-    if height_mm * width_mm > MOST_PIXELS * (LOCATOR_UM_PER_PX / 1000) ** 2:
+    height_px, width_px = (side * frame.um_per_px / LOCATOR_UM_PER_PX for side in frame.pixels.shape)
+    if height_px * width_px > MOST_PIXELS or max(height_px, width_px) > MOST_SIDE_PX:
+        height_mm, width_mm = (side * frame.um_per_px / 1000 for side in frame.pixels.shape)
         raise FrameError(
             f"{frame.source}: expected a frame of one metaphase, got {width_mm:.1f} x {height_mm:.1f} mm by its "
             f"{frame.um_per_px:g} um a pixel; correct it or crop"

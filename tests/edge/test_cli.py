@@ -159,7 +159,7 @@ def test_a_place_that_cannot_be_written_leaves_earlier_results_alone(chromo: Run
     assert out.read_text() == "{}\n"
 
 
-@pytest.mark.parametrize("scale", ["0", "-1", "nan", "inf", "10"])
+@pytest.mark.parametrize("scale", ["0", "-1", "nan", "inf", "10", "0.00105", "9.5"])
 def test_an_impossible_scale(chromo: Run, frames: Path, scale: str) -> None:
     code, _, errors = chromo("label", frames, "--um-per-px", scale)
     assert code == 2

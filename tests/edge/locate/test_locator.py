@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge.camera.metaphase import SimulatedMetaphase, draw_metaphase
+from edge.cell.verify import looks
 from edge.errors import FrameError
 from edge.locate.boxes import MOST_BOTH_WAYS, OTHER_WAYS, BoxFinder
 from edge.locate.decode import Found, Maps
@@ -16,6 +17,7 @@ from edge.locate.grid import LOCATOR_UM_PER_PX, SHAPES, STRIDE_PX
 from edge.locate.locator import (
     LEFTOVER_SCORE,
     MARGIN_PX,
+    MOST_SIDE_PX,
     OUTLINE_SHARE,
     Locator,
     at_scale,
@@ -25,6 +27,7 @@ from edge.locate.locator import (
 from edge.locate.regions import regions_of
 from edge.locate.separate import Separator, roi_matrix
 from edge.locate.tiles import tiles
+from edge.locate.ways import laid
 from edge.overlap import CROSSING_PX, box_iou, crossings
 from edge.records import NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle, load_bundle
@@ -179,6 +182,18 @@ def test_frames_of_another_scale_are_brought_to_the_networks(locator: Locator) -
 def test_a_frame_whose_stated_scale_is_absurd_is_refused_at_once(locator: Locator) -> None:
     with pytest.raises(FrameError, match=r"got 3\.0 x 1\.8 mm by its 9\.99 um a pixel; correct it or crop"):
         locator.prepared(frame_of(drawn_pixels(180, 300), 9.99))
+
+
+def test_a_strip_that_is_longer_than_opencv_warps_is_refused(locator: Locator) -> None:
+    with pytest.raises(FrameError, match=r"expected a frame of one metaphase, got 3\.5 x 0\.0 mm"):
+        locator.prepared(frame_of(np.tile(drawn_pixels(64, 300), 120)))
+
+
+def test_the_longest_strip_is_warped_also_where_it_is_laid_larger(locator: Locator) -> None:
+    longest = frame_of(np.tile(drawn_pixels(64, 300), MOST_SIDE_PX // 300))
+    regions = locator.regions_for_boxes(longest, np.array([[0, 0, 40, 40]]))
+    seen = looks(laid(locator.prepared(longest), "larger"), regions, np.ones(1), np.zeros(1, np.intp))
+    assert seen.shape == (1, 64, 64, 3)
 
 
 def test_the_nominal_frame_is_two_thirds() -> None:

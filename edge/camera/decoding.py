@@ -73,9 +73,15 @@ def check_is_file(path: Path, mode: int) -> None:
 def decode(path: Path) -> UInt8Array:
     """The picture at ``path`` as grey (H, W), as ``files.read_frame`` says. Raises ``FrameError``, one line."""
     with _damage_told(path):
+        return _in_8_bit(path, levels_in(path))
+
+
+def levels_in(path: Path) -> np.ndarray:
+    """The same as deep as stored: uint8, else levels for ``pixels.to_8_bit``."""
+    with _damage_told(path):
         check_is_file(path, path.stat().st_mode)
         with path.open("rb") as file:
-            return _in_8_bit(path, _levels(path, file, check_size))
+            return _levels(path, file, check_size)
 
 
 def decode_levels(name: object, content: bytes) -> np.ndarray:

@@ -10,12 +10,16 @@ import cv2
 import numpy as np
 
 from edge.camera.base import Camera
+from edge.camera.pixels import WHITE_PERCENT
 from edge.errors import ConfigError
 from edge.records import Float32Array, Frame, UInt8Array
 
 LEAST_LEVEL, MOST_LEVEL = 40, 252
 """A usable white reference: neither a dark field nor one that saturates, where the lamp's shape is lost."""
 _SMOOTH_PX = 1.5
+_DEEP_WHITE, _SATURATED_SHARE = 230, 0.01
+"""What the white of a reference of over 8 bits becomes, unless more than this share of it is that white: nobody says at
+which level such a camera saturates, but there all noise is cut off."""
 
 
 class FlatField:
@@ -69,8 +73,13 @@ class FlatFieldCamera:
 
 
 def read_flat_field(path: Path) -> FlatField:
-    """The correction by a picture of an empty field. Raises ``ConfigError`` or, for what is no picture,
+    """The correction by a picture of an empty field, of any depth. Raises ``ConfigError`` or, for what is no picture,
     ``FrameError``."""
-    from edge.camera.files import read_frame
+    from edge.camera.decoding import levels_in
 
-    return FlatField(read_frame(path, 0).pixels)
+    levels = levels_in(path)
+    if levels.dtype != np.uint8:
+        white = float(np.percentile(levels, WHITE_PERCENT))
+        most = 255 if np.mean(levels >= white) > _SATURATED_SHARE else _DEEP_WHITE
+        levels = np.clip(levels * (most / white), 0, 255) if white > 0 else np.zeros(levels.shape)
+    return FlatField(levels)

@@ -54,3 +54,25 @@ def test_a_camera_is_corrected(tmp_path: Path) -> None:
     camera.close()
     np.testing.assert_array_equal(frame.pixels, flat(scope.frame(0).pixels))
     assert camera.name == "sim"
+
+
+def written(path: Path, levels: np.ndarray) -> Path:
+    Image.fromarray(levels).save(path)
+    return path
+
+
+@pytest.mark.parametrize("white", [3000, 60000])
+def test_a_reference_of_over_8_bits(tmp_path: Path, white: int) -> None:
+    """The mean of many pictures, which has hardly any noise, and a hot pixel, corrects as one of 8 bits does."""
+    levels = shading() * white / 220
+    levels[20, 20] = 65535
+    flat = read_flat_field(written(tmp_path / "white.tif", levels.astype(np.uint16)))
+    seen = shading().astype(np.uint8)
+    far = np.hypot(*(np.mgrid[:120, :160] - 20)) > 8
+    assert np.abs(flat(seen).astype(int) - FlatField(seen)(seen))[far].max() <= 1
+
+
+@pytest.mark.parametrize("levels", [np.minimum(shading() * 20, 4095), shading() * 0, shading() * np.nan])
+def test_a_reference_of_over_8_bits_that_is_saturated_dark_or_none(tmp_path: Path, levels: np.ndarray) -> None:
+    with pytest.raises(ConfigError, match="expected a white reference between 40 and 252"):
+        read_flat_field(written(tmp_path / "white.tif", levels.astype(np.float32)))

@@ -54,15 +54,16 @@ class OnnxNetwork:
         except Exception as error:  # its errors are RuntimeError's and Exception's own children, by version
             raise BundleInvalid(f"onnxruntime refuses the model: {first_line(error)}; export it again") from error
         inputs = self._session.get_inputs()
-        if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
+        shape: list[Any] = inputs[0].shape if len(inputs) == 1 and inputs[0].type == "tensor(float)" else []
+        if len(shape) != 4 or not all(isinstance(side, int) for side in shape[1:]):  # text or None: any
             found = [(i.type, i.shape) for i in inputs]
             raise BundleInvalid(
                 f"expected a model of one float input (n, height, width, channels), got {found}; export it again"
             )
         self._input = inputs[0].name
         self._outputs = [o.name for o in self._session.get_outputs()]
-        batch, height, width, channels = inputs[0].shape
-        self.input_shape: Shape = (1, int(height), int(width), int(channels))
+        batch, height, width, channels = shape
+        self.input_shape: Shape = (1, height, width, channels)
         self.input_dtype: np.dtype[Any] = np.dtype(np.float32)
         self._at_once = 1 if batch == 1 else MOST_AT_ONCE
         self.note = ""

@@ -53,6 +53,14 @@ def test_a_foreign_model_is_refused_in_one_line() -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_picture_of_any_size_is_refused_in_one_line() -> None:
+    onnx = pytest.importorskip("onnx", reason="the onnx extra is not installed")
+    model = onnx.load_model_from_string(MODEL)
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "width"
+    with pytest.raises(BundleInvalid, match=r"expected a model of one float input .*, 16, 'width', 1\]"):
+        OnnxNetwork(model.SerializeToString())
+
+
 def test_an_accelerator_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
     import onnxruntime
 

@@ -61,6 +61,11 @@ def test_unbent_and_unturned_is_the_drawing_itself() -> None:
     assert abs(down.absorbance.sum() / straight.sum() - 1) < 0.02
 
 
+def test_a_chromosome_of_more_pixels_than_opencv_remaps_at_once() -> None:
+    bent = bend(np.ones((700, 60), np.float32), np.random.default_rng(0), amount=0.0, turn_rad=np.pi / 2)
+    assert bent.absorbance.sum() == pytest.approx(700 * 60, rel=0.02)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_bending_keeps_length_and_stain(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge.camera.metaphase import draw_metaphase
 from edge.camera.simulated import SimulatedCamera
 from edge.live.stage import MOVING, Stage
 from edge.records import Frame, UInt8Array
@@ -40,6 +41,17 @@ def test_a_slow_drift_does_not_pass_as_standing_still() -> None:
     stage = Stage()
     scenes = [stage.seen(blobs(k // 3, index=k)) for k in range(45)]
     assert len(set(scenes)) > 2
+
+
+def test_a_cell_that_moves_in_a_large_clear_field() -> None:
+    """Of the whole frame it changes as little as the lamp and the focus do."""
+    cell = draw_metaphase(5, crowding=0.2).pixels
+    stage, scenes = Stage(), []
+    for index, shift in enumerate((0, 0, 0, 8, 8)):
+        field = np.full((1520, 2028), np.median(cell), np.uint8)
+        field[400:1100, 700 + shift : 1400 + shift] = cell
+        scenes.append(stage.seen(noisy(field, index)))
+    assert scenes == [MOVING, 1, 1, MOVING, 2]
 
 
 def test_neither_the_lamp_nor_noise_is_movement() -> None:

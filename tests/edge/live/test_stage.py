@@ -54,6 +54,14 @@ def test_a_cell_that_moves_in_a_large_clear_field() -> None:
     assert scenes == [MOVING, 1, 1, MOVING, 2]
 
 
+def test_the_noise_of_dim_fluorescence_is_no_movement() -> None:
+    cell = draw_metaphase(5, crowding=0.2).pixels
+    glow = 2 + 0.3 * np.clip(np.median(cell) - cell.astype(np.float32), 0, None)
+    stage = Stage()
+    shown = (noisy(np.roll(glow, shift, 1), k, 3.0) for k, shift in enumerate((0, 0, 0, 8, 8)))
+    assert [stage.seen(frame) for frame in shown] == [MOVING, 1, 1, MOVING, 2]
+
+
 def test_neither_the_lamp_nor_noise_is_movement() -> None:
     stage = Stage()
     pixels = blobs(noise=0).pixels

@@ -72,6 +72,11 @@ class Pipeline:
         lie together."""
         return self._labelled(frame, way, thorough=False)
 
+    def read_once(self, frame: Frame, *, thorough: bool) -> Reading:
+        """The first of the readings that ``label``, or the one that ``label_live``, gives of ``frame``."""
+        with self._labelling:
+            return self._look(self._locator.prepared(frame), "as taken", _Clock(), thorough)
+
     def _labelled(self, frame: Frame, way: Way, thorough: bool) -> Cell:
         with self._labelling, compiled_models() as compiled:
             cell = self._label(frame, way, thorough)

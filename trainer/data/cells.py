@@ -3,8 +3,7 @@
 As for the verifier, train frames are changed first, as if another laboratory had taken them: the models know them too
 well as they are.
 
-A cell in doubt is read up to five times (``edge.locate.ways``). The first reading is used, of the frame as it lies, not
-the one that stands in the end.
+A cell in doubt is read up to five times (``edge.locate.ways``). Here each is read once, as its frame lies.
 """
 
 from __future__ import annotations
@@ -130,9 +129,9 @@ def cells_at(truths: Sequence[FrameTruth], split: str, hearing: Hearing, seed: i
             frame, boxes = changed(frame, boxes, rng, strength=float(rng.uniform(*STRENGTH)))
             thorough = float(rng.random()) < THOROUGH
         hearing.listener.heard.clear()
-        (hearing.pipeline.label if thorough else hearing.pipeline.label_live)(frame)
-        if hearing.listener.heard:  # the first reading: in the others the frame lies another way
-            rows.append(_row(hearing.listener.heard[0], boxes, [LABELS.index(label) for label in truth.labels]))
+        hearing.pipeline.read_once(frame, thorough=thorough)
+        if hearing.listener.heard:
+            rows.append(_row(hearing.listener.heard[-1], boxes, [LABELS.index(label) for label in truth.labels]))
     if not rows:
         raise DatasetError(
             f"nothing is found in {len(truths)} frame(s) of split '{split}' by the models in {hearing.models}"

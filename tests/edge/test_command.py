@@ -91,7 +91,8 @@ def test_a_letter_that_the_output_lacks_is_escaped(tmp_path: Path) -> None:
     [
         (["case"], "error: Missing command. See chromo-edge --help"),
         (["models"], "error: Missing command. See chromo-edge --help"),
-        (["label", ""], "expected a path, got an empty word; the current folder is '.' See chromo-edge --help"),
+        (["run", "--port", "99999"], ". See chromo-edge --help"),
+        (["label", ""], "expected a path, got an empty word; the current folder is '.'. See chromo-edge --help"),
         (["label", "a.png", "--overlay", ""], "expected a path, got an empty word"),
         (["label", "a.png", "--karyogram", ""], "expected a path, got an empty word"),
         (["label", "a.png", "--models", ""], "expected a path, got an empty word"),
@@ -99,7 +100,7 @@ def test_a_letter_that_the_output_lacks_is_escaped(tmp_path: Path) -> None:
         (["snap", ""], "expected a path, got an empty word"),
         (["models", "install", ""], "expected a path, got an empty word"),
         (["--config", "", "doctor"], "expected a path, got an empty word"),
-        (["case", "add", "A-1", ""], "expected a path, got an empty word; the current folder is '.' See"),
+        (["case", "add", "A-1", ""], "expected a path, got an empty word; the current folder is '.'. See"),
     ],
 )
 def test_what_is_missing_is_told(

@@ -64,6 +64,9 @@ def explain(error: BaseException, name: str) -> tuple[str, int]:
         return f"{said}. See {name} --help", ConfigError.exit_code
     if isinstance(error, MemoryError):
         return "out of memory; close other programs or use smaller pictures or batches", EXIT_SYSTEM
+    if isinstance(error, PermissionError) and isinstance(error.filename, str):
+        mend = "give this user the right to it and the folders above, or name another"
+        return f"{one_line(error.filename)}: cannot be used: {error.strerror}; {mend}", EXIT_SYSTEM
     if isinstance(error, OSError):
         return f"{one_line(error)}; see to that file, its disk or what takes the output", EXIT_SYSTEM
     return f"{type(error).__name__}: {one_line(error)}; this is a bug in {name}, --debug shows where", EXIT_BUG

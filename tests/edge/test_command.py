@@ -37,7 +37,12 @@ def program(error: BaseException | None) -> typer.Typer:
         (DatasetError("no table"), 8, "error: no table"),
         (KeyboardInterrupt(), 130, "error: interrupted; what was done until now is kept"),
         (MemoryError(), 1, "error: out of memory"),
-        (PermissionError(13, "Permission denied", "x.json"), 1, "error: [Errno 13] Permission denied: 'x.json'"),
+        (
+            PermissionError(13, "Permission denied", "x.json"),
+            1,
+            "error: x.json: cannot be used: Permission denied; give this user the right to it and the folders above",
+        ),
+        (OSError(28, "No space left", "x.json"), 1, "error: [Errno 28] No space left: 'x.json'; see to that file"),
         (KeyError("k"), 70, "error: KeyError: 'k'; this is a bug in tool, --debug shows where"),
         (typer.Exit(3), 3, ""),
     ],

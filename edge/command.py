@@ -60,10 +60,13 @@ def explain(error: BaseException, name: str) -> tuple[str, int]:
     if isinstance(error, typer.Abort | KeyboardInterrupt):  # what Ctrl-C becomes, and what it is before typer runs
         return "interrupted; what was done until now is kept", EXIT_INTERRUPTED
     if hasattr(error, "format_message"):  # typer's own: an unknown option, a missing argument
-        said = one_line(error.format_message()) or "Missing command."  # its help was printed
-        return f"{said} See {name} --help", ConfigError.exit_code
+        said = one_line(error.format_message()).rstrip(".") or "Missing command"  # its help was printed
+        return f"{said}. See {name} --help", ConfigError.exit_code
     if isinstance(error, MemoryError):
         return "out of memory; close other programs or use smaller pictures or batches", EXIT_SYSTEM
+    if isinstance(error, PermissionError) and isinstance(error.filename, str):
+        mend = "give this user the right to it and the folders above, or name another"
+        return f"{one_line(error.filename)}: cannot be used: {error.strerror}; {mend}", EXIT_SYSTEM
     if isinstance(error, OSError):
         return f"{one_line(error)}; see to that file, its disk or what takes the output", EXIT_SYSTEM
     return f"{type(error).__name__}: {one_line(error)}; this is a bug in {name}, --debug shows where", EXIT_BUG

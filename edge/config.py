@@ -140,7 +140,8 @@ def read_config(path: Path, commands: Mapping[str, Mapping[str, Option]], contex
                 read = known[spelled].process_value(context, value)
             except Exception as error:  # click's own, whose class differs between typer's versions
                 said = getattr(error, "message", None) or str(error)
-                raise ConfigError(f"{path}: [{command}] {key}: {said}") from None
+                got = "" if " got " in said else f"; got {value!r}"
+                raise ConfigError(f"{path}: [{command}] {key}: {said.rstrip('.')}{got}") from None
             _check_kind(f"{path}: [{command}] {key}", value, read)
             name = str(known[spelled].name)
             if name in found[command]:
@@ -164,6 +165,6 @@ def _check_kind(where: str, value: object, read: object) -> None:
 
 def _check_known(path: Path, key: str, known: Mapping[str, object], form: str) -> None:
     if key not in known:
-        near = difflib.get_close_matches(key, known, 1, 0.4)
+        near = difflib.get_close_matches(key, known, 1)
         hint = f"did you mean {form.format(near[0])}?" if near else f"known are {', '.join(sorted(known))}"
         raise ConfigError(f"{path}: unknown setting {form.format(key)}; {hint}")

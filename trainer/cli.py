@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from edge.command import run_app
+from edge.errors import ConfigError
 from trainer.commands import compress, export
 from trainer.commands.adapt import adapt
 from trainer.commands.compare import compare
@@ -28,7 +29,8 @@ ALL = "--split"
 
 class TrainerGroup(TyperGroup):
     """Refuses empty words, which ``Path`` takes for the current folder, and turns TensorFlow's error for lack of memory
-    into ``MemoryError``, so that it is told in the same way."""
+    into ``MemoryError``, so that it is told in the same way, and that of a package of the trainer's, which an edge does
+    not have, into ``ConfigError``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         for option, word in pairwise(("", *args)):
@@ -44,6 +46,12 @@ class TrainerGroup(TyperGroup):
         except Exception as error:
             if type(error).__name__ == "ResourceExhaustedError":  # by name: TensorFlow may not be imported here
                 raise MemoryError from error
+            package = str(error.name).partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+            if package not in ("", "edge", "trainer"):
+                raise ConfigError(
+                    f"this command needs {package}, which is not installed; in the project's folder: "
+                    "pip install -e '.[trainer]'"
+                ) from error
             raise
 
 

@@ -54,8 +54,8 @@ def install(source: Path, models_dir: Path) -> tuple[Installed, ...]:
     Raises ``ModelError`` for one that is not sound, that this runtime does not take, or that cannot be written; then
     nothing has changed: all are written before the first takes the place of another.
     """
-    folders = [source] if (source / BUNDLE_FILE).is_file() else [source / role for role in TASKS]
-    folders = [folder for folder in folders if (folder / BUNDLE_FILE).is_file()]
+    folders = [source] if _is_file(source / BUNDLE_FILE) else [source / role for role in TASKS]
+    folders = [folder for folder in folders if _is_file(folder / BUNDLE_FILE)]
     if not folders:
         raise BundleInvalid(f"{source}: expected {BUNDLE_FILE}, or locator/ or classifier/ with one; found none")
     bundles = [load_bundle(folder, _task_of(folder)) for folder in folders]
@@ -78,7 +78,7 @@ def rollback(models_dir: Path, role: Task) -> Installed:
     is not sound any more: then nothing has changed."""
     folder = models_dir / role
     previous = folder / PREVIOUS_FILE
-    if not previous.is_file():
+    if not _is_file(previous):
         raise ModelError(f"{folder}: expected {PREVIOUS_FILE}, the bundle before this one; none was installed here")
     load_bundle(folder, role, PREVIOUS_FILE)
     try:
@@ -175,6 +175,14 @@ def _names(fields: dict[str, Any]) -> set[str]:
 def _identity(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields that tell bundles apart: all but its file's name and the forms that it was compiled to."""
     return {key: value for key, value in fields.items() if key not in ("model", "compiled")}
+
+
+def _is_file(path: Path) -> bool:
+    """``BundleInvalid`` where nobody can tell, as in a folder that may not be looked into."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise BundleInvalid(f"{path}: cannot be read: {error.strerror}; check who may read it") from error
 
 
 def _fields(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from edge.camera.nodes import video_nodes
 from edge.camera.settings import USUAL, CameraSettings
 from edge.errors import CameraError, CameraNotFound
 
-__all__ = ["Camera", "CameraSettings", "is_device", "open_camera"]
+__all__ = ["Camera", "CameraSettings", "is_device", "is_stored", "open_camera"]
 
 _log = logging.getLogger(__name__)
 _NUMBERED = re.compile(r"(picamera2|csi|genicam)(?::(\d+))?")
@@ -22,6 +22,16 @@ def is_device(source: str | None) -> bool:
     if source is None or _NUMBERED.fullmatch(source):
         return True
     return source.isdecimal() or source.startswith("/dev/")
+
+
+def is_stored(source: str | None) -> bool:
+    """Whether ``source`` names stored frames. So does a path that may not be looked at: opening it says why not."""
+    if not source or source == "sim" or is_device(source):
+        return False
+    try:
+        return Path(source).exists()
+    except OSError:
+        return True
 
 
 def open_camera(source: str | None, settings: CameraSettings = USUAL, *, seed: int = 0) -> Camera:
@@ -43,11 +53,10 @@ def open_camera(source: str | None, settings: CameraSettings = USUAL, *, seed: i
         return SimulatedCamera(seed=seed, um_per_px=settings.um_per_px)
     if is_device(source):
         return _open_device(source, settings)
-    path = Path(source)
-    if source and path.exists():
+    if is_stored(source):
         from edge.camera.files import FolderCamera
 
-        return FolderCamera(path, um_per_px=settings.um_per_px)
+        return FolderCamera(Path(source), um_per_px=settings.um_per_px)
     raise CameraNotFound(
         f"expected --camera sim, picamera2, csi, genicam (or :1 behind it), /dev/videoN, a folder or a file; got "
         f"{source!r}, "

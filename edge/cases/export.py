@@ -228,6 +228,7 @@ def _chromosome_row(state: CellState, place: Placed) -> tuple[object, ...]:
 
 def _csv(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
     out = io.StringIO()
+    out.write("\ufeff")  # without this mark Excel takes UTF-8 for its own code page, and ü for Ã¼
     writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([_harmless(value) for value in row] for row in rows)

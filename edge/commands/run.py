@@ -99,7 +99,7 @@ def run(
     from rich.console import Console
 
     from edge.board.notify import Heartbeat
-    from edge.camera import is_device, open_camera
+    from edge.camera import is_device, is_stored, open_camera
     from edge.camera.flatfield import FlatFieldCamera, read_flat_field
     from edge.cases.names import plain
     from edge.config import default_cases_dir
@@ -117,7 +117,7 @@ def run(
     # The view leaves standard output alone where the JSON lines go there.
     console = Console(stderr=jsonl is not None and str(jsonl) == "-")
     asked = source
-    stored = source is not None and (Path(source).is_dir() or Path(source).is_file())
+    stored = is_stored(source)
     # A program that counts frames or reads lines must hear of a full disk; whoever looks at the page goes on.
     looked_at = not headless and not stored and frames is None
     with ExitStack() as stack:

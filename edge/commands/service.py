@@ -69,6 +69,8 @@ def run_words(context: typer.Context, words: Sequence[str]) -> tuple[list[str], 
     """``words`` for ``chromo-edge run`` as the service, which starts in another folder, needs them: paths absolute; and
     the folders that it will write into. What ``run`` would refuse is refused now, not at every start: ``ChromoError``.
     """
+    from edge.camera import is_stored
+
     run = getattr(context.find_root().command, "commands")["run"]  # noqa: B009  a group, by construction
     asked = run.make_context("run", list(words), parent=context.find_root())
     read = asked.params
@@ -93,7 +95,7 @@ def run_words(context: typer.Context, words: Sequence[str]) -> tuple[list[str], 
             found.append(f"{name}={_absolute(value)}" if equals and name in paths else word)
             before = "" if equals or options[name].is_flag else name
         else:  # SOURCE: stored frames, or a camera
-            found.append(_absolute(word) if Path(word).exists() else word)
+            found.append(_absolute(word) if is_stored(word) else word)
     return found, list(_written(read))
 
 

@@ -190,7 +190,9 @@ def _read_json(folder: Path, path: Path) -> dict[str, Any]:
             "of a run, or copy it again"
         ) from None
     except OSError as error:
-        raise BundleInvalid(f"{path}: cannot be read: {error.strerror}; copy the model folder again") from error
+        raise BundleInvalid(
+            f"{path}: cannot be read: {error.strerror}; check its permissions or copy it again"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise BundleInvalid(f"{path}: not readable as JSON ({error}); copy the model folder again") from error
     if not isinstance(fields, dict):

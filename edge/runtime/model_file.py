@@ -38,7 +38,9 @@ def read_model(path: Path, sha256: str) -> bytes:
     try:
         data = file_content(path)
     except OSError as error:
-        raise BundleInvalid(f"{path}: cannot be read: {error.strerror}; copy the model folder again") from error
+        raise BundleInvalid(
+            f"{path}: cannot be read: {error.strerror}; check its permissions or copy it again"
+        ) from error
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise BundleInvalid(

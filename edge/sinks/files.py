@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from edge.disk import DISK_ERRORS
 from edge.errors import SinkError
 
 
 def reason(error: OSError) -> str:
     """The system's own words without the number and the path: ``No space left on device``."""
+    if isinstance(error, FileExistsError):  # all that is made here is a folder where none is yet
+        return "a file has the name of the folder"
     return os.strerror(error.errno) if error.errno else str(error)
 
 
@@ -89,4 +92,5 @@ def write_bytes(path: Path, content: bytes) -> None:
         with replacing(path) as file:
             file.write(content)
     except OSError as error:
-        raise SinkError(f"cannot write {path}: {reason(error)}; free some space, or name another file") from error
+        mend = "free some space, or name another file" if error.errno in DISK_ERRORS else "name another file"
+        raise SinkError(f"cannot write {path}: {reason(error)}; {mend}") from error

@@ -37,7 +37,12 @@ def program(error: BaseException | None) -> typer.Typer:
         (DatasetError("no table"), 8, "error: no table"),
         (KeyboardInterrupt(), 130, "error: interrupted; what was done until now is kept"),
         (MemoryError(), 1, "error: out of memory"),
-        (PermissionError(13, "Permission denied", "x.json"), 1, "error: [Errno 13] Permission denied: 'x.json'"),
+        (
+            PermissionError(13, "Permission denied", "x.json"),
+            1,
+            "error: x.json: cannot be used: Permission denied; give this user the right to it and the folders above",
+        ),
+        (OSError(28, "No space left", "x.json"), 1, "error: [Errno 28] No space left: 'x.json'; see to that file"),
         (KeyError("k"), 70, "error: KeyError: 'k'; this is a bug in tool, --debug shows where"),
         (typer.Exit(3), 3, ""),
     ],
@@ -91,7 +96,8 @@ def test_a_letter_that_the_output_lacks_is_escaped(tmp_path: Path) -> None:
     [
         (["case"], "error: Missing command. See chromo-edge --help"),
         (["models"], "error: Missing command. See chromo-edge --help"),
-        (["label", ""], "expected a path, got an empty word; the current folder is '.' See chromo-edge --help"),
+        (["run", "--port", "99999"], ". See chromo-edge --help"),
+        (["label", ""], "expected a path, got an empty word; the current folder is '.'. See chromo-edge --help"),
         (["label", "a.png", "--overlay", ""], "expected a path, got an empty word"),
         (["label", "a.png", "--karyogram", ""], "expected a path, got an empty word"),
         (["label", "a.png", "--models", ""], "expected a path, got an empty word"),
@@ -99,7 +105,7 @@ def test_a_letter_that_the_output_lacks_is_escaped(tmp_path: Path) -> None:
         (["snap", ""], "expected a path, got an empty word"),
         (["models", "install", ""], "expected a path, got an empty word"),
         (["--config", "", "doctor"], "expected a path, got an empty word"),
-        (["case", "add", "A-1", ""], "expected a path, got an empty word; the current folder is '.' See"),
+        (["case", "add", "A-1", ""], "expected a path, got an empty word; the current folder is '.'. See"),
     ],
 )
 def test_what_is_missing_is_told(

@@ -268,6 +268,21 @@ def test_memory_that_tensorflow_does_not_get(
     assert capsys.readouterr().err.startswith("error: out of memory; ")
 
 
+def test_an_edge_without_the_trainers_packages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'tf_keras.src'", name="tf_keras.src")
+
+    monkeypatch.setattr("trainer.data.census.census", missing)
+    assert main(["data", "report", str(metaphase_folder(tmp_path / "data"))]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "error: this command needs tf_keras, which is not installed; in the project's folder: "
+        "pip install -e '.[trainer]'"
+    )
+
+
 def test_help_where_the_current_folder_is_gone(tmp_path: Path) -> None:
     code = "import os, sys; os.rmdir(os.getcwd()); from trainer.cli import main; sys.exit(main(['--help']))"
     root = Path(__file__).parents[2]

@@ -204,6 +204,15 @@ def test_what_is_not_sound_changes_nothing(tiny_models: Path, other: Path, tmp_p
     assert name_of(tiny_models) == first
 
 
+def test_a_folder_that_may_not_be_looked_into(tiny_models: Path) -> None:
+    """A name that is too long is refused to root, too."""
+    shut = tiny_models / ("x" * 300)
+    for act in (lambda: install(shut, tiny_models), lambda: rollback(shut, "classifier")):
+        with pytest.raises(BundleInvalid, match="cannot be read: File name too long; check who may read it"):
+            act()
+    assert all("too long; check its permissions or copy it again" in one.trouble for one in list_models(shut))
+
+
 def test_a_damaged_model_before_is_not_brought_back(tiny_models: Path, other: Path) -> None:
     before = load_bundle(tiny_models / "classifier", "classifier").model_path
     install(other, tiny_models)

@@ -274,6 +274,8 @@ def test_the_unit_is_shown_and_nothing_written(
 ) -> None:
     monkeypatch.setattr("edge.board.service.UNIT_PATH", tmp_path / "unit")
     monkeypatch.setattr("typer.confirm", lambda _: False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sim").mkdir()  # as `trainer simulate --out sim` makes it; the camera is meant
     assert main(["install-service", "--", "--camera", "sim"]) == 0
     said = capsys.readouterr().out
     assert "-m edge.cli run --camera sim\n" in said  # with the page: --headless is whose wish it is

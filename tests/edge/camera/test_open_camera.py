@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.camera import CameraSettings, is_device, open_camera
+from edge.camera import CameraSettings, is_device, is_stored, open_camera
 from edge.camera.files import FolderCamera
 from edge.camera.reader import DeviceCamera
 from edge.camera.simulated import SimulatedCamera
@@ -39,6 +39,20 @@ def test_folder_and_picture(tmp_path: Path) -> None:
 def test_folder_without_pictures(tmp_path: Path) -> None:
     with pytest.raises(FrameError, match="found none"):
         open_camera(str(tmp_path))
+
+
+def test_what_may_not_be_looked_at_is_one_line(tmp_path: Path) -> None:
+    """As a picture in a folder that is shut; a name that is too long is refused to root, too."""
+    with pytest.raises(FrameError, match=r"found nothing \(File name too long\); check the path"):
+        open_camera(str(tmp_path / ("x" * 300)))
+
+
+def test_a_folder_that_is_called_as_the_simulated_scope(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's own ``trainer simulate --out sim`` makes one; a run would then show no page."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("sim", "csi", "cells"):
+        (tmp_path / name).mkdir()
+    assert [is_stored(name) for name in ("sim", "csi", "cells", "", "gone", None)] == [False, False, True] + 3 * [False]
 
 
 @pytest.mark.parametrize(

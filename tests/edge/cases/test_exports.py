@@ -135,13 +135,25 @@ def test_an_export_is_of_one_moment(store: CaseStore, tmp_path: Path, monkeypatc
     assert store.head() != head
 
 
+def test_a_spreadsheet_reads_umlauts(tmp_path: Path) -> None:
+    """Excel takes a table that does not begin with this mark for its own code page."""
+    with CaseStore(tmp_path / "cases") as store:
+        store.new_case("Mütze", "kim")
+        store.capture("Mütze", make_frame(), make_cell(), "kim")
+        write_case(store, "Mütze", tmp_path, ("csv",))
+    for name in ("cells.csv", "chromosomes.csv"):
+        content = (tmp_path / name).read_bytes()
+        assert content.startswith(b'\xef\xbb\xbf"case"')
+        assert all(row["case"] == "Mütze" for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
 def test_no_name_is_a_formula(tmp_path: Path, start: str) -> None:
     with CaseStore(tmp_path / "cases") as store:
         store.new_case("A-1", "kim")
         store.capture("A-1", make_frame(), make_cell(frame=f"{start}1.png"), "kim")
         write_case(store, "A-1", tmp_path, ("csv",))
-    (cell,) = csv.DictReader(io.StringIO((tmp_path / "cells.csv").read_text()))
+    (cell,) = csv.DictReader(io.StringIO((tmp_path / "cells.csv").read_text("utf-8-sig")))
     assert cell["frame"] == f"'{start}1.png"
 
 
@@ -150,7 +162,7 @@ def test_no_name_is_a_formula_where_semicolons_part_columns(tmp_path: Path) -> N
         store.new_case("A-1", "kim")
         store.capture("A-1", make_frame(), make_cell(frame="a;=1+1;\t@x.png"), "kim")
         write_case(store, "A-1", tmp_path, ("csv",))
-    text = (tmp_path / "cells.csv").read_text()
+    text = (tmp_path / "cells.csv").read_text("utf-8-sig")
     assert "a;'=1+1" in text
     for row in csv.reader(io.StringIO(text), delimiter=";"):
         assert not [field for field in row if field.lstrip()[:1] in ("=", "+", "-", "@")]
@@ -161,7 +173,7 @@ def test_the_tables(store: CaseStore, tmp_path: Path) -> None:
     state = store.edit(state.id, Exclude(0), based_on=state.revision, actor="lee")
     store.edit(state.id, Mark(5, "marker"), based_on=state.revision, actor="lee")
     write_case(store, "A-1", tmp_path, ("csv",))
-    cells = list(csv.DictReader(io.StringIO((tmp_path / "cells.csv").read_text())))
+    cells = list(csv.DictReader(io.StringIO((tmp_path / "cells.csv").read_text("utf-8-sig"))))
     assert tuple(cells[0]) == CELL_COLUMNS
     assert [c["karyotype"] for c in cells] == ["46,XX,-1,-3,+21,+mar", "47,XX,+7", "46,XX"]
     assert [c["set_aside"] for c in cells] == ["", "", "two spreads"]
@@ -169,7 +181,7 @@ def test_the_tables(store: CaseStore, tmp_path: Path) -> None:
     assert [c["reviewed"] for c in cells] == ["1", "0", "0"]
     assert [c["to_review"] for c in cells] == ["0", "3", "0"]
     assert cells[1]["frame"] == "'=2.png"  # a spreadsheet must not take a file's name for a formula
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "chromosomes.csv").read_text())))
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "chromosomes.csv").read_text("utf-8-sig"))))
     assert len(rows) == 47 + 47 + 46
     assert [
         (r["name"], r["counted"], r["edited"], r["automatic_label"]) for r in (rows[0], rows[3], rows[5], rows[46])
@@ -434,7 +446,7 @@ def test_a_case_leaves_whatever_names_and_reasons_it_was_given(store: CaseStore,
     with tifffile.TiffFile(out / "001.ome.tiff") as tiff:
         assert tiff.ome_metadata is not None
         validate_xml(tiff.ome_metadata)
-    (row,) = csv.DictReader(io.StringIO((out / "cells.csv").read_text("utf-8")))
+    (row,) = csv.DictReader(io.StringIO((out / "cells.csv").read_text("utf-8-sig")))
     (told,) = json.loads((out / "case.json").read_text())["cells"]
     assert row["frame"] == told["frame"] == r"b\x01\nFl\udce4che.jpg"
     assert row["set_aside"] == told["set_aside"] == told["edits"][0]["reason"] == r"a\ud83d" + "x" * 40_000

@@ -101,6 +101,15 @@ def test_a_folder_is_made_with_those_above_it_and_may_be_there(tmp_path: Path) -
         assert writable_folder(tmp_path / "a" / "b").is_dir()
 
 
+def test_what_is_in_the_way_is_told(tmp_path: Path) -> None:
+    """Not by the system's "File exists", and no space need be freed for it."""
+    (tmp_path / "a").touch()
+    with pytest.raises(SinkError, match="a: a file has the name of the folder; name another folder"):
+        writable_folder(tmp_path / "a")
+    with pytest.raises(SinkError, match="Not a directory; name another file"):
+        write_bytes(tmp_path / "a" / "b", b"")
+
+
 def test_only_an_earlier_result_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
     for content in (None, b"", b"%PDF-1.7", b"%PDF"):

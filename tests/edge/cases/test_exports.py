@@ -162,7 +162,7 @@ def test_the_tables(store: CaseStore, tmp_path: Path) -> None:
     store.edit(state.id, Mark(5, "marker"), based_on=state.revision, actor="lee")
     write_case(store, "A-1", tmp_path, ("csv",))
     cells = list(csv.DictReader(io.StringIO((tmp_path / "cells.csv").read_text())))
-    assert tuple(cells[0]) == CELL_COLUMNS
+    assert list(cells[0]) == list(CELL_COLUMNS)
     assert [c["karyotype"] for c in cells] == ["46,XX,-1,-3,+21,+mar", "47,XX,+7", "46,XX"]
     assert [c["set_aside"] for c in cells] == ["", "", "two spreads"]
     assert [c["edited_by"] for c in cells] == ["kim; lee", "", "lee"]

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge.cases import log
 from edge.cases.kept import KeptCells
 from edge.cases.schema import connect, told, writing
 from edge.disk import disk_fault
@@ -85,6 +84,6 @@ class Database:
             if self._create:
                 with told(self._path.parent):
                     self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = connect(self._path, log.FIRST_SHA256, create=self._create)
+            self._connection = connect(self._path, create=self._create)
             self._kept = KeptCells(self._connection, self._path)
         return self._connection

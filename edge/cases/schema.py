@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edge.cases.log import FIRST_SHA256
 from edge.disk import DISK_ERRORS, disk_fault
 from edge.errors import DiskFault, StoreDamaged, StoreError
 from edge.sinks.files import reason
@@ -74,8 +75,8 @@ def _triggers() -> str:
     )
 
 
-def connect(path: Path, first_sha256: str, *, create: bool = True) -> sqlite3.Connection:
-    """The open database at ``path``, made if it is not there and ``create``; ``first_sha256`` starts the log's chain.
+def connect(path: Path, *, create: bool) -> sqlite3.Connection:
+    """The open database at ``path``, made if it is not there and ``create``.
 
     Raises ``StoreError`` when it cannot be opened, is newer than this version, is no case store, or is not there;
     ``StoreDamaged`` when it is lost or emptied, and its pictures are there; ``DiskFault`` as ``told``.
@@ -86,7 +87,7 @@ def connect(path: Path, first_sha256: str, *, create: bool = True) -> sqlite3.Co
             raise _no_store(path)
         db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(db, path, first_sha256, create)
+            _prepare(db, path, create)
         except BaseException:
             db.close()
             raise
@@ -110,7 +111,7 @@ def _no_store(path: Path) -> StoreError:
     )
 
 
-def _prepare(db: sqlite3.Connection, path: Path, first_sha256: str, create: bool) -> None:
+def _prepare(db: sqlite3.Connection, path: Path, create: bool) -> None:
     _refuse_foreign(db, path)
     if not create and _pragma(db, "user_version") == 0:
         raise _no_store(path)
@@ -119,19 +120,13 @@ def _prepare(db: sqlite3.Connection, path: Path, first_sha256: str, create: bool
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA recursive_triggers = ON")  # REPLACE, too, meets the triggers against deleting
     if _pragma(db, "user_version") == 0:
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with writing(db, path):
             if _pragma(db, "user_version") == 0:  # two processes may open a new store at once
                 for statement in _statements(_TABLES + _triggers()):
                     db.execute(statement)
-                db.execute("INSERT INTO head VALUES (1, 0, ?)", (first_sha256,))
+                db.execute("INSERT INTO head VALUES (1, 0, ?)", (FIRST_SHA256,))
                 db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 db.execute(f"PRAGMA user_version = {VERSION}")
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
 
 
 def _refuse_foreign(db: sqlite3.Connection, path: Path) -> None:

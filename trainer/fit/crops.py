@@ -188,11 +188,7 @@ def cut_frames(source: Path, split: str, models: Path, store: Path) -> CropSet:
     """The crops of a split of frames as the models cut them, kept in ``store`` for the next run."""
     locator = load_locator(models)
     path = kept_at(store, source, split, locator.models.values())
-    if path.exists():
-        return CropSet.load(path)
-    crops = crops_of_frames(source, split, locator)
-    crops.save(path)
-    return crops
+    return CropSet.kept(path, lambda: crops_of_frames(source, split, locator))
 
 
 def stored_crops(run: Path) -> tuple[CropSet, CropSet]:

@@ -133,14 +133,10 @@ class _Pages:
         return await self._changed(lambda: self._desk.edit(id, change, based_on=based_on, actor=actor))
 
     async def undo(self, request: Request) -> Response:
-        asked = await _body(request)
-        id, based_on, actor = request.path_params["id"], _revision(asked), _actor(asked)
-        return await self._changed(lambda: self._desk.undo(id, based_on=based_on, actor=actor))
+        return await self._turned(request, self._desk.undo)
 
     async def redo(self, request: Request) -> Response:
-        asked = await _body(request)
-        id, based_on, actor = request.path_params["id"], _revision(asked), _actor(asked)
-        return await self._changed(lambda: self._desk.redo(id, based_on=based_on, actor=actor))
+        return await self._turned(request, self._desk.redo)
 
     async def picture(self, request: Request) -> Response:
         png = await run_in_threadpool(self._desk.picture, request.path_params["id"])
@@ -167,6 +163,11 @@ class _Pages:
         clients = self._hub.clients
         text = self._hub.metrics.text(clients=clients, fault=fault, unkept=unkept, computed=acceleration())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+    async def _turned(self, request: Request, turn: Callable[..., Json]) -> Response:
+        asked = await _body(request)
+        id, based_on, actor = request.path_params["id"], _revision(asked), _actor(asked)
+        return await self._changed(lambda: turn(id, based_on=based_on, actor=actor))
 
     async def _json(self, ask: Callable[[], Json]) -> Response:
         return JSONResponse(await run_in_threadpool(ask))

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from edge.cell.assign import ACCEPT_CONFIDENCE, assign
 from edge.cell.compare import match
-from edge.cell.findings import said_of
+from edge.cell.findings import karyotype_and_findings
 from edge.live.stage import MOVING
 from edge.locate.ways import WAYS, Way
 from edge.pipeline import labelled
@@ -175,7 +175,7 @@ class Tracks:
             status = assigned.status if confidence >= ACCEPT_CONFIDENCE else "review"
             believed = replace(assigned, confidence=confidence, status=status)
             chromosomes.append(labelled(track.best.region, track.best.crop, predictions[assigned.index], believed))
-        karyotype, findings = said_of(chromosomes)
+        karyotype, findings = karyotype_and_findings(chromosomes)
         return replace(cell, chromosomes=among_themselves(chromosomes), karyotype=karyotype, findings=findings)
 
 

@@ -79,9 +79,9 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     """The open database at ``path``, made if it is not there and ``create``.
 
     Raises ``StoreError`` when it cannot be opened, is newer than this version, is no case store, or is not there;
-    ``StoreDamaged`` when it is lost or emptied, and its pictures are there; ``DiskFault`` as ``told``.
+    ``StoreDamaged`` when it is lost or emptied, and its pictures are there; ``DiskFault`` as ``store_errors``.
     """
-    with told(path):
+    with store_errors(path):
         _refuse_lost(path)
         if not create and not path.is_file():
             raise _no_store(path)
@@ -155,7 +155,7 @@ def _statements(script: str) -> Iterator[str]:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def store_errors(path: Path) -> Iterator[None]:
     """SQLite's own failures as ``StoreError``, with what to do about them; ``DiskFault`` where it is the disk's."""
     try:
         yield
@@ -185,7 +185,7 @@ def told(path: Path) -> Iterator[None]:
 @contextmanager
 def writing(db: sqlite3.Connection, path: Path) -> Iterator[None]:
     """One transaction: all of it on the disk when this ends, or nothing."""
-    with told(path):
+    with store_errors(path):
         db.execute("BEGIN IMMEDIATE")
         try:
             yield

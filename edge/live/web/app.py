@@ -77,7 +77,7 @@ def make_app(hub: Hub, desk: Desk) -> Starlette:
         Route("/healthz", pages.health),
         Route("/metrics", pages.metrics),
     ]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={ChromoError: _told})
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={ChromoError: _error_response})
 
 
 @cache
@@ -198,7 +198,7 @@ async def _follow_store(hub: Hub, desk: Desk) -> None:
         await asyncio.sleep(_HEAD_EVERY_S)
 
 
-async def _told(request: Request, error: Exception) -> Response:
+async def _error_response(request: Request, error: Exception) -> Response:
     """A failure as JSON; a conflict and a second capture come with the cell as it is now."""
     answer: Json = {"error": one_line(error)}
     if isinstance(error, EditConflict):

@@ -37,7 +37,7 @@ class Band:
 
 
 @cache
-def load_bands(resolution: Resolution = 550) -> Mapping[str, tuple[Band, ...]]:
+def load_bands(resolution: Resolution) -> Mapping[str, tuple[Band, ...]]:
     """Bands of each of the 24 chromosomes, label -> bands from the end of the p arm to the end of the q arm.
 
     The source's positions leave a few small gaps at 550 bands (7q, 8q, 11p, 12q, 18p, Xp, Yq).

@@ -241,8 +241,8 @@ def run_bench(
     models_dir: Path | None,
     *,
     threads: int,
-    repeats: int = 3,
-    progress: Callable[[str], None] = lambda step: None,
+    repeats: int,
+    progress: Callable[[str], None],
 ) -> Bench:
     """Everything, in the order that disturbs least: the fresh process first, then the whole frame, then the parts."""
     from edge.board.host import this_board

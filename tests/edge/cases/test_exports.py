@@ -24,7 +24,6 @@ from PIL import Image
 from pypdf import PdfReader
 
 from edge.camera.metaphase import draw_metaphase
-from edge.cases.cli import Form
 from edge.cases.corrections import correction_line
 from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAside
 from edge.cases.export import CELL_COLUMNS, NOTICE, editors, scale_of, to_review, waiting
@@ -33,6 +32,7 @@ from edge.cases.ometiff import OME, ome_tiff, ome_xml
 from edge.cases.report.page import WIDTH_MM, Page
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
+from edge.commands.case import Form
 from edge.errors import SinkError
 from edge.records import NOMINAL_UM_PER_PX, Cell, Frame
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame

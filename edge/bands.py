@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, cast
 
 from edge.records import LABELS
 
@@ -20,9 +20,6 @@ Resolution = Literal[400, 550, 850]
 
 Arm = Literal["p", "q"]
 Stain = Literal["gneg", "gpos", "gvar", "acen", "stalk"]
-
-_ARMS: Mapping[str, Arm] = {"p": "p", "q": "q"}
-_STAINS: Mapping[str, Stain] = {"gneg": "gneg", "gpos": "gpos", "gvar": "gvar", "acen": "acen", "stalk": "stalk"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ class Band:
 
 
 @cache
-def load_bands(resolution: Resolution = 550) -> Mapping[str, tuple[Band, ...]]:
+def load_bands(resolution: Resolution) -> Mapping[str, tuple[Band, ...]]:
     """Bands of each of the 24 chromosomes, label -> bands from the end of the p arm to the end of the q arm.
 
     The source's positions leave a few small gaps at 550 bands (7q, 8q, 11p, 12q, 18p, Xp, Yq).
@@ -52,11 +49,11 @@ def load_bands(resolution: Resolution = 550) -> Mapping[str, tuple[Band, ...]]:
         found[label].append(
             Band(
                 chromosome=label,
-                arm=_ARMS[row["arm"]],
+                arm=cast(Arm, row["arm"]),
                 name=row["arm"] + row["band"],
                 start=int(row["iscn_start"]),
                 stop=int(row["iscn_stop"]),
-                stain=_STAINS[row["stain"]],
+                stain=cast(Stain, row["stain"]),
                 density=int(row["density"] or 0),
             )
         )

@@ -1,5 +1,4 @@
-"""The command line, ``chromo-edge``: its commands, each a module of ``edge.commands``
-(``case``: ``edge.cases.cli``), and what all of them share.
+"""The command line, ``chromo-edge``: its commands, each a module of ``edge.commands``, and what all of them share.
 
 Failures are told as in ``edge.command``. Whatever is slow to import is imported in the command that needs it:
 ``--help`` must not wait for a network.
@@ -16,10 +15,10 @@ from typing import Annotated, Any
 try:
     import typer
 
-    from edge.cases.cli import app as case_app
     from edge.command import run_app
     from edge.commands.bench import bench
     from edge.commands.calibrate import calibrate
+    from edge.commands.case import app as case_app
     from edge.commands.doctor import doctor
     from edge.commands.label import label
     from edge.commands.models import models as models_commands

@@ -28,8 +28,8 @@ from edge.text import one_line
 EXIT_SYSTEM, EXIT_BUG, EXIT_INTERRUPTED = 1, 70, 130
 
 
-def run_app(app: typer.Typer, name: str, argv: Sequence[str] | None = None) -> int:
-    """Run ``app`` as program ``name`` over ``argv`` (default: the process's own words); returns the exit code.
+def run_app(app: typer.Typer, name: str, argv: Sequence[str] | None) -> int:
+    """Run ``app`` as program ``name`` over ``argv`` (None: the process's own words); returns the exit code.
 
     Warnings become one ``warning:`` line each, said once.
     """

@@ -34,6 +34,21 @@ def paired_iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Shares:
     return _iou(_boxes(a), _boxes(b))
 
 
+def common_area(a: npt.ArrayLike, b: npt.ArrayLike) -> Shares:
+    """The area that every box of ``a`` (n, 4) has in common with every one of ``b`` (m, 4): (n, m)."""
+    return _common(_boxes(a)[:, None], _boxes(b)[None])
+
+
+def areas(boxes: npt.ArrayLike) -> Shares:
+    """The area of each of the boxes (n, 4): (n,)."""
+    return _areas(_boxes(boxes))
+
+
+def shared_of_smaller(a: npt.ArrayLike, b: npt.ArrayLike) -> Shares:
+    """``common_area`` as a share of the smaller of both boxes: (n, m)."""
+    return np.asarray(common_area(a, b) / np.maximum(np.minimum(areas(a)[:, None], areas(b)), 1))
+
+
 def shared_px(a: Box, mask_a: BoolArray, b: Box, mask_b: BoolArray) -> int:
     """How many pixels two masks share, each bool of its box's size."""
     x0, y0, x1, y1 = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
@@ -84,12 +99,16 @@ def _boxes(boxes: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def _iou(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> Shares:
+    both = _common(a, b)
+    return np.asarray(both / np.maximum(_areas(a) + _areas(b) - both, 1e-9))
+
+
+def _common(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> Shares:
     (x0, y0, x1, y1), (u0, v0, u1, v1) = np.moveaxis(a, -1, 0), np.moveaxis(b, -1, 0)
     # Each side by itself: NumPy is slow along an axis of two.
     width = np.maximum(np.minimum(x1, u1) - np.maximum(x0, u0), 0)
     height = np.maximum(np.minimum(y1, v1) - np.maximum(y0, v0), 0)
-    both = width * height
-    return np.asarray(both / np.maximum(_areas(a) + _areas(b) - both, 1e-9))
+    return np.asarray(width * height)
 
 
 def _areas(boxes: npt.NDArray[np.float64]) -> Shares:

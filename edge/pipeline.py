@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.cell.findings import said_of
+from edge.cell.findings import karyotype_and_findings
 from edge.cell.readings import Reading, likeliest
 from edge.config import default_models_dir
 from edge.locate.ways import MIRRORING, WAYS, Way, laid
@@ -32,7 +33,10 @@ from edge.records import (
     among_themselves,
 )
 from edge.runtime.network import compiled_models
-from edge.stages import Arbiter, Assign, Assigned, Classifier, Keeper, Locator, Straighten
+from edge.stages import Arbiter, Assign, Classifier, Keeper, Locator, Straighten
+
+if TYPE_CHECKING:
+    from edge.cell.assign import Assigned
 
 CANDIDATES = 3
 """How many labels a chromosome is reported with; the assigned one is always among them."""
@@ -90,9 +94,9 @@ class Pipeline:
         read = self._look(seen, way, clock, thorough)
         if thorough and read.assigned and not read.sure:
             read = self._likeliest(seen, read, clock)
-        looks = list(zip(read.regions, read.crops, read.predictions, strict=True))
-        chromosomes = among_themselves([labelled(*looks[label.index], label) for label in read.assigned])
-        karyotype, findings = said_of(chromosomes)
+        objects = list(zip(read.regions, read.crops, read.predictions, strict=True))
+        chromosomes = among_themselves([labelled(*objects[label.index], label) for label in read.assigned])
+        karyotype, findings = karyotype_and_findings(chromosomes)
         height_px, width_px = frame.pixels.shape
         return Cell(
             frame=frame.source,

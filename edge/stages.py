@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from edge.records import Crop, Float32Array, Frame, Prediction, Region, Status
+from edge.records import Crop, Float32Array, Frame, Prediction, Region
 
 if TYPE_CHECKING:  # only for their names: a frame's way is known before its stages are loaded
     from edge.cell.arbiter import Judged
+    from edge.cell.assign import Assigned
     from edge.cell.keep import Kept
     from edge.locate.ways import Way
 
@@ -80,24 +81,8 @@ class Arbiter(Protocol):
         """What all the others make of each: its scores, and its log odds of being a chromosome."""
 
 
-class Assigned(Protocol):
-    """The label that object number ``index`` gets from the whole cell."""
-
-    @property
-    def index(self) -> int: ...
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def confidence(self) -> float: ...
-
-    @property
-    def status(self) -> Status: ...
-
-
 Straighten = Callable[[Frame, Sequence[Region], Sequence[Region]], Sequence[Crop]]
 """(frame, regions, neighbours): a crop for each of ``regions``; ``neighbours`` help to tell the cell's scale, and are
 masked out of them."""
-Assign = Callable[[Sequence[Prediction], Float32Array], Sequence[Assigned]]
+Assign = Callable[[Sequence[Prediction], Float32Array], Sequence["Assigned"]]
 """Labels for those that are taken for chromosomes, in order."""

@@ -45,15 +45,16 @@ def write_result(path: Path, data: bytes, option: str) -> None:
         raise SinkError(f"cannot write {path}: {error.strerror}; name another file with {option}") from error
 
 
-def write_figures(path: Path, figures: dict[str, Any]) -> None:
-    """One JSON object, as ``--json`` asks for it; ``SinkError`` if it cannot be written."""
-    write_result(path, (json.dumps(figures, indent=2) + "\n").encode(), "--json")
+def write_figures(path: Path | None, figures: dict[str, Any]) -> None:
+    """One JSON object, if ``--json`` asks for it; ``SinkError`` if it cannot be written."""
+    if path is not None:
+        write_result(path, (json.dumps(figures, indent=2) + "\n").encode(), "--json")
 
 
-def require_place(path: Path, option: str) -> None:
-    """``SinkError`` if ``write_result`` could not write ``path``; called before the work, which may take hours."""
-    fault = _fault_of(Path(os.path.realpath(path)))
-    if fault:
+def require_place(path: Path | None, option: str) -> None:
+    """``SinkError`` if ``write_result`` could not write ``path``, where the ``option`` names one; called before the
+    work, which may take hours."""
+    if path is not None and (fault := _fault_of(Path(os.path.realpath(path)))):
         raise SinkError(f"cannot write {path}: {os.strerror(fault)}; name another file with {option}")
 
 

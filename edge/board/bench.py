@@ -21,6 +21,7 @@ from edge.board.host import Board
 from edge.errors import ModelError
 from edge.records import Cell, Frame
 from edge.runtime.bundle import TASKS, Task
+from edge.text import one_line
 
 DRAWN_KARYOTYPE = "46,XY"
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -145,7 +146,7 @@ def start_from_nothing(frames: Sequence[Frame], models_dir: Path | None, threads
                 process.kill()
                 raise ModelError(f"a fresh chromo-edge label took more than {_START_TIMEOUT_S} s") from None
     if process.returncode != 0 or not first.startswith("{"):
-        raise ModelError(f"a fresh chromo-edge label failed: {' '.join(said.split())}")
+        raise ModelError(f"a fresh chromo-edge label failed: {one_line(said)}")
     return cold_s, float(json.loads(said.splitlines()[-1])["peak_mb"])
 
 
@@ -240,8 +241,8 @@ def run_bench(
     models_dir: Path | None,
     *,
     threads: int,
-    repeats: int = 3,
-    progress: Callable[[str], None] = lambda step: None,
+    repeats: int,
+    progress: Callable[[str], None],
 ) -> Bench:
     """Everything, in the order that disturbs least: the fresh process first, then the whole frame, then the parts."""
     from edge.board.host import this_board

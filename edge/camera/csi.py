@@ -58,7 +58,7 @@ def pipeline_text(number: int, settings: CameraSettings) -> str:
 class CsiDevice:
     """CSI sensor ``number``. The size must be one that the sensor's modes can be scaled to."""
 
-    def __init__(self, number: int = 0, settings: CameraSettings = USUAL) -> None:
+    def __init__(self, number: int, settings: CameraSettings) -> None:
         self.name = f"csi:{number}" if number else "csi"
         self._pipeline = pipeline_text(number, settings)
         self._capture: cv2.VideoCapture | None = None

@@ -72,13 +72,13 @@ def check_is_file(path: Path, mode: int) -> None:
 
 def decode(path: Path) -> UInt8Array:
     """The picture at ``path`` as grey (H, W), as ``files.read_frame`` says. Raises ``FrameError``, one line."""
-    with _damage_told(path):
+    with _frame_errors(path):
         return _in_8_bit(path, levels_in(path))
 
 
 def levels_in(path: Path) -> np.ndarray:
     """The same as deep as stored: uint8, else levels for ``pixels.to_8_bit``."""
-    with _damage_told(path):
+    with _frame_errors(path):
         check_is_file(path, path.stat().st_mode)
         with path.open("rb") as file:
             return _levels(path, file, check_size)
@@ -87,12 +87,12 @@ def levels_in(path: Path) -> np.ndarray:
 def decode_levels(name: object, content: bytes) -> np.ndarray:
     """The picture in ``content``, of a single chromosome and so of any small size, as grey (H, W) that is as deep as
     stored: uint8, else levels for ``pixels.to_8_bit``. Raises ``FrameError``, one line that begins with ``name``."""
-    with _damage_told(name):
+    with _frame_errors(name):
         return _levels(name, BytesIO(content), check_not_huge)
 
 
 @contextmanager
-def _damage_told(name: object) -> Iterator[None]:
+def _frame_errors(name: object) -> Iterator[None]:
     """Raises what decoding raises as ``FrameError``."""
     try:
         yield

@@ -6,7 +6,7 @@ import logging
 import stat
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from edge.camera.decoding import check_is_file, check_size, decode, said
@@ -18,26 +18,22 @@ VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".m4v", ".webm", ".m
 _log = logging.getLogger(__name__)
 
 
-def list_frames(paths: Sequence[Path]) -> list[Path]:
-    """Picture files that ``paths`` stand for, in order: files as given, folders as their pictures sorted by name.
+def list_frames(path: Path) -> list[Path]:
+    """The picture files that ``path`` stands for: a file as given, a folder as its pictures sorted by name.
 
     Folders are not searched in depth; hidden files are passed over. Raises ``FrameError`` for a path that does not
     exist and for a folder that holds no picture or cannot be listed.
     """
-    found: list[Path] = []
-    for path in paths:
-        try:
-            mode = path.stat().st_mode
-        except (OSError, ValueError) as why:  # ValueError: a zero byte in the name
-            raise FrameError(
-                f"{path}: expected a picture or a folder of pictures, found nothing ({said(why)}); check the path"
-            ) from why
-        if stat.S_ISDIR(mode):
-            found += _pictures_in(path)
-        else:
-            check_is_file(path, mode)
-            found.append(path)
-    return found
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as why:  # ValueError: a zero byte in the name
+        raise FrameError(
+            f"{path}: expected a picture or a folder of pictures, found nothing ({said(why)}); check the path"
+        ) from why
+    if stat.S_ISDIR(mode):
+        return _pictures_in(path)
+    check_is_file(path, mode)
+    return [path]
 
 
 def is_of_file(source: str) -> bool:
@@ -83,7 +79,7 @@ class FolderCamera:
     def __init__(self, path: Path, *, um_per_px: float = NOMINAL_UM_PER_PX) -> None:
         self.name = path.name or str(path)
         self._is_video = path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
-        self._paths = list_frames([path])
+        self._paths = list_frames(path)
         self._um_per_px = um_per_px
         self._closed = threading.Event()
 

@@ -42,11 +42,6 @@ class FlatField:
         white = cv2.GaussianBlur(white, (0, 0), _SMOOTH_PX)  # its own noise must not be printed on every frame
         self._gain = np.asarray(white.mean() / np.maximum(white, 1), np.float32)
 
-    @property
-    def size_px(self) -> tuple[int, int]:
-        """(height, width)."""
-        return self._gain.shape[0], self._gain.shape[1]
-
     def __call__(self, pixels: UInt8Array) -> UInt8Array:
         """The corrected frame. ``ConfigError`` when it has another size than the reference."""
         if pixels.shape != self._gain.shape:

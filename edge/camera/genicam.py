@@ -81,7 +81,7 @@ class GenicamDevice:
                 raise CameraTimeout(
                     f"{self.name}: expected a frame within {FRAME_S:g} s, none came; check cable and trigger"
                 ) from why
-            raise CameraLost(f"{self.name}: the camera failed ({' '.join(str(why).split())}); reconnect it") from why
+            raise CameraLost(f"{self.name}: the camera failed ({one_line(why)}); reconnect it") from why
         if buffer is None:
             raise CameraTimeout(f"{self.name}: the camera gave an empty buffer; check cable and trigger")
         with buffer:

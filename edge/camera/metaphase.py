@@ -10,7 +10,7 @@ import numpy as np
 from edge.camera import slide
 from edge.camera.ideogram import Bent, Look, bend, draw_ideogram, relative_length
 from edge.errors import ConfigError
-from edge.overlap import crossings
+from edge.overlap import crossings, meet
 from edge.records import LABELS, NOMINAL_UM_PER_PX, BoolArray, Box, Float32Array, UInt8Array
 
 CHROMOSOME_1_PX = 165.0
@@ -178,9 +178,6 @@ def _add_nuclei(
         side = patch.shape[0]
         for _ in range(8):
             x, y = int(rng.integers(-side // 2, width - side // 2)), int(rng.integers(-side // 2, height - side // 2))
-            if all(
-                box[2] <= x or box[0] >= x + side or box[3] <= y or box[1] >= y + side
-                for box in (t.box_px for t in truth)
-            ):
+            if not meet([(x, y, x + side, y + side)], [t.box_px for t in truth]).any():
                 slide.paste(density, patch, x, y)
                 break

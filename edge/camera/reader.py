@@ -13,6 +13,7 @@ import numpy as np
 from edge.camera.pixels import repeats
 from edge.errors import CameraLost, CameraTimeout, ChromoError
 from edge.records import NOMINAL_UM_PER_PX, Frame, UInt8Array
+from edge.text import one_line
 
 
 class Device(Protocol):
@@ -141,7 +142,7 @@ class DeviceCamera:
         except ChromoError as why:
             self._fail(why)
         except Exception as why:  # whatever a driver's binding throws, the camera is gone for us
-            self._fail(CameraLost(f"{self.name}: the camera failed ({' '.join(str(why).split())}); reconnect it"))
+            self._fail(CameraLost(f"{self.name}: the camera failed ({one_line(why)}); reconnect it"))
         finally:
             with suppress(Exception):  # a driver that fails once fails again when it is closed
                 self._device.close()

@@ -17,8 +17,6 @@ from edge.camera.metaphase import SimulatedMetaphase, TrueChromosome, chromosome
 from edge.errors import ConfigError
 from edge.records import NOMINAL_UM_PER_PX, Float32Array, Frame
 
-__all__ = ["SimulatedCamera", "SimulatedMetaphase", "TrueChromosome", "draw_metaphase"]
-
 KARYOTYPES = ("46,XX", "46,XY", "46,XX", "46,XY", "47,XX,+21", "46,XY", "45,X", "47,XY,+18", "47,XXY", "46,XX")
 """What the scope shows in turn when nothing is asked for: mostly normal cells, and the commonest findings."""
 

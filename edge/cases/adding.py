@@ -37,6 +37,6 @@ def listed(paths: Sequence[Path]) -> Iterator[Path | FrameError]:
     """The frames that ``paths`` stand for; a path that stands for none gives its error instead."""
     for path in paths:
         try:
-            yield from list_frames([path])
+            yield from list_frames(path)
         except FrameError as error:
             yield error

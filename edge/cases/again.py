@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -23,21 +21,6 @@ ENOUGH_MOVED = 4
 such a move, and often for two or three."""
 
 Float64Array = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Where a picture is kept: cell ``id`` of the store, the ``number``-th of ``case``."""
-
-    id: int
-    case: str
-    number: int
-
-
-def kept_cells(db: sqlite3.Connection, frame_sha256: str) -> tuple[Kept, ...]:
-    """The cells in ``db`` that were captured from the picture of that hash, the first first."""
-    cells = "cells JOIN cases ON cases.id = case_id WHERE frame_sha256 = ? ORDER BY cells.id"
-    return tuple(Kept(*row) for row in db.execute(f"SELECT cells.id, name, number FROM {cells}", (frame_sha256,)))
 
 
 def seen_before(cell: Cell, captured: Sequence[CellState]) -> CellState | None:

@@ -20,7 +20,7 @@ from edge.cases.edits import (
     Swap,
     TakeBack,
 )
-from edge.cases.places import Kind, Placed, Places
+from edge.cases.places import Kind, Placed, Places, index_of
 from edge.errors import EditRefused
 from edge.records import Chromosome
 
@@ -43,11 +43,11 @@ def apply(places: Places, change: Change) -> Places:
         case Restore(one):
             return _changed(places, one, lambda p: replace(p, excluded=False, edited=True))
         case Split(one, parts):
-            at = _index(places, one)
+            at = index_of(places, one)
             return (*places[:at], *map(_made, parts), *places[at + 1 :])
         case Join(ids, whole):
-            at = _index(places, ids[0])
-            gone = {places[_index(places, one)].id for one in ids}
+            at = index_of(places, ids[0])
+            gone = {places[index_of(places, one)].id for one in ids}
             joined = (*places[:at], _made(whole), *places[at + 1 :])
             return tuple(p for p in joined if p.id not in gone)
         case Draw(drawn):
@@ -64,21 +64,14 @@ def require_due(places: Places, set_aside: str, change: Change) -> None:
     """Raises ``EditRefused`` for bringing back what was not removed, and for taking back a cell that is not
     ``set_aside``: it would change nothing and yet count as work on the cell. Only new edits are checked, as an older
     log may hold such a one."""
-    if isinstance(change, Restore) and not places[_index(places, change.chromosome)].excluded:
+    if isinstance(change, Restore) and not places[index_of(places, change.chromosome)].excluded:
         raise EditRefused(f"chromosome {change.chromosome} was not removed: there is nothing to bring back")
     if isinstance(change, TakeBack) and not set_aside:
         raise EditRefused("the cell is not set aside: there is nothing to take back")
 
 
-def _index(places: Places, id: int) -> int:
-    for k, place in enumerate(places):
-        if place.id == id:
-            return k
-    raise EditRefused(f"chromosome {id} is not in this cell (any more); load the cell again")
-
-
 def _changed(places: Places, id: int, change: Callable[[Placed], Placed]) -> Places:
-    at = _index(places, id)
+    at = index_of(places, id)
     return (*places[:at], change(places[at]), *places[at + 1 :])
 
 
@@ -111,7 +104,7 @@ def _accepted(place: Placed) -> Placed:
 
 
 def _swapped(places: Places, first: int, second: int) -> Places:
-    a, b = _index(places, first), _index(places, second)
+    a, b = index_of(places, first), index_of(places, second)
     out = list(places)
     out[a] = _moved(places[b], places[a])
     out[b] = _moved(places[a], places[b])

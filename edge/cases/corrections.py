@@ -28,9 +28,9 @@ LINES = "corrections.jsonl"
 PICTURES = "images"
 
 
-def write_corrections(store: CaseStore, states: Sequence[CellState], folder: Path) -> tuple[int, int]:
+def write_corrections(store: CaseStore, states: Sequence[CellState], folder: Path) -> int:
     """Writes ``corrections.jsonl`` and ``images/`` into ``folder``, for the cells ``states`` of ``store``. Returns how
-    many cells were written, and how many left out.
+    many cells were left out.
 
     Raises ``SinkError`` where the folder cannot be written.
     """
@@ -44,7 +44,7 @@ def write_corrections(store: CaseStore, states: Sequence[CellState], folder: Pat
         write_bytes(pictures / f"{sha256}.png", store.images.png(sha256))
         lines.append(json.dumps(correction_line(state), allow_nan=False) + "\n")
     write_bytes(folder / LINES, "".join(lines).encode("ascii"))
-    return len(lines), left_out
+    return left_out
 
 
 def correction_line(state: CellState) -> dict[str, Any]:

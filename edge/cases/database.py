@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge.cases import log
 from edge.cases.kept import KeptCells
-from edge.cases.schema import connect, told, writing
+from edge.cases.schema import connect, store_errors, writing
 from edge.disk import disk_fault
 from edge.errors import StoreError
 
@@ -58,7 +57,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, told(self._path):
+        with self._lock, store_errors(self._path):
             yield self._opened()
 
     @contextmanager
@@ -83,8 +82,8 @@ class Database:
         """The connection, opened now where it is not. Who asks holds the lock."""
         if self._connection is None:
             if self._create:
-                with told(self._path.parent):
+                with store_errors(self._path.parent):
                     self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = connect(self._path, log.FIRST_SHA256, create=self._create)
+            self._connection = connect(self._path, create=self._create)
             self._kept = KeptCells(self._connection, self._path)
         return self._connection

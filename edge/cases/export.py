@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,50 +17,13 @@ from edge.cases.store import Case, Head
 from edge.cases.tally import CONFIDENCES, Tally, excluded_share, tally
 from edge.cell.karyogram import draw_karyogram
 from edge.cell.overlay import draw_overlay
-from edge.records import NOMINAL_UM_PER_PX, Cell, Frame
+from edge.records import NOMINAL_UM_PER_PX, Cell, Chromosome, Frame
 from edge.sinks.jsonl import cell_to_json
 from edge.text import software
 
 NOTICE = "For research use only. Not for use in diagnostic procedures."
 MADE_PARTS = {"parts", "whole", "drawn"}
 """Fields of an edit that hold whole chromosomes, masks and all; an export names them by their id."""
-
-CELL_COLUMNS = (
-    "case",
-    "cell",
-    "frame",
-    "captured_utc",
-    "count",
-    "karyotype",
-    "findings",
-    "to_review",
-    "corrections",
-    "set_aside",
-    "edited_by",
-    "revision",
-    "frame_sha256",
-    "reviewed",
-)
-CHROMOSOME_COLUMNS = (
-    "case",
-    "cell",
-    "frame",
-    "chromosome",
-    "name",
-    "label",
-    "kind",
-    "status",
-    "confidence",
-    "counted",
-    "edited",
-    "automatic_label",
-    "automatic_confidence",
-    "p_arm_up",
-    "x0_px",
-    "y0_px",
-    "x1_px",
-    "y1_px",
-)
 
 
 def waiting(state: CellState) -> str:
@@ -97,12 +60,12 @@ def metaphase_png(frame: Frame, state: CellState) -> bytes:
 
 def cells_csv(states: Sequence[CellState]) -> str:
     """One row a cell."""
-    return _csv(CELL_COLUMNS, (_cell_row(state) for state in states))
+    return _csv(CELL_COLUMNS, ((state,) for state in states))
 
 
 def chromosomes_csv(states: Sequence[CellState]) -> str:
     """One row a chromosome, excluded ones too. What a person drew has no automatic label."""
-    return _csv(CHROMOSOME_COLUMNS, (_chromosome_row(state, place) for state in states for place in state.places))
+    return _csv(CHROMOSOME_COLUMNS, ((state, place) for state in states for place in state.places))
 
 
 def cell_json(state: CellState) -> dict[str, Any]:
@@ -184,54 +147,66 @@ def _event_json(event: Event, state: CellState) -> dict[str, Any]:
     return {"revision": event.revision, "by": event.actor, "at_utc": event.at_utc, "holds": holds, **edit}
 
 
-def _cell_row(state: CellState) -> tuple[object, ...]:
-    captured = state.captured
-    return (
-        captured.case,
-        captured.number,
-        captured.cell.frame,
-        captured.captured_utc,
-        len(state.counted),
-        state.karyotype,
-        "; ".join(state.findings),
-        to_review(state),
-        state.corrections,
-        state.set_aside,
-        "; ".join(editors(state)),
-        state.revision,
-        captured.frame_sha256,
-        int(state.reviewed),
-    )
+def _automatic(state: CellState, place: Placed) -> Chromosome | None:
+    """The chromosome as the program gave it; None for what a person made."""
+    return next((c for c in state.captured.cell.chromosomes if c.region.id == place.id), None)
 
 
-def _chromosome_row(state: CellState, place: Placed) -> tuple[object, ...]:
-    automatic = {c.region.id: c for c in state.captured.cell.chromosomes}.get(place.id)
-    own = place.chromosome
-    return (
-        state.captured.case,
-        state.captured.number,
-        state.captured.cell.frame,
-        place.id,
-        place.name,
-        place.label,
-        place.kind,
-        own.status,
-        f"{own.confidence:.4f}",
-        int(not place.excluded),
-        int(place.edited),
-        automatic.label if automatic else "",
-        f"{automatic.confidence:.4f}" if automatic else "",
-        int(own.p_arm_up),
-        *own.region.box_px,
-    )
+def _automatic_label(state: CellState, place: Placed) -> str:
+    automatic = _automatic(state, place)
+    return automatic.label if automatic else ""
 
 
-def _csv(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
+def _automatic_confidence(state: CellState, place: Placed) -> str:
+    automatic = _automatic(state, place)
+    return f"{automatic.confidence:.4f}" if automatic else ""
+
+
+CELL_COLUMNS: Mapping[str, Callable[[CellState], object]] = {
+    "case": lambda state: state.captured.case,
+    "cell": lambda state: state.captured.number,
+    "frame": lambda state: state.captured.cell.frame,
+    "captured_utc": lambda state: state.captured.captured_utc,
+    "count": lambda state: len(state.counted),
+    "karyotype": lambda state: state.karyotype,
+    "findings": lambda state: "; ".join(state.findings),
+    "to_review": to_review,
+    "corrections": lambda state: state.corrections,
+    "set_aside": lambda state: state.set_aside,
+    "edited_by": lambda state: "; ".join(editors(state)),
+    "revision": lambda state: state.revision,
+    "frame_sha256": lambda state: state.captured.frame_sha256,
+    "reviewed": lambda state: int(state.reviewed),
+}
+CHROMOSOME_COLUMNS: Mapping[str, Callable[[CellState, Placed], object]] = {
+    "case": lambda state, _: state.captured.case,
+    "cell": lambda state, _: state.captured.number,
+    "frame": lambda state, _: state.captured.cell.frame,
+    "chromosome": lambda _, place: place.id,
+    "name": lambda _, place: place.name,
+    "label": lambda _, place: place.label,
+    "kind": lambda _, place: place.kind,
+    "status": lambda _, place: place.chromosome.status,
+    "confidence": lambda _, place: f"{place.chromosome.confidence:.4f}",
+    "counted": lambda _, place: int(not place.excluded),
+    "edited": lambda _, place: int(place.edited),
+    "automatic_label": _automatic_label,
+    "automatic_confidence": _automatic_confidence,
+    "p_arm_up": lambda _, place: int(place.chromosome.p_arm_up),
+    "x0_px": lambda _, place: place.chromosome.region.box_px[0],
+    "y0_px": lambda _, place: place.chromosome.region.box_px[1],
+    "x1_px": lambda _, place: place.chromosome.region.box_px[2],
+    "y1_px": lambda _, place: place.chromosome.region.box_px[3],
+}
+
+
+def _csv(columns: Mapping[str, Callable[..., object]], rows: Iterable[tuple[object, ...]]) -> str:
+    """A table of ``columns``, each name with what gives its value in a row."""
     out = io.StringIO()
     out.write("\ufeff")  # without this mark Excel takes UTF-8 for its own code page, and ü for Ã¼
     writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_harmless(value) for value in row] for row in rows)
+    writer.writerows([_harmless(value_of(*row)) for value_of in columns.values()] for row in rows)
     return out.getvalue()
 
 

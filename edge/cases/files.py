@@ -67,7 +67,7 @@ def write_case(store: CaseStore, case: str, folder: Path, forms: Sequence[str], 
             write(f"{stem}.ome.tiff", ome_tiff(store.frame(state.id), state))
     left_out = 0
     if "corrections" in forms:
-        _, left_out = write_corrections(store, states, folder / "corrections")
+        left_out = write_corrections(store, states, folder / "corrections")
         paths.append(folder / "corrections" / LINES)
     return Written(tuple(paths), len(states), left_out)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.cases import log
@@ -19,6 +19,15 @@ from edge.text import printable
 
 REMEMBERED_CELLS = 256
 """Captured cells kept decoded, half a megabyte each: they never change, and a case is read whole again and again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a picture is kept: cell ``id`` of the store, the ``number``-th of ``case``."""
+
+    id: int
+    case: str
+    number: int
 
 
 class KeptCells:
@@ -36,6 +45,12 @@ class KeptCells:
     def state(self, id: int) -> CellState:
         """The fold of the cell's edits. Raises like ``captured``."""
         return fold(self.captured(id), self._events(id))
+
+    def of_picture(self, frame_sha256: str) -> tuple[Kept, ...]:
+        """The cells that were captured from the picture of that hash, the first first."""
+        cells = "cells JOIN cases ON cases.id = case_id WHERE frame_sha256 = ? ORDER BY cells.id"
+        rows = self._db.execute(f"SELECT cells.id, name, number FROM {cells}", (frame_sha256,))
+        return tuple(Kept(*row) for row in rows)
 
     def captured(self, id: int) -> Captured:
         """Raises ``CaseNotFound``, and ``StoreDamaged`` for a record that cannot be read."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from edge.errors import EditRefused
 from edge.records import Chromosome
 
 Kind = Literal["whole", "marker", "derivative"]
@@ -46,6 +47,14 @@ class Placed:
 
 Places = tuple[Placed, ...]
 """A cell's chromosomes in the order of the karyogram: homologues stand side by side as they follow here."""
+
+
+def index_of(places: Places, id: int) -> int:
+    """Where the chromosome ``id`` stands among ``places``. Raises ``EditRefused`` where it is not there."""
+    for k, place in enumerate(places):
+        if place.id == id:
+            return k
+    raise EditRefused(f"chromosome {id} is not in this cell (any more); load the cell again")
 
 
 def as_captured(chromosomes: Sequence[Chromosome]) -> Places:

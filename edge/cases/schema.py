@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edge.cases.log import FIRST_SHA256
 from edge.disk import DISK_ERRORS, disk_fault
 from edge.errors import DiskFault, StoreDamaged, StoreError
 from edge.sinks.files import reason
@@ -74,19 +75,19 @@ def _triggers() -> str:
     )
 
 
-def connect(path: Path, first_sha256: str, *, create: bool = True) -> sqlite3.Connection:
-    """The open database at ``path``, made if it is not there and ``create``; ``first_sha256`` starts the log's chain.
+def connect(path: Path, *, create: bool) -> sqlite3.Connection:
+    """The open database at ``path``, made if it is not there and ``create``.
 
     Raises ``StoreError`` when it cannot be opened, is newer than this version, is no case store, or is not there;
-    ``StoreDamaged`` when it is lost or emptied, and its pictures are there; ``DiskFault`` as ``told``.
+    ``StoreDamaged`` when it is lost or emptied, and its pictures are there; ``DiskFault`` as ``store_errors``.
     """
-    with told(path):
+    with store_errors(path):
         _refuse_lost(path)
         if not create and not path.is_file():
             raise _no_store(path)
         db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(db, path, first_sha256, create)
+            _prepare(db, path, create)
         except BaseException:
             db.close()
             raise
@@ -110,7 +111,7 @@ def _no_store(path: Path) -> StoreError:
     )
 
 
-def _prepare(db: sqlite3.Connection, path: Path, first_sha256: str, create: bool) -> None:
+def _prepare(db: sqlite3.Connection, path: Path, create: bool) -> None:
     _refuse_foreign(db, path)
     if not create and _pragma(db, "user_version") == 0:
         raise _no_store(path)
@@ -119,19 +120,13 @@ def _prepare(db: sqlite3.Connection, path: Path, first_sha256: str, create: bool
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA recursive_triggers = ON")  # REPLACE, too, meets the triggers against deleting
     if _pragma(db, "user_version") == 0:
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with writing(db, path):
             if _pragma(db, "user_version") == 0:  # two processes may open a new store at once
                 for statement in _statements(_TABLES + _triggers()):
                     db.execute(statement)
-                db.execute("INSERT INTO head VALUES (1, 0, ?)", (first_sha256,))
+                db.execute("INSERT INTO head VALUES (1, 0, ?)", (FIRST_SHA256,))
                 db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 db.execute(f"PRAGMA user_version = {VERSION}")
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
 
 
 def _refuse_foreign(db: sqlite3.Connection, path: Path) -> None:
@@ -160,7 +155,7 @@ def _statements(script: str) -> Iterator[str]:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def store_errors(path: Path) -> Iterator[None]:
     """SQLite's own failures as ``StoreError``, with what to do about them; ``DiskFault`` where it is the disk's."""
     try:
         yield
@@ -190,7 +185,7 @@ def told(path: Path) -> Iterator[None]:
 @contextmanager
 def writing(db: sqlite3.Connection, path: Path) -> Iterator[None]:
     """One transaction: all of it on the disk when this ends, or nothing."""
-    with told(path):
+    with store_errors(path):
         db.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from edge.cases import log
-from edge.cases.again import Kept, kept_cells, seen_before
+from edge.cases.again import seen_before
 from edge.cases.apply import require_due
 from edge.cases.codec import canonical, cell_to_document, edit_to_json
 from edge.cases.database import Database
 from edge.cases.edits import Change, Edit, Redo, Undo, checked, numbered
 from edge.cases.images import Images
+from edge.cases.kept import Kept
 from edge.cases.log import Entry
 from edge.cases.names import checked_actor, checked_name, spellings
 from edge.cases.schema import IMAGES
@@ -125,7 +126,7 @@ class CaseStore:
         frame_sha256 = self.images.put(frame.pixels)
         document = canonical(cell_to_document(cell))
         with self._database.writing() as db:
-            for kept in kept_cells(db, frame_sha256):  # within: another program may add the same
+            for kept in self._database.cells.of_picture(frame_sha256):  # within: another program may add the same
                 if kept.case == opened.name:
                     raise CapturedBefore(self._database.cells.state(kept.id))
             if seen is not None:
@@ -145,8 +146,8 @@ class CaseStore:
 
     def kept(self, frame_sha256: str) -> tuple[Kept, ...]:
         """The cells of all cases that were captured from the picture of that hash, the first first."""
-        with self._database.reading() as db:
-            return kept_cells(db, frame_sha256)
+        with self._database.reading():
+            return self._database.cells.of_picture(frame_sha256)
 
     def cell(self, id: int) -> CellState:
         """The cell as it stands now."""

@@ -51,9 +51,6 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
     table = _table("cell", "frame", "count", "karyotype", "to review", "corrected", "by", "")
     for state in states:
         number = state.captured.number
-        note = state.set_aside or (
-            "incomplete" if number in result.incomplete else "apart" if number in result.apart else ""
-        )
         _add(
             table,
             str(number),
@@ -63,7 +60,7 @@ def print_case(console: Console, store: CaseStore, name: str) -> None:
             waiting(state) or "-",
             str(state.corrections),
             ", ".join(editors(state)),
-            note,
+            state.set_aside or result.why_not_counted(number),
         )
     say(table)
     say(NOTICE, style="dim", highlight=False)

@@ -87,6 +87,15 @@ class Tally:
         return f"a person has yet to review {cells_named(self.unsure)}, or chromosomes in {inside}"
 
     @property
+    def uncounted(self) -> dict[str, tuple[int, ...]]:
+        """The cells that are not counted, by why they are not."""
+        return {"apart": self.apart, "incomplete": self.incomplete, "set aside": self.set_aside}
+
+    def why_not_counted(self, number: int) -> str:
+        """One of the keys of ``uncounted``; empty for a cell that is counted."""
+        return next((why for why, numbers in self.uncounted.items() if number in numbers), "")
+
+    @property
     def findings(self) -> tuple[str, ...]:
         """What the lines mean, each finding with its share of the cells where there are several lines."""
         shown = Counter[str]()

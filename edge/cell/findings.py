@@ -237,7 +237,7 @@ def ploidy_of(counts: Mapping[str, int]) -> int:
     return _balance(counts, 0, ()).ploidy
 
 
-def said_of(chromosomes: Sequence[Chromosome]) -> tuple[str, tuple[str, ...]]:
+def karyotype_and_findings(chromosomes: Sequence[Chromosome]) -> tuple[str, tuple[str, ...]]:
     """The karyotype of a cell that no person has seen and what it finds, provisional for that, or for the chromosomes
     that wait for review: said where there is a finding, and where most wait, since even a normal karyotype is then a
     guess."""

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components
 
-from edge.cell.assign import price_of
+from edge.cell.assign import Assigned, price_of
 from edge.locate.regions import among
 from edge.overlap import box_iou
 from edge.records import USUAL_COUNT, Crop, Float32Array, Prediction, Region
-from edge.stages import Assign, Assigned
+from edge.stages import Assign
 
 PLACE_IOU = 0.3
 """Boxes that share more than this are of one place; 0.2 and 0.4 leave as many corrections."""

@@ -61,7 +61,7 @@ def bench(
     if json is not None and not to_stdout:
         check_replaced(json, "JSON", b"{", b"[")
     folders = (models, *(against or []))
-    found = list_frames(frames or [])[:count]
+    found = [frame for path in frames or () for frame in list_frames(path)][:count]
     shown = [read_frame(path, index) for index, path in enumerate(found)]
     for folder in folders:
         load_pipeline(folder, threads)  # what is wrong is told before the work

@@ -62,7 +62,7 @@ def label(
     failed = 0
     for path in paths:
         try:
-            frames += list_frames([path])
+            frames += list_frames(path)
         except FrameError as error:
             failed += 1
             _complain(error)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def file_sinks(
     stack: ExitStack,
     *,
-    jsonl: Path | None = None,
+    jsonl: Path | None,
     overlay: Path | None = None,
     karyogram: Path | None = None,
     append: bool = False,

@@ -35,7 +35,10 @@ from edge.commands.outputs import check_apart, file_sinks
 from edge.errors import CameraError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from edge.camera.base import Camera
+    from edge.live.web.page import LivePage
     from edge.records import Cell, Frame
     from edge.sinks.base import Sink
 
@@ -101,7 +104,6 @@ def run(
     from edge.board.notify import Heartbeat
     from edge.camera import is_device, is_stored, open_camera
     from edge.camera.flatfield import FlatFieldCamera, read_flat_field
-    from edge.cases.names import plain
     from edge.config import default_cases_dir
     from edge.live.loop import run as run_loop
     from edge.logs import log_to
@@ -161,14 +163,10 @@ def run(
                 host=host,
                 port=port,
                 source=asked,
-                meant=_meant(context, "case"),
+                meant=_is_case_meant(context),
             )
             device, label_frame = page.camera, page.label
-            for lead, address in zip_longest(("live page:",), page.addresses, fillvalue="       or:"):
-                console.print(f"{lead} {address}", soft_wrap=True, highlight=False, markup=False)
-            if case is not None and plain(page.case) != plain(case):
-                said = f"case: {page.case}, the last one opened on the page; this run was given {case}"
-                console.print(said, soft_wrap=True, highlight=False, markup=False)
+            _announce(page, case, console)
             page.open_browser()
         stack.callback(view.close)
         sinks.append(view)
@@ -191,10 +189,21 @@ def run(
                 console.print(truth.summary(), soft_wrap=True, highlight=False)
 
 
-def _meant(context: typer.Context, name: str) -> bool:
-    """Whether that option is of this very start, by a person or a program: the words of a systemd unit and a settings
+def _announce(page: LivePage, case: str | None, console: Console) -> None:
+    """Prints where the page is, and the case that is open on it if that is not the ``case`` asked for."""
+    from edge.cases.names import plain
+
+    lines = [f"{lead} {at}" for lead, at in zip_longest(("live page:",), page.addresses, fillvalue="       or:")]
+    if case is not None and plain(page.case) != plain(case):
+        lines.append(f"case: {page.case}, the last one opened on the page; this run was given {case}")
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _is_case_meant(context: typer.Context) -> bool:
+    """Whether --case is of this very start, by a person or a program: the words of a systemd unit and a settings
     file are the same at each start."""
-    given = context.get_parameter_source(name)
+    given = context.get_parameter_source("case")
     by_systemd = os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid())
     return given is not None and given.name == "COMMANDLINE" and not by_systemd
 

@@ -16,6 +16,7 @@ from edge.commands.options import Debug, camera_settings, check_scale
 from edge.commands.outputs import check_apart
 from edge.config import default_models_dir, find_config, user_name
 from edge.errors import ConfigError
+from edge.text import one_line
 
 
 def install_service(
@@ -61,7 +62,7 @@ def install_service(
     for step in (["daemon-reload"], ["enable", UNIT_PATH.name], ["restart", UNIT_PATH.name]):
         done = subprocess.run(["systemctl", *step], capture_output=True, text=True)
         if done.returncode != 0:
-            raise ConfigError(f"systemctl {' '.join(step)} failed: {' '.join(done.stderr.split())}")
+            raise ConfigError(f"systemctl {' '.join(step)} failed: {one_line(done.stderr)}")
     typer.echo("started; look with: systemctl status chromo-edge, journalctl -u chromo-edge")
 
 

@@ -11,7 +11,6 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from edge.camera.base import Camera
@@ -25,14 +24,6 @@ _JOIN_S = 2.0
 """How long a closing camera may take before it is left behind (its thread is a daemon)."""
 
 
-@dataclass(frozen=True, slots=True)
-class LiveSummary:
-    """``labelled`` frames went through the sinks; ``skipped`` were replaced by a newer one before their turn."""
-
-    labelled: int
-    skipped: int
-
-
 class Mailbox:
     """Room for one frame between two threads; the newest wins."""
 
@@ -42,11 +33,9 @@ class Mailbox:
         self._ended = False
         self._error: BaseException | None = None
         self._captured_s, self._due_s = -math.inf, math.inf
-        self.skipped = 0
 
     def put(self, frame: Frame) -> None:
         with self._changed:
-            self.skipped += self._frame is not None
             self._frame = frame
             self._captured_s, self._due_s = frame.captured_s, 2 * frame.captured_s - self._captured_s
             self._changed.notify()
@@ -72,11 +61,12 @@ class Mailbox:
             return frame
 
 
-def newest_frames(camera: Camera, mailbox: Mailbox) -> Iterator[Frame]:
+def newest_frames(camera: Camera) -> Iterator[Frame]:
     """Yields the newest frame each time it is asked, until the camera ends. Raises what the camera raised.
 
     Closing the iterator closes the camera and waits for its thread.
     """
+    mailbox = Mailbox()
 
     def pump() -> None:
         try:
@@ -104,16 +94,14 @@ def run(
     every_frame: bool = False,
     max_frames: int | None = None,
     watch: Callable[[Callable[[Frame], None]], Callable[[Frame], None]] = lambda step: step,
-) -> LiveSummary:
+) -> None:
     """Labels frames and gives each to all ``sinks`` until the camera ends or ``max_frames`` are done. ``watch`` stands
     before what is done with a frame, and may notice that it is stuck.
 
     The camera is closed on every way out; the sinks are the caller's to close. Raises ``CameraError`` from the camera,
     ``SinkError`` from a sink and ``KeyboardInterrupt`` as they come.
     """
-    mailbox = Mailbox()
-    frames = camera.frames() if every_frame else newest_frames(camera, mailbox)
-    labelled = 0
+    frames = camera.frames() if every_frame else newest_frames(camera)
 
     def done(frame: Frame) -> None:
         cell = label(frame)
@@ -124,10 +112,8 @@ def run(
     try:
         for frame in islice(frames, max_frames):
             step(frame)
-            labelled += 1
     finally:
         close = getattr(frames, "close", None)  # a generator; any other iterator ends with its camera
         if close is not None:
             close()
         camera.close()
-    return LiveSummary(labelled, mailbox.skipped)

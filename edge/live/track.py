@@ -24,11 +24,21 @@ import numpy.typing as npt
 
 from edge.cell.assign import ACCEPT_CONFIDENCE, assign
 from edge.cell.compare import match
-from edge.cell.findings import said_of
+from edge.cell.findings import karyotype_and_findings
 from edge.live.stage import MOVING
 from edge.locate.ways import WAYS, Way
 from edge.pipeline import labelled
-from edge.records import LABELS, NOMINAL_UM_PER_PX, Box, Cell, Chromosome, Float32Array, Frame, Prediction
+from edge.records import (
+    LABELS,
+    NOMINAL_UM_PER_PX,
+    Box,
+    Cell,
+    Chromosome,
+    Float32Array,
+    Frame,
+    Prediction,
+    among_themselves,
+)
 
 REMEMBERED = 12
 """So many of the last looks are put together: more hardly helps, and a mistake must be forgotten."""
@@ -158,17 +168,15 @@ class Tracks:
         said = [track.said(weights) for track in self._tracks]
         predictions = [prediction for prediction, _ in said]
         labels = assign(predictions, np.array([odds for _, odds in said], np.float32))
-        shown = {self._tracks[label.index].id: self._tracks[label.index].id for label in labels}
         chromosomes = []
         for assigned in labels:
             track = self._tracks[assigned.index]
             confidence = min(assigned.confidence, track.believed(assigned.label, weights))
             status = assigned.status if confidence >= ACCEPT_CONFIDENCE else "review"
-            here = _renumbered(track.best, shown)
             believed = replace(assigned, confidence=confidence, status=status)
-            chromosomes.append(labelled(here.region, here.crop, predictions[assigned.index], believed))
-        karyotype, findings = said_of(chromosomes)
-        return replace(cell, chromosomes=tuple(chromosomes), karyotype=karyotype, findings=findings)
+            chromosomes.append(labelled(track.best.region, track.best.crop, predictions[assigned.index], believed))
+        karyotype, findings = karyotype_and_findings(chromosomes)
+        return replace(cell, chromosomes=among_themselves(chromosomes), karyotype=karyotype, findings=findings)
 
 
 class Steady:

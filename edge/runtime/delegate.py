@@ -7,6 +7,7 @@ from typing import Any
 
 from edge.errors import DelegateUnavailable
 from edge.runtime.network import PictureNetwork
+from edge.text import one_line
 
 LIBRARIES = {
     "edgetpu": ("libedgetpu.so.1",),
@@ -63,5 +64,5 @@ def load(delegate: str, libraries: tuple[str, ...] = ()) -> Any:
         except OSError as error:
             reasons.append(str(error))
         except ValueError as error:
-            reasons.append(f"{library} finds no device ({' '.join(str(error).split())})")
+            reasons.append(f"{library} finds no device ({one_line(error)})")
     raise DelegateUnavailable(f"no {delegate}: {'; '.join(reasons)}; {MENDS[delegate]}")

@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 
 from edge.cell.arbiter import Judged
+from edge.cell.assign import Assigned
 from edge.cell.keep import WEIGHED, Kept
 from edge.locate.ways import Way, laid_back
 from edge.pipeline import Pipeline
-from edge.records import Crop, Float32Array, Frame, Prediction, Region, Status, UInt8Array
+from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region, UInt8Array
 from tests.builders import MODELS, make_prediction
 
 
@@ -64,14 +65,6 @@ class BarClassifier:
         return self.classify(crops)
 
 
-class BarAssigned:
-    def __init__(self, index: int, prediction: Prediction) -> None:
-        self.index = index
-        self.label = str(int(prediction.scores.argmax()) + 1)
-        self.confidence = float(prediction.scores.max())
-        self.status: Status = "accepted"
-
-
 class KeepAll:
     models = {"verifier": MODELS["verifier"]}  # noqa: RUF012
 
@@ -105,8 +98,10 @@ def cut_bars(frame: Frame, regions: Sequence[Region], among: Sequence[Region]) -
     return tuple(Crop(r.id, np.where(mask, 200, 0).astype(np.uint8)) for r, mask in zip(regions, upright, strict=True))
 
 
-def assign_bars(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[BarAssigned, ...]:
-    return tuple(BarAssigned(k, p) for k, p in enumerate(predictions) if odds[k] > 0)
+def assign_bars(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[Assigned, ...]:
+    best = [int(prediction.scores.argmax()) for prediction in predictions]
+    sure = [float(prediction.scores.max()) for prediction in predictions]
+    return tuple(Assigned(k, LABELS[best[k]], sure[k], "accepted") for k in range(len(best)) if odds[k] > 0)
 
 
 def bar_pipeline() -> Pipeline:

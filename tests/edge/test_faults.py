@@ -162,8 +162,8 @@ def test_the_clock_jumps_by_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
         def close(self) -> None: ...
 
     kept = Kept()
-    summary = run(Jumping(monkeypatch), bar_pipeline().label, [kept], every_frame=True, max_frames=TRIES)
-    assert summary.labelled == TRIES
+    run(Jumping(monkeypatch), bar_pipeline().label, [kept], every_frame=True, max_frames=TRIES)
+    assert len(kept.captured_s) == TRIES
     assert (np.diff(kept.captured_s) > 0).all()
     assert kept.captured_s[-1] - kept.captured_s[0] < 3600
 

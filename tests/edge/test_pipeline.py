@@ -14,16 +14,16 @@ import pytest
 
 import edge.config
 from edge.cell.arbiter import Judged
+from edge.cell.assign import Assigned
 from edge.cell.keep import Kept
 from edge.config import default_models_dir
 from edge.locate.straighten import TwofoldCrop
 from edge.locate.ways import WAYS, Way
 from edge.pipeline import Pipeline
-from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region
+from edge.records import Crop, Float32Array, Frame, Prediction, Region
 from edge.runtime.network import computed_by
 from tests.builders import MODELS, make_prediction
 from tests.edge.stages import (
-    BarAssigned,
     BarClassifier,
     BarLocator,
     KeepAll,
@@ -69,10 +69,9 @@ def test_a_cell_names_the_compiled_models_that_computed_it() -> None:
 
 
 def test_findings_are_provisional_while_a_chromosome_waits_for_review() -> None:
-    def unsure_of_the_first(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[BarAssigned, ...]:
-        assigned = assign_bars(predictions, odds)
-        assigned[0].status = "review"
-        return assigned
+    def unsure_of_the_first(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[Assigned, ...]:
+        first, *others = assign_bars(predictions, odds)
+        return replace(first, status="review"), *others
 
     frame = frame_of([21, 7, 21])
     sure = bar_pipeline().label(frame).findings
@@ -152,8 +151,8 @@ def test_candidates_are_the_likeliest_first_and_hold_the_assigned_label() -> Non
         def classify(self, crops: object) -> tuple[Prediction, ...]:
             return (Prediction(0, scores, 0.2, 0.9),)
 
-    def overrule(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[BarAssigned, ...]:
-        return (BarAssigned(0, make_prediction(0, "9")),)
+    def overrule(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[Assigned, ...]:
+        return (Assigned(0, "9", 0.9, "accepted"),)
 
     (chromosome,) = (
         Pipeline(BarLocator(), Ranked(), cut_bars, keep_all, unmoved, overrule).label(frame_of([4])).chromosomes
@@ -214,13 +213,7 @@ def test_the_arbiter_has_the_last_word_and_hears_what_was_hidden() -> None:
             named = (make_prediction(k, "Y") for k in range(len(regions)))
             return Judged(tuple(named), np.array([3, -3, 3], np.float32))
 
-    def named(predictions: Sequence[Prediction], odds: Float32Array) -> tuple[BarAssigned, ...]:
-        assigned = assign_bars(predictions, odds)
-        for one in assigned:
-            one.label = LABELS[int(predictions[one.index].scores.argmax())]
-        return assigned
-
-    pipeline = Pipeline(LooksTwice(), BarClassifier(), cut_bars, keep_all, Strict(), named)
+    pipeline = Pipeline(LooksTwice(), BarClassifier(), cut_bars, keep_all, Strict(), assign_bars)
     cell = pipeline.label_live(frame_of([5, 6, 7]))
     assert [(c.region.id, c.label, c.candidates[0][0]) for c in cell.chromosomes] == [(0, "Y", "Y"), (2, "Y", "Y")]
     assert heard == [3]

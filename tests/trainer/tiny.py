@@ -15,9 +15,9 @@ import tf_keras as keras
 
 from edge.camera.metaphase import draw_metaphase
 from edge.cell.arbiter import COLUMNS, SEATS, TABLE_WIDTH
-from edge.cell.verify import LOOK_PX, OBJECT_PX, looks
+from edge.cell.verify import OBJECT_PX, looks
 from edge.locate.grid import HEADS, LOCATOR_UM_PER_PX
-from edge.locate.separate import BOX_PX, ROI_PX, make_rois, roi_matrix
+from edge.locate.separate import BOX_PX, make_rois, roi_matrix
 from edge.locate.straighten import CROP_COLS, CROP_ROWS
 from edge.records import LABELS, Frame, Region, UInt8Array
 from edge.runtime.bundle import Bundle
@@ -105,17 +105,17 @@ def drawn_crops(count: int) -> UInt8Array:
 
 
 def locator_bundle(folder: Path) -> Bundle:
-    model = to_int8(tiny_locator(), drawn_windows(8), SIDE_PX, SIDE_PX)
+    model = to_int8(tiny_locator(), drawn_windows(8))
     return _bundle(folder, "locator", model, (), CALIBRATION, {"um_per_px": LOCATOR_UM_PER_PX})
 
 
 def separator_bundle(folder: Path) -> Bundle:
-    model = to_int8(tiny_separator(), drawn_rois(12), ROI_PX, ROI_PX)
+    model = to_int8(tiny_separator(), drawn_rois(12))
     return _bundle(folder, "separator", model, (), {}, {"um_per_px": LOCATOR_UM_PER_PX, "box_px": BOX_PX})
 
 
 def classifier_bundle(folder: Path, temperature: float = 1.0, seed: int = 4) -> Bundle:
-    model = to_int8(tiny_classifier(seed), drawn_crops(12), CROP_ROWS, CROP_COLS)
+    model = to_int8(tiny_classifier(seed), drawn_crops(12))
     return _bundle(folder, "classifier", model, LABELS, {"temperature": temperature}, {"median_rows": 60.0})
 
 
@@ -134,7 +134,7 @@ def drawn_looks(count: int) -> UInt8Array:
 
 
 def verifier_bundle(folder: Path) -> Bundle:
-    model = to_int8(tiny_verifier(), list(drawn_looks(12)), LOOK_PX, LOOK_PX)
+    model = to_int8(tiny_verifier(), list(drawn_looks(12)))
     return _bundle(folder, "verifier", model, (), {}, {"object_px": OBJECT_PX})
 
 
@@ -169,7 +169,7 @@ def drawn_cells(count: int, seed: int = 0) -> CellSet:
 
 
 def arbiter_bundle(folder: Path) -> Bundle:
-    model = to_tflite(tiny_arbiter(), SEATS, TABLE_WIDTH)
+    model = to_tflite(tiny_arbiter())
     return _bundle(folder, "arbiter", model, (), {}, {})
 
 

@@ -49,10 +49,8 @@ def report(
     from trainer.files import require_place, write_figures, write_result
     from trainer.sheet import draw_sheet
 
-    if json is not None:
-        require_place(json, "--json")
-    if sheet is not None:
-        require_place(sheet, "--sheet")
+    require_place(json, "--json")
+    require_place(sheet, "--sheet")
     contents = read_all(data)
     figures = census(contents, digests(contents))
     console = Console()
@@ -72,8 +70,7 @@ def report(
         console.print(f"left out: {skipped['file']}: {skipped['reason']}", markup=False, soft_wrap=True)
     if not figures["skipped"]:
         console.print("every picture could be read")
-    if json is not None:
-        write_figures(json, figures)
+    write_figures(json, figures)
     if sheet is not None:
         write_result(sheet, draw_sheet(examples(contents, seed), tile_px=(64, 96), title_px=30), "--sheet")
 

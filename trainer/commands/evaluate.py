@@ -38,15 +38,13 @@ def crops(
     from trainer.files import require_place, write_figures
     from trainer.score.evaluate import crop_figures, judge_with, warn_of_upside_down
 
-    if json is not None:
-        require_place(json, "--json")
+    require_place(json, "--json")
     cells = labelled_cells(data, split, models)
     figures = crop_figures(judge_with(model, tracked(cells, "cells"), threads, models))
     warn_of_upside_down(figures["polarity"], data.name)
     shown = {key: value for key, value in figures.items() if key not in ("per_class", "confusion")}
     print_figures(shown, f"{data.name}, {cells.share}")
-    if json is not None:
-        write_figures(json, figures)
+    write_figures(json, figures)
 
 
 def masks(
@@ -72,13 +70,11 @@ def masks(
     from trainer.files import require_place, write_figures
     from trainer.score.masks import mask_figures
 
-    if json is not None:
-        require_place(json, "--json")
+    require_place(json, "--json")
     frames = (read() for read in tracked(masked_frames(data, split), "labelling"))
     figures = mask_figures(frames, load_pipeline(models, threads).label)
     print_figures(figures, f"{data.name}: {figures['frames']} frames with masks")
-    if json is not None:
-        write_figures(json, figures)
+    write_figures(json, figures)
 
 
 def print_figures(figures: dict[str, Any], title: str) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from edge.errors import BundleInvalid, ConfigError
 from trainer.commands.line import command_line
 from trainer.commands.options import MODELS, Debug
+
+if TYPE_CHECKING:
+    from trainer.export.tflite import Form
 
 
 def export_command(
@@ -61,15 +64,10 @@ def export_command(
     require_place(out / "bundle.json", "--out")
     from trainer.export.ship import ship
     from trainer.export.shipment import Shipment
-    from trainer.export.tflite import FORMS, Form
     from trainer.run.trained import FIGURES_FILE
 
-    shipped_as: dict[str, Form | Literal["onnx"]] = {
-        **{name: name for name in FORMS},
-        "onnx": "onnx",
-        "edgetpu": "int8",
-    }
-    bundle = ship(Shipment(run, data, out, shipped_as[forms[0]], command_line(), models, limit, edgetpu))
+    form = cast("Form | Literal['onnx']", "int8" if edgetpu else forms[0])
+    bundle = ship(Shipment(run, data, out, form, command_line(), models, limit, edgetpu))
     plain = {key: value for key, value in bundle.calibration.items() if not key.startswith("keep_")}
     calibration = ", ".join(f"{key} {value:g}" for key, value in plain.items())
     print(f"{bundle.model_path}: {len(bundle.model_bytes)} bytes; {calibration}")
@@ -94,7 +92,10 @@ def edgetpu_command(
     from trainer.export.edgetpu import keep_compiled, require_ready
     from trainer.run.trained import any_bundle
 
-    _require_folder(model)
+    if not model.is_dir():
+        raise BundleInvalid(
+            f"expected a bundle at {model}, found none; name a bundle's folder, such as models/classifier"
+        )
     bundle = any_bundle(model)
     keep_compiled(require_ready(bundle.model_bytes, model), bundle.model_path)
 
@@ -102,10 +103,3 @@ def edgetpu_command(
 def register(app: typer.Typer) -> None:
     app.command("export")(export_command)
     app.command("edgetpu")(edgetpu_command)
-
-
-def _require_folder(bundle: Path) -> None:
-    if not bundle.is_dir():
-        raise BundleInvalid(
-            f"expected a bundle at {bundle}, found none; name a bundle's folder, such as models/classifier"
-        )

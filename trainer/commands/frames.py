@@ -58,8 +58,7 @@ def frames(
 
     if lines is not None and (jsonl is not None or live is not None):
         raise ConfigError("--lines scores lines that are there; --jsonl and --live are for new ones: leave them out")
-    if json is not None:
-        require_place(json, "--json")
+    require_place(json, "--json")
     truths = sample_frames(read_frames(data, split), limit, seed)
     if worst is not None:
         writable_folder(worst)
@@ -81,8 +80,7 @@ def frames(
     _print_rows("karyotype", karyotypes.items(), "numerical findings, by what the true boxes claim")
     rows = [(row["image"], row) for row in details["per_frame"][:WORST_ROWS]]
     _print_rows("frame", rows, f"the {len(rows)} worst frames", without=("image", "case"))
-    if json is not None:
-        write_figures(json, figures | details)
+    write_figures(json, figures | details)
     if worst is not None:
         from trainer.score.worst import write_worst
 

@@ -45,8 +45,7 @@ def simulate(
     from trainer.simulate.compose import bases_of, composites, gather
     from trainer.simulate.store import TILE_PX, sheet_rows, store
 
-    if sheet is not None:
-        require_place(sheet, "--sheet")
+    require_place(sheet, "--sheet")
     for stated in karyotype or ():
         chromosomes_of(stated)  # refused now, and not in the middle
     donors = gather(read_frames(data, split), seed)

@@ -27,7 +27,7 @@ import numpy as np
 import tf_keras as keras
 
 from edge.errors import ConfigError
-from edge.locate.straighten import CROP_COLS, CROP_ROWS, MEDIAN_ROWS
+from edge.locate.straighten import MEDIAN_ROWS
 from edge.records import LABELS, UInt8Array
 from edge.runtime.interpreter import runtime_name
 from trainer.compare.contenders import TRADITIONAL, Compression, Contender
@@ -209,8 +209,8 @@ def _fit_network(comparison: Comparison, row: Contender, crops: Crops, folder: P
         steps += _compress(comparison, row.compression, folder)
     network = load_float(folder)
     forms = {
-        "float32": to_tflite(network, CROP_ROWS, CROP_COLS),
-        "int8": to_int8(load_for_int8(folder), _samples(crops.train), CROP_ROWS, CROP_COLS),
+        "float32": to_tflite(network),
+        "int8": to_int8(load_for_int8(folder), _samples(crops.train)),
     }
     found: dict[str, Any] = {
         "crops": steps * config.batch,

@@ -93,11 +93,7 @@ def cells_of(source: Path, split: str, models: Path, store: Path, seed: int) -> 
         return cells_of_cutouts(source, split, models)
     hearing = load_hearing(models)
     path = kept_at(store, source, split, hearing.pipeline.models.values(), f"cells{seed}")
-    if path.exists():
-        return CellSet.load(path)
-    made = cells_at(read_frames(source, split), split, hearing, seed)
-    made.save(path)
-    return made
+    return CellSet.kept(path, lambda: cells_at(read_frames(source, split), split, hearing, seed))
 
 
 @lru_cache(maxsize=8)  # a set that is learned from several times is looked at once

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -34,6 +34,15 @@ class Columns:
         """Writes ``path`` (.npz) to the disk, whole or not at all; makes its folder. ``SinkError`` names it."""
         with stored(path) as file:
             np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def kept(cls, path: Path, make: Callable[[], Self]) -> Self:
+        """What is in ``path``; if it is not there, what ``make`` gives, saved there."""
+        if path.exists():
+            return cls.load(path)
+        made = make()
+        made.save(path)
+        return made
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from edge.errors import FrameError
 from edge.records import LABELS, UInt8Array
 from trainer.data.names import is_split, label_of, label_said_by, split_named, split_of_case
 from trainer.data.pictures import SHOWN, Skipped
-from trainer.data.splits import SPLITS, check_splits, pick_split
+from trainer.data.splits import SPLITS, check_splits, require_split
 from trainer.data.tables import Row, parse_table, read_table
-from trainer.data.walk import files_below
+from trainer.data.walk import files_below, plain_path
 from trainer.errors import DatasetError
 
 COLUMNS = ("file", "label", "cell", "donor", "split")
@@ -83,7 +83,7 @@ def read_crops(source: Path, split: str) -> list[CropTruth]:
     with _opened(source) as (entries, read):
         unsplit = all(entry.split == ANY_SPLIT for entry in entries)
         if not unsplit:
-            pick_split(split, (entry.split for entry in entries), str(source))
+            require_split(split, (entry.split for entry in entries), str(source))
         crops, skipped = _decode([entry for entry in entries if unsplit or entry.split == split], read)
     if not crops:
         first = f", first {skipped[0].file}: {skipped[0].reason}" if skipped else ""
@@ -137,7 +137,7 @@ def _opened(source: Path) -> Iterator[tuple[list[_Entry], Callable[[str], bytes]
             f"{source}: expected a zip of crops or a folder of classes, cannot read it: {reason}"
         ) from error
     with archive:
-        names = {_plain(name): name for name in archive.namelist()}
+        names = {str(plain_path(name)): name for name in archive.namelist()}
 
         def read(file: str) -> bytes:
             return _member(archive, names[file])
@@ -149,11 +149,6 @@ def _file_in(folder: Path, name: str) -> bytes:
     """The bytes of a file below ``folder``. ``OSError`` or ``FrameError`` for what cannot be read or is no file."""
     check_is_file(folder / name, (folder / name).stat().st_mode)
     return (folder / name).read_bytes()
-
-
-def _plain(name: str) -> str:
-    """A file's path as other systems may have written it ("./a/b.png", ".\\a\\b.png"), plain: "a/b.png"."""
-    return str(PurePosixPath(name.replace("\\", "/")))
 
 
 def _zip_entries(read: Callable[[str], bytes], source: Path) -> list[_Entry]:
@@ -195,7 +190,7 @@ def _entries(rows: Sequence[Row], table: str) -> list[_Entry]:
         if split not in (*SPLITS, ""):
             raise row.wrong("split", f"one of {', '.join(SPLITS)}, or empty")
         split = split or stated.get(donor) or _split_of(donor)
-        entries.append(_Entry(_plain(row.text("file")), row.label(), row.text("cell"), donor, split))
+        entries.append(_Entry(str(plain_path(row.text("file"))), row.label(), row.text("cell"), donor, split))
     return _checked(entries, table)
 
 

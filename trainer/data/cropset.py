@@ -23,7 +23,7 @@ from trainer.data.crops import read_crops
 from trainer.data.excluded import teaches_nothing
 from trainer.data.grounds import read_together
 from trainer.data.metaphase import FrameTruth, read_frames
-from trainer.data.stains import told
+from trainer.data.stains import cut_cells
 
 UP, DOWN, UNKNOWN = 1, 0, -1
 NOTHING = -1
@@ -65,7 +65,7 @@ def crops_of_cutouts(source: Path, split: str, models: Path) -> CropSet:
     """The crops of a set of cut-outs, cell by cell. Where their grounds leave a doubt about the stain the classifier in
     ``models`` decides."""
     pixels, labels, polarity, cells, cases = [], [], [], [], []
-    for number, cell in enumerate(told(read_together(read_crops(source, split)).values(), models)):
+    for number, cell in enumerate(cut_cells(read_together(read_crops(source, split)).values(), models)):
         pixels += [crop.pixels for crop in cell.crops]
         labels += [LABELS.index(t.label) for t in cell.truths]
         polarity += [UP if cell.p_arm_up else UNKNOWN] * len(cell.truths)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.overlap import box_iou
+from edge.overlap import areas, common_area, shared_of_smaller
 from edge.records import BoolArray
 from trainer.errors import DatasetError
 
@@ -43,27 +43,10 @@ def perhaps_anothers(excluded: Any, boxes_px: Boxes, where: str) -> Boxes:
             f"{where}: each excluded object needs box_px and candidates ({type(error).__name__} {error}); export the "
             "case again"
         ) from error
-    return np.asarray(boxes[_shared(boxes, boxes_px).max(1, initial=0) < APART].astype(np.int64))
+    return np.asarray(boxes[shared_of_smaller(boxes, boxes_px).max(1, initial=0) < APART].astype(np.int64))
 
 
 def teaches_nothing(found: npt.ArrayLike, ignored_px: npt.ArrayLike) -> BoolArray:
     """Which of the ``found`` boxes (n, 4) are of objects at ``ignored_px`` (k, 4): bool (n,)."""
-    common, areas, _ = _common(found, ignored_px)
-    return np.asarray((common / np.maximum(areas, 1)).max(1, initial=0) >= INSIDE)
-
-
-def _shared(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """The area that every box of ``a`` (n, 4) has in common with every one of ``b`` (m, 4), as a share of the smaller
-    of both: (n, m)."""
-    common, areas, others = _common(a, b)
-    return np.asarray(common / np.maximum(np.minimum(areas, others), 1))
-
-
-def _common(
-    a: npt.ArrayLike, b: npt.ArrayLike
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The area that every box of ``a`` (n, 4) has in common with every one of ``b`` (m, 4): (n, m); and the areas of
-    both: (n, 1) and (m,)."""
-    iou = box_iou(a, b)
-    areas, others = (np.diff(np.reshape(boxes, (-1, 2, 2)), axis=1).prod((1, 2)) for boxes in (a, b))
-    return iou / (1 + iou) * (areas[:, None] + others), areas[:, None], others
+    inside = common_area(found, ignored_px) / np.maximum(areas(found), 1)[:, None]
+    return np.asarray(inside.max(1, initial=0) >= INSIDE)

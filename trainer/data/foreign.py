@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from edge.camera.files import PICTURE_SUFFIXES
 from trainer.data.names import before_upload, case_folder, case_of, label_of, like_a_split, split_named, split_of_case
 from trainer.data.tables import read_table
-from trainer.data.walk import is_there
+from trainer.data.walk import is_there, plain_path
 from trainer.errors import DatasetError
 
 CASES_FILE = "cases.csv"
@@ -43,7 +43,7 @@ class ForeignSet:
         rows = read_table(table, ("image", "case")) if table.is_file() else []
         cases: dict[str, str] = {}
         for row in rows:
-            image = _composed(str(_plain(row.text("image"))))
+            image = _composed(str(plain_path(row.text("image"))))
             if cases.setdefault(image, row.text("case")) != row.text("case"):
                 raise row.wrong("image", "another in each line; write the folders of pictures of the same name, too")
         return cls(folder, cases)
@@ -146,14 +146,9 @@ def _written(name: str) -> list[str]:
     """The ways to write the name or path of a picture, as it is first."""
     names = []
     for said in (name, unquote(name)):
-        plain = _plain(said)
+        plain = plain_path(said)
         names += [said, str(plain), plain.name]
     return list(dict.fromkeys((*names, before_upload(names[-1]))))
-
-
-def _plain(name: str) -> PurePosixPath:
-    """A name or path however the system writes it that it comes from."""
-    return PurePosixPath(name.replace("\\", "/"))
 
 
 def _composed(name: str) -> str:

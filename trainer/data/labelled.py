@@ -12,7 +12,7 @@ from trainer.data.crops import CropTruth, read_crops
 from trainer.data.grounds import read_together
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.sources import holds_cutouts
-from trainer.data.stains import told
+from trainer.data.stains import cut_cells
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +68,7 @@ def labelled_cells(data: Path, split: str, models: Path) -> LabelledCells:
 
 def _of_cutouts(cells: Mapping[tuple[str, str, bool], Sequence[CropTruth]], models: Path) -> Iterator[LabelledCell]:
     donors = Counter(cell for _, cell, _ in cells)
-    for (donor, own, _), cut in zip(cells, told(cells.values(), models), strict=True):
+    for (donor, own, _), cut in zip(cells, cut_cells(cells.values(), models), strict=True):
         name = f"{donor}/{own}" if own and donors[own] > 1 else own
         files, labels = tuple(c.file for c in cut.truths), tuple(c.label for c in cut.truths)
         yield LabelledCell(name, files, labels, cut.crops, (cut.mirrored,), cut.p_arm_up)

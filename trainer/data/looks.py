@@ -61,11 +61,7 @@ def looks_of_frames(source: Path, split: str, models: Path, store: Path, seed: i
     ``seed``. ``DatasetError`` if nothing is found."""
     lookers = load_lookers(models)
     path = kept_at(store, source, split, lookers.ids, f"doubted{seed}")
-    if path.exists():
-        return LookSet.load(path)
-    made = looks_at(read_frames(source, split), split, lookers, seed)
-    made.save(path)
-    return made
+    return LookSet.kept(path, lambda: looks_at(read_frames(source, split), split, lookers, seed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from trainer.data.mfish import (
 )
 from trainer.data.pictures import UNMARKED, Skipped, fault_of, require_size, warn_skipped
 from trainer.data.rle import mask_of_rle
-from trainer.data.splits import pick_split
+from trainer.data.splits import require_split
 from trainer.errors import DatasetError
 
 
@@ -76,7 +76,7 @@ def masked_frames(path: Path, split: str = "") -> list[Reader]:
 def _readable(named: Sequence[tuple[Reader, Path, str]], split: str, path: Path) -> list[Reader]:
     """Of the ``named`` readers, each with its picture and split, those of ``split`` whose pictures can be read."""
     if split:
-        pick_split(split, (own for _, _, own in named), str(path))
+        require_split(split, (own for _, _, own in named), str(path))
     faults = [(reader, picture.name, fault_of(picture)) for reader, picture, own in named if split in ("", own)]
     left_out = [Skipped(name, fault) for _, name, fault in faults if fault]
     warn_skipped(path, left_out)

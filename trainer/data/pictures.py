@@ -4,9 +4,10 @@ and told; sizes and orientation tags tell pictures that are not as they were whe
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import ExifTags, Image
 
@@ -14,6 +15,7 @@ from edge.camera.files import read_frame
 from edge.errors import FrameError
 from trainer.errors import DatasetError
 
+T = TypeVar("T")
 SHOWN = 5
 UNMARKED = "no chromosome is marked in it"
 """Why a frame without a mark is left out: nobody knows what it shows."""
@@ -71,32 +73,25 @@ def fault_of(path: Path) -> str:
 
 def description_of(path: Path) -> str:
     """The image description in a TIFF's head; "" where there is none that can be read."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=("TIFF",)) as picture:
-                return str(picture.getexif().get(ExifTags.Base.ImageDescription, ""))
-    except Exception:  # decoders raise many kinds for broken files
-        return ""
+    return _of_head(path, lambda picture: str(picture.getexif().get(ExifTags.Base.ImageDescription, "")), "TIFF") or ""
 
 
 def size_of(path: Path) -> tuple[int, int] | None:
-    """Width and height of the picture at ``path``, read from its head; None where that cannot be read."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd tags and of large pictures
-            with Image.open(path) as picture:
-                width, height = picture.size
-                turned = picture.format == "TIFF" and picture.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
-    except Exception:  # decoders raise many kinds for broken files
-        return None
-    return (height, width) if turned else (width, height)  # as ``read_frame`` gives it
+    """Width and height of the picture at ``path`` as ``read_frame`` gives it, read from its head; None where that
+    cannot be read."""
+
+    def size(picture: Image.Image) -> tuple[int, int]:
+        turned = picture.format == "TIFF" and _orientation(picture) in _ON_ITS_SIDE
+        return (picture.height, picture.width) if turned else picture.size
+
+    return _of_head(path, size)
 
 
 def warn_turned(where: str, pictures: Iterable[Path]) -> None:
     """One ``TurnedWarning`` that counts the JPEG and TIFF with an orientation tag, which ``read_frame`` does not apply:
     whoever marked them most likely saw them turned. No warning without any."""
-    turned = [path.name for path in pictures if _orientation_of(path) in _TURNED]
+    # Not of a PNG, which would be decoded for it.
+    turned = [path.name for path in pictures if _of_head(path, _orientation, "JPEG", "TIFF") in _TURNED]
     if turned:
         warnings.warn(
             f"{where}: {len(turned)} picture(s) have an orientation tag, which is not applied, first {turned[0]}; "
@@ -106,13 +101,19 @@ def warn_turned(where: str, pictures: Iterable[Path]) -> None:
         )
 
 
-def _orientation_of(path: Path) -> object:
+def _orientation(picture: Image.Image) -> object:
+    return picture.getexif().get(ExifTags.Base.Orientation)
+
+
+def _of_head(path: Path, read: Callable[[Image.Image], T], *formats: str) -> T | None:
+    """What ``read`` says of the picture at ``path``, of one of the ``formats`` if some are named, before it is decoded;
+    None where its head cannot be read."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=("JPEG", "TIFF")) as picture:  # a PNG would be decoded for it
-                return picture.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # decoders raise many kinds for broken and other files
+            warnings.simplefilter("ignore")  # Pillow warns of odd tags and of large pictures
+            with Image.open(path, formats=formats or None) as picture:
+                return read(picture)
+    except Exception:  # decoders raise many kinds for broken files
         return None
 
 

@@ -39,7 +39,7 @@ from trainer.data.metaphase import FrameTruth, read_tables
 from trainer.data.mfish import mask_files, read_mfish
 from trainer.data.pictures import UNMARKED, Skipped, fault_of, warn_skipped, warn_turned
 from trainer.data.pixels import NOBODY
-from trainer.data.splits import check_splits, pick_split
+from trainer.data.splits import check_splits, require_split
 from trainer.data.voc import has_annotations, read_voc
 from trainer.errors import DatasetError
 
@@ -206,7 +206,7 @@ def frames_at(path: Path, split: str) -> list[FrameTruth]:
         )
     frames, skipped = _listed(form, path)
     what = "marked picture" if any(s.reason == UNMARKED for s in skipped) else "picture"
-    pick_split(split, (frame.split for frame in frames), str(path), what)
+    require_split(split, (frame.split for frame in frames), str(path), what)
     frames = [frame for frame in frames if frame.split == split]
     absent = [frame.image for frame in frames if not frame.path.is_file()]
     if absent:

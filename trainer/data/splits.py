@@ -35,13 +35,12 @@ def check_splits(members: Iterable[tuple[str, str]], kind: str, table: str) -> N
         )
 
 
-def pick_split(wanted: str, present: Iterable[str], table: str, what: str = "picture") -> str:
-    """``wanted`` if the table has it, else ``DatasetError`` naming the splits that are there; ``what`` says what is
+def require_split(wanted: str, present: Iterable[str], table: str, what: str = "picture") -> None:
+    """``DatasetError``, naming the splits that are there, if the table has none ``wanted``; ``what`` says what is
     missed."""
     found = sorted(set(present))
     if wanted not in found:
         raise DatasetError(f"{table}: no {what} in split '{wanted}'; splits here: {', '.join(found) or 'none'}")
-    return wanted
 
 
 def warn_of_namesakes(sets: Mapping[str, Mapping[str, str]]) -> None:

@@ -45,11 +45,11 @@ class CutCell:
         return crops_from_cutouts([picture[:, ::-1] for picture in self.pictures])
 
 
-def told(cells: Iterable[Sequence[CropTruth]], models: Path) -> Iterator[CutCell]:
+def cut_cells(cells: Iterable[Sequence[CropTruth]], models: Path) -> Iterator[CutCell]:
     """Each of ``cells`` on its right ground; where pictures alone do not tell it the classifier in ``models`` does."""
     stains = Stains(models)
     for members in cells:
-        yield CutCell(tuple(members), tuple(stains.told([c.pixels for c in members])))
+        yield CutCell(tuple(members), tuple(stains.on_their_ground([c.pixels for c in members])))
 
 
 class Stains:
@@ -63,7 +63,7 @@ class Stains:
     def _classifier(self) -> Classifier:
         return load_classifier(self._models)
 
-    def told(self, pictures: Sequence[UInt8Array]) -> list[UInt8Array]:
+    def on_their_ground(self, pictures: Sequence[UInt8Array]) -> list[UInt8Array]:
         """One cell's cut-outs, uint8 (h, w) each, on a ground like the one they were photographed on: the likeliest by
         their rims, unless they can be named more surely on another."""
         ways = ways_to_read(pictures)

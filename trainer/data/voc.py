@@ -24,7 +24,7 @@ from trainer.data.foreign import ForeignSet, foreign_label
 from trainer.data.metaphase import FrameTruth, framed
 from trainer.data.names import split_named
 from trainer.data.pictures import UNMARKED, Skipped, require_size
-from trainer.data.walk import files_below
+from trainer.data.walk import files_below, plain_path
 from trainer.errors import DatasetError
 
 FOLDERS = ("", "JPEGImages", "images")
@@ -115,8 +115,8 @@ def _one_of(files: Sequence[Path], line: str, listed: Path, folder: Path) -> Pat
 
 
 def _plain(line: str) -> PurePosixPath:
-    """The path in a list's line, however the system writes paths that it comes from."""
-    return PurePosixPath(line.strip("\"'").replace("\\", "/"))
+    """The path in a list's line."""
+    return plain_path(line.strip("\"'"))
 
 
 def _lines(path: Path) -> list[str]:
@@ -160,11 +160,10 @@ def _frame(root: ET.Element, path: Path, folder: Path, split: str | None, foreig
     # Annotations/CASE/ beside JPEGImages/CASE/
     like = [folder.joinpath(*above[:k], sub, *above[k + 1 :]) for k in range(len(above)) for sub in FOLDERS if sub]
     beside = [path.parent, *like, *(p / sub for p in (folder, path.parent.parent) for sub in FOLDERS)]
-    picture = foreign.find(PurePosixPath(name.replace("\\", "/")).name, beside, path)
+    picture = foreign.find(plain_path(name).name, beside, path)
     stated = [root.findtext(f"size/{side}") or "" for side in ("width", "height")]
-    if all(
-        side.isdecimal() and len(side) < _MOST_DIGITS and int(side) for side in stated
-    ):  # some programs write 0 for what they do not know
+    # Some programs write 0 for what they do not know.
+    if all(side.isdecimal() and len(side) < _MOST_DIGITS and int(side) for side in stated):
         require_size(picture, (int(stated[0]), int(stated[1])), str(path))
     labels, boxes = [], []
     for number, one in enumerate(root.iter("object"), 1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from trainer.errors import DatasetError
 
@@ -16,6 +16,11 @@ def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
     folder; what is hidden is passed over. ``DatasetError`` for a folder that cannot be listed: its files would be
     missing."""
     return sorted(path for path in _walk(folder) if path.suffix.lower() in suffixes and not is_hidden(path))
+
+
+def plain_path(name: str) -> PurePosixPath:
+    """A path as other systems may have written it ("./a/b.png", ".\\a\\b.png"), plain: "a/b.png"."""
+    return PurePosixPath(name.replace("\\", "/"))
 
 
 def is_hidden(path: Path) -> bool:

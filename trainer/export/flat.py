@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge.runtime.macs import macs_of
+from edge.runtime.model_file import TFLITE_MARK
 from trainer.errors import ExportError
 
 
@@ -68,7 +69,7 @@ def read_flat(tflite: bytes) -> FlatModel:
     """What is in a model; ``ExportError`` if ``tflite`` is none."""
     from ai_edge_litert import schema_py_generated as schema
 
-    if tflite[4:8] != b"TFL3":
+    if tflite[4:8] != TFLITE_MARK:
         raise ExportError("expected a TFLite model, got other bytes; export it again")
     types = {code: name for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
     codes = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}

@@ -41,7 +41,7 @@ def to_both(it: Specimen) -> dict[str, bytes]:
     The input is ``image`` (n, height, width, channels) float32 in 0..1; n is 1 for a locator, else open.
     ``ExportError``: the network cannot be converted.
     """
-    exact = to_onnx(it.network, *it.size_px, batch=1 if it.task == "locator" else None)
+    exact = to_onnx(it.network, batch=1 if it.task == "locator" else None)
     return {"onnx int8": to_qdq(exact, it.samples), "onnx float32": exact}
 
 
@@ -69,11 +69,11 @@ def remove_beside(bundle: Bundle) -> None:
         (bundle.model_path.parent / name).unlink(missing_ok=True)
 
 
-def to_onnx(network: Any, height_px: int, width_px: int, batch: int | None) -> bytes:
+def to_onnx(network: Any, batch: int | None) -> bytes:
     """The network as float32 ONNX, its outputs named as the edge names them."""
     tf2onnx = _imported("tf2onnx")
     names = output_names(network)
-    signature = [tf.TensorSpec((batch, height_px, width_px, network.input_shape[-1]), tf.float32, name=INPUT)]
+    signature = [tf.TensorSpec((batch, *network.input_shape[1:]), tf.float32, name=INPUT)]
     function = tf.function(lambda image: network(image, training=False), input_signature=signature)
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     try:

@@ -44,7 +44,6 @@ from trainer.networks.stored import load_float, load_for_int8
 from trainer.run.folder import LOG_FILE
 from trainer.run.trained import FIGURES_FILE, WEIGHTS_FILE, any_bundle, is_run, task_of, weights_of
 
-LOCATOR_SIDE_PX = 512
 LEAST_SCORES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 MOST_IOUS = (0.5, 0.6, 0.7, 0.8)
 PROPOSED_SCORE, PROPOSED_IOU = 0.1, 0.7
@@ -60,19 +59,13 @@ PAGES = ("card.md", "report.html", "comparison.md")
 FIRST_GUESS = {"least_score": 0.3, "most_iou": 0.7, "box_shift_x_px": 0.0, "box_shift_y_px": 0.0}
 
 
-def specimen(shipment: Shipment) -> Specimen:
-    """The trained network and the pictures that its export is made and proved with."""
-    network = (load_for_int8 if shipment.form == "int8" else load_float)(shipment.run)
-    return specimen_of(shipment, network, LOCATOR_SIDE_PX)
-
-
 def ship(shipment: Shipment) -> Bundle:
     """Write the bundle; returns it as the edge reads it back. ``ExportError``, and nothing is written: it does not say
     what the network says, is not in a form for its task, is not ready for the Edge TPU where that is asked for, or the
     model of another network lies there."""
     _require_form(shipment)
     _require_place(shipment)
-    it = specimen(shipment)
+    it = specimen_of(shipment, (load_for_int8 if shipment.form == "int8" else load_float)(shipment.run))
     models = _converted(it, shipment)
     proofs = [prove(it, form, model) for form, model in models.items()]
     model = next(iter(models.values()))
@@ -123,7 +116,7 @@ def _converted(it: Specimen, shipment: Shipment) -> dict[str, bytes]:
     """The model that makes the bundle, and those that come with it, by their names in ``parity.BOUNDS``."""
     if shipment.form == "onnx":
         return to_both(it)
-    return {shipment.form: convert(shipment.form, it.network, it.samples, *it.size_px)}
+    return {shipment.form: convert(shipment.form, it.network, it.samples)}
 
 
 Way = Callable[[Any, bytes, Shipment], tuple[Bundle, dict[str, Any]]]

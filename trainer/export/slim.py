@@ -13,14 +13,14 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-_FILE_MARK = b"TFL3"
+from edge.runtime.model_file import TFLITE_MARK
 
 
 def slim(tflite: bytes) -> bytes:
     """``tflite`` with each list of zero points written once; a file that this would not shorten comes back itself."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite, 0))
     builder = _Sharing(len(tflite))
-    builder.Finish(model.Pack(builder), _FILE_MARK)
+    builder.Finish(model.Pack(builder), TFLITE_MARK)
     slimmed = bytes(builder.Output())
     return min(tflite, slimmed, key=len)
 

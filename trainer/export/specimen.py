@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -32,6 +31,7 @@ from trainer.networks.stored import quantize_scope
 from trainer.networks.verifier import OUTPUTS as VERIFIED
 from trainer.run.trained import is_run, task_of
 
+LOCATOR_SIDE_PX = 512
 SAMPLES = 96
 ROI_SAMPLES = 400
 PROOF_FRAMES, PROOF_ROIS, PROOF_CROPS = 8, 400, 2000
@@ -50,39 +50,38 @@ class Specimen:
     samples: Sequence[UInt8Array]
     proof: UInt8Array
 
-    @property
-    def size_px(self) -> tuple[int, int]:
-        """Height and width of the input."""
-        return self.proof.shape[1], self.proof.shape[2]
 
-
-def specimen_of(shipment: Shipment, network: Any, locator_side_px: int) -> Specimen:
+def specimen_of(shipment: Shipment, network: Any) -> Specimen:
     """Pictures that the run kept; for a bundle, which keeps none, pictures of the data.
 
     ``ExportError`` if there is no val picture to prove the export on.
     """
     task = task_of(shipment.run)
-    if task == "locator":
-        return _locator(shipment.data, network, locator_side_px)
-    ways = {"separator": _separator, "classifier": _classifier, "verifier": _verifier, "arbiter": _arbiter}
+    ways = {
+        "locator": _locator,
+        "separator": _separator,
+        "classifier": _classifier,
+        "verifier": _verifier,
+        "arbiter": _arbiter,
+    }
     return ways[task](shipment, network)
 
 
-def _locator(data: Path, network: Any, side_px: int) -> Specimen:
+def _locator(shipment: Shipment, network: Any) -> Specimen:
     lean = without_auxiliary(network, HEADS)
     with quantize_scope():
-        fixed = keras.models.clone_model(lean, keras.Input((side_px, side_px, 1), name="image"))
+        fixed = keras.models.clone_model(lean, keras.Input((LOCATOR_SIDE_PX, LOCATOR_SIDE_PX, 1), name="image"))
     fixed.set_weights(lean.get_weights())
-    train, val = (read_frames(data, split) for split in ("train", "val"))
-    samples = [_window(t, side_px) for t in train[:: max(1, len(train) // SAMPLES)]]
+    train, val = (read_frames(shipment.data, split) for split in FRAMES)
+    samples = [_window(t) for t in train[:: max(1, len(train) // SAMPLES)]]
     picked = val[:: max(1, len(val) // PROOF_FRAMES)][:PROOF_FRAMES]
-    return Specimen("locator", fixed, samples, np.stack([_window(t, side_px) for t in picked]))
+    return Specimen("locator", fixed, samples, np.stack([_window(t) for t in picked]))
 
 
-def _window(truth: FrameTruth, side_px: int) -> UInt8Array:
-    pixels = shrink(dark_on_bright(read_frame(truth.path)).pixels)[:side_px, :side_px]
+def _window(truth: FrameTruth) -> UInt8Array:
+    pixels = shrink(dark_on_bright(read_frame(truth.path)).pixels)[:LOCATOR_SIDE_PX, :LOCATOR_SIDE_PX]
     ground = int(np.percentile(pixels[::8, ::8], 80))
-    right, below = side_px - pixels.shape[1], side_px - pixels.shape[0]
+    right, below = LOCATOR_SIDE_PX - pixels.shape[1], LOCATOR_SIDE_PX - pixels.shape[0]
     return np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_CONSTANT, value=ground), np.uint8)
 
 

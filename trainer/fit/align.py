@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def align(network: Any, crops: CropSet) -> CropSet:
     told = np.where(lead > 0, UP, DOWN)
     told[(np.abs(lead) < 1.0) | (crops.label == NOTHING)] = UNKNOWN
     polarity = np.where(crops.polarity == UNKNOWN, told, crops.polarity).astype(np.int8)
-    return CropSet(crops.pixels, crops.label, polarity, crops.cell, crops.case)
+    return replace(crops, polarity=polarity)
 
 
 def upside_down(network: Any, crops: CropSet) -> float:

@@ -56,13 +56,15 @@ class Guests:
     label: npt.NDArray[np.int8]
 
 
+def _weighed(name: str) -> int:
+    """The table's column of that one of ``WEIGHED``."""
+    return int(COLUMNS["weighed"].start) + WEIGHED.index(name)
+
+
 def lone_ones(cells: CellSet, rng: np.random.Generator) -> Guests:
     """The chromosomes that share next to nothing with others, at most ``GUESTS`` of them."""
-    near = [
-        cells.table[..., COLUMNS["weighed"]][..., WEIGHED.index(name)] for name in ("covered", "weaker", "stronger")
-    ]
-    covered, *shared = near
-    lone = cells.whole & (covered < LONE_COVERED) & (shared[0] < LONE_SHARED) & (shared[1] < LONE_SHARED)
+    covered, weaker, stronger = (cells.table[..., _weighed(name)] for name in ("covered", "weaker", "stronger"))
+    lone = cells.whole & (covered < LONE_COVERED) & (weaker < LONE_SHARED) & (stronger < LONE_SHARED)
     cell, seat = np.nonzero(lone)
     some = np.sort(rng.permutation(len(cell))[:GUESTS])
     rows = cells.table[cell[some], seat[some]].copy()
@@ -82,7 +84,7 @@ def make_batch(cells: CellSet, guests: Guests, rng: np.random.Generator, count: 
         gone = rng.random(SEATS) < OVERLOOKED
         if rng.random() < KNOWN_BOXES:
             gone |= ~whole[k]
-            table[k, there, COLUMNS["weighed"].start + WEIGHED.index("score")] = MOST_LEVEL
+            table[k, there, _weighed("score")] = MOST_LEVEL
             table[k, there, COLUMNS["odds"]] = MOST_LEVEL
         if rng.random() < SHORT and whole[k].any():
             gone[rng.choice(np.flatnonzero(whole[k]), rng.integers(1, 3))] = True
@@ -118,7 +120,7 @@ def _elsewhere(x: Float32Array, rng: np.random.Generator) -> None:
     x[there, scores] = np.clip(1 + logs / np.float32(NATS), 0, 1)
     low, high = VIEW_LIMITS[WEIGHED.index("certain")]
     certain = log_odds(np.exp(logs.max(1)))
-    x[there, COLUMNS["weighed"].start + WEIGHED.index("certain")] = np.clip((certain - low) / (high - low), 0, 1)
+    x[there, _weighed("certain")] = np.clip((certain - low) / (high - low), 0, 1)
     bands = x[there, stain]
     middle = bands.mean(1, keepdims=True)
     bands = gaussian_filter1d(bands, rng.uniform(0, SMOOTHEST_PARTS), axis=1)

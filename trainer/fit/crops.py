@@ -14,7 +14,7 @@ from edge.locate.locator import load_locator
 from trainer.data.crops import ANY_SPLIT, TURNED_SHARE
 from trainer.data.cropset import DRAWN, CropSet, crops_of_cutouts, crops_of_drawings, crops_of_frames
 from trainer.data.sources import form_of, holds_cutouts, kept_at, marked_owners, splits_at
-from trainer.data.splits import pick_split
+from trainer.data.splits import require_split
 from trainer.data_note import FRESH, Stamp, require_noted, write_note
 from trainer.errors import DatasetError
 from trainer.fit.align import align, doubtful, upside_down
@@ -113,7 +113,7 @@ def _owners_of(sources: Iterable[Path], drawn: bool) -> Mapping[Path, Mapping[st
             raise DatasetError(f"{source}: expected boxes of chromosomes, found none in any split; leave the set out")
         if holds_cutouts(source):
             if ANY_SPLIT not in owners:
-                pick_split("train", owners, str(source))
+                require_split("train", owners, str(source))
             if "val" not in owners:
                 _require_two(owners.get("train", ()), "donor", str(source))
     if not drawn and not any("train" in owners for owners in there.values()):
@@ -188,11 +188,7 @@ def cut_frames(source: Path, split: str, models: Path, store: Path) -> CropSet:
     """The crops of a split of frames as the models cut them, kept in ``store`` for the next run."""
     locator = load_locator(models)
     path = kept_at(store, source, split, locator.models.values())
-    if path.exists():
-        return CropSet.load(path)
-    crops = crops_of_frames(source, split, locator)
-    crops.save(path)
-    return crops
+    return CropSet.kept(path, lambda: crops_of_frames(source, split, locator))
 
 
 def stored_crops(run: Path) -> tuple[CropSet, CropSet]:

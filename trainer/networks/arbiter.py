@@ -98,7 +98,7 @@ class _Exchange(keras.layers.Layer):  # type: ignore[misc]
         return tf.transpose(tf.reshape(x, (-1, SEATS, HEADS, x.shape[-1] // HEADS)), (0, 2, 1, 3))
 
 
-def build_arbiter(width: int = 64, depth: int = 3, dropout: float = 0.1) -> Any:
+def build_arbiter(width: int, depth: int, dropout: float = 0.1) -> Any:
     """The network; ``width`` numbers stand for an object, which takes part in ``depth`` exchanges."""
     table = keras.Input((SEATS, TABLE_WIDTH, 1), name="table")
     known, profile, pairs, there = _Read(name="read")(table)

@@ -10,7 +10,7 @@ from trainer.data.crops import donors_of
 from trainer.data.metaphase import FrameTruth, read_frames
 from trainer.data.pictures import SkippedWarning
 from trainer.data.sources import holds_cutouts, marked_owners, stamp_of
-from trainer.data.splits import pick_split
+from trainer.data.splits import require_split
 from trainer.data_note import Stamp
 from trainer.errors import DatasetError
 
@@ -58,7 +58,8 @@ def _owners(data: Path, split: str) -> set[str]:
     """The cases of frames, or the donors of cut-outs, in a split. ``DatasetError`` where nothing is in it."""
     if holds_cutouts(data):
         donors = donors_of(data)
-        owners = donors[pick_split(split, donors, str(data))]
+        require_split(split, donors, str(data))
+        owners = donors[split]
     else:
         owners = {frame.case for frame in _frames(data, split)}
     return owners - {""}

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.cell.assign import Assigned
 from edge.records import LABELS, Float32Array
-from trainer.score.judged import Named
 
 CALIBRATION_BINS = 15
 
 
-def score_crops(truth: Sequence[str], scores: Float32Array, assigned: Sequence[Named] | None) -> dict[str, Any]:
+def score_crops(truth: Sequence[str], scores: Float32Array, assigned: Sequence[Assigned] | None) -> dict[str, Any]:
     """Measures of n single crops.
 
     ``truth``: n labels; ``scores`` float32 (n, 24), each crop's own probabilities; ``assigned``: the labels after the
@@ -56,12 +56,12 @@ def bin_of(confidence: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.intp]:
     return np.asarray(np.clip(np.digitize(confidence, edges[1:-1], right=True), 0, CALIBRATION_BINS - 1))
 
 
-def _rightly(said: Sequence[Named], truth: Sequence[str]) -> npt.NDArray[np.bool_]:
+def _rightly(said: Sequence[Assigned], truth: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Which labels are right, bool (n,)."""
     return np.array([named.label == label for named, label in zip(said, truth, strict=True)])
 
 
-def _error_of(said: Sequence[Named], truth: Sequence[str]) -> float:
+def _error_of(said: Sequence[Assigned], truth: Sequence[str]) -> float:
     return calibration_error(np.array([named.confidence for named in said]), _rightly(said, truth))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from edge.cell.assign import Assigned
 from edge.records import LABELS, BoolArray, Crop, Float32Array, Prediction, UInt8Array
 from trainer.data.labelled import LabelledCell
 from trainer.errors import DatasetError
@@ -20,15 +20,7 @@ Classify = Callable[[Sequence[Sequence[Crop]]], Sequence[Prediction]]
 """The predictions for crops that were cut once or more often."""
 
 
-class Named(Protocol):
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def confidence(self) -> float: ...
-
-
-Assign = Callable[[Sequence[Crop], Sequence[Prediction]], Sequence[Named]]
+Assign = Callable[[Sequence[Crop], Sequence[Prediction]], Sequence[Assigned]]
 """Labels for the crops of one cell."""
 
 
@@ -49,7 +41,7 @@ class JudgedCrops:
     scores: Float32Array
     p_arm_up: Float32Array
     upright: BoolArray
-    assigned: tuple[Named, ...]
+    assigned: tuple[Assigned, ...]
 
     @property
     def actual(self) -> npt.NDArray[np.intp]:
@@ -72,7 +64,7 @@ def judge(cells: Iterable[LabelledCell], classify: Classify, assign: Assign) -> 
     names: list[str] = []
     owners: list[str] = []
     truth: list[str] = []
-    assigned: list[Named] = []
+    assigned: list[Assigned] = []
     pixels, scores, ups, upright = [], [], [], []
     all_whole = True
     for cell in cells:

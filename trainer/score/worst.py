@@ -31,7 +31,6 @@ OUTLINES = "outlines_px"
 """The key that a line's chromosome may have beside the stable ones: its outlines, each a list of [x, y] in the frame's
 pixels. Without it the box is drawn."""
 
-_Rect = tuple[int, int, int, int]
 _Polygon = npt.NDArray[np.int32]
 """(n, 1, 2), x and y."""
 
@@ -189,7 +188,7 @@ def _dashed(canvas: UInt8Array, polygon: _Polygon, line_px: int) -> None:
             cv2.line(canvas, a.round().astype(int).tolist(), b.round().astype(int).tolist(), MISSED, line_px)
 
 
-def _nearest(polygons: Sequence[_Polygon], place: _Rect) -> tuple[int, int]:
+def _nearest(polygons: Sequence[_Polygon], place: Box) -> tuple[int, int]:
     """The point of the outlines nearest to the middle of ``place``, among points a 16th of a side apart."""
     parts = np.arange(16)[:, None, None] / 16
     corners = [polygon[:, 0] for polygon in polygons]
@@ -200,7 +199,7 @@ def _nearest(polygons: Sequence[_Polygon], place: _Rect) -> tuple[int, int]:
 
 
 def _draw_plate(
-    pen: ImageDraw.ImageDraw, place: _Rect, text: str, style: Colour, type_px: int, owner: tuple[int, int]
+    pen: ImageDraw.ImageDraw, place: Box, text: str, style: Colour, type_px: int, owner: tuple[int, int]
 ) -> None:
     """Draws ``text`` on a plate of the colour ``style``, and a line to the point ``owner`` if that is far away."""
     x0, y0, x1, y1 = place

@@ -74,15 +74,6 @@ def summary(page: Page, case: Case, states: Sequence[CellState], head: Head) -> 
 
 def _row(state: CellState, result: Tally) -> tuple[object, ...]:
     number = state.captured.number
-    counted = (
-        "yes"
-        if number in result.counted
-        else "set aside"
-        if state.set_aside
-        else "incomplete"
-        if number in result.incomplete
-        else "apart"
-    )
     return (
         number,
         state.captured.cell.frame,
@@ -91,19 +82,13 @@ def _row(state: CellState, result: Tally) -> tuple[object, ...]:
         waiting(state) or "-",
         state.corrections or "-",
         ", ".join(editors(state)) or "-",
-        counted,
+        result.why_not_counted(number) or "yes",
     )
 
 
 def _how_many(states: Sequence[CellState], result: Tally) -> str:
     said = f"{len(states)} {'cell' if len(states) == 1 else 'cells'} captured, {len(result.counted)} counted"
-    if result.apart:
-        said += f"; apart: {cells_named(result.apart)}"
-    if result.incomplete:
-        said += f"; incomplete: {cells_named(result.incomplete)}"
-    if result.set_aside:
-        said += f"; set aside: {cells_named(result.set_aside)}"
-    return said
+    return said + "".join(f"; {why}: {cells_named(cells)}" for why, cells in result.uncounted.items() if cells)
 
 
 def _provenance(page: Page, states: Sequence[CellState], head: Head) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from importlib import resources
-from typing import IO, Any, get_args
+from typing import IO, Any, TypeVar, get_args
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -34,6 +34,9 @@ _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 _HEAD_EVERY_S = 1.0
 _PIECE_BYTES = 1 << 20
 _RESOLUTIONS = get_args(Resolution)
+_SAID = {str: "text", int: "a whole number", dict: "an object"}
+"""The kinds of JSON values, in words."""
+T = TypeVar("T")
 
 
 class _Number(IntegerConvertor):
@@ -74,7 +77,7 @@ def make_app(hub: Hub, desk: Desk) -> Starlette:
         Route("/healthz", pages.health),
         Route("/metrics", pages.metrics),
     ]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={ChromoError: _told})
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={ChromoError: _error_response})
 
 
 @cache
@@ -106,9 +109,7 @@ class _Pages:
 
     async def open(self, request: Request) -> Response:
         asked = await _body(request)
-        name, actor = asked.get("name"), _actor(asked)
-        if not isinstance(name, str):
-            raise EditRefused("expected the case to open as 'name', text")
+        name, actor = _field(asked, "name", str, "the case to open"), _actor(asked)
         return await self._changed(lambda: self._desk.open(name, actor))
 
     async def export(self, request: Request) -> Response:
@@ -127,21 +128,15 @@ class _Pages:
 
     async def edit(self, request: Request) -> Response:
         asked = await _body(request)
-        change = asked.get("change")
-        if not isinstance(change, dict):
-            raise EditRefused("expected the edit to make as 'change', an object")
+        change = _field(asked, "change", dict, "the edit to make")
         id, based_on, actor = request.path_params["id"], _revision(asked), _actor(asked)
         return await self._changed(lambda: self._desk.edit(id, change, based_on=based_on, actor=actor))
 
     async def undo(self, request: Request) -> Response:
-        asked = await _body(request)
-        id, based_on, actor = request.path_params["id"], _revision(asked), _actor(asked)
-        return await self._changed(lambda: self._desk.undo(id, based_on=based_on, actor=actor))
+        return await self._turned(request, self._desk.undo)
 
     async def redo(self, request: Request) -> Response:
-        asked = await _body(request)
-        id, based_on, actor = request.path_params["id"], _revision(asked), _actor(asked)
-        return await self._changed(lambda: self._desk.redo(id, based_on=based_on, actor=actor))
+        return await self._turned(request, self._desk.redo)
 
     async def picture(self, request: Request) -> Response:
         png = await run_in_threadpool(self._desk.picture, request.path_params["id"])
@@ -168,6 +163,11 @@ class _Pages:
         clients = self._hub.clients
         text = self._hub.metrics.text(clients=clients, fault=fault, unkept=unkept, computed=acceleration())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+    async def _turned(self, request: Request, turn: Callable[..., Json]) -> Response:
+        asked = await _body(request)
+        id, based_on, actor = request.path_params["id"], _revision(asked), _actor(asked)
+        return await self._changed(lambda: turn(id, based_on=based_on, actor=actor))
 
     async def _json(self, ask: Callable[[], Json]) -> Response:
         return JSONResponse(await run_in_threadpool(ask))
@@ -198,7 +198,7 @@ async def _follow_store(hub: Hub, desk: Desk) -> None:
         await asyncio.sleep(_HEAD_EVERY_S)
 
 
-async def _told(request: Request, error: Exception) -> Response:
+async def _error_response(request: Request, error: Exception) -> Response:
     """A failure as JSON; a conflict and a second capture come with the cell as it is now."""
     answer: Json = {"error": one_line(error)}
     if isinstance(error, EditConflict):
@@ -231,34 +231,30 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
             yield piece
 
 
+def _field(asked: Json, name: str, kind: type[T], what: str) -> T:
+    """``what`` a page gives as ``name``. Raises ``EditRefused`` where that is not of its ``kind``."""
+    given = asked.get(name)
+    if not isinstance(given, kind) or isinstance(given, bool):
+        raise EditRefused(f"expected {what} as '{name}', {_SAID[kind]}")
+    return given
+
+
 def _actor(asked: Json) -> str:
-    actor = asked.get("actor")
-    if not isinstance(actor, str):
-        raise EditRefused("expected the name of who does this as 'actor', text")
-    return actor
+    return _field(asked, "actor", str, "the name of who does this")
+
+
+def _revision(asked: Json) -> int:
+    return _field(asked, "based_on", int, "the number of the last edit that you saw")
 
 
 def _shown(asked: Json) -> str | None:
     """The case that the page shows, where it says so."""
-    shown = asked.get("case")
-    if not isinstance(shown, str | None):
-        raise EditRefused("expected the case that the page shows as 'case', text")
-    return shown
+    return None if asked.get("case") is None else _field(asked, "case", str, "the case that the page shows")
 
 
 def _scene(asked: Json) -> int | None:
     """The scene whose labels the page shows, where it says so."""
-    scene = asked.get("scene")
-    if not isinstance(scene, int | None) or isinstance(scene, bool):
-        raise EditRefused("expected the scene that the page shows as 'scene', a whole number")
-    return scene
-
-
-def _revision(asked: Json) -> int:
-    based_on = asked.get("based_on")
-    if not isinstance(based_on, int) or isinstance(based_on, bool):
-        raise EditRefused("expected the number of the last edit that you saw as 'based_on', a whole number")
-    return based_on
+    return None if asked.get("scene") is None else _field(asked, "scene", int, "the scene that the page shows")
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any
 from edge.cases import parts
 from edge.cases.codec import edit_from_json
 from edge.cases.edits import Change, Draw, Join, Redo, Split, Undo
+from edge.cases.places import index_of
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
 from edge.errors import EditRefused
@@ -41,10 +42,7 @@ def change_asked(store: CaseStore, id: int, asked: Mapping[str, Any], classify: 
 
 
 def _region(state: CellState, id: int) -> Region:
-    for place in state.places:
-        if place.id == id:
-            return place.chromosome.region
-    raise EditRefused(f"chromosome {id} is not in this cell (any more); load the cell again")
+    return state.places[index_of(state.places, id)].chromosome.region
 
 
 def _id(value: object) -> int:

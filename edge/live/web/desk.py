@@ -15,6 +15,7 @@ from edge.cases.export import NOTICE, case_json, cells_csv, chromosomes_csv, tal
 from edge.cases.files import zipped_case
 from edge.cases.names import checked_name, plain
 from edge.cases.report import ReportInput, report_pdf
+from edge.cases.state import CellState
 from edge.cases.store import Case, CaseStore
 from edge.cases.tally import tally
 from edge.errors import CapturedBefore, CaseNotFound, DiskFault, EditRefused, StoreError
@@ -124,10 +125,7 @@ class Desk:
             raise EditRefused(_NO_CHROMOSOME)
         with self._changing:  # two who press at once mean one cell
             name = self._open(shown)
-            try:
-                cells = self._store.cells(name)
-            except CaseNotFound:
-                cells = ()
+            cells = self._cells(name)
             known = seen_before(labelled.cell, cells)
             if known is not None:
                 raise CapturedBefore(known)
@@ -140,10 +138,7 @@ class Desk:
 
     def case(self) -> Json:
         now = self.now
-        try:
-            cells = self._store.cells(now["name"])
-        except CaseNotFound:
-            cells = ()
+        cells = self._cells(now["name"])
         result = tally(cells)
         return {
             **now,
@@ -217,6 +212,13 @@ class Desk:
             return self._store.case(name).name
         except DiskFault:  # what it was is known without the store
             return checked_name(name)
+
+    def _cells(self, name: str) -> tuple[CellState, ...]:
+        """The cells of the case of that name; none where there is no such case yet."""
+        try:
+            return self._store.cells(name)
+        except CaseNotFound:
+            return ()
 
     def _have(self, name: str, actor: str) -> Case:
         """The case of that name, made where there is none."""

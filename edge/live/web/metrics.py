@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from bisect import bisect_left
-from collections.abc import Mapping
 
 from edge.board.host import process_mb
 from edge.runtime.guarded import Acceleration
@@ -31,11 +30,6 @@ class Metrics:
         with self._lock:
             self._buckets[bisect_left(_BUCKETS_S, latency_s)] += 1
             self._latency_sum_s += latency_s
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        with self._lock:
-            return dict(self._counts)
 
     def text(self, *, clients: int, fault: bool, unkept: bool, computed: Acceleration | None = None) -> str:
         with self._lock:

@@ -61,19 +61,19 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     assert "got a folder, a device or a pipe" in refusal(tmp_path / "a.png")
     with pytest.raises(FrameError, match="a device or a pipe"):
-        list_frames([tmp_path / "a.png"])
+        list_frames(tmp_path / "a.png")
 
 
 def test_a_link_that_leads_nowhere_is_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to("gone")
-    assert list_frames([tmp_path]) == [tmp_path / "a.png"]
+    assert list_frames(tmp_path) == [tmp_path / "a.png"]
     assert "No such file or directory" in refusal(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "n/" * 3000, "a\0b"])
 def test_a_name_that_no_file_can_have(name: str) -> None:
     with pytest.raises(FrameError, match="found nothing"):
-        list_frames([Path(name)])
+        list_frames(Path(name))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "webp"])
@@ -220,18 +220,19 @@ def test_folder_is_its_pictures_sorted(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     (tmp_path / "folder.png").mkdir()
     extra = tmp_path / "notes.txt"
-    assert [p.name for p in list_frames([extra, tmp_path])] == ["notes.txt", "a.jpeg", "b.PNG", "c.TIF", "d.webp"]
+    assert list_frames(extra) == [extra]
+    assert [p.name for p in list_frames(tmp_path)] == ["a.jpeg", "b.PNG", "c.TIF", "d.webp"]
 
 
 def test_folder_without_pictures(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(FrameError, match="found none among 1 entries"):
-        list_frames([tmp_path])
+        list_frames(tmp_path)
 
 
 def test_path_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FrameError, match="gone: expected a picture or a folder"):
-        list_frames([tmp_path / "gone"])
+        list_frames(tmp_path / "gone")
 
 
 def test_replay_passes_over_a_bad_file_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

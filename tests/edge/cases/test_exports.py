@@ -24,7 +24,6 @@ from PIL import Image
 from pypdf import PdfReader
 
 from edge.camera.metaphase import draw_metaphase
-from edge.cases.cli import Form
 from edge.cases.corrections import correction_line
 from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, SetAside
 from edge.cases.export import CELL_COLUMNS, NOTICE, editors, scale_of, to_review, waiting
@@ -33,6 +32,7 @@ from edge.cases.ometiff import OME, ome_tiff, ome_xml
 from edge.cases.report.page import WIDTH_MM, Page
 from edge.cases.state import CellState
 from edge.cases.store import CaseStore
+from edge.commands.case import Form
 from edge.errors import SinkError
 from edge.records import NOMINAL_UM_PER_PX, Cell, Frame
 from tests.builders import NORMAL_FEMALE, make_cell, make_chromosome, make_frame
@@ -174,7 +174,7 @@ def test_the_tables(store: CaseStore, tmp_path: Path) -> None:
     store.edit(state.id, Mark(5, "marker"), based_on=state.revision, actor="lee")
     write_case(store, "A-1", tmp_path, ("csv",))
     cells = list(csv.DictReader(io.StringIO((tmp_path / "cells.csv").read_text("utf-8-sig"))))
-    assert tuple(cells[0]) == CELL_COLUMNS
+    assert list(cells[0]) == list(CELL_COLUMNS)
     assert [c["karyotype"] for c in cells] == ["46,XX,-1,-3,+21,+mar", "47,XX,+7", "46,XX"]
     assert [c["set_aside"] for c in cells] == ["", "", "two spreads"]
     assert [c["edited_by"] for c in cells] == ["kim; lee", "", "lee"]

@@ -28,7 +28,7 @@ from edge.cases import kept, log
 from edge.cases.codec import png_of
 from edge.cases.edits import Accept, Draw, Exclude, Flip, Mark, Relabel, Restore, SetAside, Split, Swap, TakeBack
 from edge.cases.log import Entry
-from edge.cases.schema import told
+from edge.cases.schema import store_errors
 from edge.cases.store import CaseStore
 from edge.errors import CapturedBefore, CaseNotFound, DiskFault, EditConflict, EditRefused, StoreDamaged, StoreError
 from edge.records import NOMINAL_UM_PER_PX
@@ -861,7 +861,7 @@ def test_a_store_on_a_disk_that_cannot_be_written_says_what_to_do(code: int) -> 
     """SQLite's own failure by its number: root may write into any folder, so a test cannot make one that is shut."""
     failure = sqlite3.OperationalError("attempt to write a readonly database")
     failure.sqlite_errorcode = code
-    with pytest.raises(StoreError, match="copy the whole folder to such a place"), told(Path("cases.sqlite")):
+    with pytest.raises(StoreError, match="copy the whole folder to such a place"), store_errors(Path("cases.sqlite")):
         raise failure
 
 

@@ -11,11 +11,11 @@ from edge.cell.findings import (
     findings_of,
     findings_of_cell,
     is_incomplete,
+    karyotype_and_findings,
     karyotype_of,
     not_yet_reviewed,
     ploidy_of,
     provisional,
-    said_of,
 )
 from tests.builders import NORMAL_FEMALE, make_cell
 
@@ -153,7 +153,7 @@ def test_what_one_cell_lacks_is_named_and_claims_nothing(
     assert any(finding.startswith("possible") for finding in kept) is claimed
 
 
-def test_a_seen_gain_is_said_of_an_incomplete_cell() -> None:
+def test_a_seen_gain_is_karyotype_and_findings_an_incomplete_cell() -> None:
     assert "trisomy 21 (Down syndrome)" in findings_of_cell(cell("XX", c1=-1, c5=-2, c9=-1, c21=1))
 
 
@@ -273,7 +273,7 @@ def test_others_read_the_string_as_iscn(sex: str, change: dict[str, int]) -> Non
 
 @pytest.mark.parametrize(("unsure", "told"), [(0, False), (23, False), (24, True), (46, True)])
 def test_a_normal_karyotype_of_mostly_unsure_labels_is_said_to_be_provisional(unsure: int, told: bool) -> None:
-    karyotype, findings = said_of(make_cell(NORMAL_FEMALE, review=range(unsure)).chromosomes)
+    karyotype, findings = karyotype_and_findings(make_cell(NORMAL_FEMALE, review=range(unsure)).chromosomes)
     assert karyotype == "46,XX"
     assert findings == ((f"provisional: {unsure} of 46 chromosomes not yet reviewed",) if told else ())
 

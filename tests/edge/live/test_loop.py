@@ -67,18 +67,17 @@ def camera_threads() -> list[threading.Thread]:
 
 def test_every_frame_in_order() -> None:
     kept, camera = Kept(), FewFrames(20)
-    assert run(camera, quick, [kept], every_frame=True).labelled == 20
+    run(camera, quick, [kept], every_frame=True)
     assert kept.seen == list(range(20))
     assert camera.closed.is_set()
 
 
 def test_a_slow_labeller_gets_the_newest_frame_and_the_last_one() -> None:
     kept = Kept()
-    summary = run(FewFrames(40, pause_s=0.005), slow, [kept])
+    run(FewFrames(40, pause_s=0.005), slow, [kept])
     assert kept.seen == sorted(set(kept.seen))
     assert kept.seen[-1] == 39
     assert len(kept.seen) < 20
-    assert summary.labelled + summary.skipped == 40
 
 
 def test_the_label_is_of_a_frame_no_older_than_the_camera_s_last() -> None:
@@ -89,7 +88,6 @@ def test_the_label_is_of_a_frame_no_older_than_the_camera_s_last() -> None:
     taken = mailbox.take()
     assert taken is not None
     assert taken.index == 4
-    assert mailbox.skipped == 4
 
 
 @pytest.mark.parametrize(("ages_s", "taken"), [((0.085, 0.04), 2), ((2.0, 0.5), 1), ((0.05, 0.04), 1)])
@@ -130,7 +128,8 @@ def test_who_waits_is_woken_by_the_frame() -> None:
 @pytest.mark.parametrize("every_frame", [True, False])
 def test_max_frames_ends_an_endless_camera(every_frame: bool) -> None:
     kept, camera = Kept(), FewFrames(10**6, pause_s=0.001)
-    assert run(camera, quick, [kept], every_frame=every_frame, max_frames=3).labelled == 3
+    run(camera, quick, [kept], every_frame=every_frame, max_frames=3)
+    assert len(kept.seen) == 3
     assert camera.closed.is_set()
     assert camera_threads() == []
 
@@ -159,7 +158,9 @@ def test_whatever_stops_the_loop_closes_the_camera(every_frame: bool, failure: B
 
 @pytest.mark.parametrize("every_frame", [True, False])
 def test_a_camera_without_a_frame(every_frame: bool) -> None:
-    assert run(FewFrames(0), quick, [], every_frame=every_frame).labelled == 0
+    kept = Kept()
+    run(FewFrames(0), quick, [kept], every_frame=every_frame)
+    assert kept.seen == []
 
 
 def test_the_first_end_of_a_mailbox_counts() -> None:

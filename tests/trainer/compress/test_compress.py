@@ -328,7 +328,7 @@ def test_a_normalization_without_a_convolution_before_it_is_left_in_float() -> N
 
 def test_a_quantization_aware_network_has_one_form(quantized: Path) -> None:
     with pytest.raises(ExportError, match="float16 is made of the float network"):
-        convert("float16", load_for_int8(quantized), (), 128, 32)
+        convert("float16", load_for_int8(quantized), ())
 
 
 def test_the_export_needs_compression_and_not_the_other_way_round() -> None:

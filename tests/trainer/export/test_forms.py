@@ -30,7 +30,7 @@ def specimen() -> Specimen:
 
 @pytest.fixture(scope="module")
 def models(specimen: Specimen) -> dict[Form, bytes]:
-    return {form: convert(form, specimen.network, specimen.samples, *specimen.size_px) for form in FORMS}
+    return {form: convert(form, specimen.network, specimen.samples) for form in FORMS}
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -100,7 +100,7 @@ def shipment(runs: Path, name: Task, models: Path, form: Form | Literal["onnx"] 
 @pytest.fixture(scope="module", autouse=True)
 def _small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ship_module, "LOCATOR_SIDE_PX", SIDE_PX)
+        patch.setattr(specimen_module, "LOCATOR_SIDE_PX", SIDE_PX)
         patch.setattr(specimen_module, "ROI_SAMPLES", 24)
         patch.setattr(specimen_module, "PROOF_ROIS", 24)
         for form in ("int8", "onnx int8"):  # an untrained locator is near its threshold everywhere
@@ -349,7 +349,7 @@ def test_a_separator_in_float32_is_keras(runs: Path, tmp_path: Path) -> None:
 def test_what_the_locator_ships_is_without_its_teachers(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ship_module, "LOCATOR_SIDE_PX", 128)
+    monkeypatch.setattr(specimen_module, "LOCATOR_SIDE_PX", 128)
     bundle = ship(shipment(runs, "locator", tmp_path, "float32"))
     network = keras.models.load_model(runs / "locator" / "locator.keras", compile=False)
     picture = np.stack(drawn_windows(1, 128))

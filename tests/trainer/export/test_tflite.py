@@ -46,7 +46,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     make, draw, names = MAKERS[request.param]
     # None of the samples is bright: the input's scale must not come from them.
     network, pixels = make(), np.stack(draw()) // 2
-    return Case(network, pixels, to_int8(network, pixels, *pixels.shape[1:3]), names)
+    return Case(network, pixels, to_int8(network, pixels), names)
 
 
 def test_int8_answers_nearly_as_keras(case: Case) -> None:

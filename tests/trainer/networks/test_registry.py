@@ -92,7 +92,7 @@ def test_without_heads_polarity_stays_undecided_in_int8_too() -> None:
     taught = [g for g in tape.gradient(loss, network.trainable_variables) if g is not None]
     assert not any(np.any(g) for g in taught)
     pictures = np.rint(crops(4)[..., 0] * 255).astype(np.uint8)
-    said = Network(to_int8(network, pictures, CROP_ROWS, CROP_COLS), threads=1).run_uint8(pictures)
+    said = Network(to_int8(network, pictures), threads=1).run_uint8(pictures)
     assert not said["p_arm_up"].any()
     assert not said["single"].any()
     assert said["label"].any()

@@ -20,6 +20,7 @@ import numpy as np
 from edge.cell.findings import karyotype_and_findings
 from edge.cell.readings import Reading, likeliest
 from edge.config import default_models_dir
+from edge.locate.spread import cut, in_the_field
 from edge.locate.ways import MIRRORING, WAYS, Way, laid
 from edge.records import (
     LABELS,
@@ -77,7 +78,7 @@ class Pipeline:
         return self._labelled(frame, way, thorough=False)
 
     def read_once(self, frame: Frame, *, thorough: bool) -> Reading:
-        """The first of the readings that ``label``, or the one that ``label_live``, gives of ``frame``."""
+        """The first of the readings that ``label``, or the one that ``label_live``, gives of ``frame``, all of it."""
         with self._labelling:
             return self._look(self._locator.prepared(frame), "as taken", _Clock(), thorough)
 
@@ -91,10 +92,13 @@ class Pipeline:
         with clock.stage("locate"):
             lying = laid(frame, way)
             seen = self._locator.prepared(lying)  # laid before: what it sees of the scale serves the first look, too
-        read = self._look(seen, way, clock, thorough)
+            spread = self._locator.spread(seen)
+            near = cut(seen, spread)
+        read = self._look(near, way, clock, thorough)
         if thorough and read.assigned and not read.sure:
-            read = self._likeliest(seen, read, clock)
-        objects = list(zip(read.regions, read.crops, read.predictions, strict=True))
+            read = self._likeliest(near, read, clock)
+        regions = in_the_field(read.regions, spread, seen.pixels.shape, way)
+        objects = list(zip(regions, read.crops, read.predictions, strict=True))
         chromosomes = among_themselves([labelled(*objects[label.index], label) for label in read.assigned])
         karyotype, findings = karyotype_and_findings(chromosomes)
         height_px, width_px = frame.pixels.shape

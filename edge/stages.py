@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from edge.records import Crop, Float32Array, Frame, Prediction, Region
+from edge.records import Box, Crop, Float32Array, Frame, Prediction, Region
 
 if TYPE_CHECKING:  # only for their names: a frame's way is known before its stages are loaded
     from edge.cell.arbiter import Judged
@@ -21,6 +21,9 @@ class Locator(Protocol):
 
     def prepared(self, frame: Frame) -> Frame:
         """``frame``, of the same size, as the stages expect it: dark chromosomes on bright, the scale checked."""
+
+    def spread(self, frame: Frame) -> Box:
+        """The part of a prepared ``frame`` to look at, in its pixels."""
 
     def locate(self, frame: Frame) -> tuple[Region, ...]: ...
 

@@ -95,20 +95,28 @@ class BoxFinder:
     def maps(self, picture: UInt8Array, both_ways: bool = True) -> Maps:
         """The network's maps of the whole picture, read ``both_ways`` unless it has too many tiles."""
         height, width = picture.shape
-        rows, cols = (-(-n // STRIDE_PX) for n in (height, width))
+        rows, cols = (-(-n // STRIDE_PX) for n in picture.shape)
         ground = int(*grey_levels(np.ascontiguousarray(picture[::8, ::8]), (GROUND_SHARE,)))
-        canvas = np.full(
-            (max(rows * STRIDE_PX, self._side_px[0]), max(cols * STRIDE_PX, self._side_px[1])), ground, np.uint8
-        )
+        canvas = np.full(self._canvas(picture.shape), ground, np.uint8)
         canvas[:height, :width] = picture
         outputs: dict[str, Float32Array] = {}
-        parts = list(tiles(canvas.shape, self._side_px))
-        read = self._read_both_ways if both_ways and len(parts) <= MOST_BOTH_WAYS else self._read
-        for (y, x), inner in parts:
+        read = self._read_both_ways if both_ways and self.reads_both_ways(picture.shape) else self._read
+        for (y, x), inner in tiles(canvas.shape, self._side_px):
             answer = read(canvas[y : y + self._side_px[0], x : x + self._side_px[1]])
             for name in HEADS:
                 put(outputs, name, answer[name], (y, x), inner, canvas.shape)
         return Maps.of({name: cells[:rows, :cols] for name, cells in outputs.items()})
+
+    def reads_both_ways(self, shape: tuple[int, ...]) -> bool:
+        """Whether a picture of ``shape`` (H, W) has few enough tiles."""
+        return tile_count(self._canvas(shape), self._side_px) <= MOST_BOTH_WAYS
+
+    def _canvas(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Height and width of what is read of such a picture: whole cells of the grid, a tile at least."""
+        height, width = (
+            max(-(-n // STRIDE_PX) * STRIDE_PX, side) for n, side in zip(shape, self._side_px, strict=True)
+        )
+        return height, width
 
     def _read(self, tile: UInt8Array) -> dict[str, Float32Array]:
         """What the network says of the tile, each (h, w, values)."""

@@ -39,6 +39,7 @@ from edge.locate.regions import among, clipped, regions_of, unknown, unlike
 from edge.locate.rims import stain_of
 from edge.locate.scale import relative_size, size_at_a_glance
 from edge.locate.separate import Outline, Separator
+from edge.locate.spread import spread_of, stained_part
 from edge.locate.waists import WAISTS, parted, shapes_of
 from edge.locate.ways import Way, laid_back
 from edge.records import BoolArray, Box, Crop, Float32Array, Frame, Region, UInt8Array
@@ -113,8 +114,20 @@ class Locator:
         return _evidence(rival.scores) > CLEARLY_BETTER * _evidence(found.scores[there])
 
     def _find(self, frame: Frame) -> Found:
-        """The boxes' network's answer, in pixels of ``at_scale``."""
-        return self._boxes.find(at_scale(frame)[0])
+        """The boxes' network's answer, in pixels of ``at_scale``; to a large field, that to its stained part."""
+        picture = at_scale(frame)[0]
+        if self._boxes.reads_both_ways(picture.shape):
+            return self._boxes.find(picture)
+        x0, y0, x1, y1 = stained_part(_darkness(frame))
+        found = self._boxes.find(picture[y0:y1, x0:x1])
+        return Found(found.boxes + np.array([x0, y0, x0, y0], np.float32), found.scores)
+
+    def spread(self, frame: Frame) -> Box:
+        """The part of ``frame`` to look at: all of it, or, of a field so large that it is read one way only, where the
+        chromosomes lie."""
+        if self._boxes.reads_both_ways(at_scale(frame)[0].shape):
+            return 0, 0, frame.pixels.shape[1], frame.pixels.shape[0]
+        return spread_of(self._found(frame), at_scale(frame)[1], frame)
 
     def laid_back(self, frame: Frame, regions: Sequence[Region], way: Way) -> tuple[Region, ...]:
         """``regions`` of ``frame``, which was laid that way, as they lie in the frame that was taken."""

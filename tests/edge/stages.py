@@ -15,7 +15,7 @@ from edge.cell.assign import Assigned
 from edge.cell.keep import WEIGHED, Kept
 from edge.locate.ways import Way, laid_back
 from edge.pipeline import Pipeline
-from edge.records import LABELS, Crop, Float32Array, Frame, Prediction, Region, UInt8Array
+from edge.records import LABELS, Box, Crop, Float32Array, Frame, Prediction, Region, UInt8Array
 from tests.builders import MODELS, make_prediction
 
 
@@ -32,6 +32,9 @@ class BarLocator:
 
     def prepared(self, frame: Frame) -> Frame:
         return frame
+
+    def spread(self, frame: Frame) -> Box:
+        return 0, 0, frame.pixels.shape[1], frame.pixels.shape[0]
 
     def locate(self, frame: Frame) -> tuple[Region, ...]:
         count, marks, stats, _ = cv2.connectedComponentsWithStats((frame.pixels < 128).astype(np.uint8))

@@ -20,7 +20,7 @@ from edge.config import default_models_dir
 from edge.locate.straighten import TwofoldCrop
 from edge.locate.ways import WAYS, Way
 from edge.pipeline import Pipeline
-from edge.records import Crop, Float32Array, Frame, Prediction, Region
+from edge.records import Box, Crop, Float32Array, Frame, Prediction, Region
 from edge.runtime.network import computed_by
 from tests.builders import MODELS, make_prediction
 from tests.edge.stages import (
@@ -110,6 +110,32 @@ def test_the_stages_see_the_prepared_frame_and_the_cell_tells_of_the_one_taken()
     assert [c.region.box_px for c in cell.chromosomes] == [
         c.region.box_px for c in bar_pipeline().label(bright).chromosomes
     ]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_where_only_the_spread_is_looked_at_all_lies_in_the_field_as_it_was_taken(way: Way) -> None:
+    looked_at: list[tuple[int, ...]] = []
+
+    class InAField(BarLocator):
+        def spread(self, frame: Frame) -> Box:
+            ys, xs = np.nonzero(frame.pixels < 128)
+            return int(xs.min()) - 7, int(ys.min()) - 5, int(xs.max()) + 4, int(ys.max()) + 9
+
+        def locate(self, frame: Frame) -> tuple[Region, ...]:
+            looked_at.append(frame.pixels.shape)
+            return super().locate(frame)
+
+    bars = frame_of([21, 7, 21])
+    field = replace(bars, pixels=np.pad(bars.pixels, ((300, 100), (50, 400)), constant_values=220))
+    stages = BarClassifier(), cut_bars, keep_all, unmoved, assign_bars
+    alone, there = (Pipeline(seen, *stages) for seen in (BarLocator(), InAField()))
+    expected, found = (pipeline.label_live(field, way).chromosomes for pipeline in (alone, there))
+    assert max(looked_at[0]) < 300
+    assert [(c.label, c.region.box_px) for c in found] == [(c.label, c.region.box_px) for c in expected]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.region.mask, other.region.mask)
+        np.testing.assert_allclose(one.region.axis_px, other.region.axis_px, atol=1e-3)
+    assert there.label(field).chromosomes[0].region.box_px == alone.label(field).chromosomes[0].region.box_px
 
 
 def test_what_a_chromosome_overlaps_is_in_its_cell() -> None:

@@ -494,7 +494,13 @@ def test_json_must_say_that_it_is(http: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("form", "begins"),
-    [("report", b"%PDF"), ("json", b"{"), ("cells", b'"case",'), ("chromosomes", b'"case",'), ("all", b"PK")],
+    [
+        ("report", b"%PDF"),
+        ("json", b"{"),
+        ("cells", b'\xef\xbb\xbf"case",'),
+        ("chromosomes", b'\xef\xbb\xbf"case",'),
+        ("all", b"PK"),
+    ],
 )
 def test_the_case_is_taken_away_and_the_log_keeps_it(
     served: Served, http: httpx.Client, cell: Json, form: str, begins: bytes

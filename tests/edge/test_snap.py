@@ -33,7 +33,7 @@ def test_the_mean_of_its_frames_is_a_white_reference(
     assert f"{white}: 120 x 90 px, the mean of 4 frame(s)" in said
     frames = np.stack([np.asarray(Image.open(path)) for path in sorted(field.iterdir())]).astype(np.float64)
     np.testing.assert_allclose(np.asarray(Image.open(white)), frames.mean(0), atol=0.5)
-    assert read_flat_field(white).size_px == (90, 120)
+    assert read_flat_field(white)(np.asarray(Image.open(white))).shape == (90, 120)
 
 
 def test_the_simulated_scope_needs_no_hardware(tmp_path: Path) -> None:

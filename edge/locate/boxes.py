@@ -41,14 +41,15 @@ GROUND_SHARE = 0.8
 
 
 class BoxFinder:
-    """The locator of a verified bundle. ``shift`` float32 (4,) leads from boxes centred on their chromosomes, as the
-    network gives them, to boxes as people draw them, in picture pixels."""
+    """The locator of a verified bundle; ``tile_px``: height and width of what its network reads. ``shift`` float32 (4,)
+    leads from boxes centred on their chromosomes, as the network gives them, to boxes as people draw them, in picture
+    pixels."""
 
     def __init__(self, bundle: Bundle, threads: int = 2) -> None:
         bundle.made_for("um_per_px", LOCATOR_UM_PER_PX)
         self.model_id = bundle.model_id
         self._network = Network.of_bundle(bundle, threads)
-        self._side_px = (bundle.input_height_px, bundle.input_width_px)
+        self.tile_px = (bundle.input_height_px, bundle.input_width_px)
         self._least_score = bundle.calibrated("least_score", *SCORES)
         self._most_iou = bundle.calibrated("most_iou", 0, 1)
         shift = [bundle.calibrated(f"box_shift_{axis}_px", -_MOST_SHIFT_PX, _MOST_SHIFT_PX) for axis in "xy"]
@@ -62,7 +63,7 @@ class BoxFinder:
         """Boxes (n, 4) as ``find`` gives them that the picture shows mirrored or on its side, best first without
         doubles; none of a picture of too many tiles."""
         height, width = picture.shape
-        if tile_count(picture.shape, self._side_px) > MOST_TURNED:
+        if tile_count(picture.shape, self.tile_px) > MOST_TURNED:
             return np.zeros((0, 4), np.float32)
         boxes, scores = [], []
         for on_side, upside_down, mirrored in OTHER_WAYS:
@@ -84,7 +85,7 @@ class BoxFinder:
         """Rows and columns of a picture of ``shape`` (H, W) that fill a tile at ``scale``, about the middle of what is
         dark; ``darkness`` is the picture's, of any size."""
         spans = []
-        for axis, (side, length) in enumerate(zip(self._side_px, shape, strict=True)):
+        for axis, (side, length) in enumerate(zip(self.tile_px, shape, strict=True)):
             along = darkness.sum(1 - axis, dtype=np.int64)
             middle = np.searchsorted(along.cumsum(), along.sum() / 2) * length / len(along)
             span = min(int(side / scale), length)
@@ -101,21 +102,19 @@ class BoxFinder:
         canvas[:height, :width] = picture
         outputs: dict[str, Float32Array] = {}
         read = self._read_both_ways if both_ways and self.reads_both_ways(picture.shape) else self._read
-        for (y, x), inner in tiles(canvas.shape, self._side_px):
-            answer = read(canvas[y : y + self._side_px[0], x : x + self._side_px[1]])
+        for (y, x), inner in tiles(canvas.shape, self.tile_px):
+            answer = read(canvas[y : y + self.tile_px[0], x : x + self.tile_px[1]])
             for name in HEADS:
                 put(outputs, name, answer[name], (y, x), inner, canvas.shape)
         return Maps.of({name: cells[:rows, :cols] for name, cells in outputs.items()})
 
     def reads_both_ways(self, shape: tuple[int, ...]) -> bool:
         """Whether a picture of ``shape`` (H, W) has few enough tiles."""
-        return tile_count(self._canvas(shape), self._side_px) <= MOST_BOTH_WAYS
+        return tile_count(self._canvas(shape), self.tile_px) <= MOST_BOTH_WAYS
 
     def _canvas(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """Height and width of what is read of such a picture: whole cells of the grid, a tile at least."""
-        height, width = (
-            max(-(-n // STRIDE_PX) * STRIDE_PX, side) for n, side in zip(shape, self._side_px, strict=True)
-        )
+        height, width = (max(-(-n // STRIDE_PX) * STRIDE_PX, side) for n, side in zip(shape, self.tile_px, strict=True))
         return height, width
 
     def _read(self, tile: UInt8Array) -> dict[str, Float32Array]:

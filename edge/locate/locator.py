@@ -114,20 +114,24 @@ class Locator:
         return _evidence(rival.scores) > CLEARLY_BETTER * _evidence(found.scores[there])
 
     def _find(self, frame: Frame) -> Found:
-        """The boxes' network's answer, in pixels of ``at_scale``; to a large field, that to its stained part."""
+        """The boxes' network's answer, in pixels of ``at_scale``; to a large field, that to its stained part, read one
+        way."""
         picture = at_scale(frame)[0]
         if self._boxes.reads_both_ways(picture.shape):
             return self._boxes.find(picture)
-        x0, y0, x1, y1 = stained_part(_darkness(frame))
-        found = self._boxes.find(picture[y0:y1, x0:x1])
+        x0, y0, x1, y1 = stained_part(_darkness(frame), self._boxes.tile_px)
+        found = self._boxes.find(picture[y0:y1, x0:x1], both_ways=False)
         return Found(found.boxes + np.array([x0, y0, x0, y0], np.float32), found.scores)
 
     def spread(self, frame: Frame) -> Box:
         """The part of ``frame`` to look at: all of it, or, of a field so large that it is read one way only, where the
         chromosomes lie."""
-        if self._boxes.reads_both_ways(at_scale(frame)[0].shape):
+        picture, scale = at_scale(frame)
+        if self._boxes.reads_both_ways(picture.shape):
             return 0, 0, frame.pixels.shape[1], frame.pixels.shape[0]
-        return spread_of(self._found(frame), at_scale(frame)[1], frame)
+        box = spread_of(self._found(frame), picture.shape, self._boxes.tile_px)
+        (part,) = clipped(np.array([box], np.float32) / np.float32(scale), frame)
+        return part
 
     def laid_back(self, frame: Frame, regions: Sequence[Region], way: Way) -> tuple[Region, ...]:
         """``regions`` of ``frame``, which was laid that way, as they lie in the frame that was taken."""

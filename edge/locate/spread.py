@@ -16,42 +16,51 @@ import cv2
 import numpy as np
 
 from edge.locate.decode import Found
-from edge.locate.grid import SURE_SCORE
+from edge.locate.grid import STRIDE_PX, SURE_SCORE
+from edge.locate.tiles import Shape, held
 from edge.locate.ways import Way
 from edge.records import Box, Frame, Region, UInt8Array
 
-AROUND_PX = 64.0
-"""What is looked at beyond the outermost boxes, in picture pixels: a long chromosome's half, for one missed there."""
+LEAST_AROUND_PX, MOST_AROUND_PX = 16, 64
+"""What is looked at beyond the outermost boxes, in picture pixels: at most a long chromosome's half, for one missed
+there, but no more than as many tiles hold as are needed for the least."""
 COARSE_PX = 8
 LEAST_STAIN = 25
 """Levels of darkness, on average over squares of ``COARSE_PX``, that are no noise: the palest stain of a prepared frame
 is 65 deep, and a chromosome half again as wide as the square."""
 
 
-def stained_part(darkness: UInt8Array) -> Box:
+def stained_part(darkness: UInt8Array, tile: Shape) -> Box:
     """The box around all that stands out of its ground, also rims of nuclei and dirt, in a picture of which
-    ``darkness_of`` gives uint8 (H, W); all of it where nothing does."""
+    ``darkness_of`` gives uint8 (H, W); all of it where nothing does. ``tile``: a tile's height and width."""
     height, width = darkness.shape
     size = (-(-width // COARSE_PX), -(-height // COARSE_PX))
     coarse = cv2.resize(darkness, size, interpolation=cv2.INTER_AREA)
     rows, cols = (np.flatnonzero((coarse > LEAST_STAIN).any(axis)) * COARSE_PX for axis in (1, 0))
     if not len(rows):
         return 0, 0, width, height
-    around = int(AROUND_PX)
-    x0, y0 = max(int(cols[0]) - around, 0), max(int(rows[0]) - around, 0)
-    return x0, y0, min(int(cols[-1]) + COARSE_PX + around, width), min(int(rows[-1]) + COARSE_PX + around, height)
+    x0, x1 = _widened(int(cols[0]), int(cols[-1]) + COARSE_PX, width, tile[1])
+    y0, y1 = _widened(int(rows[0]), int(rows[-1]) + COARSE_PX, height, tile[0])
+    return x0, y0, x1, y1
 
 
-def spread_of(found: Found, scale: float, frame: Frame) -> Box:
-    """The box, in pixels of ``frame``, around what was ``found`` at ``scale``, picture pixels per frame pixel; all of
-    the frame where nothing was."""
-    height, width = frame.pixels.shape
+def spread_of(found: Found, shape: Shape, tile: Shape) -> Box:
+    """The box around what was ``found`` in a picture of ``shape`` (H, W); all of it where nothing was."""
     sure = found.boxes[found.scores >= SURE_SCORE]
     if not len(sure):
-        return 0, 0, width, height
-    x0, y0 = np.maximum((sure[:, :2].min(0) - AROUND_PX) / scale, 0).astype(int).tolist()
-    x1, y1 = np.minimum((sure[:, 2:].max(0) + AROUND_PX) / scale, (width, height)).astype(int).tolist()
+        return 0, 0, shape[1], shape[0]
+    left, top = np.floor(sure[:, :2].min(0)).astype(int).tolist()
+    right, bottom = np.ceil(sure[:, 2:].max(0)).astype(int).tolist()
+    (x0, x1), (y0, y1) = _widened(left, right, shape[1], tile[1]), _widened(top, bottom, shape[0], tile[0])
     return x0, y0, x1, y1
+
+
+def _widened(low: int, high: int, end: int, side: int) -> tuple[int, int]:
+    """From ``low`` to ``high`` and what is around that, within 0..``end``."""
+    least = high - low + 2 * LEAST_AROUND_PX
+    room = held(least, side) - STRIDE_PX - least  # less what rounding to a frame's pixels may add
+    around = min(LEAST_AROUND_PX + max(room, 0) // 2, MOST_AROUND_PX)
+    return max(low - around, 0), min(high + around, end)
 
 
 def cut(frame: Frame, box: Box) -> Frame:

@@ -25,6 +25,11 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(k * (length - side) / (count - 1) / STRIDE_PX) * STRIDE_PX for k in range(count)]
 
 
+def held(length: int, side: int) -> int:
+    """The most that as many tiles hold as are needed for ``length``."""
+    return side + (len(_starts(length, side)) - 1) * (side - _overlap(side))
+
+
 def tile_count(shape: Shape, side: Shape) -> int:
     """How many tiles a picture of ``shape`` (H, W) has."""
     return len(_starts(shape[0], side[0])) * len(_starts(shape[1], side[1]))

@@ -68,8 +68,7 @@ LIVE_WAISTS = 4
 """Places where one object may be two that a live label goes into, two parts each: crowded frames have up to fifteen,
 and then take 95 ms instead of 109. It leaves the corrections on val as they are."""
 MOST_PIXELS = 100_000_000
-"""The most at the locator's scale: a field of a square millimetre. More would take all memory, and minutes; the largest
-frame that is read has fewer, also where its scale is doubted."""
+"""The most at the locator's scale: a field of a square millimetre. More would take all memory, and minutes."""
 MOST_SIDE_PX = 30_000
 """The most along a side there: OpenCV warps no picture of 32,767, and some are looked at 6 % larger."""
 
